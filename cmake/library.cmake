@@ -1,0 +1,59 @@
+# The library: handrail_library(NAME) makes it and the alias handrail::NAME. It is called once for
+# float and, for gradient checks, once for double.
+
+set(handrail_headers
+  core/denormals.h core/eigen.h core/error.h core/finite.h core/gemm.h core/gradcheck.h core/ops.h core/parallel.h
+  core/parameter.h core/pool.h core/random.h core/scalar.h core/shape.h core/tape.h core/tensor.h
+  nn/activation.h nn/dropout.h nn/init.h nn/linear.h nn/module.h nn/norm.h nn/sequential.h nn/standardize.h
+  optim/adam.h optim/clip.h optim/optimizer.h optim/param_group.h optim/schedule.h optim/sgd.h
+  train/dataset.h train/loader.h)
+set(handrail_sources
+  core/denormals.cpp core/finite.cpp core/gemm.cpp core/gradcheck.cpp core/ops_broadcast.cpp core/ops_dropout.cpp
+  core/ops_elementwise.cpp core/ops_linear.cpp core/ops_loss.cpp core/ops_norm.cpp core/ops_reduce.cpp
+  core/parallel.cpp core/parameter.cpp core/pool.cpp core/random.cpp core/shape.cpp core/tape.cpp core/tensor.cpp
+  nn/activation.cpp nn/dropout.cpp nn/init.cpp nn/linear.cpp nn/module.cpp nn/norm.cpp nn/standardize.cpp
+  optim/adam.cpp optim/clip.cpp optim/optimizer.cpp optim/param_group.cpp optim/schedule.cpp optim/sgd.cpp
+  train/dataset.cpp train/loader.cpp)
+
+# Headers are included as <handrail/core/tensor.h> everywhere: here through links to the folders, as
+# real files once installed.
+set(handrail_include ${PROJECT_BINARY_DIR}/include)
+file(MAKE_DIRECTORY ${handrail_include}/handrail)
+foreach(folder core nn optim train)
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${folder} ${handrail_include}/handrail/${folder} SYMBOLIC)
+endforeach()
+list(TRANSFORM handrail_headers PREPEND ${handrail_include}/handrail/)
+
+# Warnings and sanitizers are for our own code: never exported.
+add_library(handrail_own INTERFACE)
+target_compile_options(handrail_own INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast -Wnon-virtual-dtor
+  -Woverloaded-virtual $<$<BOOL:${HANDRAIL_WERROR}>:-Werror>
+  # GCC 12 sees it in its own AVX-512 intrinsics (GCC bug 105593).
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-maybe-uninitialized>)
+if(HANDRAIL_SANITIZE)
+  add_compile_options(-fsanitize=${HANDRAIL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${HANDRAIL_SANITIZE})
+endif()
+
+function(handrail_library name)
+  add_library(${name})
+  add_library(handrail::${name} ALIAS ${name})
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_sources(${name} PRIVATE ${handrail_sources}
+    PUBLIC FILE_SET HEADERS BASE_DIRS ${handrail_include} FILES ${handrail_headers})
+  target_link_libraries(${name}
+    PUBLIC $<BUILD_INTERFACE:Eigen3::Eigen> $<INSTALL_INTERFACE:Eigen3::Eigen>
+    PRIVATE OpenMP::OpenMP_CXX $<BUILD_INTERFACE:ZLIB::ZLIB> $<INSTALL_INTERFACE:ZLIB::ZLIB>
+      $<BUILD_INTERFACE:cereal::cereal> $<BUILD_INTERFACE:handrail_own>)
+  # Eigen's own threads would make results depend on their number, in ops of users too.
+  target_compile_definitions(${name} PUBLIC EIGEN_DONT_PARALLELIZE)
+  # errno and floating-point traps are not looked at: loops with sqrt and comparisons vectorise.
+  target_compile_options(${name} PRIVATE -fno-math-errno -fno-trapping-math
+    $<$<AND:$<CONFIG:Release,RelWithDebInfo>,$<CXX_COMPILER_ID:GNU>>:-O3>)
+  if(HANDRAIL_NATIVE)
+    # Exported, so that Eigen code of users and ours agree on sizes and alignment of vectors.
+    target_compile_options(${name} PUBLIC -march=native)
+  endif()
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF VERIFY_INTERFACE_HEADER_SETS ON)
+endfunction()

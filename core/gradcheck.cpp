@@ -1,0 +1,75 @@
+#include <handrail/core/gradcheck.h>
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include <handrail/core/error.h>
+#include <handrail/core/ops.h>
+#include <handrail/core/random.h>
+
+namespace handrail {
+inline namespace HANDRAIL_SCALAR_NAMESPACE {
+namespace {
+
+constexpr RandomPosition fixed{.seed = 1, .position = 1};
+
+}  // namespace
+
+GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)>& f,
+                          const std::vector<Tensor>& inputs, GradcheckOptions options) {
+  if (sizeof(Scalar) < sizeof(double))
+    fail<OptionError>("gradcheck: want the double build, handrail::handrail_f64; got float");
+  Tensor weights;
+  const auto value = [&] {
+    const Tape tape(options.mode, fixed);
+    const Tensor y = f(inputs);
+    double total = 0;
+    for (Index i = 0; i < y.size(); ++i)
+      total += static_cast<double>(weights.data()[i]) * static_cast<double>(y.data()[i]);
+    return total;
+  };
+  {
+    for (const Tensor& input : inputs) input.zero_grad();
+    Tape tape(options.mode, fixed);
+    const Tensor y = f(inputs);
+    Rng rng(7);
+    weights = uniform(y.shape(), 0.5, 1.5, rng);
+    tape.backward(sum(mul(y, weights)));
+  }
+
+  GradcheckResult result{.passed = true, .max_relative_error = 0, .worst = {}};
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    const Tensor& input = inputs[k];
+    if (!input.requires_grad()) continue;
+    const Tensor grad = input.grad().defined() ? input.grad() : Tensor::zeros(input.shape());
+    double largest = 0;
+    for (const Scalar g : grad.span()) largest = std::max(largest, std::abs(static_cast<double>(g)));
+    for (Index i = 0; i < input.size(); ++i) {
+      const Scalar x = input.data()[i];
+      const double h = options.step * std::max(1.0, std::abs(static_cast<double>(x)));
+      const auto at = [&](double offset) {
+        input.mutable_data()[i] = static_cast<Scalar>(static_cast<double>(x) + offset);
+        return value();
+      };
+      const double numeric = (at(-2 * h) - 8 * at(-h) + 8 * at(h) - at(2 * h)) / (12 * h);
+      input.mutable_data()[i] = x;
+      const auto analytic = static_cast<double>(grad.data()[i]);
+      const double scale = std::max({std::abs(numeric), std::abs(analytic), 1e-3 * largest, 1e-9});
+      const double error = std::abs(numeric - analytic) / scale;
+      // Written so that a NaN counts as the worst.
+      if (!(error <= result.max_relative_error)) {
+        std::ostringstream where;
+        where << "input " << k << ", element " << i << ": backward " << analytic << ", differences " << numeric;
+        result.worst = where.str();
+        result.max_relative_error = error;
+        if (!(error <= options.tolerance)) result.passed = false;
+        if (std::isnan(error)) return result;
+      }
+    }
+  }
+  return result;
+}
+
+}  // namespace HANDRAIL_SCALAR_NAMESPACE
+}  // namespace handrail

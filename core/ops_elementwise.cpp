@@ -1,0 +1,96 @@
+#include <cmath>
+#include <numbers>
+
+#include <handrail/core/elementwise.h>
+#include <handrail/core/ops.h>
+
+namespace handrail {
+inline namespace HANDRAIL_SCALAR_NAMESPACE {
+
+using handrail::detail::for_chunks;
+using handrail::detail::Keep;
+using handrail::detail::unary;
+
+Tensor exp(const Tensor& x) {
+  return unary<Keep::output>("exp", x, [](auto v) { return v.exp(); }, [](auto y) { return y; });
+}
+
+Tensor log(const Tensor& x) {
+  return unary<Keep::input>("log", x, [](auto v) { return v.log(); }, [](auto v) { return v.inverse(); });
+}
+
+Tensor sqrt(const Tensor& x) {
+  return unary<Keep::output>(
+      "sqrt", x, [](auto v) { return v.sqrt(); }, [](auto y) { return Scalar(0.5) * y.inverse(); });
+}
+
+Tensor square(const Tensor& x) {
+  return unary<Keep::input>("square", x, [](auto v) { return v.square(); }, [](auto v) { return 2 * v; });
+}
+
+Tensor abs(const Tensor& x) {
+  return unary<Keep::input>("abs", x, [](auto v) { return v.abs(); }, [](auto v) { return v.sign(); });
+}
+
+Tensor tanh(const Tensor& x) {
+  return unary<Keep::output>("tanh", x, [](auto v) { return v.tanh(); }, [](auto y) { return 1 - y.square(); });
+}
+
+Tensor sigmoid(const Tensor& x) {
+  return unary<Keep::output>(
+      "sigmoid", x, [](auto v) { return v.logistic(); }, [](auto y) { return y * (1 - y); });
+}
+
+Tensor softplus(const Tensor& x) {
+  return unary<Keep::input>(
+      "softplus", x, [](auto v) { return v.max(Scalar(0)) + (-v.abs()).exp().log1p(); },
+      [](auto v) { return v.logistic(); });
+}
+
+Tensor gelu(const Tensor& x) {
+  constexpr Scalar inv_sqrt2 = std::numbers::sqrt2_v<Scalar> / 2;
+  constexpr Scalar inv_sqrt_2pi = std::numbers::inv_sqrtpi_v<Scalar> * inv_sqrt2;
+  const auto cdf = [](Scalar v) { return Scalar(0.5) * (1 + std::erf(v * inv_sqrt2)); };
+  return unary<Keep::input>(
+      "gelu", x, [cdf](auto v) { return v.unaryExpr([cdf](Scalar e) { return e * cdf(e); }); },
+      [cdf](auto v) {
+        return v.unaryExpr(
+            [cdf](Scalar e) { return cdf(e) + e * inv_sqrt_2pi * std::exp(Scalar(-0.5) * e * e); });
+      });
+}
+
+Tensor relu(const Tensor& x) {
+  Tensor y(x.shape());
+  const Scalar* in = x.data();
+  Scalar* out = y.mutable_data();
+  // Written so that a NaN stays one, and as loops that compilers vectorise.
+  for_chunks(x.size(), [&](Index first, Index n) {
+    for (Index i = first; i < first + n; ++i) out[i] = in[i] < 0 ? Scalar(0) : in[i];
+  });
+  return Tape::record("relu", {x}, y, [kept = Saved(y)](const Backward& b) {
+    const Scalar* s = kept->data();
+    const Scalar* gy = b.output_grad().data();
+    const GradTarget to = b[0].target();
+    for_chunks(kept->size(), [&](Index first, Index n) {
+      if (to.accumulate)
+        for (Index i = first; i < first + n; ++i) to.data[i] += s[i] > 0 ? gy[i] : Scalar(0);
+      else
+        for (Index i = first; i < first + n; ++i) to.data[i] = s[i] > 0 ? gy[i] : Scalar(0);
+    });
+  });
+}
+
+Tensor affine(const Tensor& x, double scale, double shift) {
+  const auto factor = static_cast<Scalar>(scale);
+  const auto offset = static_cast<Scalar>(shift);
+  Tensor y(x.shape());
+  const Scalar* in = x.data();
+  Scalar* out = y.mutable_data();
+  for_chunks(x.size(), [&](Index first, Index n) {
+    for (Index i = first; i < first + n; ++i) out[i] = factor * in[i] + offset;
+  });
+  return Tape::record("affine", {x}, y, [factor](const Backward& b) { b[0] += factor * array(b.output_grad()); });
+}
+
+}  // namespace HANDRAIL_SCALAR_NAMESPACE
+}  // namespace handrail

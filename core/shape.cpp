@@ -1,0 +1,63 @@
+#include <handrail/core/shape.h>
+
+#include <limits>
+#include <ostream>
+
+#include <handrail/core/error.h>
+
+namespace handrail {
+namespace {
+
+// Half of the address space in doubles: sizes in bytes cannot overflow below it.
+constexpr Index max_size = std::numeric_limits<Index>::max() / 32;
+
+}  // namespace
+
+Shape::Shape(std::span<const Index> dims) {
+  if (dims.size() > max_rank) fail<ShapeError>("Shape: want rank <= ", max_rank, "; got rank ", dims.size());
+  for (const Index dim : dims) {
+    if (dim < 0) fail<ShapeError>("Shape: want dimensions >= 0; got ", dim);
+    if (dim > 0 && size_ > max_size / dim)
+      fail<ShapeError>("Shape: want at most ", max_size, " elements; dimension ", dim, " exceeds it");
+    dims_[static_cast<std::size_t>(rank_++)] = dim;
+    size_ *= dim;
+  }
+}
+
+Index Shape::rows() const {
+  Index rows = 1;
+  for (int axis = 0; axis + 1 < rank_; ++axis) rows *= dims_[static_cast<std::size_t>(axis)];
+  return rows;
+}
+
+Shape Shape::with_first(Index first) const {
+  if (rank_ == 0) fail<ShapeError>("Shape::with_first: a scalar has no first dimension");
+  std::array<Index, max_rank> dims = dims_;
+  dims[0] = first;
+  return Shape(std::span<const Index>(dims.data(), static_cast<std::size_t>(rank_)));
+}
+
+Shape Shape::batch_of(Index count) const {
+  if (rank_ == max_rank) fail<ShapeError>("Shape: no room for a batch dimension before ", *this);
+  std::array<Index, max_rank> dims{count};
+  for (int axis = 0; axis < rank_; ++axis)
+    dims[static_cast<std::size_t>(axis + 1)] = dims_[static_cast<std::size_t>(axis)];
+  return Shape(std::span<const Index>(dims.data(), static_cast<std::size_t>(rank_ + 1)));
+}
+
+Shape Shape::without_first() const {
+  if (rank_ == 0) fail<ShapeError>("Shape::without_first: a scalar has no first dimension");
+  return Shape(dims().subspan(1));
+}
+
+void Shape::no_such_axis(int axis) const {
+  fail<ShapeError>("Shape: want an axis in [", -rank_, ", ", rank_, "); got ", axis, " for shape ", *this);
+}
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+  out << '[';
+  for (int axis = 0; axis < shape.rank(); ++axis) out << (axis == 0 ? "" : ", ") << shape[axis];
+  return out << ']';
+}
+
+}  // namespace handrail

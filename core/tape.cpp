@@ -1,0 +1,256 @@
+#include <handrail/core/tape.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <exception>
+#include <limits>
+#include <vector>
+
+#include <handrail/core/error.h>
+
+namespace handrail {
+inline namespace HANDRAIL_SCALAR_NAMESPACE {
+namespace {
+
+// Bump allocation for closures; chunks are kept from tape to tape.
+class Arena {
+ public:
+  void* allocate(std::size_t bytes) {
+    bytes = (bytes + alignof(std::max_align_t) - 1) / alignof(std::max_align_t) * alignof(std::max_align_t);
+    while (chunk_ < chunks_.size() && used_ + bytes > chunks_[chunk_].size) {
+      ++chunk_;
+      used_ = 0;
+    }
+    if (chunk_ == chunks_.size()) {
+      const std::size_t size = std::max(bytes, chunk_bytes);
+      chunks_.push_back({std::make_unique_for_overwrite<std::byte[]>(size), size});
+      used_ = 0;
+    }
+    return chunks_[chunk_].bytes.get() + std::exchange(used_, used_ + bytes);
+  }
+  void reset() noexcept { chunk_ = used_ = 0; }
+
+ private:
+  static constexpr std::size_t chunk_bytes = 64 << 10;
+  struct Chunk {
+    std::unique_ptr<std::byte[]> bytes;
+    std::size_t size;
+  };
+  std::vector<Chunk> chunks_;
+  std::size_t chunk_ = 0;
+  std::size_t used_ = 0;
+};
+
+std::uint64_t next_serial() {
+  static constinit std::atomic<std::uint64_t> serial{1};
+  return serial.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+struct Tape::Node {
+  const char* op;
+  void* closure;
+  Calls calls;
+  std::size_t first_input;
+  std::size_t input_count;
+  Shape shape;
+  Tensor grad;
+};
+
+struct Tape::Memory {
+  std::vector<Node> nodes;
+  std::vector<std::int32_t> inputs;
+  std::vector<Tensor> leaves;
+  Arena arena;
+
+  // The memory of the last tape of this thread, for the next one.
+  static thread_local std::unique_ptr<Memory> spare;
+};
+thread_local std::unique_ptr<Tape::Memory> Tape::Memory::spare;
+
+void Saved::changed() const {
+  fail<TapeError>("a tensor saved for backward, shape ", tensor_.shape(), ", output of '", tensor_.op(),
+                  "', was written to after it was saved (version ", version_, ", now ", tensor_.version(),
+                  "); write to a clone(), or after backward");
+}
+
+const Shape& GradSlot::shape() const { return tape_->shape(code_); }
+GradTarget GradSlot::target() const { return tape_->target(code_); }
+
+GradSlot Backward::operator[](std::size_t i) const {
+  if (i >= inputs_.size()) fail<TapeError>("want an input in [0, ", inputs_.size(), "); got b[", i, "]");
+  return {&tape_, inputs_[i]};
+}
+
+Tape::Tape(Mode mode, std::optional<RandomPosition> random) : random_(random), mode_(mode) {
+  if (active_)
+    fail<TapeError>("Tape: another tape is active on this thread; end it, or call its backward, before the next one");
+  serial_ = next_serial();
+  memory_ = Memory::spare ? std::move(Memory::spare) : std::make_unique<Memory>();
+  if (mode == Mode::train) flush_.emplace();
+  active_ = this;
+}
+
+Tape::~Tape() {
+  finish();
+  clear();
+  Memory::spare = std::move(memory_);
+}
+
+std::size_t Tape::size() const { return memory_->nodes.size(); }
+
+RandomPosition Tape::next_random(const char* op, std::uint32_t& call) {
+  if (!active_ || !active_->random_)
+    fail<TapeError>(op, ": want a tape that knows its place in the random streams, as in "
+                        "Tape tape{Mode::train, {.seed = 42, .position = step}}; got ",
+                    active_ ? "one without" : "no tape");
+  call = active_->random_calls_++;
+  return *active_->random_;
+}
+
+bool Tape::tracks(const char* op, std::span<const Input> inputs) const {
+  bool any = false;
+  for (const Input input : inputs) {
+    const storage::TensorImpl& impl = *input.impl_;
+    if (impl.requires_grad || impl.tape == serial_)
+      any = true;
+    else if (impl.tape != 0) [[unlikely]]
+      fail<TapeError>(op, ": an input of shape ", impl.shape, ", output of '", impl.op,
+                      "', belongs to a tape that is gone; detach() makes it a constant");
+  }
+  return any;
+}
+
+void* Tape::allocate(const char* op, const Tensor& output, std::size_t closure_bytes) {
+  const storage::TensorImpl& out = output.impl();
+  if (out.tape != 0 || out.requires_grad) [[unlikely]]
+    fail<TapeError>(op, ": want a new tensor as output; got one that is ",
+                    out.requires_grad ? "a leaf" : "the output of another op");
+  if (memory_->nodes.size() >= std::numeric_limits<std::int32_t>::max() - 2) [[unlikely]]
+    fail<TapeError>(op, ": the tape is full: ", memory_->nodes.size(), " ops");
+  return memory_->arena.allocate(closure_bytes);
+}
+
+void Tape::push(const char* op, std::span<const Input> inputs, const Tensor& output, void* closure, Calls calls) {
+  Memory& memory = *memory_;
+  storage::TensorImpl& out = output.impl();
+  const std::size_t first = memory.inputs.size();
+  for (const Input input : inputs) memory.inputs.push_back(code_of(*input.impl_));
+  memory.nodes.push_back({.op = op,
+                          .closure = closure,
+                          .calls = calls,
+                          .first_input = first,
+                          .input_count = inputs.size(),
+                          .shape = out.shape,
+                          .grad = {}});
+  out.tape = serial_;
+  out.node = static_cast<std::int32_t>(memory.nodes.size() - 1);
+  out.op = op;
+}
+
+std::int32_t Tape::code_of(storage::TensorImpl& input) {
+  if (!input.requires_grad) return input.tape == serial_ ? input.node : GradSlot::none;
+  if (input.tape != serial_) {
+    input.node = static_cast<std::int32_t>(memory_->leaves.size());
+    input.references.fetch_add(1, std::memory_order_relaxed);
+    memory_->leaves.push_back(Tensor(&input));
+    input.tape = serial_;
+  }
+  return -2 - input.node;
+}
+
+void Tape::backward(const Tensor& loss) {
+  if (active_ != this)
+    fail<TapeError>("Tape::backward: this tape has already run backward; record the next step on a new tape");
+  if (loss.size() != 1) fail<ShapeError>("Tape::backward: want a loss of one element; got shape ", loss.shape());
+  if (loss.impl().tape != serial_ || loss.impl().requires_grad)
+    fail<TapeError>("Tape::backward: the loss, output of '", loss.op(),
+                    "', was not computed on this tape from a tensor that requires a gradient");
+  active_ = nullptr;
+  try {
+    run_backward(loss);
+  } catch (...) {
+    for (const Tensor& leaf : memory_->leaves) leaf.zero_grad();
+    finish();
+    clear();
+    throw;
+  }
+  finish();
+  clear();
+}
+
+void Tape::run_backward(const Tensor& loss) {
+  auto& nodes = memory_->nodes;
+  const auto last = static_cast<std::size_t>(loss.impl().node);
+  nodes[last].grad = Tensor::full(loss.shape(), 1);
+  for (std::size_t i = last + 1; i-- > 0;) {
+    Node& node = nodes[i];
+    if (node.grad.defined()) {
+      const Tensor output_grad = std::move(node.grad);
+      const std::span inputs(memory_->inputs.data() + node.first_input, node.input_count);
+      try {
+        node.calls.run(node.closure, Backward(*this, inputs, output_grad));
+      } catch (const ShapeError& error) {
+        fail<ShapeError>("backward of '", node.op, "': ", error.what());
+      } catch (const TapeError& error) {
+        fail<TapeError>("backward of '", node.op, "': ", error.what());
+      }
+    }
+    // What the op saved is free for the gradients still to come.
+    node.calls.destroy(std::exchange(node.closure, nullptr));
+  }
+}
+
+GradTarget Tape::target(std::int32_t code) {
+  if (code >= 0) {
+    Node& node = memory_->nodes[static_cast<std::size_t>(code)];
+    if (node.grad.defined()) return {node.grad.mutable_data(), true};
+    node.grad = Tensor(node.shape);
+    return {node.grad.mutable_data(), false};
+  }
+  storage::TensorImpl& leaf = memory_->leaves[static_cast<std::size_t>(-2 - code)].impl();
+  // A gradient that somebody still holds a handle to from an earlier step is theirs to keep.
+  if (leaf.grad && !leaf.has_grad && leaf.grad->references.load(std::memory_order_acquire) > 1)
+    { const Tensor dropped(std::exchange(leaf.grad, nullptr)); }
+  if (!leaf.grad) {
+    Tensor grad(leaf.shape);
+    leaf.grad = std::exchange(grad.impl_, nullptr);
+  }
+  ++leaf.grad->version;
+  return {leaf.grad->data, std::exchange(leaf.has_grad, true)};
+}
+
+const Shape& Tape::shape(std::int32_t code) const {
+  return code >= 0 ? memory_->nodes[static_cast<std::size_t>(code)].shape
+                   : memory_->leaves[static_cast<std::size_t>(-2 - code)].shape();
+}
+
+void Tape::clear() noexcept {
+  for (Node& node : memory_->nodes)
+    if (node.closure) node.calls.destroy(node.closure);
+  memory_->nodes.clear();
+  memory_->inputs.clear();
+  memory_->leaves.clear();
+  memory_->arena.reset();
+}
+
+void Tape::finish() noexcept {
+  if (active_ == this) active_ = nullptr;
+  flush_.reset();
+}
+
+NoGrad::NoGrad() {
+  if (Tape* tape = Tape::active_; tape && !tape->suspended_) {
+    tape->suspended_ = true;
+    tape_ = tape;
+  }
+}
+
+NoGrad::~NoGrad() {
+  if (tape_ && Tape::active_ == tape_) tape_->suspended_ = false;
+}
+
+}  // namespace HANDRAIL_SCALAR_NAMESPACE
+}  // namespace handrail

@@ -1,0 +1,18 @@
+#include <handrail/nn/activation.h>
+
+#include <handrail/core/ops.h>
+
+namespace handrail::nn {
+
+Tensor ReLU::forward(const Tensor& x) const { return relu(x); }
+Tensor Tanh::forward(const Tensor& x) const { return tanh(x); }
+Tensor Sigmoid::forward(const Tensor& x) const { return sigmoid(x); }
+Tensor GELU::forward(const Tensor& x) const { return gelu(x); }
+Tensor Softplus::forward(const Tensor& x) const { return softplus(x); }
+
+Tensor Flatten::forward(const Tensor& x) const {
+  const Index n = x.shape()[0];
+  return reshape(x, {n, x.shape().without_first().size()});
+}
+
+}  // namespace handrail::nn

@@ -1,0 +1,68 @@
+#include <handrail/nn/module.h>
+
+#include <algorithm>
+
+#include <handrail/core/error.h>
+
+namespace handrail::nn {
+
+template <class Visit>
+void Module::visit(const std::string& prefix, Visit&& call) const {
+  call(*this, prefix);
+  for (const Child& child : children_) child.module->visit(prefix + child.name + ".", call);
+}
+
+std::vector<Parameter> Module::parameters() const {
+  std::vector<Parameter> all;
+  visit("", [&](const Module& module, const std::string& prefix) {
+    for (const Parameter& p : module.params_) all.push_back({prefix + p.name, p.role, p.tensor});
+  });
+  return all;
+}
+
+std::vector<Buffer> Module::buffers() const {
+  std::vector<Buffer> all;
+  visit("", [&](const Module& module, const std::string& prefix) {
+    for (const Buffer& b : module.buffers_) all.push_back({prefix + b.name, b.tensor});
+  });
+  return all;
+}
+
+Index Module::parameter_count() const {
+  Index count = 0;
+  for (const Parameter& p : parameters()) count += p.tensor.size();
+  return count;
+}
+
+Tensor Module::param(std::string name, Role role, Tensor initial) {
+  check_name(name);
+  initial.set_requires_grad(true);
+  params_.push_back({std::move(name), role, initial});
+  return initial;
+}
+
+Tensor Module::param(std::string name, Tensor initial) {
+  const Role role = initial.shape().rank() >= 2 ? Role::weight : Role::bias;
+  return param(std::move(name), role, std::move(initial));
+}
+
+Tensor Module::buffer(std::string name, Tensor initial) {
+  check_name(name);
+  buffers_.push_back({std::move(name), initial});
+  return initial;
+}
+
+void Module::check_name(std::string_view name) const {
+  constexpr auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '=';
+  };
+  if (name.empty() || name.size() > 100 || !std::ranges::all_of(name, allowed))
+    fail<OptionError>("Module: want a name of 1 to 100 letters, digits, '_', '-' or '='; got '", name, "'");
+  const auto taken = [&](const auto& part) { return part.name == name; };
+  if (std::ranges::any_of(params_, taken) || std::ranges::any_of(buffers_, taken) ||
+      std::ranges::any_of(children_, taken))
+    fail<OptionError>("Module: the name '", name, "' is taken");
+}
+
+}  // namespace handrail::nn

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <vector>
+
+#include <handrail/nn/module.h>
+
+namespace handrail::nn {
+
+/// Layers one after the other:
+///
+///   nn::Sequential model{nn::Linear{784, 128, rng}, nn::ReLU{}, nn::Linear{128, 10, rng}};
+///
+/// Their names are "0", "1", ..., as in PyTorch.
+class Sequential : public Layer {
+ public:
+  template <std::derived_from<Layer>... Layers>
+    requires(sizeof...(Layers) > 0)
+  explicit Sequential(Layers&&... layers) {
+    (push_back(std::forward<Layers>(layers)), ...);
+  }
+
+  /// Appends a layer and returns a reference to it that stays valid.
+  template <std::derived_from<Layer> L>
+  L& push_back(L layer) {
+    L& added = add(std::to_string(layers_.size()), std::move(layer));
+    layers_.push_back(&added);
+    return added;
+  }
+  std::size_t size() const { return layers_.size(); }
+
+  Tensor forward(const Tensor& x) const override {
+    Tensor y = x;
+    for (const Layer* layer : layers_) y = layer->forward(y);
+    return y;
+  }
+
+ private:
+  std::vector<Layer*> layers_;  // owned by the module tree
+};
+
+}  // namespace handrail::nn

@@ -1,0 +1,46 @@
+#include <handrail/nn/standardize.h>
+
+#include <cmath>
+#include <vector>
+
+#include <handrail/core/error.h>
+#include <handrail/core/finite.h>
+#include <handrail/core/ops.h>
+
+namespace handrail::nn {
+
+Standardize::Standardize(Tensor m, Tensor inv)
+    : mean(buffer("mean", std::move(m))), inverse(buffer("inverse", std::move(inv))) {}
+
+Standardize Standardize::fit(const Tensor& inputs) {
+  const Shape& shape = inputs.shape();
+  if (shape.rank() != 2 || shape[0] == 0) fail<ShapeError>("Standardize: want inputs [N, features], N > 0; got ", shape);
+  const Index rows = shape[0], cols = shape[1];
+  if (const Index bad = first_non_finite(inputs.span()); bad >= 0)
+    fail<DataError>("Standardize: want finite inputs; got ", inputs.data()[bad], " in row ", bad / cols, ", column ",
+                    bad % cols);
+  const Scalar* in = inputs.data();
+  // In double and two passes: no cancellation for columns far from zero.
+  const auto n = static_cast<double>(rows);
+  std::vector<double> sums(static_cast<std::size_t>(cols)), squares(sums.size());
+  for (Index i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < sums.size(); ++j) sums[j] += static_cast<double>(in[i * cols + static_cast<Index>(j)]);
+  for (Index i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < sums.size(); ++j) {
+      const double d = static_cast<double>(in[i * cols + static_cast<Index>(j)]) - sums[j] / n;
+      squares[j] += d * d;
+    }
+  Tensor mean(Shape{cols}), inverse(Shape{cols});
+  for (std::size_t j = 0; j < sums.size(); ++j) {
+    const double middle = sums[j] / n, deviation = std::sqrt(squares[j] / n);
+    // A deviation below the rounding of the mean is a constant column.
+    const bool constant = deviation <= 1e-7 * std::abs(middle) || deviation == 0;
+    mean.mutable_span()[j] = static_cast<Scalar>(middle);
+    inverse.mutable_span()[j] = static_cast<Scalar>(constant ? 1 : 1 / deviation);
+  }
+  return {std::move(mean), std::move(inverse)};
+}
+
+Tensor Standardize::forward(const Tensor& x) const { return mul(sub(x, mean), inverse); }
+
+}  // namespace handrail::nn

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <concepts>
+
+#include <handrail/nn/module.h>
+
+namespace handrail::nn {
+
+/// (x - mean) / std for each column, with constants fitted on the training data and saved with the
+/// model: as the first layer, it takes raw inputs of whatever scale. x: [N, features].
+class Standardize : public Layer {
+ public:
+  /// The mean and standard deviation (with N) of each column of inputs [N, features]. A column that
+  /// is constant keeps scale 1. Throws ShapeError unless there are rows; DataError naming row and
+  /// column on a value that is not finite.
+  static Standardize fit(const Tensor& inputs);
+  /// The same for a data set that has its inputs at hand.
+  template <class Data>
+    requires requires(const Data& data) {
+      { data.inputs() } -> std::convertible_to<Tensor>;
+    }
+  static Standardize fit(const Data& data) {
+    return fit(static_cast<const Tensor&>(data.inputs()));
+  }
+
+  Tensor forward(const Tensor& x) const override;
+
+  const Tensor mean;     // [features]
+  const Tensor inverse;  // [features], 1 / standard deviation
+
+ private:
+  Standardize(Tensor mean, Tensor inverse);
+};
+
+}  // namespace handrail::nn

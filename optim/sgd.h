@@ -1,0 +1,24 @@
+#pragma once
+
+#include <handrail/optim/optimizer.h>
+
+namespace handrail::optim {
+
+struct SGDOptions {
+  double momentum = 0;
+  bool nesterov = false;
+};
+
+/// Stochastic gradient descent as in PyTorch: g = gradient + decay w, u = momentum u + g from u = 0,
+/// w = w - rate u, or w - rate (g + momentum u) with Nesterov's momentum (Sutskever et al. 2013).
+class SGD final : public Optimizer {
+ public:
+  /// Throws OptionError unless momentum is in [0, 1), and above 0 with nesterov.
+  explicit SGD(std::vector<ParamGroup> groups, SGDOptions options = {});
+
+ private:
+  void update(const Piece& piece, const Step& step) const override;
+  SGDOptions options_;
+};
+
+}  // namespace handrail::optim

@@ -1,0 +1,145 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <handrail/core/tensor.h>
+
+namespace handrail::train {
+
+/// Samples that are trained on together: inputs [B, ...] and targets [B, ...].
+struct Batch {
+  Tensor inputs;
+  Tensor targets;
+};
+
+/// What turns raw bytes into inputs: (byte / 255 - mean) / stddev.
+struct Normalization {
+  double mean = 0;
+  double stddev = 1;
+};
+
+/// Samples by number. A data set of your own overrides the first four functions.
+/// Threads: const functions may be called by several at once.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+
+  /// The number of samples.
+  virtual Index size() const = 0;
+  /// The shapes of one sample's input and target; [] for a class index.
+  virtual Shape input_shape() const = 0;
+  virtual Shape target_shape() const = 0;
+  /// Copies those samples into the batch, whose tensors have the right shapes.
+  virtual void gather(std::span<const Index> rows, const Batch& batch) const = 0;
+
+  /// For data that is stored raw: the constants that bring these samples to mean 0 and standard
+  /// deviation 1. Nothing for data that comes as the model should see it.
+  virtual std::optional<Normalization> fit_normalization(std::span<const Index> rows) const;
+  /// The same as gather, with those constants.
+  virtual void gather_normalized(std::span<const Index> rows, const Normalization& constants,
+                                 const Batch& batch) const;
+
+ protected:
+  Dataset() = default;
+  Dataset(const Dataset&) = default;
+  Dataset& operator=(const Dataset&) = default;
+};
+
+struct TensorDatasetOptions {
+  bool check_finite = true;  // off: NaN and infinity are left for the training guards to find
+};
+
+/// Samples in memory: row i of inputs [N, ...] belongs to row i of targets [N, ...].
+class TensorDataset : public Dataset {
+ public:
+  /// Shares the tensors. Throws ShapeError when their first dimensions differ; DataError when there
+  /// are no rows, or naming row and column of a value that is not finite.
+  TensorDataset(Tensor inputs, Tensor targets, TensorDatasetOptions options = {});
+
+  const Tensor& inputs() const { return inputs_; }
+  const Tensor& targets() const { return targets_; }
+
+  Index size() const override { return inputs_.shape()[0]; }
+  Shape input_shape() const override { return inputs_.shape().without_first(); }
+  Shape target_shape() const override { return targets_.shape().without_first(); }
+  void gather(std::span<const Index> rows, const Batch& batch) const override;
+
+ private:
+  Tensor inputs_;
+  Tensor targets_;
+};
+
+/// Images or the like kept as bytes, an eighth of a float tensor's memory with its labels as classes.
+/// They become floats on the way into a batch: the Trainer fits one mean and standard deviation on the
+/// training split and uses them in fit, evaluate and predict; without a Trainer it is byte / 255.
+class ByteDataset : public Dataset {
+ public:
+  /// inputs: N samples of `sample` one after the other; labels: N. Throws DataError when there are no
+  /// samples or the counts differ.
+  ByteDataset(const Shape& sample, std::vector<std::uint8_t> inputs, std::vector<std::uint8_t> labels);
+
+  Index size() const override { return std::ssize(data_->labels); }
+  Shape input_shape() const override { return sample_; }
+  Shape target_shape() const override { return {}; }
+  void gather(std::span<const Index> rows, const Batch& batch) const override;
+  std::optional<Normalization> fit_normalization(std::span<const Index> rows) const override;
+  void gather_normalized(std::span<const Index> rows, const Normalization& constants,
+                         const Batch& batch) const override;
+
+ private:
+  struct Data {
+    std::vector<std::uint8_t> inputs, labels;
+  };
+  Shape sample_;
+  std::shared_ptr<const Data> data_;
+};
+
+/// Some samples of another data set, which it shares.
+class Subset : public Dataset {
+ public:
+  /// Throws DataError on no rows or a row that is not in the data set.
+  Subset(std::shared_ptr<const Dataset> dataset, std::vector<Index> rows);
+
+  Index size() const override { return std::ssize(rows_); }
+  Shape input_shape() const override { return dataset_->input_shape(); }
+  Shape target_shape() const override { return dataset_->target_shape(); }
+  void gather(std::span<const Index> rows, const Batch& batch) const override;
+  std::optional<Normalization> fit_normalization(std::span<const Index> rows) const override;
+  void gather_normalized(std::span<const Index> rows, const Normalization& constants,
+                         const Batch& batch) const override;
+
+ private:
+  std::span<const Index> original(std::span<const Index> rows) const;
+
+  std::shared_ptr<const Dataset> dataset_;
+  std::vector<Index> rows_;
+};
+
+/// The rows of a data set in two parts.
+struct SplitRows {
+  std::vector<Index> first, second;
+};
+
+/// Puts a fraction of `size` rows, at least one, into the second part, chosen by the seed; both parts
+/// are in ascending order. Throws OptionError unless 0 < fraction < 1; DataError when size < 2.
+SplitRows split_rows(Index size, double fraction, std::uint64_t seed);
+
+/// Splits off a fraction of the samples as a second data set, chosen by the seed:
+///   auto [train, test] = random_split(data, 0.2);
+template <std::derived_from<Dataset> D>
+std::pair<Subset, Subset> random_split(D dataset, double fraction, std::uint64_t seed = 42) {
+  auto rows = split_rows(dataset.size(), fraction, seed);
+  const auto shared = std::make_shared<const D>(std::move(dataset));
+  return {Subset(shared, std::move(rows.first)), Subset(shared, std::move(rows.second))};
+}
+
+/// The first samples of a data set as one batch, at most `count`.
+Batch first_samples(const Dataset& dataset, Index count);
+
+}  // namespace handrail::train

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <handrail/train/dataset.h>
+
+namespace handrail::train {
+
+struct LoaderOptions {
+  Index batch_size = 32;
+  std::optional<std::uint64_t> shuffle_seed = {};  // without: in the order of the rows
+  bool drop_last = false;                          // leave out a batch that is short
+  std::optional<Normalization> normalization = {};
+};
+
+/// Cuts rows of a data set into batches. The order of an epoch is a function of (seed, epoch) alone:
+/// there is nothing to save. The last batch may be short; one of a single row, which batch norm could
+/// not train on, joins the batch before it.
+class Loader {
+ public:
+  /// The data set must outlive the loader. Throws DataError on no rows, or on a single short batch
+  /// that drop_last would leave out; OptionError when batch_size < 1.
+  Loader(const Dataset& dataset, std::vector<Index> rows, LoaderOptions options);
+
+  /// Batches to an epoch.
+  Index size() const { return batches_; }
+  /// Samples to an epoch.
+  Index samples() const;
+  /// Puts the rows into the order of that epoch.
+  void start_epoch(std::int64_t epoch);
+  /// The rows of the i-th batch of this epoch.
+  std::span<const Index> rows(Index i) const;
+  /// The i-th batch of this epoch. Its memory comes from the pool.
+  Batch batch(Index i) const;
+
+ private:
+  const Dataset& dataset_;
+  std::vector<Index> rows_;   // as given
+  std::vector<Index> order_;  // of this epoch
+  LoaderOptions options_;
+  Index batches_;
+};
+
+}  // namespace handrail::train
