@@ -1,15 +1,14 @@
-# Every dependency is looked for on the system first and else fetched at a pinned version; without a
-# network, FETCHCONTENT_SOURCE_DIR_<NAME> names a folder with its source.
+# Every dependency is looked for on the system first and else fetched at a pinned version. Without a
+# network FETCHCONTENT_SOURCE_DIR_<NAME> names a folder with its source, and
+# CMAKE_DISABLE_FIND_PACKAGE_<Name> passes the system's by.
 include(FetchContent)
-option(HANDRAIL_FETCH_ALL "Fetch the dependencies even when the system has them" OFF)
-mark_as_advanced(HANDRAIL_FETCH_ALL)
 
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 
 # handrail_dependency(NAME TARGET URL SHA256 [FOLDER]): TARGET from find_package(NAME), or made from
 # the headers in FOLDER of the fetched source, whose own build, tests and options stay out of ours.
 macro(handrail_dependency name target url hash)
-  if(NOT TARGET ${target} AND NOT HANDRAIL_FETCH_ALL)
+  if(NOT TARGET ${target})
     find_package(${name} QUIET)
   endif()
   if(NOT TARGET ${target})
@@ -36,7 +35,7 @@ if(HANDRAIL_TESTS)
 endif()
 
 # zlib is the only one with sources of its own.
-if(NOT TARGET ZLIB::ZLIB AND NOT HANDRAIL_FETCH_ALL)
+if(NOT TARGET ZLIB::ZLIB)
   find_package(ZLIB QUIET)
 endif()
 if(NOT TARGET ZLIB::ZLIB)

@@ -6,14 +6,17 @@ set(handrail_headers
   core/parameter.h core/pool.h core/random.h core/scalar.h core/shape.h core/tape.h core/tensor.h
   nn/activation.h nn/dropout.h nn/init.h nn/linear.h nn/module.h nn/norm.h nn/sequential.h nn/standardize.h
   optim/adam.h optim/clip.h optim/optimizer.h optim/param_group.h optim/schedule.h optim/sgd.h
-  train/dataset.h train/loader.h)
+  train/arguments.h train/console.h train/csv.h train/dataset.h train/events.h train/guard.h train/idx.h
+  train/loader.h train/loss.h train/metrics.h train/mnist.h train/options.h train/trainer.h)
 set(handrail_sources
   core/denormals.cpp core/finite.cpp core/gemm.cpp core/gradcheck.cpp core/ops_broadcast.cpp core/ops_dropout.cpp
   core/ops_elementwise.cpp core/ops_linear.cpp core/ops_loss.cpp core/ops_norm.cpp core/ops_reduce.cpp
   core/parallel.cpp core/parameter.cpp core/pool.cpp core/random.cpp core/shape.cpp core/tape.cpp core/tensor.cpp
   nn/activation.cpp nn/dropout.cpp nn/init.cpp nn/linear.cpp nn/module.cpp nn/norm.cpp nn/standardize.cpp
   optim/adam.cpp optim/clip.cpp optim/optimizer.cpp optim/param_group.cpp optim/schedule.cpp optim/sgd.cpp
-  train/dataset.cpp train/loader.cpp)
+  train/arguments.cpp train/console.cpp train/csv.cpp train/dataset.cpp train/events.cpp train/guard.cpp train/idx.cpp
+  train/input_file.cpp train/loader.cpp train/loss.cpp train/metrics.cpp train/mnist.cpp
+  train/options.cpp train/summary.cpp train/text.cpp train/trainer.cpp)
 
 # Headers are included as <handrail/core/tensor.h> everywhere: here through links to the folders, as
 # real files once installed.
@@ -22,6 +25,8 @@ file(MAKE_DIRECTORY ${handrail_include}/handrail)
 foreach(folder core nn optim train)
   file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${folder} ${handrail_include}/handrail/${folder} SYMBOLIC)
 endforeach()
+file(CREATE_LINK ${PROJECT_SOURCE_DIR}/train/handrail.h ${handrail_include}/handrail/handrail.h SYMBOLIC)
+list(APPEND handrail_headers handrail.h)
 list(TRANSFORM handrail_headers PREPEND ${handrail_include}/handrail/)
 
 # Warnings and sanitizers are for our own code: never exported.

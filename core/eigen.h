@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include <Eigen/Core>
 
 #include <handrail/core/error.h>
@@ -40,22 +42,23 @@ void GradSlot::operator+=(const Expression& value) const {
   if constexpr (std::is_same_v<Expression, Tensor>) {
     *this += array(value);
   } else {
+    // A column of coefficients, as array() gives, is taken in the order of the elements; anything else
+    // must be a matrix like the input: x.colwise().sum() is one for a bias.
     constexpr bool is_array = std::is_base_of_v<Eigen::ArrayBase<Expression>, Expression>;
-    const Index rows = is_array ? shape().size() : shape().rows();
-    const Index cols = is_array ? 1 : shape().cols();
-    // A row for a vector is welcome: x.colwise().sum() is the gradient of a bias.
-    if (value.rows() * value.cols() != shape().size() || (!is_array && value.cols() != cols && value.rows() != 1))
+    constexpr bool is_flat = is_array && Expression::ColsAtCompileTime == 1;
+    const Index rows = is_flat ? shape().size() : shape().rows();
+    const Index cols = is_flat ? 1 : shape().cols();
+    if (value.rows() != rows || value.cols() != cols)
       fail<ShapeError>("want a gradient of ", rows, " x ", cols, " for an input of shape ", shape(), "; got ",
                        value.rows(), " x ", value.cols());
     const GradTarget to = target();
+    std::conditional_t<is_flat, ArrayMap, MatrixMap> map(to.data, rows, cols);
     if constexpr (is_array) {
-      ArrayMap map(to.data, rows);
       if (to.accumulate)
-        map += value;
+        map.array() += value;
       else
-        map = value;
+        map.array() = value;
     } else {
-      MatrixMap map(to.data, rows, cols);
       if (to.accumulate)
         map.noalias() += value;
       else

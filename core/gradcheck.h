@@ -24,7 +24,8 @@ struct GradcheckResult {
 /// Compares the gradients of f, in each of its inputs that requires one, with fourth-order central
 /// differences (f(-2h) - 8 f(-h) + 8 f(h) - f(2h)) / 12h of f's output, of any shape, summed with
 /// fixed random weights. The error of an element is relative to the larger of both values, or to a
-/// thousandth of the largest gradient of that input where both are smaller.
+/// thousandth of the largest gradient of that input where both are smaller; the rounding of the
+/// differences alone never exceeds the tolerance.
 ///
 /// f gets the inputs in order and must be a smooth function of them near the given values. Random
 /// ops in it draw the same numbers each time. Throws OptionError in the float build, whose rounding

@@ -51,8 +51,9 @@ Tensor softmax(const Tensor& x) {
   for (Index i = 0; i < rows.rows(); ++i) rows.row(i) *= 1 / r.sums.data()[i];
   return Tape::record("softmax", {x}, r.p, [y = Saved(r.p)](const Backward& b) {
     const ConstMatrixMap p = matrix(*y), gy = matrix(b.output_grad());
-    const auto along = p.cwiseProduct(gy).rowwise().sum();
-    b[0] += (p.array() * (gy.colwise() - along.eval()).array()).matrix();
+    const Tensor along(Shape{gy.rows()});
+    mutable_array(along) = p.cwiseProduct(gy).rowwise().sum().array();
+    b[0] += p.array() * (gy.array().colwise() - array(along));
   });
 }
 
@@ -63,15 +64,16 @@ Tensor log_softmax(const Tensor& x) {
   MatrixMap out = mutable_matrix(y);
   MatrixMap p = mutable_matrix(r.p);
   for (Index i = 0; i < out.rows(); ++i) {
-    const Scalar shift = r.maxima.data()[i] + std::log(r.sums.data()[i]);
-    for (Index j = 0; j < out.cols(); ++j) out(i, j) = in(i, j) - shift;
+    // The maximum first: added to the logarithm, a large one would swallow it.
+    const Scalar top = r.maxima.data()[i], log_sum = std::log(r.sums.data()[i]);
+    for (Index j = 0; j < out.cols(); ++j) out(i, j) = in(i, j) - top - log_sum;
     p.row(i) *= 1 / r.sums.data()[i];
   }
   return Tape::record("log_softmax", {x}, y, [p = Saved(r.p)](const Backward& b) {
     const ConstMatrixMap gy = matrix(b.output_grad());
     const Tensor total(Shape{gy.rows()});
     mutable_array(total) = gy.rowwise().sum().array();
-    b[0] += gy - (matrix(*p).array().colwise() * array(total)).matrix();
+    b[0] += gy.array() - matrix(*p).array().colwise() * array(total);
   });
 }
 
@@ -91,7 +93,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
   const Scalar *in = logits.data(), *sums = r.sums.data(), *maxima = r.maxima.data();
   double total = 0;
   for (Index i = 0; i < rows; ++i)
-    total += static_cast<double>(maxima[i] + std::log(sums[i]) - in[i * cols + static_cast<Index>(classes[i])]);
+    total += static_cast<double>(maxima[i] - in[i * cols + static_cast<Index>(classes[i])]) +
+             static_cast<double>(std::log(sums[i]));
   const Tensor loss = Tensor::scalar(static_cast<Scalar>(total / static_cast<double>(rows)));
   return Tape::record(
       "cross_entropy", {logits}, loss, [r, p = Saved(r.p), targets = Saved(targets)](const Backward& b) {

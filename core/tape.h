@@ -164,6 +164,7 @@ class Tape {
 
  private:
   friend class NoGrad;
+  friend class InferenceMode;
   friend class GradSlot;
   friend class Backward;
   struct Node;
@@ -205,6 +206,19 @@ class NoGrad {
 
  private:
   Tape* tape_ = nullptr;  // that this one suspended
+};
+
+/// Hides the active tape of this thread while it lives: nothing is recorded and the mode is
+/// evaluation, as without a tape.
+class InferenceMode {
+ public:
+  InferenceMode() : hidden_(std::exchange(Tape::active_, nullptr)) {}
+  ~InferenceMode() { Tape::active_ = hidden_; }
+  InferenceMode(const InferenceMode&) = delete;
+  InferenceMode& operator=(const InferenceMode&) = delete;
+
+ private:
+  Tape* hidden_;
 };
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE

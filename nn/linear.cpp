@@ -1,6 +1,7 @@
 #include <handrail/nn/linear.h>
 
 #include <cmath>
+#include <initializer_list>
 
 #include <handrail/core/error.h>
 #include <handrail/core/ops.h>
@@ -8,7 +9,7 @@
 namespace handrail::nn {
 namespace {
 
-Tensor initial(const Shape& shape, Index in, Index out, Rng& rng) {
+Tensor initial(std::initializer_list<Index> shape, Index in, Index out, Rng& rng) {
   if (in < 1 || out < 1) fail<OptionError>("Linear: want in and out of at least 1; got ", in, " and ", out);
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   return uniform(shape, -bound, bound, rng);

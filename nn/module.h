@@ -31,11 +31,12 @@ class Module {
   Module& operator=(const Module&) = delete;
   Module& operator=(Module&&) = delete;
 
-  /// All parameters of the tree, in the order of registration, with their full names.
+  /// All parameters of the tree with their full names: a module's own, then its children's, each in the
+  /// order of registration.
   std::vector<Parameter> parameters() const;
   /// All buffers of the tree, likewise.
   std::vector<Buffer> buffers() const;
-  /// The number of trained scalars.
+  /// The number of elements of all parameters.
   Index parameter_count() const;
 
  protected:

@@ -12,11 +12,11 @@ namespace handrail::nn {
 ///
 ///   nn::Sequential model{nn::Linear{784, 128, rng}, nn::ReLU{}, nn::Linear{128, 10, rng}};
 ///
-/// Their names are "0", "1", ..., as in PyTorch.
+/// Their names are "0", "1", ..., as in PyTorch. One that is built layer by layer starts empty, which
+/// passes its input on.
 class Sequential : public Layer {
  public:
   template <std::derived_from<Layer>... Layers>
-    requires(sizeof...(Layers) > 0)
   explicit Sequential(Layers&&... layers) {
     (push_back(std::forward<Layers>(layers)), ...);
   }

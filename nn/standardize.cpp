@@ -1,6 +1,7 @@
 #include <handrail/nn/standardize.h>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include <handrail/core/error.h>
@@ -14,11 +15,13 @@ Standardize::Standardize(Tensor m, Tensor inv)
 
 Standardize Standardize::fit(const Tensor& inputs) {
   const Shape& shape = inputs.shape();
-  if (shape.rank() != 2 || shape[0] == 0) fail<ShapeError>("Standardize: want inputs [N, features], N > 0; got ", shape);
+  if (shape.rank() != 2 || shape[0] == 0)
+    fail<ShapeError>("Standardize: want inputs [N, features], N > 0; got ", shape);
   const Index rows = shape[0], cols = shape[1];
   if (const Index bad = first_non_finite(inputs.span()); bad >= 0)
-    fail<DataError>("Standardize: want finite inputs; got ", inputs.data()[bad], " in row ", bad / cols, ", column ",
-                    bad % cols);
+    throw DataError(concat("Standardize: want finite inputs; got ", inputs.data()[bad], " in row ", bad / cols,
+                           ", column ", bad % cols),
+                    bad / cols);
   const Scalar* in = inputs.data();
   // In double and two passes: no cancellation for columns far from zero.
   const auto n = static_cast<double>(rows);
@@ -33,14 +36,20 @@ Standardize Standardize::fit(const Tensor& inputs) {
   Tensor mean(Shape{cols}), inverse(Shape{cols});
   for (std::size_t j = 0; j < sums.size(); ++j) {
     const double middle = sums[j] / n, deviation = std::sqrt(squares[j] / n);
-    // A deviation below the rounding of the mean is a constant column.
-    const bool constant = deviation <= 1e-7 * std::abs(middle) || deviation == 0;
+    // A deviation below the rounding of the mean, or too small to divide by, is a constant column.
+    const double smallest = static_cast<double>(std::numeric_limits<Scalar>::min());
+    const bool constant = deviation <= 1e-7 * std::abs(middle) || deviation < smallest;
     mean.mutable_span()[j] = static_cast<Scalar>(middle);
     inverse.mutable_span()[j] = static_cast<Scalar>(constant ? 1 : 1 / deviation);
   }
   return {std::move(mean), std::move(inverse)};
 }
 
-Tensor Standardize::forward(const Tensor& x) const { return mul(sub(x, mean), inverse); }
+Tensor Standardize::forward(const Tensor& x) const {
+  // sub() would stretch a column of width 1.
+  if (x.shape().rank() < 1 || x.shape().cols() != mean.size())
+    fail<ShapeError>("Standardize: want x [N, ", mean.size(), "]; got x ", x.shape());
+  return mul(sub(x, mean), inverse);
+}
 
 }  // namespace handrail::nn

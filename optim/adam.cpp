@@ -19,12 +19,13 @@ AdamOptions checked(const char* name, AdamOptions options) {
 
 struct Coefficients {
   Scalar beta1, beta2;
-  Scalar gain1, gain2;   // of g and g^2
-  Scalar rate;           // over the bias correction of m
-  Scalar correction;     // 1 / sqrt(1 - beta2^t)
+  Scalar gain1, gain2;  // of g and g^2: 1 - beta
+  Scalar scale;         // of the gradient: in the gains, its square would vanish in float
+  Scalar penalty;       // of the weight in the gradient
+  Scalar rate;          // over the bias correction of m
+  Scalar correction;    // 1 / sqrt(1 - beta2^t)
   Scalar eps;
-  Scalar keep;           // of the weight: 1 - rate * decay
-  Scalar penalty;        // of the weight in the gradient
+  Scalar keep;  // of the weight: 1 - rate * decay
 };
 
 void update_adam(std::span<Scalar> weights, std::span<const Scalar> gradient, std::span<Scalar> first,
@@ -34,7 +35,7 @@ void update_adam(std::span<Scalar> weights, std::span<const Scalar> gradient, st
   Scalar* __restrict m = first.data();
   Scalar* __restrict v = second.data();
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    const Scalar grad = g[i] + c.penalty * w[i];
+    const Scalar grad = c.scale * g[i] + c.penalty * w[i];
     m[i] = c.beta1 * m[i] + c.gain1 * grad;
     v[i] = c.beta2 * v[i] + c.gain2 * grad * grad;
     w[i] = c.keep * w[i] - c.rate * m[i] / (std::sqrt(v[i]) * c.correction + c.eps);
@@ -44,13 +45,14 @@ void update_adam(std::span<Scalar> weights, std::span<const Scalar> gradient, st
 Coefficients coefficients(const AdamOptions& o, double rate, double grad_scale, std::int64_t t) {
   return {.beta1 = static_cast<Scalar>(o.beta1),
           .beta2 = static_cast<Scalar>(o.beta2),
-          .gain1 = static_cast<Scalar>((1 - o.beta1) * grad_scale),
-          .gain2 = static_cast<Scalar>((1 - o.beta2) * grad_scale * grad_scale),
+          .gain1 = static_cast<Scalar>(1 - o.beta1),
+          .gain2 = static_cast<Scalar>(1 - o.beta2),
+          .scale = static_cast<Scalar>(grad_scale),
+          .penalty = 0,
           .rate = static_cast<Scalar>(rate / (1 - power(o.beta1, t))),
           .correction = static_cast<Scalar>(1 / std::sqrt(1 - power(o.beta2, t))),
           .eps = static_cast<Scalar>(o.eps),
-          .keep = 1,
-          .penalty = 0};
+          .keep = 1};
 }
 
 }  // namespace
@@ -69,8 +71,7 @@ Adam::Adam(std::vector<ParamGroup> groups, AdamOptions options)
 
 void Adam::update(const Piece& piece, const Step& step) const {
   Coefficients c = coefficients(options_, step.rate, step.grad_scale, step.t);
-  // The penalty is not clipped with the gradient: it is scaled back here.
-  c.penalty = static_cast<Scalar>(step.weight_decay / (step.grad_scale > 0 ? step.grad_scale : 1));
+  c.penalty = static_cast<Scalar>(step.weight_decay);  // which is not clipped with the gradient
   update_adam(piece.weights, piece.gradient, piece.slots[0], piece.slots[1], c);
 }
 

@@ -16,6 +16,8 @@ struct AdamOptions {
 class AdamW final : public Optimizer {
  public:
   explicit AdamW(std::vector<ParamGroup> groups, AdamOptions options = {});
+  const char* name() const override { return "AdamW"; }
+  double default_lr() const override { return 1e-3; }
 
  private:
   void update(const Piece& piece, const Step& step) const override;
@@ -27,6 +29,8 @@ class AdamW final : public Optimizer {
 class Adam final : public Optimizer {
  public:
   explicit Adam(std::vector<ParamGroup> groups, AdamOptions options = {});
+  const char* name() const override { return "Adam"; }
+  double default_lr() const override { return 1e-3; }
 
  private:
   void update(const Piece& piece, const Step& step) const override;

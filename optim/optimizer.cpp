@@ -28,6 +28,8 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, std::size_t slot_count) : g
       wrong << "\n  group '" << group.name << "': want weight_decay >= 0; got " << group.weight_decay;
     for (const Parameter& p : group.params) {
       if (!names.insert(p.name).second) wrong << "\n  two parameters are called '" << p.name << "'";
+      for (const Entry& other : entries_)
+        if (other.tensor.is_same(p.tensor)) wrong << "\n  '" << p.name << "' is the tensor of another parameter too";
       Entry entry{.group = g, .tensor = p.tensor, .slots = {}};
       for (std::size_t s = 0; s < slot_count; ++s) entry.slots.push_back(Tensor::zeros(p.tensor.shape()));
       entries_.push_back(std::move(entry));
@@ -95,6 +97,8 @@ double Optimizer::grad_norm() {
 }
 
 void Optimizer::step(double lr, double grad_scale) {
+  if (!(lr >= 0 && std::isfinite(lr)) || !(grad_scale >= 0 && std::isfinite(grad_scale)))
+    fail<OptionError>(name(), "::step: want lr >= 0 and grad_scale >= 0, finite; got ", lr, " and ", grad_scale);
   const FlushDenormals flush;
   collect_gradients();
   for (Entry& entry : entries_) {
@@ -139,22 +143,28 @@ OptimizerState Optimizer::state() const {
 void Optimizer::load_state(const OptimizerState& state) {
   std::ostringstream wrong;
   std::vector<const ParamState*> found;
+  std::set<std::string> names;
   std::size_t e = 0;
   for (const ParamGroup& group : groups_)
     for (const Parameter& p : group.params) {
       const Entry& entry = entries_[e++];
       const auto it = state.find(p.name);
+      names.insert(p.name);
       found.push_back(it == state.end() ? nullptr : &it->second);
-      if (it == state.end())
+      if (it == state.end()) {
         wrong << "\n  missing: '" << p.name << "'";
-      else if (it->second.slots.size() != entry.slots.size())
+        continue;
+      }
+      if (it->second.t < 0) wrong << "\n  '" << p.name << "': want t >= 0; got " << it->second.t;
+      if (it->second.slots.size() != entry.slots.size())
         wrong << "\n  '" << p.name << "': want " << entry.slots.size() << " slots; got " << it->second.slots.size();
       else
         for (const Tensor& slot : it->second.slots)
           if (slot.shape() != entry.tensor.shape())
             wrong << "\n  '" << p.name << "': want slots " << entry.tensor.shape() << "; got " << slot.shape();
     }
-  if (state.size() > entries_.size()) wrong << "\n  " << state.size() - entries_.size() << " unknown parameters";
+  for (const auto& [name, unused] : state)
+    if (!names.contains(name)) wrong << "\n  unknown: '" << name << "'";
   if (!wrong.str().empty()) fail<CheckpointError>("Optimizer: the state does not fit:", wrong.str());
   for (e = 0; e < entries_.size(); ++e) {
     entries_[e].t = found[e]->t;

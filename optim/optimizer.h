@@ -32,10 +32,16 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
+  /// "AdamW", say.
+  virtual const char* name() const = 0;
+  /// The rate to start from when nobody gave one.
+  virtual double default_lr() const = 0;
+
   /// Forgets all gradients.
   void zero_grad();
   /// One update at that rate. Gradients are multiplied by `grad_scale` on the way: a clip without a
-  /// pass of its own.
+  /// pass of its own. Throws OptionError, before anything changed, on a rate or scale that is negative
+  /// or not finite.
   void step(double lr, double grad_scale = 1);
   /// The Euclidean norm of all gradients together, accumulated in double in a fixed order. Not finite
   /// exactly when one of the gradients is not.
@@ -63,7 +69,7 @@ class Optimizer {
     std::int64_t t;  // 1 for the first update of this parameter
   };
 
-  /// Throws OptionError on no parameters, two of one name, or options out of range.
+  /// Throws OptionError on no parameters, two of one name or of one tensor, or options out of range.
   Optimizer(std::vector<ParamGroup> groups, std::size_t slot_count);
 
   /// The rule: writes the weights and slots of a piece. Pieces come in any order and on any thread.

@@ -15,6 +15,8 @@ class SGD final : public Optimizer {
  public:
   /// Throws OptionError unless momentum is in [0, 1), and above 0 with nesterov.
   explicit SGD(std::vector<ParamGroup> groups, SGDOptions options = {});
+  const char* name() const override { return "SGD"; }
+  double default_lr() const override { return 1e-2; }
 
  private:
   void update(const Piece& piece, const Step& step) const override;

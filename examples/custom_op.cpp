@@ -1,0 +1,45 @@
+// custom_op: an op of your own, forward and backward in one function, its gradient checked, then trained with
+#include <cstdio>
+
+#include <handrail/core/eigen.h>
+#include <handrail/handrail.h>
+
+using namespace handrail;
+
+// x * sigmoid(x), known as swish or SiLU. With y the output, dy/dx = s + y (1 - s), s = sigmoid(x).
+Tensor swish(const Tensor& x) {
+  Tensor y(x.shape());
+  mutable_array(y) = array(x) * array(x).logistic();
+  return Tape::record("swish", {x}, y, [x = Saved(x), y = Saved(y)](const Backward& b) {
+    const auto s = array(*x).logistic();
+    b[0] += array(b.output_grad()) * (s + array(*y) * (1 - s));
+  });
+}
+
+// As a layer, for Sequential.
+struct Swish : nn::Layer {
+  Tensor forward(const Tensor& x) const override { return swish(x); }
+};
+
+int main(int argc, char** argv) try {
+  train::Arguments arguments(argc, argv);
+  const auto options = arguments.options({.epochs = 60, .lr = 1e-2});
+  Rng rng(options.seed);
+
+  // This example is built in double, where backward and differences agree to many digits.
+  const Tensor x = normal({4, 5}, 0, 2, rng);
+  x.set_requires_grad(true);
+  const auto check = gradcheck([](const std::vector<Tensor>& in) { return swish(in[0]); }, {x});
+  std::printf("gradient check: %s, largest relative error %.1e\n\n", check.passed ? "passed" : check.worst.c_str(),
+              check.max_relative_error);
+
+  const auto iris = train::read_csv(EXAMPLES_DATA "iris.csv").dataset("species");
+  nn::Sequential model{nn::Standardize::fit(iris), nn::Linear{4, 32, rng}, Swish{}, nn::Linear{32, 3, rng}};
+  train::Trainer trainer{model, cross_entropy, options};
+  const auto result = trainer.fit(iris);
+  std::printf("validation accuracy %.4f\n", *result.validation->accuracy);
+  return check.passed ? 0 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "custom_op: %s\n", error.what());
+  return 1;
+}

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <handrail/handrail.h>
+
+// The training steps that are measured: the same networks, data, optimizer and clip as in the
+// programs of other libraries that they are compared with.
+
+namespace bench {
+
+using handrail::Index;
+using handrail::Scalar;
+using handrail::Shape;
+using handrail::Tensor;
+
+struct Workload {
+  std::string name;
+  std::vector<Index> widths;
+  Index batch;
+  bool binary;    // one logit and binary cross entropy; else softmax cross entropy
+  Index batches;  // distinct batches of inputs
+};
+
+/// T1 to T5, or layers and batch as in 784-256-10/128. Exits with a message on anything else.
+inline Workload workload(const std::string& name) {
+  if (name == "T1") return {name, {2, 16, 16, 1}, 32, true, 64};
+  if (name == "T2") return {name, {64, 64, 64, 10}, 32, false, 56};
+  if (name == "T3") return {name, {784, 128, 10}, 64, false, 64};
+  if (name == "T4") return {name, {784, 256, 128, 10}, 128, false, 32};
+  if (name == "T5") return {name, {1024, 1024, 1024, 10}, 512, false, 8};
+  Workload w{name, {}, 0, false, 16};
+  const char* at = name.c_str();
+  char* end = nullptr;
+  for (;;) {
+    w.widths.push_back(std::strtol(at, &end, 10));
+    if (end == at || *end != '-') break;
+    at = end + 1;
+  }
+  if (*end == '/') w.batch = std::strtol(end + 1, &end, 10);
+  if (*end != '\0' || w.batch < 1 || w.widths.size() < 2 || std::ranges::min(w.widths) < 1) {
+    std::fprintf(stderr, "want T1 to T5, or layers/batch as in 784-256-10/128; got '%s'\n", name.c_str());
+    std::exit(2);
+  }
+  return w;
+}
+
+/// Normal inputs and random labels. The labels cycle with a prime period of batches, so that they
+/// cannot be memorised with their inputs and gradients stay alive however long it runs.
+struct Samples {
+  static constexpr Index label_batches = 509;
+  std::vector<float> inputs;  // [batches * batch, widths.front()]
+  std::vector<float> labels;  // [label_batches * batch]
+};
+inline Samples samples(const Workload& w) {
+  std::mt19937 generator(7);
+  std::normal_distribution<float> normal;
+  Samples s;
+  s.inputs.resize(static_cast<std::size_t>(w.batches * w.batch * w.widths.front()));
+  for (float& x : s.inputs) x = normal(generator);
+  s.labels.resize(static_cast<std::size_t>(Samples::label_batches * w.batch));
+  const auto classes = static_cast<unsigned>(w.binary ? 2 : w.widths.back());
+  for (float& y : s.labels) y = static_cast<float>(generator() % classes);
+  return s;
+}
+
+/// Linear layers with ReLU in between.
+inline handrail::nn::Sequential mlp(const std::vector<Index>& widths) {
+  handrail::Rng rng(1);
+  handrail::nn::Sequential model(handrail::nn::Linear(widths[0], widths[1], rng));
+  for (std::size_t l = 1; l + 1 < widths.size(); ++l) {
+    model.push_back(handrail::nn::ReLU());
+    model.push_back(handrail::nn::Linear(widths[l], widths[l + 1], rng));
+  }
+  return model;
+}
+
+inline double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Times steps in windows of about 30 ms after a warmup; tick() once a step, until done().
+class Stopwatch {
+ public:
+  explicit Stopwatch(double seconds) : seconds_(seconds), start_(now()) {}
+
+  void tick() {
+    ++steps_;
+    if (window_ == 0) {  // warming up
+      const double elapsed = now() - start_;
+      if (steps_ < 5 || elapsed < std::min(0.3, 0.3 * seconds_)) return;
+      window_ = std::max(1L, static_cast<long>(0.03 / (elapsed / static_cast<double>(steps_))));
+      begin();
+    } else if (steps_ == window_) {
+      windows_.push_back((now() - window_start_) / static_cast<double>(window_));
+      begin();
+    }
+  }
+  bool done() const { return windows_.size() >= 5 && now() - measuring_since_ > seconds_; }
+  /// Of the median window.
+  double microseconds_per_step() {
+    std::ranges::sort(windows_);
+    return windows_[windows_.size() / 2] * 1e6;
+  }
+
+ private:
+  void begin() {
+    steps_ = 0;
+    window_start_ = now();
+    if (windows_.empty()) measuring_since_ = window_start_;
+  }
+
+  double seconds_, start_;
+  double window_start_ = 0, measuring_since_ = 0;
+  long steps_ = 0, window_ = 0;
+  std::vector<double> windows_;
+};
+
+inline double bench_seconds() {
+  const char* given = std::getenv("BENCH_SECONDS");
+  return given ? std::atof(given) : 1.5;
+}
+
+}  // namespace bench

@@ -1,0 +1,110 @@
+#include <handrail/nn/standardize.h>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include <handrail/core/error.h>
+#include <handrail/core/ops.h>
+
+#include "support/check_throws.h"
+#include "support/tensors.h"
+
+using namespace handrail;
+
+TEST_CASE("Standardize brings the columns it was fitted on to mean 0 and standard deviation 1") {
+  const Tensor x({4, 2}, {1, 10, 2, 30, 3, 20, 6, 40});
+  const nn::Standardize layer = nn::Standardize::fit(x);
+  check_values(layer.mean, {3, 25});
+  check_values(layer.inverse, {1 / std::sqrt(3.5), 1 / std::sqrt(125)});
+  const double a = 1 / std::sqrt(3.5), b = 1 / std::sqrt(125);
+  check_values(layer(x), {-2 * a, -15 * b, -a, 5 * b, 0, -5 * b, 3 * a, 15 * b});
+  check_values(layer(Tensor({1, 2}, {3, 25})), {0, 0});
+}
+
+TEST_CASE("Standardize keeps scale 1 for a constant column") {
+  // 0.1 is not exact, so that sums of it round.
+  std::vector<Scalar> values;
+  for (int i = 0; i < 1000; ++i)
+    for (const double constant : {0.0, 0.1, -7e6, 1e-30}) values.push_back(static_cast<Scalar>(constant));
+  const nn::Standardize layer = nn::Standardize::fit(Tensor({1000, 4}, values));
+  CHECK(same_bits(layer.inverse, Tensor::ones({4})));
+  check_values(layer(Tensor({1, 4}, std::span(values).first(4))), {0, 0, 0, 0}, 1e-7);
+  check_values(nn::Standardize::fit(Tensor({1, 2}, {5, 6})).inverse, {1, 1});
+}
+
+TEST_CASE("Standardize holds for columns far from zero and of any scale") {
+  std::vector<Scalar> values;
+  for (int i = 0; i < 1001; ++i) {
+    values.push_back(static_cast<Scalar>(1e6 + (i - 500)));
+    values.push_back(static_cast<Scalar>(1e30 * (i - 500)));
+    values.push_back(static_cast<Scalar>(1e-30 * (i - 500)));
+  }
+  const Tensor x({1001, 3}, values);
+  const nn::Standardize layer = nn::Standardize::fit(x);
+  const double deviation = std::sqrt((1001.0 * 1001.0 - 1) / 12);
+  check_values(layer.inverse, {1 / deviation, 1 / (1e30 * deviation), 1 / (1e-30 * deviation)}, 1e-6);
+  const Tensor y = layer(x);
+  for (Index i : {Index{0}, Index{500}, Index{1000}})
+    for (Index j = 0; j < 3; ++j)
+      CHECK(static_cast<double>(y.at({i, j})) ==
+            doctest::Approx(static_cast<double>(i - 500) / deviation).epsilon(1e-5));
+}
+
+TEST_CASE("Standardize stays finite for a column whose deviation has no finite inverse") {
+  const nn::Standardize layer = nn::Standardize::fit(Tensor({2, 1}, {0, std::numeric_limits<Scalar>::denorm_min()}));
+  CHECK(std::isfinite(layer.inverse.item()));
+  check_values(layer(Tensor({1, 1}, {0})), {0});
+}
+
+TEST_CASE("Standardize names row and column of a value that is not finite") {
+  for (const Scalar bad : {std::numeric_limits<Scalar>::quiet_NaN(), -std::numeric_limits<Scalar>::infinity()}) {
+    const Tensor x = Tensor::ones({4, 3});
+    x.mutable_data()[2 * 3 + 1] = bad;
+    check_throws<DataError>([&] { nn::Standardize::fit(x); }, "Standardize: want finite inputs; got ",
+                            "in row 2, column 1");
+    try {
+      nn::Standardize::fit(x);
+    } catch (const DataError& error) {
+      CHECK(error.row == 2);
+    }
+  }
+}
+
+TEST_CASE("Standardize is fitted on a table with rows and takes rows of its width only") {
+  check_throws<ShapeError>([] { nn::Standardize::fit(Tensor::ones({3})); },
+                           "Standardize: want inputs [N, features], N > 0; got [3]");
+  check_throws<ShapeError>([] { nn::Standardize::fit(Tensor::ones({0, 3})); }, "got [0, 3]");
+  const nn::Standardize layer = nn::Standardize::fit(Tensor::ones({2, 3}));
+  check_throws<ShapeError>([&] { layer(Tensor::ones({2, 4})); }, "got x [2, 4]");
+  // No broadcast.
+  check_throws<ShapeError>([&] { layer(Tensor::ones({2, 1})); }, "Standardize: want x [N, 3]; got x [2, 1]");
+  check_throws<ShapeError>([&] { layer(Tensor::scalar(1)); }, "Standardize: want x [N, 3]; got x []");
+}
+
+TEST_CASE("Standardize is fitted on whatever has its inputs at hand") {
+  struct Data {
+    Tensor x;
+    const Tensor& inputs() const { return x; }
+  };
+  struct Temporary {
+    Tensor inputs() const { return Tensor({2, 1}, {1, 5}); }
+  };
+  CHECK(nn::Standardize::fit(Data{Tensor({2, 1}, {1, 5})}).mean.item() == 3);
+  CHECK(nn::Standardize::fit(Temporary{}).inverse.item() == Scalar(0.5));
+}
+
+TEST_CASE("Standardize's constants are buffers, and gradients go through it") {
+  const nn::Standardize layer = nn::Standardize::fit(Tensor({2, 1}, {1, 5}));
+  CHECK(layer.parameters().empty());
+  REQUIRE(layer.buffers().size() == 2);
+  CHECK(layer.buffers()[0].name == "mean");
+  CHECK(layer.buffers()[1].name == "inverse");
+  const Tensor x = leaf(Tensor({3, 1}, {1, 2, 3}));
+  Tape tape;
+  tape.backward(sum(layer(x)));
+  check_values(x.grad(), {0.5, 0.5, 0.5});
+}

@@ -1,0 +1,40 @@
+#include <doctest/doctest.h>
+#include <handrail/handrail.h>
+
+#include "support/check_throws.h"
+
+using namespace handrail;
+
+namespace {
+
+train::Arguments arguments(std::vector<const char*> given) {
+  given.insert(given.begin(), "program");
+  return {static_cast<int>(given.size()), given.data()};
+}
+
+}  // namespace
+
+TEST_CASE("options of the trainer are read from the command line over the program's defaults") {
+  auto parsed = arguments({"--epochs", "7", "--lr=0.5", "--seed", "3", "--clip-norm", "off", "--data", "here"});
+  CHECK(parsed.get("data", "there") == "here");
+  CHECK(parsed.get("other", "default") == "default");
+  const auto options = parsed.options({.epochs = 1, .batch_size = 64, .sinks = {}});
+  CHECK(options.epochs == 7);
+  CHECK(options.batch_size == 64);
+  CHECK(*options.lr == 0.5);
+  CHECK(options.seed == 3);
+  CHECK_FALSE(options.clip_norm.has_value());
+  CHECK(*options.warmup == 0.05);
+}
+
+TEST_CASE("an unknown option is an error that lists the known ones") {
+  check_throws<OptionError>([] { arguments({"--epcohs", "7"}).options({.epochs = 1}); }, "unknown option '--epcohs'",
+                            "--epochs", "--seed");
+  check_throws<OptionError>([] { arguments({"--epochs", "many", "--lr", "1x"}).options({.epochs = 1}); },
+                            "number after '--epochs'; got 'many'", "number after '--lr'; got '1x'");
+  check_throws<OptionError>([] { arguments({"epochs"}); }, "--name value", "'epochs'");
+  check_throws<OptionError>([] { arguments({"--epochs"}); }, "value after '--epochs'");
+  check_throws<OptionError>([] { arguments({"--seed", "1", "--seed", "2"}); }, "given twice");
+  check_throws<OptionError>([] { arguments({"--threads", "0"}).options({.epochs = 1}); }, "--threads");
+  check_throws<OptionError>([] { arguments({"--epochs", "0"}).options({.epochs = 1}); }, "epochs >= 1; got 0");
+}

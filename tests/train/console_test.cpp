@@ -1,0 +1,79 @@
+#include <pty.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include <doctest/doctest.h>
+#include <handrail/handrail.h>
+
+using namespace handrail;
+
+namespace {
+
+void emit(train::LogSink& sink) {
+  sink.fit_start({.summary = {{"data", "some", false}, {"clip", "gradients may explode", true}},
+                  .epochs = 2,
+                  .steps_per_epoch = 10,
+                  .planned_steps = 20});
+  usleep(110'000);  // past the pace of the bar
+  sink.step_end({.step = 5, .micro_step = 4, .epoch = 1, .batch = 5, .samples = 32, .loss = 0.5, .grad_norm = 1, .lr = 0.01});
+  sink.anomaly({.name = "non_finite", .step = 6, .text = "loss nan"});
+  sink.epoch_end({.epoch = 1,
+                  .step = 10,
+                  .train_loss = 0.25,
+                  .validation = train::Evaluation{.loss = 0.125, .accuracy = 0.5, .samples = 4},
+                  .seconds = 1});
+  sink.fit_end({.epochs = 1, .steps = 12345, .seconds = 3700});
+}
+
+}  // namespace
+
+TEST_CASE("elsewhere than on a terminal the console writes plain lines") {
+  std::FILE* file = std::tmpfile();
+  REQUIRE(file);
+  emit(*train::console(file));
+  std::rewind(file);
+  std::array<char, 4096> buffer{};
+  const std::string text(buffer.data(), std::fread(buffer.data(), 1, buffer.size(), file));
+  std::fclose(file);
+  CHECK(text ==
+        "data  some\n"
+        "clip  off: gradients may explode\n"
+        "warning: step 6: non_finite: loss nan\n"
+        "epoch 1/2  loss 0.2500  val_loss 0.1250  val_accuracy 0.5000  1.00 s\n"
+        "finished: 1 epochs, 12,345 steps, 1:01:40\n");
+}
+
+TEST_CASE("on a terminal the console draws a bar with rate and remaining time, and clears it for lines") {
+  int reading = -1, writing = -1;
+  REQUIRE(openpty(&reading, &writing, nullptr, nullptr, nullptr) == 0);
+  std::FILE* terminal = fdopen(writing, "w");
+  setenv("TERM", "xterm", 1);
+  emit(*train::console(terminal));
+  std::string text;
+  std::array<char, 4096> buffer{};
+  while (text.find("finished") == std::string::npos) {
+    const ssize_t count = read(reading, buffer.data(), buffer.size());
+    REQUIRE(count > 0);
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+  std::fclose(terminal);
+  close(reading);
+  CHECK(text.find("\repoch 1/2 [============>") != std::string::npos);
+  CHECK(text.find("5/10  loss 0.5000  lr 1.00e-02") != std::string::npos);
+  CHECK(text.find("samples/s") != std::string::npos);
+  CHECK(text.find("left\x1b[K") != std::string::npos);
+  CHECK(text.find("\r\x1b[Kwarning") != std::string::npos);
+}
+
+TEST_CASE("numbers are grouped by thousands") {
+  const auto data = train::TensorDataset(Tensor::zeros({2000, 1}), Tensor::zeros({2000, 1}));
+  Rng rng(1);
+  nn::Sequential model{nn::Linear{1, 1, rng}};
+  const auto log = std::make_shared<train::MemorySink>();
+  train::Trainer(model, mse_loss, {.epochs = 1, .batch_size = 1, .sinks = {log}}).fit(data);
+  CHECK(log->starts[0].summary[1].value == "1,800 samples, batches of 1, 1,800 steps an epoch");
+}

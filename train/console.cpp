@@ -1,0 +1,130 @@
+#include <handrail/train/console.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <string_view>
+
+#include <handrail/core/error.h>
+#include <handrail/train/text.h>
+
+namespace handrail::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// 1:02:03, or 2:03
+std::string clock_text(double seconds) {
+  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+  char text[32];
+  if (whole >= 3600)
+    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", static_cast<long long>(whole / 3600),
+                  static_cast<long long>(whole / 60 % 60), static_cast<long long>(whole % 60));
+  else
+    std::snprintf(text, sizeof text, "%lld:%02lld", static_cast<long long>(whole / 60),
+                  static_cast<long long>(whole % 60));
+  return text;
+}
+
+class Console final : public LogSink {
+ public:
+  explicit Console(std::FILE* stream) : stream_(stream), terminal_(is_terminal(stream)) {}
+
+  void fit_start(const FitStart& event) override {
+    start_ = last_ = last_epoch_ = Clock::now();
+    epochs_ = event.epochs;
+    steps_per_epoch_ = event.steps_per_epoch;
+    batches_ = samples_ = 0;
+    std::size_t width = 0;
+    for (const SummaryItem& item : event.summary) width = std::max(width, item.name.size());
+    for (const SummaryItem& item : event.summary)
+      std::fprintf(stream_, "%-*s  %s%s\n", static_cast<int>(width), item.name.c_str(), item.off ? "off: " : "",
+                   item.value.c_str());
+    std::fflush(stream_);
+  }
+
+  void step_end(const StepStats& stats) override {
+    ++batches_;
+    samples_ += stats.samples;
+    const double wait = terminal_ ? 0.1 : 10;
+    if (seconds_since(last_) < wait) return;
+    last_ = Clock::now();
+    const double elapsed = seconds_since(start_);
+    const double left = elapsed / static_cast<double>(batches_) *
+                        static_cast<double>((epochs_ - stats.epoch + 1) * steps_per_epoch_ - stats.batch);
+    const std::string epoch = concat("epoch ", stats.epoch, "/", epochs_);
+    const std::string rate = grouped(static_cast<std::int64_t>(static_cast<double>(samples_) / elapsed));
+    if (!terminal_) {
+      std::fprintf(stream_, "%s  step %s  loss %.4f  lr %.2e  %s samples/s  %s left\n", epoch.c_str(),
+                   grouped(stats.step).c_str(), stats.loss, stats.lr, rate.c_str(), clock_text(left).c_str());
+    } else {
+      constexpr int cells = 24;
+      const int filled = static_cast<int>(cells * stats.batch / steps_per_epoch_);
+      constexpr std::string_view full = "========================", empty = "                        ";
+      std::fprintf(stream_, "\r%s [%.*s>%.*s] %lld/%lld  loss %.4f  lr %.2e  %s samples/s  %s left\x1b[K",
+                   epoch.c_str(), filled, full.data(), cells - filled, empty.data(),
+                   static_cast<long long>(stats.batch), static_cast<long long>(steps_per_epoch_), stats.loss, stats.lr,
+                   rate.c_str(), clock_text(left).c_str());
+      bar_ = true;
+    }
+    std::fflush(stream_);
+  }
+
+  void epoch_end(const EpochStats& stats) override {
+    // All epochs when they are long; about twenty of them when they fly past.
+    const Index every = (epochs_ + 19) / 20;
+    const bool due = stats.epoch == 1 || stats.epoch == epochs_ || stats.epoch % every == 0;
+    if (!due && seconds_since(last_epoch_) < 1) return;
+    last_epoch_ = Clock::now();
+    clear_bar();
+    std::fprintf(stream_, "epoch %lld/%lld  loss %.4f", static_cast<long long>(stats.epoch),
+                 static_cast<long long>(epochs_), stats.train_loss);
+    if (stats.validation) {
+      std::fprintf(stream_, "  val_loss %.4f", stats.validation->loss);
+      if (stats.validation->accuracy) std::fprintf(stream_, "  val_accuracy %.4f", *stats.validation->accuracy);
+    }
+    std::fprintf(stream_, "  %.2f s\n", stats.seconds);
+    std::fflush(stream_);
+  }
+
+  void anomaly(const Anomaly& event) override {
+    clear_bar();
+    std::fprintf(stream_, "warning: step %lld: %s: %s\n", static_cast<long long>(event.step), event.name.c_str(),
+                 event.text.c_str());
+    std::fflush(stream_);
+  }
+
+  void fit_end(const FitResult& result) override {
+    clear_bar();
+    std::fprintf(stream_, "%s: %lld epochs, %s steps, %s\n", to_string(result.reason),
+                 static_cast<long long>(result.epochs), grouped(result.steps).c_str(),
+                 clock_text(result.seconds).c_str());
+    std::fflush(stream_);
+  }
+
+ private:
+  static bool is_terminal(std::FILE* stream) {
+    const char* kind = std::getenv("TERM");
+    return isatty(fileno(stream)) == 1 && kind && std::string_view(kind) != "dumb";
+  }
+  void clear_bar() {
+    if (bar_) std::fputs("\r\x1b[K", stream_);
+    bar_ = false;
+  }
+
+  std::FILE* stream_;
+  bool terminal_;
+  bool bar_ = false;
+  Index epochs_ = 0, steps_per_epoch_ = 0, batches_ = 0, samples_ = 0;
+  Clock::time_point start_, last_, last_epoch_;
+};
+
+}  // namespace
+
+std::shared_ptr<LogSink> console(std::FILE* stream) { return std::make_shared<Console>(stream); }
+
+}  // namespace handrail::train

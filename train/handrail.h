@@ -1,0 +1,35 @@
+#pragma once
+
+// All of handrail but the Eigen views, which are in <handrail/core/eigen.h>.
+
+#include <handrail/core/error.h>
+#include <handrail/core/gradcheck.h>
+#include <handrail/core/ops.h>
+#include <handrail/core/parallel.h>
+#include <handrail/core/random.h>
+#include <handrail/core/tape.h>
+#include <handrail/core/tensor.h>
+#include <handrail/nn/activation.h>
+#include <handrail/nn/dropout.h>
+#include <handrail/nn/init.h>
+#include <handrail/nn/linear.h>
+#include <handrail/nn/module.h>
+#include <handrail/nn/norm.h>
+#include <handrail/nn/sequential.h>
+#include <handrail/nn/standardize.h>
+#include <handrail/optim/adam.h>
+#include <handrail/optim/clip.h>
+#include <handrail/optim/optimizer.h>
+#include <handrail/optim/schedule.h>
+#include <handrail/optim/sgd.h>
+#include <handrail/train/arguments.h>
+#include <handrail/train/csv.h>
+#include <handrail/train/dataset.h>
+#include <handrail/train/events.h>
+#include <handrail/train/idx.h>
+#include <handrail/train/loader.h>
+#include <handrail/train/loss.h>
+#include <handrail/train/metrics.h>
+#include <handrail/train/mnist.h>
+#include <handrail/train/options.h>
+#include <handrail/train/trainer.h>

@@ -1,0 +1,13 @@
+#include <handrail/train/loss.h>
+
+#include <handrail/core/ops.h>
+
+namespace handrail::train {
+
+Loss::Loss(Function* function)
+    : function_(function),
+      task_(function == &cross_entropy                      ? Task::multiclass
+            : function == &binary_cross_entropy_with_logits ? Task::binary
+                                                            : Task::regression) {}
+
+}  // namespace handrail::train

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <utility>
+
+#include <handrail/core/tensor.h>
+
+namespace handrail::train {
+
+/// What the predictions are, which decides how accuracy is counted.
+enum class Task {
+  multiclass,  // logits [N, C] against classes [N]: the largest one counts
+  binary,      // logits against 0 or 1 of the same shape: positive is 1
+  regression,  // no accuracy
+};
+
+/// A loss of (predictions, targets) that returns a scalar. Made from any such function;
+/// cross_entropy and binary_cross_entropy_with_logits bring their task along.
+class Loss {
+ public:
+  using Function = Tensor(const Tensor& predictions, const Tensor& targets);
+
+  Loss(Function* function);  // implicit: Trainer{model, cross_entropy, ...}
+  template <class F>
+    requires std::invocable<F, const Tensor&, const Tensor&> && (!std::same_as<F, Function*>)
+  Loss(F function, Task task = Task::regression) : function_(std::move(function)), task_(task) {}
+
+  Tensor operator()(const Tensor& predictions, const Tensor& targets) const { return function_(predictions, targets); }
+  Task task() const { return task_; }
+
+ private:
+  std::function<Function> function_;
+  Task task_;
+};
+
+}  // namespace handrail::train
