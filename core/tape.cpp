@@ -47,6 +47,10 @@ std::uint64_t next_serial() {
   return serial.fetch_add(1, std::memory_order_relaxed);
 }
 
+[[noreturn]] void not_needed(const char* asked) {
+  fail<TapeError>("want ", asked, "() of an input whose gradient is needed(); got one whose is not");
+}
+
 }  // namespace
 
 struct Tape::Node {
@@ -76,8 +80,16 @@ void Saved::changed() const {
                   "); write to a clone(), or after backward");
 }
 
-const Shape& GradSlot::shape() const { return tape_->shape(code_); }
-GradTarget GradSlot::target() const { return tape_->target(code_); }
+const Shape& GradSlot::shape() const {
+  if (!needed()) [[unlikely]]
+    not_needed("shape");
+  return tape_->shape(code_);
+}
+GradTarget GradSlot::target() const {
+  if (!needed()) [[unlikely]]
+    not_needed("target");
+  return tape_->target(code_);
+}
 
 GradSlot Backward::operator[](std::size_t i) const {
   if (i >= inputs_.size()) fail<TapeError>("want an input in [0, ", inputs_.size(), "); got b[", i, "]");

@@ -68,12 +68,14 @@ class GradSlot {
  public:
   /// Whether anybody wants this gradient; += does nothing otherwise.
   bool needed() const { return code_ != none; }
+  /// Of the input; only when needed(), else TapeError.
   const Shape& shape() const;
   /// Adds an Eigen expression or a tensor of the input's size (include <handrail/core/eigen.h>).
   /// The expression is not evaluated when the gradient is not needed.
   template <class Expression>
   void operator+=(const Expression& value) const;
-  /// For kernels that write through a pointer; only when needed(). Call it once per gradient written.
+  /// For kernels that write through a pointer; only when needed(), else TapeError. Call it once per
+  /// gradient written.
   GradTarget target() const;
 
  private:

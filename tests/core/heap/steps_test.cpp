@@ -1,0 +1,114 @@
+#include "support/heap_counter.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <handrail/core/ops.h>
+#include <handrail/core/random.h>
+#include <handrail/nn/linear.h>
+#include <handrail/nn/norm.h>
+#include <handrail/optim/adam.h>
+#include <handrail/optim/clip.h>
+
+#include "support/tensors.h"
+
+using namespace handrail;
+
+TEST_CASE("the counter sees every way to the heap") {
+  CHECK(heap_counter::during([] {}) == 0);
+  const auto seen = [](auto&& f) { CHECK(heap_counter::during(f) > 0); };
+  seen([] { const std::vector<int> grown(100); });
+  seen([] {
+    struct alignas(128) Wide {
+      char bytes[128];
+    };
+    const auto wide = std::make_unique<Wide>();
+    CHECK(reinterpret_cast<std::uintptr_t>(wide.get()) % 128 == 0);
+  });
+  seen([] {
+    release_cached_memory();
+    const Tensor tensor = Tensor::zeros({1000});
+  });
+#if HANDRAIL_TEST_COUNTS_MALLOC
+  seen([] {
+    void* volatile memory = std::malloc(10);
+    std::free(memory);
+  });
+#endif
+}
+
+namespace {
+
+struct Mlp : nn::Module {
+  explicit Mlp(Rng& rng)
+      : first(add("first", nn::Linear(50, 64, rng))), layer_norm(add("layer_norm", nn::LayerNorm(64))),
+        second(add("second", nn::Linear(64, 300, rng))), batch_norm(add("batch_norm", nn::BatchNorm1d(300))),
+        out(add("out", nn::Linear(300, 10, rng))) {}
+
+  Tensor operator()(const Tensor& x) const {
+    return out(dropout(relu(batch_norm(second(relu(layer_norm(first(x)))))), 0.1));
+  }
+  nn::Linear& first;
+  nn::LayerNorm& layer_norm;
+  nn::Linear& second;
+  nn::BatchNorm1d& batch_norm;
+  nn::Linear& out;
+};
+
+}  // namespace
+
+TEST_CASE("a training step makes no call to the heap") {
+  Rng rng(1);
+  const Mlp model(rng);
+  optim::AdamW optimizer{optim::decay_groups(model.parameters(), 0.01)};
+  // Enough rows for kernels to use both threads.
+  const Tensor x = normal({256, 50}, 0, 1, rng);
+  Tensor y(Shape{256});
+  for (Scalar& label : y.mutable_span()) label = static_cast<Scalar>(rng.below(10));
+  double last = 0;
+  const auto steps = [&](std::uint64_t count) {
+    for (std::uint64_t step = 0; step < count; ++step) {
+      optimizer.zero_grad();
+      Tape tape(Mode::train, {.seed = 1, .position = step});
+      const Tensor loss = cross_entropy(model(x), y);
+      tape.backward(loss);
+      optimizer.step(1e-3, optim::clip_scale(optimizer.grad_norm(), 1.0));
+      last = static_cast<double>(loss.item());
+    }
+  };
+  for (const int threads : {1, 2}) {
+    const ThreadCount use(threads);
+    steps(3);
+    CHECK_MESSAGE(heap_counter::during([&] { steps(100); }) == 0, threads, " threads");
+  }
+  CHECK(std::isfinite(last));
+}
+
+TEST_CASE("no op calls the heap once it has run with these shapes") {
+  Rng rng(2);
+  const Tensor w = leaf(uniform({20, 12}, 0.5, 2, rng)), square_matrix = leaf(uniform({12, 12}, -1, 1, rng));
+  const Tensor gain = leaf(Tensor::ones({12})), shift = leaf(Tensor::zeros({12})), column = leaf(Tensor::ones({20, 1}));
+  const Tensor classes = Tensor::full({20}, 3), halves = Tensor::full({20, 12}, Scalar(0.5));
+  const RunningStats running{Tensor::zeros({12}), Tensor::ones({12})};
+  const auto run = [&] {
+    for (const Tensor& t : {w, square_matrix, gain, shift, column}) t.zero_grad();
+    Tape tape(Mode::train, {.seed = 1, .position = 1});
+    Tensor y = exp(affine(w, -1, 0)) + log(w) - sqrt(w) * square(w) / abs(w);
+    y = add(relu(y), tanh(y)) + sigmoid(y) * column + gelu(y) + softplus(y) * gain;
+    y = linear(matmul(y, square_matrix), square_matrix, shift);
+    y = layer_norm(y, gain, shift) + batch_norm(y, gain, shift, running) + dropout(y, 0.5);
+    y = y + softmax(y) + log_softmax(y) + sum(y, 1, true) + mean(y, 0);
+    y = reshape(reshape(y, {240}), {20, 12});
+    const Tensor loss = cross_entropy(y, classes) + binary_cross_entropy_with_logits(y, halves) +
+                        mse_loss(y, halves) + sum(y) + mean(y);
+    tape.backward(loss);
+  };
+  run();
+  run();
+  CHECK(heap_counter::during(run) == 0);
+  CHECK(w.grad().defined());
+}

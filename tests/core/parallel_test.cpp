@@ -1,0 +1,81 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <handrail/core/error.h>
+#include <handrail/core/parallel.h>
+
+#include "support/check_throws.h"
+#include "support/tensors.h"
+
+using namespace handrail;
+
+TEST_CASE("every chunk runs once, on any number of threads") {
+  for (const int threads : {1, 2, 3, 8}) {
+    const ThreadCount count(threads);
+    for (const Index chunks : {0, 1, 2, 7, 1000}) {
+      std::vector<std::atomic<int>> runs(static_cast<std::size_t>(chunks));
+      parallel_for(chunks, [&](Index chunk) { ++runs[static_cast<std::size_t>(chunk)]; });
+      for (const auto& run : runs) CHECK(run == 1);
+    }
+  }
+}
+
+TEST_CASE("ranges cover everything once and only the last may be shorter") {
+  const ThreadCount count(3);
+  for (const Index size : {0, 1, 9, 10, 11, 95}) {
+    std::vector<std::atomic<int>> seen(static_cast<std::size_t>(size));
+    std::atomic<int> wrong = 0;
+    parallel_ranges(size, 10, [&](Index begin, Index end) {
+      if (begin % 10 != 0 || end - begin > 10 || (end - begin < 10 && end != size)) ++wrong;
+      for (Index i = begin; i < end; ++i) ++seen[static_cast<std::size_t>(i)];
+    });
+    CHECK(wrong == 0);
+    for (const auto& times : seen) CHECK(times == 1);
+  }
+}
+
+TEST_CASE("the exception of the lowest chunk comes out") {
+  for (const int threads : {1, 2, 4}) {
+    const ThreadCount count(threads);
+    const auto run = [] {
+      parallel_for(64, [](Index chunk) {
+        if (chunk % 2 == 1 && chunk > 4) throw std::runtime_error("chunk " + std::to_string(chunk) + ".");
+      });
+    };
+    check_throws<std::runtime_error>(run, "chunk 5.");
+    // And the next region is none the worse.
+    std::atomic<int> runs = 0;
+    parallel_for(64, [&](Index) { ++runs; });
+    CHECK(runs == 64);
+  }
+}
+
+TEST_CASE("a region inside a region runs on the thread it is in") {
+  const ThreadCount count(2);
+  std::atomic<int> runs = 0;
+  parallel_for(4, [&](Index) { parallel_for(8, [&](Index) { ++runs; }); });
+  CHECK(runs == 32);
+  check_throws<std::runtime_error>(
+      [] {
+        parallel_for(4, [](Index outer) {
+          parallel_for(4, [outer](Index inner) {
+            if (inner == 2) throw std::runtime_error("in " + std::to_string(outer));
+          });
+        });
+      },
+      "in 0");
+}
+
+TEST_CASE("at least one thread is wanted") {
+  const int before = num_threads();
+  CHECK(before >= 1);
+  check_throws<OptionError>([] { set_num_threads(0); }, "set_num_threads: want at least 1; got 0");
+  check_throws<OptionError>([] { set_num_threads(-3); }, "got -3");
+  CHECK(num_threads() == before);
+  const ThreadCount count(5);
+  CHECK(num_threads() == 5);
+}
