@@ -24,9 +24,7 @@ inline ArrayMap mutable_array(const Tensor& t) { return {t.mutable_data(), t.siz
 
 /// The elements as a matrix [rows, cols]: the last dimension is cols, all others together are rows.
 inline ConstMatrixMap matrix(const Tensor& t) { return {t.data(), t.shape().rows(), t.shape().cols()}; }
-inline MatrixMap mutable_matrix(const Tensor& t) {
-  return {t.mutable_data(), t.shape().rows(), t.shape().cols()};
-}
+inline MatrixMap mutable_matrix(const Tensor& t) { return {t.mutable_data(), t.shape().rows(), t.shape().cols()}; }
 
 /// A tensor [rows, cols] with a copy of the matrix.
 template <class Derived>
@@ -40,6 +38,7 @@ template <class Expression>
 void GradSlot::operator+=(const Expression& value) const {
   if (!needed()) return;
   if constexpr (std::is_same_v<Expression, Tensor>) {
+    if (value.shape() != shape()) fail<ShapeError>("want a gradient of shape ", shape(), "; got ", value.shape());
     *this += array(value);
   } else {
     // A column of coefficients, as array() gives, is taken in the order of the elements; anything else

@@ -39,8 +39,7 @@ Tensor unary(const char* op, const Tensor& x, Value value, Slope slope) {
     const Scalar* gy = b.output_grad().data();
     const Scalar* s = kept->data();
     const GradTarget to = b[0].target();
-    for_chunks(kept->size(),
-               [&](Index i, Index n) { write(to, i, n, part(gy, i, n) * slope(part(s, i, n))); });
+    for_chunks(kept->size(), [&](Index i, Index n) { write(to, i, n, part(gy, i, n) * slope(part(s, i, n))); });
   });
 }
 

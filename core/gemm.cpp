@@ -25,7 +25,7 @@ constexpr int vector_bytes = 16, tile_rows = 6, tile_vectors = 2;
 constexpr Index lanes = vector_bytes / sizeof(Scalar);
 
 // Caches: a panel of B (block_k x a tile's columns) stays in L1, a block of A in L2, a block of B in L2/L3.
-constexpr Index block_k = 256 * 4 / sizeof(Scalar);
+constexpr Index block_k = 1024 / sizeof(Scalar);
 constexpr Index block_m = 256;
 constexpr Index block_n = 1024;
 // B is read where it lies, rather than packed, when so few rows of A use it.
@@ -46,9 +46,9 @@ inline void store(Scalar* to, Vector v) { *reinterpret_cast<UnalignedVector*>(to
 struct Destination {
   Scalar* c;
   Index ldc;
-  Index cols;          // of the tile that exist
+  Index cols;  // of the tile that exist
   bool from_c;
-  const Scalar* row;   // or start from this row, or from zero
+  const Scalar* row;  // or start from this row, or from zero
 };
 
 // C tile = start + A strip * B panel; a: element (i, k) at a[i * ai + k * ak]; b: row k at b + k * ldb.
@@ -111,13 +111,20 @@ template <int vectors>
 void tile_of(Index rows, Index k, const Scalar* a, Index ai, Index ak, const Scalar* b, Index ldb,
              const Destination& to) {
   switch (rows) {
-    case 1: return tile<1, vectors>(k, a, ai, ak, b, ldb, to);
-    case 2: return tile<2, vectors>(k, a, ai, ak, b, ldb, to);
-    case 3: return tile<3, vectors>(k, a, ai, ak, b, ldb, to);
-    case 4: return tile<4, vectors>(k, a, ai, ak, b, ldb, to);
-    case 5: return tile<5, vectors>(k, a, ai, ak, b, ldb, to);
-    case 6: return tile<6, vectors>(k, a, ai, ak, b, ldb, to);
-    case 7: return tile<7, vectors>(k, a, ai, ak, b, ldb, to);
+    case 1:
+      return tile<1, vectors>(k, a, ai, ak, b, ldb, to);
+    case 2:
+      return tile<2, vectors>(k, a, ai, ak, b, ldb, to);
+    case 3:
+      return tile<3, vectors>(k, a, ai, ak, b, ldb, to);
+    case 4:
+      return tile<4, vectors>(k, a, ai, ak, b, ldb, to);
+    case 5:
+      return tile<5, vectors>(k, a, ai, ak, b, ldb, to);
+    case 6:
+      return tile<6, vectors>(k, a, ai, ak, b, ldb, to);
+    case 7:
+      return tile<7, vectors>(k, a, ai, ak, b, ldb, to);
     default:
       // The common cases with strides the compiler knows.
       if (ak == 1) return tile<tile_rows, vectors>(k, a, ai, 1, b, ldb, to);
@@ -209,13 +216,13 @@ void pack_strip(Index rows, Index k, MatrixView a, Scalar* to) {
 // Grows and is kept, one per thread.
 Scalar* scratch(Index size) {
   struct Deleter {
-    void operator()(Scalar* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(Scalar* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
   static thread_local std::unique_ptr<Scalar, Deleter> memory;
   static thread_local Index capacity = 0;
   if (size > capacity) {
-    memory.reset(static_cast<Scalar*>(
-        ::operator new(static_cast<std::size_t>(size) * sizeof(Scalar), std::align_val_t{64})));
+    memory.reset(
+        static_cast<Scalar*>(::operator new (static_cast<std::size_t>(size) * sizeof(Scalar), std::align_val_t{64})));
     capacity = size;
   }
   return memory.get();
@@ -307,10 +314,22 @@ void gemm(Index m, Index n, Index k, MatrixView a, MatrixView b, Scalar* c, Inde
     const Index begin = units * part / parts * unit;
     const Index end = std::min(by_columns ? n : m, units * (part + 1) / parts * unit);
     if (by_columns)
-      run({m, end - begin, k, a, {b.data + begin * b.col_stride, b.row_stride, b.col_stride}, c + begin, ldc,
+      run({m,
+           end - begin,
+           k,
+           a,
+           {b.data + begin * b.col_stride, b.row_stride, b.col_stride},
+           c + begin,
+           ldc,
            {start.accumulate, start.row ? start.row + begin : nullptr}});
     else
-      run({end - begin, n, k, {a.data + begin * a.row_stride, a.row_stride, a.col_stride}, b, c + begin * ldc, ldc,
+      run({end - begin,
+           n,
+           k,
+           {a.data + begin * a.row_stride, a.row_stride, a.col_stride},
+           b,
+           c + begin * ldc,
+           ldc,
            start});
   });
 }

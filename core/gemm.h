@@ -19,8 +19,8 @@ inline MatrixView row_major(const Scalar* data, Index cols) { return {data, cols
 
 /// What C holds before the product is added to it.
 struct GemmStart {
-  bool accumulate = false;       // what C holds now
-  const Scalar* row = nullptr;   // this row [n] in every row, such as a bias; else zero
+  bool accumulate = false;      // what C holds now
+  const Scalar* row = nullptr;  // this row [n] in every row, such as a bias; else zero
 };
 
 /// C = start + A B with A [m, k], B [k, n] and C [m, n] row-major with rows ldc apart.

@@ -17,8 +17,8 @@ constexpr RandomPosition fixed{.seed = 1, .position = 1};
 
 }  // namespace
 
-GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)>& f,
-                          const std::vector<Tensor>& inputs, GradcheckOptions options) {
+GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)>& f, const std::vector<Tensor>& inputs,
+                          GradcheckOptions options) {
   if (sizeof(Scalar) < sizeof(double))
     fail<OptionError>("gradcheck: want the double build, handrail::handrail_f64; got float");
   Tensor weights;

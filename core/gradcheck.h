@@ -30,8 +30,8 @@ struct GradcheckResult {
 /// f gets the inputs in order and must be a smooth function of them near the given values. Random
 /// ops in it draw the same numbers each time. Throws OptionError in the float build, whose rounding
 /// hides all but gross errors: link handrail::handrail_f64.
-GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)>& f,
-                          const std::vector<Tensor>& inputs, GradcheckOptions options = {});
+GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)>& f, const std::vector<Tensor>& inputs,
+                          GradcheckOptions options = {});
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE
 }  // namespace handrail

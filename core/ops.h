@@ -55,7 +55,7 @@ Tensor softplus(const Tensor& x);
 // Matrix products.
 /// a: [N, K], b: [K, M] -> [N, M]
 Tensor matmul(const Tensor& a, const Tensor& b);
-/// y = x W + b. x: [N, in], weight: [in, out], bias: [out] or undefined for none -> [N, out].
+/// y = x W + b. x: [..., in], weight: [in, out], bias: [out] or undefined for none -> [..., out].
 /// The weight is the transpose of PyTorch's: measured faster, see tests/bench/layout_bench.cpp.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 

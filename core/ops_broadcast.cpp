@@ -15,13 +15,13 @@ namespace {
 constexpr int max_loops = Shape::max_rank - 1;
 
 struct Operand {
-  bool steps = true;                      // within a row
+  bool steps = true;                       // within a row
   std::array<Index, max_loops> strides{};  // of the loops around it, 0 where the operand is stretched
 };
 
 struct Plan {
-  Index row = 1;                                  // elements in a row
-  std::array<Index, max_loops> loops{1, 1, 1};    // around a row, outermost first
+  Index row = 1;                                // elements in a row
+  std::array<Index, max_loops> loops{1, 1, 1};  // around a row, outermost first
   Operand a, b;
 };
 
@@ -34,7 +34,7 @@ Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
     if (da != db && da != 1 && db != 1)
       fail<ShapeError>(op, ": want shapes that broadcast (equal, or 1, from the last dimension on); got ", a, " and ",
                        b);
-    dims[static_cast<std::size_t>(rank + axis)] = da == 1 ? db : da;
+    dims[static_cast<std::size_t>(Index{rank} + axis)] = da == 1 ? db : da;
   }
   return Shape(std::span<const Index>(dims.data(), static_cast<std::size_t>(rank)));
 }
@@ -172,9 +172,8 @@ Tensor div(const Tensor& a, const Tensor& b) {
     const Scalar *pa = a->data(), *pb = b->data();
     const Tensor& gy = back.output_grad();
     backward<true>(p, back[0], gy, pa, pb, [](const Scalar*, Index, const Scalar* v, Index j) { return 1 / v[j]; });
-    backward<false>(p, back[1], gy, pa, pb, [](const Scalar* u, Index i, const Scalar* v, Index j) {
-      return -u[i] / (v[j] * v[j]);
-    });
+    backward<false>(p, back[1], gy, pa, pb,
+                    [](const Scalar* u, Index i, const Scalar* v, Index j) { return -u[i] / (v[j] * v[j]); });
   });
 }
 

@@ -12,11 +12,13 @@ using handrail::detail::Keep;
 using handrail::detail::unary;
 
 Tensor exp(const Tensor& x) {
-  return unary<Keep::output>("exp", x, [](auto v) { return v.exp(); }, [](auto y) { return y; });
+  return unary<Keep::output>(
+      "exp", x, [](auto v) { return v.exp(); }, [](auto y) { return y; });
 }
 
 Tensor log(const Tensor& x) {
-  return unary<Keep::input>("log", x, [](auto v) { return v.log(); }, [](auto v) { return v.inverse(); });
+  return unary<Keep::input>(
+      "log", x, [](auto v) { return v.log(); }, [](auto v) { return v.inverse(); });
 }
 
 Tensor sqrt(const Tensor& x) {
@@ -25,15 +27,18 @@ Tensor sqrt(const Tensor& x) {
 }
 
 Tensor square(const Tensor& x) {
-  return unary<Keep::input>("square", x, [](auto v) { return v.square(); }, [](auto v) { return 2 * v; });
+  return unary<Keep::input>(
+      "square", x, [](auto v) { return v.square(); }, [](auto v) { return 2 * v; });
 }
 
 Tensor abs(const Tensor& x) {
-  return unary<Keep::input>("abs", x, [](auto v) { return v.abs(); }, [](auto v) { return v.sign(); });
+  return unary<Keep::input>(
+      "abs", x, [](auto v) { return v.abs(); }, [](auto v) { return v.sign(); });
 }
 
 Tensor tanh(const Tensor& x) {
-  return unary<Keep::output>("tanh", x, [](auto v) { return v.tanh(); }, [](auto y) { return 1 - y.square(); });
+  return unary<Keep::output>(
+      "tanh", x, [](auto v) { return v.tanh(); }, [](auto y) { return 1 - y.square(); });
 }
 
 Tensor sigmoid(const Tensor& x) {
@@ -54,8 +59,7 @@ Tensor gelu(const Tensor& x) {
   return unary<Keep::input>(
       "gelu", x, [cdf](auto v) { return v.unaryExpr([cdf](Scalar e) { return e * cdf(e); }); },
       [cdf](auto v) {
-        return v.unaryExpr(
-            [cdf](Scalar e) { return cdf(e) + e * inv_sqrt_2pi * std::exp(Scalar(-0.5) * e * e); });
+        return v.unaryExpr([cdf](Scalar e) { return cdf(e) + e * inv_sqrt_2pi * std::exp(Scalar(-0.5) * e * e); });
       });
 }
 

@@ -42,9 +42,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     fail<ShapeError>("matmul: want a [N, K], b [K, M]; got a ", sa, ", b ", sb);
   Tensor y({sa[0], sb[1]});
   gemm(sa[0], sb[1], sa[1], row_major(a.data(), sa[1]), row_major(b.data(), sb[1]), y.mutable_data(), sb[1]);
-  return Tape::record("matmul", {a, b}, y, [a = Saved(a), b = Saved(b)](const Backward& back) {
-    product_backward(back, *a, *b);
-  });
+  return Tape::record("matmul", {a, b}, y,
+                      [a = Saved(a), b = Saved(b)](const Backward& back) { product_backward(back, *a, *b); });
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
@@ -57,7 +56,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     fail<ShapeError>("linear: want x [N, in], weight [in, out]; got x ", sx, ", weight ", sw);
   }
   const Index n = sx.rows(), in = sw[0], out = sw[1];
-  Tensor y(Shape{n, out});
+  Tensor y(sx.with_last(out));
   gemm(n, out, in, row_major(x.data(), in), row_major(weight.data(), out), y.mutable_data(), out,
        {.row = has_bias ? bias.data() : nullptr});
   const auto backward = [x = Saved(x), weight = Saved(weight), has_bias](const Backward& b) {

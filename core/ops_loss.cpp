@@ -86,9 +86,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
   const Scalar* classes = targets.data();
   for (Index i = 0; i < rows; ++i)
     if (!(classes[i] >= 0 && classes[i] < static_cast<Scalar>(cols)) || classes[i] != std::floor(classes[i]))
-      throw DataError(concat("cross_entropy: want a class in [0, ", cols, ") as a whole number; got ", classes[i],
-                             " in row ", i),
-                      i);
+      throw DataError(
+          concat("cross_entropy: want a class in [0, ", cols, ") as a whole number; got ", classes[i], " in row ", i),
+          i);
   const RowExp r = exp_rows("cross_entropy", logits);
   const Scalar *in = logits.data(), *sums = r.sums.data(), *maxima = r.maxima.data();
   double total = 0;
@@ -96,24 +96,24 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
     total += static_cast<double>(maxima[i] - in[i * cols + static_cast<Index>(classes[i])]) +
              static_cast<double>(std::log(sums[i]));
   const Tensor loss = Tensor::scalar(static_cast<Scalar>(total / static_cast<double>(rows)));
-  return Tape::record(
-      "cross_entropy", {logits}, loss, [r, p = Saved(r.p), targets = Saved(targets)](const Backward& b) {
-        const Index n = p->shape()[0], c = p->shape()[1];
-        const Scalar *e = p->data(), *row_sums = r.sums.data(), *label = targets->data();
-        const Scalar scale = b.output_grad().item() / static_cast<Scalar>(n);
-        const GradTarget to = b[0].target();
-        parallel_ranges(n, row_grain(c), [&](Index begin, Index end) {
-          for (Index i = begin; i < end; ++i) {
-            Scalar* g = to.data + i * c;
-            const Scalar factor = scale / row_sums[i];
-            if (to.accumulate)
-              for (Index j = 0; j < c; ++j) g[j] += factor * e[i * c + j];
-            else
-              for (Index j = 0; j < c; ++j) g[j] = factor * e[i * c + j];
-            g[static_cast<Index>(label[i])] -= scale;
-          }
-        });
-      });
+  return Tape::record("cross_entropy", {logits}, loss,
+                      [r, p = Saved(r.p), targets = Saved(targets)](const Backward& b) {
+                        const Index n = p->shape()[0], c = p->shape()[1];
+                        const Scalar *e = p->data(), *row_sums = r.sums.data(), *label = targets->data();
+                        const Scalar scale = b.output_grad().item() / static_cast<Scalar>(n);
+                        const GradTarget to = b[0].target();
+                        parallel_ranges(n, row_grain(c), [&](Index begin, Index end) {
+                          for (Index i = begin; i < end; ++i) {
+                            Scalar* g = to.data + i * c;
+                            const Scalar factor = scale / row_sums[i];
+                            if (to.accumulate)
+                              for (Index j = 0; j < c; ++j) g[j] += factor * e[i * c + j];
+                            else
+                              for (Index j = 0; j < c; ++j) g[j] = factor * e[i * c + j];
+                            g[static_cast<Index>(label[i])] -= scale;
+                          }
+                        });
+                      });
 }
 
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targets) {
@@ -123,9 +123,8 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
   const Scalar* t = targets.data();
   for (Index i = 0; i < targets.size(); ++i)
     if (!(t[i] >= 0 && t[i] <= 1))
-      throw DataError(
-          concat("binary_cross_entropy_with_logits: want targets in [0, 1]; got ", t[i], " in element ", i),
-          i / (targets.size() / std::max<Index>(1, targets.shape().rank() > 0 ? targets.shape()[0] : 1)));
+      throw DataError(concat("binary_cross_entropy_with_logits: want targets in [0, 1]; got ", t[i], " in element ", i),
+                      i / (targets.size() / std::max<Index>(1, targets.shape().rank() > 0 ? targets.shape()[0] : 1)));
   const Tensor terms(logits.shape());
   const ConstArrayMap x = array(logits);
   mutable_array(terms) = x.max(Scalar(0)) - x * array(targets) + (-x.abs()).exp().log1p();

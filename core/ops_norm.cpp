@@ -107,8 +107,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, cons
   }
   Tensor normed(x.shape());
   MatrixMap out = mutable_matrix(normed);
-  for (Index i = 0; i < rows; ++i)
-    out.row(i) = ((in.row(i).transpose().array() - m) * inv).matrix().transpose();
+  for (Index i = 0; i < rows; ++i) out.row(i) = ((in.row(i).transpose().array() - m) * inv).matrix().transpose();
 
   return Tape::record(
       "batch_norm", {x, gain, shift}, affine_of(normed, gain, shift),

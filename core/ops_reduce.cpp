@@ -15,8 +15,8 @@ Tensor scaled_sum(const char* op, const Tensor& x, double scale) {
   const Scalar* in = x.data();
   double total = 0;
   for (Index first = 0; first < x.size(); first += elementwise_grain)
-    total += static_cast<double>(
-        handrail::detail::part(in, first, std::min(elementwise_grain, x.size() - first)).sum());
+    total +=
+        static_cast<double>(handrail::detail::part(in, first, std::min(elementwise_grain, x.size() - first)).sum());
   return Tape::record(op, {x}, Tensor::scalar(static_cast<Scalar>(scale * total)),
                       [scale, size = x.size()](const Backward& b) {
                         b[0] += Array::Constant(size, static_cast<Scalar>(scale) * b.output_grad().item());

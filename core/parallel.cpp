@@ -15,6 +15,9 @@
 namespace handrail {
 namespace {
 
+// More than any machine has, fewer than would exhaust one.
+constexpr int max_threads = 1024;
+
 // The processor share of a container (cgroup v2), in whole threads; a large number when unlimited.
 int container_quota() {
   std::ifstream file("/sys/fs/cgroup/cpu.max");
@@ -25,7 +28,8 @@ int container_quota() {
 }
 
 std::atomic<int>& thread_count() {
-  static std::atomic<int> count{std::max(1, std::min({omp_get_max_threads(), omp_get_num_procs(), container_quota()}))};
+  static std::atomic<int> count{
+      std::clamp(std::min({omp_get_max_threads(), omp_get_num_procs(), container_quota()}), 1, max_threads)};
   return count;
 }
 
@@ -34,7 +38,8 @@ std::atomic<int>& thread_count() {
 int num_threads() { return thread_count().load(std::memory_order_relaxed); }
 
 void set_num_threads(int count) {
-  if (count < 1) fail<OptionError>("set_num_threads: want at least 1; got ", count);
+  if (count < 1 || count > max_threads)
+    fail<OptionError>("set_num_threads: want a number in [1, ", max_threads, "]; got ", count);
   thread_count() = count;
 }
 

@@ -11,7 +11,7 @@ namespace handrail {
 /// The number of threads kernels may use; at first what the process may use: OMP_NUM_THREADS, its
 /// affinity mask and its container's quota. Results have the same bits for every number.
 int num_threads();
-/// Throws OptionError when count < 1.
+/// Throws OptionError unless count is in [1, 1024].
 void set_num_threads(int count);
 
 namespace detail {

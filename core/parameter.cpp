@@ -4,10 +4,14 @@ namespace handrail {
 
 const char* to_string(Role role) {
   switch (role) {
-    case Role::weight: return "weight";
-    case Role::bias: return "bias";
-    case Role::norm: return "norm";
-    case Role::embedding: return "embedding";
+    case Role::weight:
+      return "weight";
+    case Role::bias:
+      return "bias";
+    case Role::norm:
+      return "norm";
+    case Role::embedding:
+      return "embedding";
   }
   return "unknown";
 }

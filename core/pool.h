@@ -7,8 +7,8 @@ namespace handrail::pool {
 
 /// The head of every piece of tensor memory. The bytes behind it are the owner's.
 struct Block {
-  const void* owner = nullptr;   // the pool it came from; another thread's block goes to the heap
-  Block* next = nullptr;     // in the free list
+  const void* owner = nullptr;  // the pool it came from; another thread's block goes to the heap
+  Block* next = nullptr;        // in the free list
   std::uint32_t size_class = 0;
 };
 

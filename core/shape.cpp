@@ -1,5 +1,6 @@
 #include <handrail/core/shape.h>
 
+#include <algorithm>
 #include <limits>
 #include <ostream>
 
@@ -37,11 +38,17 @@ Shape Shape::with_first(Index first) const {
   return Shape(std::span<const Index>(dims.data(), static_cast<std::size_t>(rank_)));
 }
 
+Shape Shape::with_last(Index last) const {
+  if (rank_ == 0) fail<ShapeError>("Shape::with_last: a scalar has no last dimension");
+  std::array<Index, max_rank> dims = dims_;
+  dims[static_cast<std::size_t>(rank_ - 1)] = last;
+  return Shape(std::span<const Index>(dims.data(), static_cast<std::size_t>(rank_)));
+}
+
 Shape Shape::batch_of(Index count) const {
   if (rank_ == max_rank) fail<ShapeError>("Shape: no room for a batch dimension before ", *this);
   std::array<Index, max_rank> dims{count};
-  for (int axis = 0; axis < rank_; ++axis)
-    dims[static_cast<std::size_t>(axis + 1)] = dims_[static_cast<std::size_t>(axis)];
+  std::ranges::copy(this->dims(), dims.begin() + 1);
   return Shape(std::span<const Index>(dims.data(), static_cast<std::size_t>(rank_ + 1)));
 }
 

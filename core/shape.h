@@ -22,9 +22,7 @@ class Shape {
 
   int rank() const { return rank_; }
   /// Negative axes count from the end, as in PyTorch. Throws ShapeError when there is no such axis.
-  Index operator[](int axis) const {
-    return dims_[static_cast<std::size_t>(normalize_axis(axis))];
-  }
+  Index operator[](int axis) const { return dims_[static_cast<std::size_t>(normalize_axis(axis))]; }
   /// The number of elements.
   Index size() const { return size_; }
   /// The last dimension; 1 for a scalar.
@@ -40,6 +38,8 @@ class Shape {
   std::span<const Index> dims() const { return {dims_.data(), static_cast<std::size_t>(rank_)}; }
   /// This shape with `first` as its first dimension: the shape of a batch from that of one sample.
   Shape with_first(Index first) const;
+  /// This shape with `last` as its last dimension.
+  Shape with_last(Index last) const;
   /// This shape behind a new first dimension. Throws ShapeError when that makes more than four.
   Shape batch_of(Index count) const;
   /// Without the first dimension: the shape of one sample from that of a batch.

@@ -115,8 +115,9 @@ std::size_t Tape::size() const { return memory_->nodes.size(); }
 
 RandomPosition Tape::next_random(const char* op, std::uint32_t& call) {
   if (!active_ || !active_->random_)
-    fail<TapeError>(op, ": want a tape that knows its place in the random streams, as in "
-                        "Tape tape{Mode::train, {.seed = 42, .position = step}}; got ",
+    fail<TapeError>(op,
+                    ": want a tape that knows its place in the random streams, as in "
+                    "Tape tape{Mode::train, {.seed = 42, .position = step}}; got ",
                     active_ ? "one without" : "no tape");
   call = active_->random_calls_++;
   return *active_->random_;
@@ -175,7 +176,9 @@ std::int32_t Tape::code_of(storage::TensorImpl& input) {
 
 void Tape::backward(const Tensor& loss) {
   if (active_ != this)
-    fail<TapeError>("Tape::backward: this tape has already run backward; record the next step on a new tape");
+    fail<TapeError>(
+        "Tape::backward: this tape is not active on this thread: it has already run backward, or belongs to another "
+        "thread; record the next step on a new tape");
   if (loss.size() != 1) fail<ShapeError>("Tape::backward: want a loss of one element; got shape ", loss.shape());
   if (loss.impl().tape != serial_ || loss.impl().requires_grad)
     fail<TapeError>("Tape::backward: the loss, output of '", loss.op(),
@@ -224,8 +227,9 @@ GradTarget Tape::target(std::int32_t code) {
   }
   storage::TensorImpl& leaf = memory_->leaves[static_cast<std::size_t>(-2 - code)].impl();
   // A gradient that somebody still holds a handle to from an earlier step is theirs to keep.
-  if (leaf.grad && !leaf.has_grad && leaf.grad->references.load(std::memory_order_acquire) > 1)
-    { const Tensor dropped(std::exchange(leaf.grad, nullptr)); }
+  if (leaf.grad && !leaf.has_grad && leaf.grad->references.load(std::memory_order_acquire) > 1) {
+    const Tensor dropped(std::exchange(leaf.grad, nullptr));
+  }
   if (!leaf.grad) {
     Tensor grad(leaf.shape);
     leaf.grad = std::exchange(grad.impl_, nullptr);

@@ -87,7 +87,7 @@ Scalar Tensor::at(std::initializer_list<Index> position) const {
   return data()[offset];
 }
 
-Tensor Tensor::clone() const { return Tensor(shape(), span()); }
+Tensor Tensor::clone() const { return {shape(), span()}; }
 
 Tensor Tensor::view(const Shape& shape) const {
   if (shape.size() != size())

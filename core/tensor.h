@@ -20,15 +20,15 @@ namespace storage {
 /// tensor is a view of another one.
 struct TensorImpl : pool::Block {
   std::atomic<std::uint32_t> references = 1;
-  std::uint32_t version = 0;    // counts writes; a view counts in its base
-  Scalar* data = nullptr;       // aligned to 64 bytes
+  std::uint32_t version = 0;  // counts writes; a view counts in its base
+  Scalar* data = nullptr;     // aligned to 64 bytes
   Shape shape;
-  TensorImpl* base = nullptr;   // the owner of the elements, when this is a view
-  TensorImpl* grad = nullptr;   // of a leaf; the memory stays when the gradient is cleared
-  const char* op = "leaf";      // who made it
-  std::uint64_t tape = 0;       // serial of the tape that knows it, 0 for none
-  std::int32_t node = -1;       // its place there
-  bool requires_grad = false;   // a leaf whose gradient is wanted
+  TensorImpl* base = nullptr;  // the owner of the elements, when this is a view
+  TensorImpl* grad = nullptr;  // of a leaf; the memory stays when the gradient is cleared
+  const char* op = "leaf";     // who made it
+  std::uint64_t tape = 0;      // serial of the tape that knows it, 0 for none
+  std::int32_t node = -1;      // its place there
+  bool requires_grad = false;  // a leaf whose gradient is wanted
   bool has_grad = false;
 };
 

@@ -18,9 +18,7 @@ class Smoothed : public train::Trainer {
   }
 
   // Validation is by the plain loss.
-  train::StepOutput validation_step(const train::Batch& batch) override {
-    return Trainer::training_step(batch);
-  }
+  train::StepOutput validation_step(const train::Batch& batch) override { return Trainer::training_step(batch); }
 
   std::unique_ptr<optim::Optimizer> configure_optimizer() override {
     return std::make_unique<optim::SGD>(optim::decay_groups(model().parameters(), 1e-4),
@@ -41,8 +39,8 @@ class Smoothed : public train::Trainer {
 int main(int argc, char** argv) try {
   train::Arguments arguments(argc, argv);
   const auto options = arguments.options({.epochs = 10, .lr = 0.05});
-  const auto digits = train::load_idx(EXAMPLES_DATA "digits-images-idx3-ubyte", EXAMPLES_DATA "digits-labels-idx1-ubyte",
-                                      {.classes = 10, .flatten = true});
+  const auto digits = train::load_idx(EXAMPLES_DATA "digits-images-idx3-ubyte",
+                                      EXAMPLES_DATA "digits-labels-idx1-ubyte", {.classes = 10, .flatten = true});
   const auto [train_set, test_set] = train::random_split(digits, 0.2, options.seed);
 
   Rng rng(options.seed);

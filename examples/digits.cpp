@@ -24,8 +24,8 @@ int main(int argc, char** argv) try {
   train::Arguments arguments(argc, argv);
   const auto options = arguments.options({.epochs = 40, .batch_size = 32, .lr = 3e-3});
 
-  const auto digits = train::load_idx(EXAMPLES_DATA "digits-images-idx3-ubyte", EXAMPLES_DATA "digits-labels-idx1-ubyte",
-                                      {.classes = 10, .flatten = true});
+  const auto digits = train::load_idx(EXAMPLES_DATA "digits-images-idx3-ubyte",
+                                      EXAMPLES_DATA "digits-labels-idx1-ubyte", {.classes = 10, .flatten = true});
   const auto [train_set, test_set] = train::random_split(digits, 0.2, options.seed);
 
   Rng rng(options.seed);

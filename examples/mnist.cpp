@@ -14,8 +14,8 @@ Data load(const std::string& folder, std::uint64_t seed) {
     const train::Mnist mnist = train::load_mnist(folder);
     return {std::make_shared<train::ByteDataset>(mnist.train), std::make_shared<train::ByteDataset>(mnist.test)};
   }
-  const auto digits = train::load_idx(EXAMPLES_DATA "digits-images-idx3-ubyte", EXAMPLES_DATA "digits-labels-idx1-ubyte",
-                                      {.classes = 10, .flatten = true});
+  const auto digits = train::load_idx(EXAMPLES_DATA "digits-images-idx3-ubyte",
+                                      EXAMPLES_DATA "digits-labels-idx1-ubyte", {.classes = 10, .flatten = true});
   const auto [train, test] = train::random_split(digits, 0.2, seed);
   return {std::make_shared<train::Subset>(train), std::make_shared<train::Subset>(test)};
 }
@@ -28,8 +28,8 @@ int main(int argc, char** argv) try {
   const Data data = load(folder, options.seed);
 
   Rng rng(options.seed);
-  nn::Sequential model{nn::Linear{data.train->input_shape().size(), 256, rng}, nn::ReLU{},
-                       nn::Linear{256, 128, rng}, nn::ReLU{}, nn::Linear{128, 10, rng}};
+  nn::Sequential model{nn::Linear{data.train->input_shape().size(), 256, rng}, nn::ReLU{}, nn::Linear{256, 128, rng},
+                       nn::ReLU{}, nn::Linear{128, 10, rng}};
 
   train::Trainer trainer{model, cross_entropy, options};
   trainer.fit(*data.train);

@@ -30,17 +30,19 @@ int main(int argc, char** argv) try {
   Rng rng(options.seed);
   const auto train_set = spirals(400, rng), test_set = spirals(100, rng);
 
-  nn::Sequential model{nn::Linear{2, 64, rng}, nn::Tanh{}, nn::Linear{64, 64, rng}, nn::Tanh{}, nn::Linear{64, arms, rng}};
+  nn::Sequential model{nn::Linear{2, 64, rng}, nn::Tanh{}, nn::Linear{64, 64, rng}, nn::Tanh{},
+                       nn::Linear{64, arms, rng}};
   train::Trainer trainer{model, cross_entropy, options};
   trainer.fit(train_set);
 
   constexpr Index rows = 21, cols = 41;
   const Tensor grid({rows * cols, 2});
   Scalar* xy = grid.mutable_data();
-  for (Index i = 0; i < rows * cols; ++i) {
-    *xy++ = static_cast<Scalar>(i % cols) / (cols / 2) - 1;
-    *xy++ = 1 - static_cast<Scalar>(i / cols) / (rows / 2);
-  }
+  for (Index row = 0; row < rows; ++row)
+    for (Index col = 0; col < cols; ++col) {
+      *xy++ = static_cast<Scalar>(col) / 20 - 1;
+      *xy++ = 1 - static_cast<Scalar>(row) / 10;
+    }
   const auto winner = train::argmax(trainer.predict(grid));
   for (std::size_t i = 0; i < winner.size(); ++i)
     std::printf("%c%s", ".o#"[winner[i]], (i + 1) % cols == 0 ? "\n" : "");

@@ -37,7 +37,7 @@ Standardize Standardize::fit(const Tensor& inputs) {
   for (std::size_t j = 0; j < sums.size(); ++j) {
     const double middle = sums[j] / n, deviation = std::sqrt(squares[j] / n);
     // A deviation below the rounding of the mean, or too small to divide by, is a constant column.
-    const double smallest = static_cast<double>(std::numeric_limits<Scalar>::min());
+    const auto smallest = static_cast<double>(std::numeric_limits<Scalar>::min());
     const bool constant = deviation <= 1e-7 * std::abs(middle) || deviation < smallest;
     mean.mutable_span()[j] = static_cast<Scalar>(middle);
     inverse.mutable_span()[j] = static_cast<Scalar>(constant ? 1 : 1 / deviation);

@@ -16,12 +16,10 @@ class Standardize : public Layer {
   static Standardize fit(const Tensor& inputs);
   /// The same for a data set that has its inputs at hand.
   template <class Data>
-    requires requires(const Data& data) {
-      { data.inputs() } -> std::convertible_to<Tensor>;
-    }
-  static Standardize fit(const Data& data) {
-    return fit(static_cast<const Tensor&>(data.inputs()));
+  requires requires(const Data& data) {
+    { data.inputs() } -> std::convertible_to<Tensor>;
   }
+  static Standardize fit(const Data& data) { return fit(static_cast<const Tensor&>(data.inputs())); }
 
   Tensor forward(const Tensor& x) const override;
 

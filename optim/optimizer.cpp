@@ -116,13 +116,12 @@ void Optimizer::step(double lr, double grad_scale) {
         return std::span(data + range.begin, static_cast<std::size_t>(range.end - range.begin));
       };
       const ParamGroup& group = groups_[entry.group];
-      Piece piece{.weights = part(const_cast<Scalar*>(entry.tensor.data())), .gradient = part(entry.gradient), .slots = {}};
+      Piece piece{
+          .weights = part(const_cast<Scalar*>(entry.tensor.data())), .gradient = part(entry.gradient), .slots = {}};
       for (std::size_t s = 0; s < entry.slots.size(); ++s)
         piece.slots[s] = part(const_cast<Scalar*>(entry.slots[s].data()));
-      update(piece, {.rate = lr * group.lr_scale,
-                     .weight_decay = group.weight_decay,
-                     .grad_scale = grad_scale,
-                     .t = entry.t});
+      update(piece,
+             {.rate = lr * group.lr_scale, .weight_decay = group.weight_decay, .grad_scale = grad_scale, .t = entry.t});
     }
   });
 }

@@ -20,8 +20,8 @@ struct WarmupOptions {
 };
 
 /// peak * k / warmup_steps up to the peak, so that no update is at rate zero and none jumps, then half
-/// a cosine down to the floor (Loshchilov and Hutter 2017, eq. 5). Throws OptionError unless 0 <= warmup_steps < total_steps and
-/// 0 <= floor <= peak.
+/// a cosine down to the floor (Loshchilov and Hutter 2017, eq. 5). Throws OptionError unless 0 <= warmup_steps <
+/// total_steps and 0 <= floor <= peak.
 Schedule warmup_cosine(const WarmupOptions& options);
 /// The same warmup, then a straight line down to the floor.
 Schedule warmup_linear(const WarmupOptions& options);

@@ -8,8 +8,7 @@ SGD::SGD(std::vector<ParamGroup> groups, SGDOptions options)
     : Optimizer(std::move(groups), options.momentum > 0 ? 1 : 0), options_(options) {
   if (!(options.momentum >= 0 && options.momentum < 1))
     fail<OptionError>("SGD: want momentum in [0, 1); got ", options.momentum);
-  if (options.nesterov && options.momentum == 0)
-    fail<OptionError>("SGD: want momentum > 0 with nesterov; got 0");
+  if (options.nesterov && options.momentum == 0) fail<OptionError>("SGD: want momentum > 0 with nesterov; got 0");
 }
 
 void SGD::update(const Piece& piece, const Step& step) const {

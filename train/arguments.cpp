@@ -62,7 +62,7 @@ TrainerOptions Arguments::options(TrainerOptions o) {
     if (it != given_.end() && !parse(it->second, value))
       wrong << "\n  want a number after '--" << name << "'; got '" << it->second << "'";
   };
-  Index threads = num_threads();
+  int threads = num_threads();
   take("epochs", o.epochs);
   take("batch-size", o.batch_size);
   take("lr", o.lr);
@@ -79,8 +79,7 @@ TrainerOptions Arguments::options(TrainerOptions o) {
     for (const std::string& name : known_) wrong << " --" << name;
     fail<OptionError>("arguments:", wrong.str());
   }
-  if (threads < 1 || threads > 4096) fail<OptionError>("arguments: want --threads in [1, 4096]; got ", threads);
-  set_num_threads(static_cast<int>(threads));
+  set_num_threads(threads);
   validate(o);
   return o;
 }

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <string_view>
 
-#include <handrail/core/error.h>
 #include <handrail/train/text.h>
 
 namespace handrail::train {
@@ -19,7 +19,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 // 1:02:03, or 2:03
 std::string clock_text(double seconds) {
-  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+  const auto whole = static_cast<std::int64_t>(std::llround(seconds));
   char text[32];
   if (whole >= 3600)
     std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", static_cast<long long>(whole / 3600),
@@ -56,19 +56,18 @@ class Console final : public LogSink {
     const double elapsed = seconds_since(start_);
     const double left = elapsed / static_cast<double>(batches_) *
                         static_cast<double>((epochs_ - stats.epoch + 1) * steps_per_epoch_ - stats.batch);
-    const std::string epoch = concat("epoch ", stats.epoch, "/", epochs_);
+    // Short strings and printf alone: a step must not call the heap.
     const std::string rate = grouped(static_cast<std::int64_t>(static_cast<double>(samples_) / elapsed));
     if (!terminal_) {
-      std::fprintf(stream_, "%s  step %s  loss %.4f  lr %.2e  %s samples/s  %s left\n", epoch.c_str(),
+      std::fprintf(stream_, "epoch %td/%td  step %s  loss %.4f  lr %.2e  %s samples/s  %s left\n", stats.epoch, epochs_,
                    grouped(stats.step).c_str(), stats.loss, stats.lr, rate.c_str(), clock_text(left).c_str());
     } else {
       constexpr int cells = 24;
       const int filled = static_cast<int>(cells * stats.batch / steps_per_epoch_);
       constexpr std::string_view full = "========================", empty = "                        ";
-      std::fprintf(stream_, "\r%s [%.*s>%.*s] %lld/%lld  loss %.4f  lr %.2e  %s samples/s  %s left\x1b[K",
-                   epoch.c_str(), filled, full.data(), cells - filled, empty.data(),
-                   static_cast<long long>(stats.batch), static_cast<long long>(steps_per_epoch_), stats.loss, stats.lr,
-                   rate.c_str(), clock_text(left).c_str());
+      std::fprintf(stream_, "\repoch %td/%td [%.*s>%.*s] %td/%td  loss %.4f  lr %.2e  %s samples/s  %s left\x1b[K",
+                   stats.epoch, epochs_, filled, full.data(), cells - filled, empty.data(), stats.batch,
+                   steps_per_epoch_, stats.loss, stats.lr, rate.c_str(), clock_text(left).c_str());
       bar_ = true;
     }
     std::fflush(stream_);
@@ -81,8 +80,7 @@ class Console final : public LogSink {
     if (!due && seconds_since(last_epoch_) < 1) return;
     last_epoch_ = Clock::now();
     clear_bar();
-    std::fprintf(stream_, "epoch %lld/%lld  loss %.4f", static_cast<long long>(stats.epoch),
-                 static_cast<long long>(epochs_), stats.train_loss);
+    std::fprintf(stream_, "epoch %td/%td  loss %.4f", stats.epoch, epochs_, stats.train_loss);
     if (stats.validation) {
       std::fprintf(stream_, "  val_loss %.4f", stats.validation->loss);
       if (stats.validation->accuracy) std::fprintf(stream_, "  val_accuracy %.4f", *stats.validation->accuracy);
@@ -100,9 +98,8 @@ class Console final : public LogSink {
 
   void fit_end(const FitResult& result) override {
     clear_bar();
-    std::fprintf(stream_, "%s: %lld epochs, %s steps, %s\n", to_string(result.reason),
-                 static_cast<long long>(result.epochs), grouped(result.steps).c_str(),
-                 clock_text(result.seconds).c_str());
+    std::fprintf(stream_, "%s: %td epochs, %s steps, %s\n", to_string(result.reason), result.epochs,
+                 grouped(result.steps).c_str(), clock_text(result.seconds).c_str());
     std::fflush(stream_);
   }
 

@@ -49,7 +49,7 @@ Parsed parse_number(std::string_view cell, Scalar& value) {
 class LineReader {
  public:
   LineReader(const std::filesystem::path& path, const CsvOptions& options)
-      : file_("read_csv", path), options_(options), buffer_(64 * 1024) {}
+      : file_("read_csv", path), options_(options), buffer_(std::size_t{64} << 10) {}
 
   /// The next line, valid until the one after it; nothing at the end of the file.
   std::optional<std::span<char>> next() {

@@ -62,9 +62,7 @@ ByteDataset::ByteDataset(const Shape& sample, std::vector<std::uint8_t> inputs, 
   data_ = std::make_shared<const Data>(Data{std::move(inputs), std::move(labels)});
 }
 
-void ByteDataset::gather(std::span<const Index> rows, const Batch& batch) const {
-  gather_normalized(rows, {}, batch);
-}
+void ByteDataset::gather(std::span<const Index> rows, const Batch& batch) const { gather_normalized(rows, {}, batch); }
 
 std::optional<Normalization> ByteDataset::fit_normalization(std::span<const Index> rows) const {
   // Whole numbers: exact whatever the order.
@@ -130,8 +128,7 @@ SplitRows split_rows(Index size, double fraction, std::uint64_t seed) {
   std::iota(rows.begin(), rows.end(), Index{0});
   Rng rng(StreamKey{.seed = seed, .stream = Stream::split});
   rng.shuffle(std::span(rows));
-  const auto count =
-      std::clamp<Index>(std::llround(fraction * static_cast<double>(size)), 1, size - 1);
+  const auto count = std::clamp<Index>(std::llround(fraction * static_cast<double>(size)), 1, size - 1);
   SplitRows split{.first = {rows.begin() + count, rows.end()}, .second = {rows.begin(), rows.begin() + count}};
   std::ranges::sort(split.first);
   std::ranges::sort(split.second);

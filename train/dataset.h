@@ -42,8 +42,7 @@ class Dataset {
   /// deviation 1. Nothing for data that comes as the model should see it.
   virtual std::optional<Normalization> fit_normalization(std::span<const Index> rows) const;
   /// The same as gather, with those constants.
-  virtual void gather_normalized(std::span<const Index> rows, const Normalization& constants,
-                                 const Batch& batch) const;
+  virtual void gather_normalized(std::span<const Index> rows, const Normalization& constants, const Batch& batch) const;
 
  protected:
   Dataset() = default;

@@ -40,7 +40,7 @@ struct StepStats {
   Index batch;              // in the epoch, from 1
   Index samples;            // in the batch
   double loss;
-  double grad_norm;         // before clipping
+  double grad_norm;  // before clipping
   double lr;
 };
 
@@ -70,10 +70,10 @@ const char* to_string(StopReason reason);
 /// What fit returns.
 struct FitResult {
   StopReason reason = StopReason::finished;
-  Index epochs = 0;         // completed
-  std::int64_t steps = 0;   // optimizer updates
-  std::int64_t skipped = 0; // batches whose update was not made
-  double train_loss = 0;    // of the last epoch
+  Index epochs = 0;          // completed
+  std::int64_t steps = 0;    // optimizer updates
+  std::int64_t skipped = 0;  // batches whose update was not made
+  double train_loss = 0;     // of the last epoch
   std::optional<Evaluation> validation = {};
   std::vector<Anomaly> anomalies = {};
   double seconds = 0;
@@ -83,6 +83,8 @@ struct FitResult {
 /// Calls come from the thread that runs fit, one at a time.
 class LogSink {
  public:
+  LogSink(const LogSink&) = delete;
+  LogSink& operator=(const LogSink&) = delete;
   virtual ~LogSink() = default;
   virtual void fit_start(const FitStart&) {}
   virtual void step_end(const StepStats&) {}
@@ -92,8 +94,6 @@ class LogSink {
 
  protected:
   LogSink() = default;
-  LogSink(const LogSink&) = delete;
-  LogSink& operator=(const LogSink&) = delete;
 };
 
 using LogSinks = std::vector<std::shared_ptr<LogSink>>;

@@ -16,7 +16,8 @@ Verdict NonFiniteGuard::before_update(const StepStats& stats) {
 }
 
 std::string NonFiniteGuard::reason() const {
-  return concat("loss ", loss_, ", gradient norm ", grad_norm_, ", ", in_a_row_, " in a row; no parameter was changed; ",
+  return concat("loss ", loss_, ", gradient norm ", grad_norm_, ", ", in_a_row_,
+                " in a row; no parameter was changed; ",
                 "look for NaN or huge values in the data, then try a lower rate");
 }
 

@@ -140,7 +140,7 @@ ByteDataset load_idx(const std::filesystem::path& images_path, const std::filesy
     fail<DataError>("load_idx: want as many images as labels; got ", shape[0], " in '", images_path.string(), "' and ",
                     labels.shape[0], " in '", labels_path.string(), "'");
   const Shape sample = options.flatten ? Shape{shape.size() / shape[0]} : shape.without_first();
-  return ByteDataset(sample, std::move(images.bytes), std::move(labels.bytes));
+  return {sample, std::move(images.bytes), std::move(labels.bytes)};
 }
 
 }  // namespace handrail::train

@@ -12,7 +12,7 @@
 namespace handrail::train {
 namespace {
 
-constexpr std::size_t buffer_size = 64 * 1024;
+constexpr std::size_t buffer_size = std::size_t{64} << 10;
 constexpr std::uint8_t gzip_magic[] = {0x1F, 0x8B};
 
 std::string errno_text() { return std::error_code(errno, std::generic_category()).message(); }

@@ -24,19 +24,19 @@ Index count_batches(Index rows, const LoaderOptions& options) {
 }  // namespace
 
 Loader::Loader(const Dataset& dataset, std::vector<Index> rows, LoaderOptions options)
-    : dataset_(dataset), rows_(std::move(rows)), order_(rows_), options_(options),
+    : dataset_(dataset),
+      rows_(std::move(rows)),
+      order_(rows_),
+      options_(options),
       batches_(count_batches(std::ssize(rows_), options)) {}
 
-Index Loader::samples() const {
-  return options_.drop_last ? batches_ * options_.batch_size : std::ssize(rows_);
-}
+Index Loader::samples() const { return options_.drop_last ? batches_ * options_.batch_size : std::ssize(rows_); }
 
 void Loader::start_epoch(std::int64_t epoch) {
   if (!options_.shuffle_seed) return;
   std::ranges::copy(rows_, order_.begin());
-  Rng rng(StreamKey{.seed = *options_.shuffle_seed,
-                    .stream = Stream::shuffle,
-                    .position = static_cast<std::uint64_t>(epoch)});
+  Rng rng(StreamKey{
+      .seed = *options_.shuffle_seed, .stream = Stream::shuffle, .position = static_cast<std::uint64_t>(epoch)});
   rng.shuffle(std::span(order_));
 }
 
@@ -49,8 +49,8 @@ std::span<const Index> Loader::rows(Index i) const {
 
 Batch Loader::batch(Index i) const {
   const auto rows_of = rows(i);
-  const Batch batch{Tensor(dataset_.input_shape().batch_of(std::ssize(rows_of))),
-                    Tensor(dataset_.target_shape().batch_of(std::ssize(rows_of)))};
+  Batch batch{Tensor(dataset_.input_shape().batch_of(std::ssize(rows_of))),
+              Tensor(dataset_.target_shape().batch_of(std::ssize(rows_of)))};
   if (options_.normalization)
     dataset_.gather_normalized(rows_of, *options_.normalization, batch);
   else

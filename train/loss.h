@@ -23,8 +23,9 @@ class Loss {
 
   Loss(Function* function);  // implicit: Trainer{model, cross_entropy, ...}
   template <class F>
-    requires std::invocable<F, const Tensor&, const Tensor&> && (!std::same_as<F, Function*>)
-  Loss(F function, Task task = Task::regression) : function_(std::move(function)), task_(task) {}
+  requires std::invocable<F, const Tensor&, const Tensor&> &&
+      (!std::same_as<F, Function*>)Loss(F function, Task task = Task::regression)
+      : function_(std::move(function)), task_(task) {}
 
   Tensor operator()(const Tensor& predictions, const Tensor& targets) const { return function_(predictions, targets); }
   Task task() const { return task_; }

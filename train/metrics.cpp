@@ -37,7 +37,8 @@ std::optional<Index> count_correct(Task task, const Tensor& predictions, const T
                          targets.shape());
       for (Index i = 0; i < targets.size(); ++i) correct += (p[i] > 0) == (t[i] > Scalar(0.5));
       return correct;
-    case Task::regression: break;
+    case Task::regression:
+      break;
   }
   return std::nullopt;
 }

@@ -19,9 +19,12 @@ std::string decay_text(const optim::Optimizer& optimizer) {
 
 const char* decay_name(Decay decay) {
   switch (decay) {
-    case Decay::cosine: return "cosine to 0";
-    case Decay::linear: return "linear to 0";
-    case Decay::constant: return "constant";
+    case Decay::cosine:
+      return "cosine to 0";
+    case Decay::linear:
+      return "linear to 0";
+    case Decay::constant:
+      return "constant";
   }
   return "unknown";
 }
@@ -33,8 +36,8 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   const auto item = [&](std::string name, std::string value, bool is_off = false) {
     items.push_back({std::move(name), std::move(value), is_off});
   };
-  item("model", concat(grouped(plan.model.parameter_count()), " parameters in ", plan.model.parameters().size(),
-                       " tensors"));
+  item("model",
+       concat(grouped(plan.model.parameter_count()), " parameters in ", plan.model.parameters().size(), " tensors"));
   item("data", concat(grouped(plan.loader.samples()), " samples, batches of ", o.batch_size, ", ",
                       grouped(plan.loader.size()), " steps an epoch"));
   if (plan.validation)
@@ -59,7 +62,8 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   else
     item("clip", "gradients may explode", true);
   if (o.max_non_finite)
-    item("non-finite", concat("steps with NaN or infinity are skipped; ", *o.max_non_finite, " in a row stop training"));
+    item("non-finite",
+         concat("steps with NaN or infinity are skipped; ", *o.max_non_finite, " in a row stop training"));
   else
     item("non-finite", "NaN may reach the parameters", true);
   item("seed", concat(o.seed, ", same bits on any number of threads (now ", num_threads(), ")"));

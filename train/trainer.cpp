@@ -36,7 +36,7 @@ struct Trainer::Run {
   const optim::Schedule& schedule;
   std::vector<std::unique_ptr<Guard>> guards = {};
   std::int64_t micro_step = 0;
-  double epoch_loss = 0;     // summed over the samples trained on
+  double epoch_loss = 0;  // summed over the samples trained on
   Index epoch_samples = 0;
   FitResult result = {};
 };
@@ -47,7 +47,9 @@ Trainer::Trainer(nn::Layer& model, Loss loss, TrainerOptions options) : Trainer(
 }
 
 Trainer::Trainer(nn::Module& model, TrainerOptions options)
-    : model_(model), layer_(dynamic_cast<const nn::Layer*>(&model)), options_(std::move(options)),
+    : model_(model),
+      layer_(dynamic_cast<const nn::Layer*>(&model)),
+      options_(std::move(options)),
       normalization_(options_.normalization) {
   validate(options_);
 }
@@ -279,11 +281,10 @@ std::unique_ptr<optim::Optimizer> Trainer::configure_optimizer() {
 optim::Schedule Trainer::configure_schedule(double lr, std::int64_t planned_steps) {
   const auto warmup_steps =
       static_cast<std::int64_t>(std::llround(options_.warmup.value_or(0) * static_cast<double>(planned_steps)));
-  const optim::WarmupOptions plan{
-      .peak = lr,
-      .warmup_steps = std::min(warmup_steps, planned_steps - 1),
-      .total_steps = planned_steps,
-      .floor = options_.decay == Decay::constant ? lr : 0};
+  const optim::WarmupOptions plan{.peak = lr,
+                                  .warmup_steps = std::min(warmup_steps, planned_steps - 1),
+                                  .total_steps = planned_steps,
+                                  .floor = options_.decay == Decay::constant ? lr : 0};
   return options_.decay == Decay::cosine ? optim::warmup_cosine(plan) : optim::warmup_linear(plan);
 }
 

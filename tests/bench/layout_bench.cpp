@@ -31,7 +31,8 @@ double time_of(Body body) {
 
 int main(int argc, char** argv) {
   set_num_threads(argc > 1 ? std::atoi(argv[1]) : 1);
-  std::printf("us per step, threads %d\n       forward          weight gradient  input gradient   all\n", num_threads());
+  std::printf("us per step, threads %d\n       forward          weight gradient  input gradient   all\n",
+              num_threads());
   std::printf("       [in,out] [out,in] [in,out] [out,in] [in,out] [out,in] [in,out] [out,in]\n");
   for (const char* name : {"T1", "T2", "T3", "T4", "T5"}) {
     const bench::Workload work = bench::workload(name);
@@ -40,13 +41,15 @@ int main(int argc, char** argv) {
     for (std::size_t l = 0; l + 1 < work.widths.size(); ++l) {
       const Index n = work.batch, in = work.widths[l], out = work.widths[l + 1];
       layers.push_back({n, in, out, l == 0, normal({n, in}, 0, 1, rng), normal({in, out}, 0, 1, rng),
-                        normal({n, out}, 0, 1, rng), Tensor(Shape{n, out}), Tensor(Shape{n, in}), Tensor(Shape{in, out})});
+                        normal({n, out}, 0, 1, rng), Tensor(Shape{n, out}), Tensor(Shape{n, in}),
+                        Tensor(Shape{in, out})});
     }
     // The same memory read in either layout: only the shape of the products differs.
     const auto forward = [&](bool in_out) {
       for (const LayerData& d : layers)
         gemm(d.n, d.out, d.in, row_major(d.x.data(), d.in),
-             in_out ? row_major(d.w.data(), d.out) : row_major(d.w.data(), d.in).transposed(), d.y.mutable_data(), d.out);
+             in_out ? row_major(d.w.data(), d.out) : row_major(d.w.data(), d.in).transposed(), d.y.mutable_data(),
+             d.out);
     };
     const auto weight_gradient = [&](bool in_out) {
       for (const LayerData& d : layers)
@@ -61,7 +64,8 @@ int main(int argc, char** argv) {
       for (const LayerData& d : layers)
         if (!d.first)
           gemm(d.n, d.in, d.out, row_major(d.gy.data(), d.out),
-               in_out ? row_major(d.w.data(), d.out).transposed() : row_major(d.w.data(), d.in), d.gx.mutable_data(), d.in);
+               in_out ? row_major(d.w.data(), d.out).transposed() : row_major(d.w.data(), d.in), d.gx.mutable_data(),
+               d.in);
     };
     constexpr int rounds = 15;
     std::vector<double> times[6];

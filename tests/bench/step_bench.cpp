@@ -14,8 +14,9 @@ double bare(const bench::Workload& w) {
   std::vector<Tensor> inputs, labels;
   for (Index b = 0; b < w.batches; ++b)
     inputs.emplace_back(Shape{w.batch, w.widths.front()},
-                        std::span(data.inputs).subspan(static_cast<std::size_t>(b * w.batch * w.widths.front()),
-                                                       static_cast<std::size_t>(w.batch * w.widths.front())));
+                        std::span(data.inputs)
+                            .subspan(static_cast<std::size_t>(b * w.batch * w.widths.front()),
+                                     static_cast<std::size_t>(w.batch * w.widths.front())));
   for (Index b = 0; b < bench::Samples::label_batches; ++b)
     labels.emplace_back(
         w.binary ? Shape{w.batch, 1} : Shape{w.batch},

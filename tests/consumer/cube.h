@@ -8,7 +8,6 @@ inline handrail::Tensor cube(const handrail::Tensor& x) {
   using namespace handrail;
   Tensor y(x.shape());
   mutable_array(y) = array(x).cube();
-  return Tape::record("cube", {x}, y, [x = Saved(x)](const Backward& b) {
-    b[0] += array(b.output_grad()) * 3 * array(*x).square();
-  });
+  return Tape::record("cube", {x}, y,
+                      [x = Saved(x)](const Backward& b) { b[0] += array(b.output_grad()) * 3 * array(*x).square(); });
 }

@@ -23,9 +23,15 @@ struct Problem {
   Tensor a, b, c, row;
 
   Problem(Index rows, Index cols, Index depth, bool ta, bool tb, Rng& rng)
-      : m(rows), n(cols), k(depth), transposed_a(ta), transposed_b(tb),
-        a(uniform({m, k}, -1, 1, rng)), b(uniform({k, n}, -1, 1, rng)),
-        c(uniform({m, n}, -1, 1, rng)), row(uniform({n}, -1, 1, rng)) {}
+      : m(rows),
+        n(cols),
+        k(depth),
+        transposed_a(ta),
+        transposed_b(tb),
+        a(uniform({m, k}, -1, 1, rng)),
+        b(uniform({k, n}, -1, 1, rng)),
+        c(uniform({m, n}, -1, 1, rng)),
+        row(uniform({n}, -1, 1, rng)) {}
 
   MatrixView a_view() const { return transposed_a ? row_major(a.data(), m).transposed() : row_major(a.data(), k); }
   MatrixView b_view() const { return transposed_b ? row_major(b.data(), k).transposed() : row_major(b.data(), n); }
@@ -61,7 +67,9 @@ double worst_error(const Problem& p, Start start, const Tensor& got) {
   for (Index i = 0; i < p.m; ++i) {
     for (std::size_t j = 0; j < value.size(); ++j) {
       const auto at = static_cast<Index>(j);
-      value[j] = start == Start::zero ? 0 : static_cast<double>(start == Start::row ? p.row.at({at}) : p.c.data()[i * p.n + at]);
+      value[j] = start == Start::zero
+                     ? 0
+                     : static_cast<double>(start == Start::row ? p.row.at({at}) : p.c.data()[i * p.n + at]);
       size[j] = std::abs(value[j]);
     }
     for (Index q = 0; q < p.k; ++q) {
@@ -92,8 +100,15 @@ std::vector<Problem> problems() {
     if (m * n * k <= 700'000) all.emplace_back(m, n, k, rng.below(2) == 1, rng.below(2) == 1, rng);
   }
   // Each size with each layout at least once, and shapes beyond every block of the kernel.
-  for (const auto& [m, n, k] : {std::array<Index, 3>{130, 37, 513}, {513, 7, 130}, {7, 513, 37}, {37, 130, 1},
-                                {1, 513, 513}, {513, 1, 7}, {290, 40, 20}, {20, 1100, 20}, {9, 20, 600}})
+  for (const auto& [m, n, k] : {std::array<Index, 3>{130, 37, 513},
+                                {513, 7, 130},
+                                {7, 513, 37},
+                                {37, 130, 1},
+                                {1, 513, 513},
+                                {513, 1, 7},
+                                {290, 40, 20},
+                                {20, 1100, 20},
+                                {9, 20, 600}})
     for (const bool ta : {false, true})
       for (const bool tb : {false, true})
         if (m * n * k < 700'000 || ta == tb) all.emplace_back(m, n, k, ta, tb, rng);

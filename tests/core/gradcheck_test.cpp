@@ -11,8 +11,6 @@ using namespace handrail;
 
 TEST_CASE("gradcheck in the float build is refused, naming the build to use") {
   check_throws<OptionError>(
-      [] {
-        gradcheck([](const std::vector<Tensor>& in) { return square(in[0]); }, {leaf(Tensor::ones({2}))});
-      },
+      [] { gradcheck([](const std::vector<Tensor>& in) { return square(in[0]); }, {leaf(Tensor::ones({2}))}); },
       "gradcheck: want the double build, handrail::handrail_f64; got float");
 }

@@ -28,12 +28,25 @@ std::vector<Row> rows() {
   const Shape flat{37}, m{4, 9}, vec{9};
   const auto unary = [&](const char* name, Tensor (*op)(const Tensor&)) { return Row{name, flat, op}; };
   return {
-      unary("exp", exp), unary("log", log), unary("sqrt", sqrt), unary("square", square), unary("abs", abs),
-      unary("relu", relu), unary("tanh", tanh), unary("sigmoid", sigmoid), unary("gelu", gelu),
-      unary("softplus", softplus), unary("sum", sum), unary("mean", mean), unary("softmax", softmax),
+      unary("exp", exp),
+      unary("log", log),
+      unary("sqrt", sqrt),
+      unary("square", square),
+      unary("abs", abs),
+      unary("relu", relu),
+      unary("tanh", tanh),
+      unary("sigmoid", sigmoid),
+      unary("gelu", gelu),
+      unary("softplus", softplus),
+      unary("sum", sum),
+      unary("mean", mean),
+      unary("softmax", softmax),
       unary("log_softmax", log_softmax),
       {"add a", flat, [](const Tensor& x) { return add(x, half({37})); }},
-      {"add b", flat, [](const Tensor& x) { return add(half({2, 37}), x); }},
+      {"add b", flat,
+       [](const Tensor& x) {
+         return add(half({2, 37}), x);
+       }},
       {"sub a", flat, [](const Tensor& x) { return sub(x, half({1})); }},
       {"sub b", flat, [](const Tensor& x) { return sub(half({37}), x); }},
       {"mul a", flat, [](const Tensor& x) { return mul(x, Tensor::zeros({37})); }},
@@ -41,25 +54,63 @@ std::vector<Row> rows() {
       {"div a", flat, [](const Tensor& x) { return div(x, half({37})); }},
       {"div b", flat, [](const Tensor& x) { return div(half({37}), x); }},
       {"affine", flat, [](const Tensor& x) { return affine(x, 0, 1); }},
-      {"matmul a", m, [](const Tensor& x) { return matmul(x, Tensor::zeros({9, 5})); }},
-      {"matmul b", m, [](const Tensor& x) { return matmul(Tensor::zeros({3, 4}), x); }},
-      {"linear x", m, [](const Tensor& x) { return linear(x, Tensor::zeros({9, 5}), half({5})); }},
-      {"linear weight", m, [](const Tensor& x) { return linear(Tensor::zeros({3, 4}), x, half({9})); }},
-      {"linear bias", vec, [](const Tensor& x) { return linear(half({3, 4}), half({4, 9}), x); }},
+      {"matmul a", m,
+       [](const Tensor& x) {
+         return matmul(x, Tensor::zeros({9, 5}));
+       }},
+      {"matmul b", m,
+       [](const Tensor& x) {
+         return matmul(Tensor::zeros({3, 4}), x);
+       }},
+      {"linear x", m,
+       [](const Tensor& x) {
+         return linear(x, Tensor::zeros({9, 5}), half({5}));
+       }},
+      {"linear weight", m,
+       [](const Tensor& x) {
+         return linear(Tensor::zeros({3, 4}), x, half({9}));
+       }},
+      {"linear bias", vec,
+       [](const Tensor& x) {
+         return linear(half({3, 4}), half({4, 9}), x);
+       }},
       {"sum axis", m, [](const Tensor& x) { return sum(x, 0); }},
       {"mean axis", m, [](const Tensor& x) { return mean(x, 1, true); }},
       {"reshape", m, [](const Tensor& x) { return reshape(x, {36}); }},
-      {"cross_entropy", m, [](const Tensor& x) { return cross_entropy(x, Tensor({4}, {0, 8, 3, 1})); }},
+      {"cross_entropy", m,
+       [](const Tensor& x) {
+         return cross_entropy(x, Tensor({4}, {0, 8, 3, 1}));
+       }},
       {"binary_cross_entropy_with_logits", m,
-       [](const Tensor& x) { return binary_cross_entropy_with_logits(x, half({4, 9})); }},
-      {"mse_loss predictions", m, [](const Tensor& x) { return mse_loss(x, half({4, 9})); }},
-      {"mse_loss targets", m, [](const Tensor& x) { return mse_loss(half({4, 9}), x); }},
+       [](const Tensor& x) {
+         return binary_cross_entropy_with_logits(x, half({4, 9}));
+       }},
+      {"mse_loss predictions", m,
+       [](const Tensor& x) {
+         return mse_loss(x, half({4, 9}));
+       }},
+      {"mse_loss targets", m,
+       [](const Tensor& x) {
+         return mse_loss(half({4, 9}), x);
+       }},
       {"layer_norm x", m, [](const Tensor& x) { return layer_norm(x, half({9}), half({9})); }},
-      {"layer_norm gain", vec, [](const Tensor& x) { return layer_norm(half({4, 9}), x, half({9})); }},
-      {"layer_norm shift", vec, [](const Tensor& x) { return layer_norm(half({4, 9}), half({9}), x); }},
+      {"layer_norm gain", vec,
+       [](const Tensor& x) {
+         return layer_norm(half({4, 9}), x, half({9}));
+       }},
+      {"layer_norm shift", vec,
+       [](const Tensor& x) {
+         return layer_norm(half({4, 9}), half({9}), x);
+       }},
       {"batch_norm x", m, [](const Tensor& x) { return batch_norm(x, half({9}), half({9}), fresh(9)); }},
-      {"batch_norm gain", vec, [](const Tensor& x) { return batch_norm(half({4, 9}), x, half({9}), fresh(9)); }},
-      {"batch_norm shift", vec, [](const Tensor& x) { return batch_norm(half({4, 9}), half({9}), x, fresh(9)); }},
+      {"batch_norm gain", vec,
+       [](const Tensor& x) {
+         return batch_norm(half({4, 9}), x, half({9}), fresh(9));
+       }},
+      {"batch_norm shift", vec,
+       [](const Tensor& x) {
+         return batch_norm(half({4, 9}), half({9}), x, fresh(9));
+       }},
       {"dropout", m, [](const Tensor& x) { return dropout(x, 0.5); }},
   };
 }

@@ -41,7 +41,8 @@ TEST_CASE("batch_norm in training uses the batch and moves the running statistic
   const Tensor x({4, 2}, {1, -1, 2, 1, 3, -1, 4, 1});
   const Tape tape;
   const double sd = std::sqrt(1.25 + 1e-5), one = 1 / std::sqrt(1 + 1e-5);
-  check_values(norm(x), {-1.5 / sd, 10 - 2 * one, -0.5 / sd, 10 + 2 * one, 0.5 / sd, 10 - 2 * one, 1.5 / sd, 10 + 2 * one});
+  check_values(norm(x),
+               {-1.5 / sd, 10 - 2 * one, -0.5 / sd, 10 + 2 * one, 0.5 / sd, 10 - 2 * one, 1.5 / sd, 10 + 2 * one});
   // A tenth of the way, the variance with N - 1: 5 / 3 and 4 / 3.
   check_values(norm.running.mean, {0.25, 0});
   check_values(norm.running.variance, {0.9 + 0.5 / 3, 0.9 + 0.4 / 3});

@@ -119,7 +119,7 @@ TEST_CASE("matrix products") {
   CHECK(matmul(Tensor(Shape{2, 0}), Tensor(Shape{0, 3})).shape() == Shape{2, 3});
   check_values(matmul(Tensor(Shape{2, 0}), Tensor(Shape{0, 3})), std::vector<double>(6, 0.0));
   // All dimensions but the last are rows.
-  CHECK(linear(a.view({1, 2, 3}), b).shape() == Shape{2, 2});
+  CHECK(linear(a.view({1, 2, 3}), b).shape() == Shape{1, 2, 2});
   CHECK(linear(a.view({6}).view({2, 3}), b).at({1, 1}) == 11);
 }
 

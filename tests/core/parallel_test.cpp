@@ -73,7 +73,8 @@ TEST_CASE("a region inside a region runs on the thread it is in") {
 TEST_CASE("at least one thread is wanted") {
   const int before = num_threads();
   CHECK(before >= 1);
-  check_throws<OptionError>([] { set_num_threads(0); }, "set_num_threads: want at least 1; got 0");
+  check_throws<OptionError>([] { set_num_threads(0); }, "set_num_threads: want a number in [1, 1024]; got 0");
+  check_throws<OptionError>([] { set_num_threads(1025); }, "got 1025");
   check_throws<OptionError>([] { set_num_threads(-3); }, "got -3");
   CHECK(num_threads() == before);
   const ThreadCount count(5);

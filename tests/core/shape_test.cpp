@@ -71,8 +71,11 @@ TEST_CASE("the shape of a batch and that of a sample follow from each other") {
   CHECK(Shape{7, 2}.with_first(5) == Shape{5, 2});
   check_throws<ShapeError>([] { return Shape{}.without_first(); }, "scalar has no first dimension");
   check_throws<ShapeError>([] { return Shape{}.with_first(2); }, "scalar has no first dimension");
-  check_throws<ShapeError>([] { return Shape{1, 2, 3, 4}.batch_of(7); }, "no room for a batch dimension",
-                           "[1, 2, 3, 4]");
+  check_throws<ShapeError>(
+      [] {
+        return Shape{1, 2, 3, 4}.batch_of(7);
+      },
+      "no room for a batch dimension", "[1, 2, 3, 4]");
 }
 
 TEST_CASE("a shape prints as its dimensions in brackets") {

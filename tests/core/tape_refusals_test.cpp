@@ -65,8 +65,7 @@ TEST_CASE("a second backward is refused") {
   Tape tape;
   const Tensor loss = square(a);
   tape.backward(loss);
-  check_throws<TapeError>([&] { tape.backward(loss); }, "Tape::backward: this tape has already run backward",
-                          "new tape");
+  check_throws<TapeError>([&] { tape.backward(loss); }, "Tape::backward", "already run backward", "new tape");
   check_values(a.grad(), {2});
 }
 
@@ -191,11 +190,10 @@ TEST_CASE("a gradient of another size than its input is refused") {
     Tape tape;
     const Tensor y = identity(a, [](const Backward& b) { b[0] += Tensor::ones({5}); });
     check_throws<ShapeError>([&] { tape.backward(sum(y)); }, "backward of 'identity': want a gradient of",
-                             "for an input of shape [2, 3]", "got 5 x 1");
+                             "want a gradient of shape [2, 3]; got [5]");
   }
   Tape tape;
-  const Tensor y =
-      identity(a, [](const Backward& b) { b[0] += matrix(b.output_grad()).transpose(); });
+  const Tensor y = identity(a, [](const Backward& b) { b[0] += matrix(b.output_grad()).transpose(); });
   check_throws<ShapeError>([&] { tape.backward(sum(y)); }, "want a gradient of 2 x 3", "got 3 x 2");
 }
 

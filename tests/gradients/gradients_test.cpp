@@ -54,7 +54,8 @@ Tensors logits_of(Rng& rng) { return {uniform({any_size(rng), any_size(rng) + 1}
 Tensor classes_of(const Tensor& logits) {
   Rng rng(5);
   Tensor targets(Shape{logits.shape()[0]});
-  for (Scalar& t : targets.mutable_span()) t = static_cast<Scalar>(rng.below(static_cast<std::uint64_t>(logits.shape()[1])));
+  for (Scalar& t : targets.mutable_span())
+    t = static_cast<Scalar>(rng.below(static_cast<std::uint64_t>(logits.shape()[1])));
   return targets;
 }
 Tensor probabilities_of(const Tensor& logits) {

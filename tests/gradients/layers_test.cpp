@@ -44,13 +44,18 @@ const std::vector<LayerRow> rows{
     {"GELU", {3, 4}, [](Rng&) { return own(nn::GELU()); }},
     {"Softplus", {3, 4}, [](Rng&) { return own(nn::Softplus()); }},
     {"Flatten", {2, 3, 2}, [](Rng&) { return own(nn::Flatten()); }},
-    {"Standardize", {6, 3}, [](Rng& rng) { return own(nn::Standardize::fit(uniform({20, 3}, 1, 9, rng))); }},
-    // Without a relu: its kink may lie anywhere behind other layers.
-    {"Sequential", {4, 2, 3},
+    {"Standardize",
+     {6, 3},
      [](Rng& rng) {
-       return own(nn::Sequential{nn::Flatten{}, nn::Linear{6, 5, rng}, nn::BatchNorm1d{5}, nn::GELU{},
-                                 nn::Dropout{0.2}, nn::Linear{5, 4, rng, {.bias = false}}, nn::LayerNorm{4},
-                                 nn::Tanh{}, nn::Linear{4, 2, rng}});
+       return own(nn::Standardize::fit(uniform({20, 3}, 1, 9, rng)));
+     }},
+    // Without a relu: its kink may lie anywhere behind other layers.
+    {"Sequential",
+     {4, 2, 3},
+     [](Rng& rng) {
+       return own(nn::Sequential{nn::Flatten{}, nn::Linear{6, 5, rng}, nn::BatchNorm1d{5}, nn::GELU{}, nn::Dropout{0.2},
+                                 nn::Linear{5, 4, rng, {.bias = false}}, nn::LayerNorm{4}, nn::Tanh{},
+                                 nn::Linear{4, 2, rng}});
      }},
 };
 

@@ -28,13 +28,19 @@ TEST_CASE("options of the trainer are read from the command line over the progra
 }
 
 TEST_CASE("an unknown option is an error that lists the known ones") {
-  check_throws<OptionError>([] { arguments({"--epcohs", "7"}).options({.epochs = 1}); }, "unknown option '--epcohs'",
-                            "--epochs", "--seed");
-  check_throws<OptionError>([] { arguments({"--epochs", "many", "--lr", "1x"}).options({.epochs = 1}); },
-                            "number after '--epochs'; got 'many'", "number after '--lr'; got '1x'");
+  check_throws<OptionError>(
+      [] {
+        arguments({"--epcohs", "7"}).options({.epochs = 1});
+      },
+      "unknown option '--epcohs'", "--epochs", "--seed");
+  check_throws<OptionError>(
+      [] {
+        arguments({"--epochs", "many", "--lr", "1x"}).options({.epochs = 1});
+      },
+      "number after '--epochs'; got 'many'", "number after '--lr'; got '1x'");
   check_throws<OptionError>([] { arguments({"epochs"}); }, "--name value", "'epochs'");
   check_throws<OptionError>([] { arguments({"--epochs"}); }, "value after '--epochs'");
   check_throws<OptionError>([] { arguments({"--seed", "1", "--seed", "2"}); }, "given twice");
-  check_throws<OptionError>([] { arguments({"--threads", "0"}).options({.epochs = 1}); }, "--threads");
+  check_throws<OptionError>([] { arguments({"--threads", "0"}).options({.epochs = 1}); }, "set_num_threads");
   check_throws<OptionError>([] { arguments({"--epochs", "0"}).options({.epochs = 1}); }, "epochs >= 1; got 0");
 }

@@ -19,7 +19,8 @@ void emit(train::LogSink& sink) {
                   .steps_per_epoch = 10,
                   .planned_steps = 20});
   usleep(110'000);  // past the pace of the bar
-  sink.step_end({.step = 5, .micro_step = 4, .epoch = 1, .batch = 5, .samples = 32, .loss = 0.5, .grad_norm = 1, .lr = 0.01});
+  sink.step_end(
+      {.step = 5, .micro_step = 4, .epoch = 1, .batch = 5, .samples = 32, .loss = 0.5, .grad_norm = 1, .lr = 0.01});
   sink.anomaly({.name = "non_finite", .step = 6, .text = "loss nan"});
   sink.epoch_end({.epoch = 1,
                   .step = 10,

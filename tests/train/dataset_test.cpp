@@ -96,7 +96,10 @@ TEST_CASE("a subset of a subset reads the right rows") {
   for (std::size_t i = 0; i < 10; ++i)
     CHECK(batch.targets.span()[i] == static_cast<Scalar>(rows[static_cast<std::size_t>(inner[i])]));
   check_throws<DataError>(
-      [&] { train::Subset(std::make_shared<train::TensorDataset>(counting(5)), {0, 5}); }, "[0, 5)", "got 5");
+      [&] {
+        train::Subset(std::make_shared<train::TensorDataset>(counting(5)), {0, 5});
+      },
+      "[0, 5)", "got 5");
   check_throws<DataError>([&] { train::Subset(std::make_shared<train::TensorDataset>(counting(5)), {}); },
                           "at least one row");
 }

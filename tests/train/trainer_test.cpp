@@ -33,9 +33,12 @@ nn::Sequential small_model(std::uint64_t seed = 1) {
 // kernels share their work out.
 struct Everything : nn::Layer {
   explicit Everything(Rng& rng)
-      : in(add("in", nn::Linear{64, 256, rng})), batch_norm(add("batch_norm", nn::BatchNorm1d{256})),
-        dropout(add("dropout", nn::Dropout{0.3})), hidden(add("hidden", nn::Linear{256, 256, rng})),
-        layer_norm(add("layer_norm", nn::LayerNorm{256})), out(add("out", nn::Linear{256, 10, rng})) {}
+      : in(add("in", nn::Linear{64, 256, rng})),
+        batch_norm(add("batch_norm", nn::BatchNorm1d{256})),
+        dropout(add("dropout", nn::Dropout{0.3})),
+        hidden(add("hidden", nn::Linear{256, 256, rng})),
+        layer_norm(add("layer_norm", nn::LayerNorm{256})),
+        out(add("out", nn::Linear{256, 10, rng})) {}
   Tensor forward(const Tensor& x) const override {
     return out(gelu(layer_norm(hidden(dropout(relu(batch_norm(in(x))))))));
   }
@@ -138,8 +141,14 @@ TEST_CASE("clipping bounds the step of a plain SGD by rate times the clip norm")
     for (const auto& p : model.parameters()) before.push_back(p.tensor.clone());
     Plain trainer{model,
                   [](const Tensor& y, const Tensor& t) { return 1e4 * cross_entropy(y, t); },
-                  {.epochs = 1, .batch_size = 200, .lr = 0.1, .decay = train::Decay::constant, .warmup = off,
-                   .clip_norm = clip, .validation_split = off, .sinks = {}}};
+                  {.epochs = 1,
+                   .batch_size = 200,
+                   .lr = 0.1,
+                   .decay = train::Decay::constant,
+                   .warmup = off,
+                   .clip_norm = clip,
+                   .validation_split = off,
+                   .sinks = {}}};
     trainer.fit(points(200));
     double total = 0;
     for (std::size_t i = 0; i < before.size(); ++i) {
@@ -268,7 +277,8 @@ TEST_CASE("raw bytes are normalised by constants of the training split only") {
   const auto scale = trainer.normalization()->stddev;
   const Tensor inputs = (raw.inputs - trainer.normalization()->mean) / scale;
   const Tensor by_data = trainer.predict(data), by_hand = trainer.predict(inputs);
-  for (Index i = 0; i < by_data.size(); ++i) CHECK(by_data.data()[i] == doctest::Approx(by_hand.data()[i]).epsilon(1e-4));
+  for (Index i = 0; i < by_data.size(); ++i)
+    CHECK(by_data.data()[i] == doctest::Approx(by_hand.data()[i]).epsilon(1e-4));
 }
 
 TEST_CASE("evaluation is the mean over samples, whatever the batches, and changes nothing") {
@@ -280,7 +290,8 @@ TEST_CASE("evaluation is the mean over samples, whatever the batches, and change
   const auto before = hash_of(model);
   const auto result = trainer.evaluate(data);
   CHECK(result.samples == 700);
-  CHECK(result.loss == doctest::Approx(static_cast<double>(cross_entropy(model(inputs), targets).item())).epsilon(1e-5));
+  CHECK(result.loss ==
+        doctest::Approx(static_cast<double>(cross_entropy(model(inputs), targets).item())).epsilon(1e-5));
   CHECK(hash_of(model) == before);
   // Even in the middle of somebody's training step.
   const Tape tape(Mode::train, {.seed = 1, .position = 1});
@@ -332,8 +343,10 @@ TEST_CASE("a hook can stop training") {
 
 TEST_CASE("a model that is no layer trains through a subclass's training_step") {
   struct TwoInputs : nn::Module {
-    explicit TwoInputs(Rng& rng) : left(add("left", nn::Linear{1, 4, rng})), right(add("right", nn::Linear{1, 4, rng})),
-                                   out(add("out", nn::Linear{4, 2, rng})) {}
+    explicit TwoInputs(Rng& rng)
+        : left(add("left", nn::Linear{1, 4, rng})),
+          right(add("right", nn::Linear{1, 4, rng})),
+          out(add("out", nn::Linear{4, 2, rng})) {}
     nn::Linear& left;
     nn::Linear& right;
     nn::Linear& out;
@@ -378,17 +391,17 @@ TEST_CASE("a label out of range is named by its row in the data set") {
   targets.mutable_data()[57] = 2;
   auto model = small_model();
   train::Trainer trainer{model, cross_entropy, {.epochs = 1, .validation_split = off, .sinks = {}}};
-  check_throws<DataError>([&] { trainer.fit(train::TensorDataset(data.inputs(), targets)); }, "row 57 of the training set",
-                          "[0, 2)", "got 2");
+  check_throws<DataError>([&] { trainer.fit(train::TensorDataset(data.inputs(), targets)); },
+                          "row 57 of the training set", "[0, 2)", "got 2");
 }
 
 TEST_CASE("options that do not fit are all listed at once") {
   auto model = small_model();
   check_throws<OptionError>(
       [&] {
-        train::Trainer(model, cross_entropy,
-                       {.epochs = 0, .batch_size = 0, .lr = -1.0, .warmup = 0.5, .clip_norm = 0.0,
-                        .validation_split = 1.5});
+        train::Trainer(
+            model, cross_entropy,
+            {.epochs = 0, .batch_size = 0, .lr = -1.0, .warmup = 0.5, .clip_norm = 0.0, .validation_split = 1.5});
       },
       "epochs >= 1; got 0", "batch_size >= 1; got 0", "lr > 0; got -1", "warmup in [0.01, 0.1]", "clip_norm > 0",
       "validation_split in (0, 1); got 1.5");

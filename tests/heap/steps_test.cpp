@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <handrail/nn/norm.h>
 #include <handrail/optim/adam.h>
 #include <handrail/optim/clip.h>
+#include <handrail/train/trainer.h>
 
 #include "support/tensors.h"
 
@@ -45,8 +47,10 @@ namespace {
 
 struct Mlp : nn::Module {
   explicit Mlp(Rng& rng)
-      : first(add("first", nn::Linear(50, 64, rng))), layer_norm(add("layer_norm", nn::LayerNorm(64))),
-        second(add("second", nn::Linear(64, 300, rng))), batch_norm(add("batch_norm", nn::BatchNorm1d(300))),
+      : first(add("first", nn::Linear(50, 64, rng))),
+        layer_norm(add("layer_norm", nn::LayerNorm(64))),
+        second(add("second", nn::Linear(64, 300, rng))),
+        batch_norm(add("batch_norm", nn::BatchNorm1d(300))),
         out(add("out", nn::Linear(300, 10, rng))) {}
 
   Tensor operator()(const Tensor& x) const {
@@ -103,12 +107,42 @@ TEST_CASE("no op calls the heap once it has run with these shapes") {
     y = layer_norm(y, gain, shift) + batch_norm(y, gain, shift, running) + dropout(y, 0.5);
     y = y + softmax(y) + log_softmax(y) + sum(y, 1, true) + mean(y, 0);
     y = reshape(reshape(y, {240}), {20, 12});
-    const Tensor loss = cross_entropy(y, classes) + binary_cross_entropy_with_logits(y, halves) +
-                        mse_loss(y, halves) + sum(y) + mean(y);
+    const Tensor loss = cross_entropy(y, classes) + binary_cross_entropy_with_logits(y, halves) + mse_loss(y, halves) +
+                        sum(y) + mean(y);
     tape.backward(loss);
   };
   run();
   run();
   CHECK(heap_counter::during(run) == 0);
   CHECK(w.grad().defined());
+}
+
+TEST_CASE("after its first steps a Trainer with all defaults makes 100 steps without the heap") {
+  // Counts between two steps of an epoch, with the console drawing as often as it likes.
+  struct Counted : train::Trainer {
+    using Trainer::Trainer;
+    std::int64_t before = 0, used = -1;
+    void on_step_end(const train::StepStats& stats) override {
+      if (stats.step == 50) before = heap_counter::calls;
+      if (stats.step == 150) used = heap_counter::calls - before;
+    }
+  };
+  struct Model : nn::Layer {
+    explicit Model(Rng& rng) : net(add("net", Mlp(rng))) {}
+    Tensor forward(const Tensor& x) const override { return net(x); }
+    Mlp& net;
+  };
+  for (const int threads : {1, 2}) {
+    const ThreadCount on(threads);
+    Rng rng(2);
+    const Tensor inputs = normal({20'000, 50}, 0, 1, rng), targets = Tensor::zeros({20'000});
+    const auto [data, rest] = train::random_split(train::TensorDataset(inputs, targets), 0.1);
+    Model model(rng);
+    std::FILE* log = std::tmpfile();
+    REQUIRE(log);
+    Counted trainer{model, cross_entropy, {.epochs = 1, .batch_size = 96, .sinks = {train::console(log)}}};
+    trainer.fit(data);
+    std::fclose(log);
+    CHECK(trainer.used == 0);
+  }
 }
