@@ -31,7 +31,10 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, std::size_t slot_count) : g
       for (const Entry& other : entries_)
         if (other.tensor.is_same(p.tensor)) wrong << "\n  '" << p.name << "' is the tensor of another parameter too";
       Entry entry{.group = g, .tensor = p.tensor, .slots = {}};
-      for (std::size_t s = 0; s < slot_count; ++s) entry.slots.push_back(Tensor::zeros(p.tensor.shape()));
+      for (std::size_t s = 0; s < slot_count; ++s) {
+        entry.slots.push_back(Tensor::zeros(p.tensor.shape()));
+        entry.slot_data[s] = entry.slots[s].mutable_data();
+      }
       entries_.push_back(std::move(entry));
     }
   }
@@ -65,31 +68,33 @@ void Optimizer::zero_grad() {
 void Optimizer::collect_gradients() {
   for (Entry& entry : entries_) {
     const Tensor grad = entry.tensor.grad();
-    entry.has_grad = grad.defined();
-    entry.gradient = entry.has_grad ? grad.data() : nullptr;
+    entry.gradient = grad.defined() ? grad.data() : nullptr;
   }
+}
+
+// Calls body(range, number of the range) for all ranges with a gradient, a chunk a thread at a time.
+template <class Body>
+void Optimizer::for_ranges(Body&& body) {
+  parallel_for(std::ssize(chunk_ends_), [&](Index chunk) {
+    const auto c = static_cast<std::size_t>(chunk);
+    for (std::size_t r = c == 0 ? 0 : chunk_ends_[c - 1]; r < chunk_ends_[c]; ++r)
+      if (entries_[ranges_[r].entry].gradient) body(ranges_[r], r);
+  });
 }
 
 double Optimizer::grad_norm() {
   collect_gradients();
-  parallel_for(std::ssize(chunk_ends_), [&](Index chunk) {
-    const auto c = static_cast<std::size_t>(chunk);
-    for (std::size_t r = c == 0 ? 0 : chunk_ends_[c - 1]; r < chunk_ends_[c]; ++r) {
-      const Range& range = ranges_[r];
-      const Scalar* g = entries_[range.entry].gradient;
-      // Several sums side by side, in an order that does not depend on vector sizes.
-      constexpr Index lanes = 16;
-      double sums[lanes] = {};
-      Index i = range.begin;
-      if (g) {
-        for (; i + lanes <= range.end; i += lanes)
-          for (Index j = 0; j < lanes; ++j) sums[j] += static_cast<double>(g[i + j]) * static_cast<double>(g[i + j]);
-        for (; i < range.end; ++i) sums[0] += static_cast<double>(g[i]) * static_cast<double>(g[i]);
-      }
-      double total = 0;
-      for (const double sum : sums) total += sum;
-      partial_[r] = total;
-    }
+  std::ranges::fill(partial_, 0.0);
+  for_ranges([&](const Range& range, std::size_t number) {
+    const Scalar* g = entries_[range.entry].gradient;
+    // Several sums side by side, in an order that does not depend on vector sizes.
+    constexpr Index lanes = 16;
+    double sums[lanes] = {};
+    Index i = range.begin;
+    for (; i + lanes <= range.end; i += lanes)
+      for (Index j = 0; j < lanes; ++j) sums[j] += static_cast<double>(g[i + j]) * static_cast<double>(g[i + j]);
+    for (; i < range.end; ++i) sums[0] += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+    for (const double sum : sums) partial_[number] += sum;
   });
   double total = 0;
   for (const double partial : partial_) total += partial;
@@ -102,27 +107,20 @@ void Optimizer::step(double lr, double grad_scale) {
   const FlushDenormals flush;
   collect_gradients();
   for (Entry& entry : entries_) {
-    if (!entry.has_grad) continue;
+    if (!entry.gradient) continue;
     ++entry.t;
-    entry.tensor.mutable_data();  // the change counts once
+    entry.weights = entry.tensor.mutable_data();
   }
-  parallel_for(std::ssize(chunk_ends_), [&](Index chunk) {
-    const auto c = static_cast<std::size_t>(chunk);
-    for (std::size_t r = c == 0 ? 0 : chunk_ends_[c - 1]; r < chunk_ends_[c]; ++r) {
-      const Range& range = ranges_[r];
-      const Entry& entry = entries_[range.entry];
-      if (!entry.has_grad) continue;
-      const auto part = [&](auto* data) {
-        return std::span(data + range.begin, static_cast<std::size_t>(range.end - range.begin));
-      };
-      const ParamGroup& group = groups_[entry.group];
-      Piece piece{
-          .weights = part(const_cast<Scalar*>(entry.tensor.data())), .gradient = part(entry.gradient), .slots = {}};
-      for (std::size_t s = 0; s < entry.slots.size(); ++s)
-        piece.slots[s] = part(const_cast<Scalar*>(entry.slots[s].data()));
-      update(piece,
-             {.rate = lr * group.lr_scale, .weight_decay = group.weight_decay, .grad_scale = grad_scale, .t = entry.t});
-    }
+  for_ranges([&](const Range& range, std::size_t) {
+    const Entry& entry = entries_[range.entry];
+    const auto part = [&](auto* data) {
+      return std::span(data + range.begin, static_cast<std::size_t>(range.end - range.begin));
+    };
+    Piece piece{.weights = part(entry.weights), .gradient = part(entry.gradient), .slots = {}};
+    for (std::size_t s = 0; s < entry.slots.size(); ++s) piece.slots[s] = part(entry.slot_data[s]);
+    const ParamGroup& group = groups_[entry.group];
+    update(piece,
+           {.rate = lr * group.lr_scale, .weight_decay = group.weight_decay, .grad_scale = grad_scale, .t = entry.t});
   });
 }
 

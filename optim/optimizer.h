@@ -81,8 +81,9 @@ class Optimizer {
     Tensor tensor;
     std::vector<Tensor> slots;
     std::int64_t t = 0;
-    bool has_grad = false;  // in the step under way
-    const Scalar* gradient = nullptr;
+    const Scalar* gradient = nullptr;  // in the step under way; null for none
+    Scalar* weights = nullptr;         // likewise
+    std::array<Scalar*, max_slots> slot_data{};
   };
   // A range of elements of one entry; a chunk is a run of ranges worth a thread.
   struct Range {
@@ -90,6 +91,8 @@ class Optimizer {
     Index begin, end;
   };
   void collect_gradients();
+  template <class Body>
+  void for_ranges(Body&& body);
 
   std::vector<ParamGroup> groups_;
   std::vector<Entry> entries_;
