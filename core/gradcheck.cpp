@@ -21,6 +21,8 @@ GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)
                           GradcheckOptions options) {
   if (sizeof(Scalar) < sizeof(double))
     fail<OptionError>("gradcheck: want the double build, handrail::handrail_f64; got float");
+  if (std::ranges::none_of(inputs, [](const Tensor& input) { return input.requires_grad(); }))
+    fail<OptionError>("gradcheck: want an input that requires a gradient; call set_requires_grad(true) on it");
   Tensor weights;
   double magnitude = 0;  // the largest sum of absolute terms so far: what rounding is relative to
   const auto value = [&] {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <string>
 
 #include <handrail/core/eigen.h>
 #include <handrail/core/error.h>
@@ -34,6 +35,11 @@ void add_column_sums(const GradSlot& slot, const Tensor& gy) {
     for (Index j = 0; j < out; ++j) to.data[j] += row[j];
 }
 
+std::string width_hint(const Shape& x, const Shape& weight) {
+  if (x.rank() < 1 || weight.rank() != 2 || x.cols() == weight[0]) return "";
+  return concat(": x has ", x.cols(), " columns, the layer takes ", weight[0]);
+}
+
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
@@ -52,8 +58,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (sx.rank() < 1 || sw.rank() != 2 || sx.cols() != sw[0] || (has_bias && bias.shape() != Shape{sw[1]})) {
     if (has_bias)
       fail<ShapeError>("linear: want x [N, in], weight [in, out], bias [out]; got x ", sx, ", weight ", sw, ", bias ",
-                       bias.shape());
-    fail<ShapeError>("linear: want x [N, in], weight [in, out]; got x ", sx, ", weight ", sw);
+                       bias.shape(), width_hint(sx, sw));
+    fail<ShapeError>("linear: want x [N, in], weight [in, out]; got x ", sx, ", weight ", sw, width_hint(sx, sw));
   }
   const Index n = sx.rows(), in = sw[0], out = sw[1];
   Tensor y(sx.with_last(out));

@@ -76,8 +76,9 @@ thread_local std::unique_ptr<Tape::Memory> Tape::Memory::spare;
 
 void Saved::changed() const {
   fail<TapeError>("a tensor saved for backward, shape ", tensor_.shape(), ", output of '", tensor_.op(),
-                  "', was written to after it was saved (version ", version_, ", now ", tensor_.version(),
-                  "); write to a clone(), or after backward");
+                  "', was written to after it was saved (version ", version_, ", now ", tensor_.version(), "); ",
+                  tensor_.requires_grad() ? "it is a parameter: call optimizer.step after backward"
+                                          : "write to a clone(), or after backward");
 }
 
 const Shape& GradSlot::shape() const {
@@ -112,6 +113,8 @@ Tape::~Tape() {
 }
 
 std::size_t Tape::size() const { return memory_->nodes.size(); }
+
+std::span<const Tensor> Tape::leaves() const { return memory_->leaves; }
 
 RandomPosition Tape::next_random(const char* op, std::uint32_t& call) {
   if (!active_ || !active_->random_)
@@ -181,8 +184,9 @@ void Tape::backward(const Tensor& loss) {
         "thread; record the next step on a new tape");
   if (loss.size() != 1) fail<ShapeError>("Tape::backward: want a loss of one element; got shape ", loss.shape());
   if (loss.impl().tape != serial_ || loss.impl().requires_grad)
-    fail<TapeError>("Tape::backward: the loss, output of '", loss.op(),
-                    "', was not computed on this tape from a tensor that requires a gradient");
+    fail<TapeError>(
+        "Tape::backward: want a loss computed on this tape from a tensor that requires a gradient; got one of '",
+        loss.op(), "'; was it computed before the tape was made, or detached?");
   active_ = nullptr;
   try {
     run_backward(loss);

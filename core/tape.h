@@ -134,6 +134,8 @@ class Tape {
 
   /// The number of recorded ops.
   std::size_t size() const;
+  /// The leaves recorded so far: the tensors that backward may give a gradient to.
+  std::span<const Tensor> leaves() const;
 
   /// The active tape of this thread, or null.
   static Tape* active() { return active_; }

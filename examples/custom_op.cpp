@@ -34,10 +34,11 @@ int main(int argc, char** argv) try {
               check.max_relative_error);
 
   const auto iris = train::read_csv(EXAMPLES_DATA "iris.csv").dataset("species");
-  nn::Sequential model{nn::Standardize::fit(iris), nn::Linear{4, 32, rng}, Swish{}, nn::Linear{32, 3, rng}};
+  const auto [train_set, test_set] = train::random_split(iris, 0.2, options.seed);
+  nn::Sequential model{nn::Standardize::fit(train_set), nn::Linear{4, 32, rng}, Swish{}, nn::Linear{32, 3, rng}};
   train::Trainer trainer{model, cross_entropy, options};
-  const auto result = trainer.fit(iris);
-  std::printf("validation accuracy %.4f\n", *result.validation->accuracy);
+  trainer.fit(train_set);
+  std::printf("test accuracy %.4f\n", *trainer.evaluate(test_set).accuracy);
   return check.passed ? 0 : 1;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "custom_op: %s\n", error.what());

@@ -17,8 +17,8 @@ int main(int argc, char** argv) try {
   const train::Batch test_rows = train::first_samples(test_set, test_set.size());
 
   Rng rng(options.seed);
-  nn::Sequential model{nn::Standardize::fit(train_rows.inputs), nn::Linear{train_set.input_shape().size(), 32, rng},
-                       nn::GELU{}, nn::Linear{32, 1, rng}};
+  nn::Sequential model{nn::Standardize::fit(train_set), nn::Linear{train_set.input_shape().size(), 32, rng}, nn::GELU{},
+                       nn::Linear{32, 1, rng}};
   train::Trainer trainer{model, mse_loss, options};
   trainer.fit(train_set);
 

@@ -38,7 +38,8 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, std::size_t slot_count) : g
       entries_.push_back(std::move(entry));
     }
   }
-  if (entries_.empty()) wrong << "\n  want at least one parameter; got none";
+  if (entries_.empty())
+    wrong << "\n  want at least one parameter; got none; modules register theirs with param() and add()";
   if (!wrong.str().empty()) fail<OptionError>("Optimizer:", wrong.str());
 
   Index in_chunk = 0;
@@ -106,6 +107,8 @@ void Optimizer::step(double lr, double grad_scale) {
     fail<OptionError>(name(), "::step: want lr >= 0 and grad_scale >= 0, finite; got ", lr, " and ", grad_scale);
   const FlushDenormals flush;
   collect_gradients();
+  if (std::ranges::none_of(entries_, [](const Entry& entry) { return entry.gradient != nullptr; }))
+    fail<TapeError>(name(), "::step: want at least one parameter with a gradient; got none; call backward before step");
   for (Entry& entry : entries_) {
     if (!entry.gradient) continue;
     ++entry.t;

@@ -41,7 +41,7 @@ class Optimizer {
   void zero_grad();
   /// One update at that rate. Gradients are multiplied by `grad_scale` on the way: a clip without a
   /// pass of its own. Throws OptionError, before anything changed, on a rate or scale that is negative
-  /// or not finite.
+  /// or not finite; TapeError when no parameter has a gradient.
   void step(double lr, double grad_scale = 1);
   /// The Euclidean norm of all gradients together, accumulated in double in a fixed order. Not finite
   /// exactly when one of the gradients is not.

@@ -73,8 +73,8 @@ TrainerOptions Arguments::options(TrainerOptions o) {
   take("seed", o.seed);
   take("threads", threads);
   for (const auto& [name, value] : given_)
-    if (!known_.contains(name)) wrong << "\n  unknown option '--" << name << "'";
-  if (!wrong.str().empty()) {
+    if (!known_.contains(name) && name != "help") wrong << "\n  unknown option '--" << name << "'";
+  if (!wrong.str().empty() || given_.contains("help")) {
     wrong << "\n  known:";
     for (const std::string& name : known_) wrong << " --" << name;
     fail<OptionError>("arguments:", wrong.str());

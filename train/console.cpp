@@ -98,8 +98,10 @@ class Console final : public LogSink {
 
   void fit_end(const FitResult& result) override {
     clear_bar();
-    std::fprintf(stream_, "%s: %td epochs, %s steps, %s\n", to_string(result.reason), result.epochs,
-                 grouped(result.steps).c_str(), clock_text(result.seconds).c_str());
+    std::fprintf(stream_, "%s: %td epochs, %s steps, ", to_string(result.reason), result.epochs,
+                 grouped(result.steps).c_str());
+    if (result.skipped > 0) std::fprintf(stream_, "%s skipped, ", grouped(result.skipped).c_str());
+    std::fprintf(stream_, "%s\n", clock_text(result.seconds).c_str());
     std::fflush(stream_);
   }
 

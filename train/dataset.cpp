@@ -29,6 +29,8 @@ void copy_rows(const Tensor& from, std::span<const Index> rows, const Tensor& to
 
 }  // namespace
 
+Tensor Dataset::inputs() const { return first_samples(*this, size()).inputs; }
+
 std::optional<Normalization> Dataset::fit_normalization(std::span<const Index>) const { return std::nullopt; }
 
 void Dataset::gather_normalized(std::span<const Index> rows, const Normalization&, const Batch& batch) const {
@@ -133,6 +135,12 @@ SplitRows split_rows(Index size, double fraction, std::uint64_t seed) {
   std::ranges::sort(split.first);
   std::ranges::sort(split.second);
   return split;
+}
+
+std::vector<Index> all_rows(const Dataset& dataset) {
+  std::vector<Index> rows(static_cast<std::size_t>(dataset.size()));
+  std::iota(rows.begin(), rows.end(), Index{0});
+  return rows;
 }
 
 Batch first_samples(const Dataset& dataset, Index count) {

@@ -38,6 +38,9 @@ class Dataset {
   /// Copies those samples into the batch, whose tensors have the right shapes.
   virtual void gather(std::span<const Index> rows, const Batch& batch) const = 0;
 
+  /// The inputs of all samples as one tensor [N, ...], for nn::Standardize::fit and the like.
+  Tensor inputs() const;
+
   /// For data that is stored raw: the constants that bring these samples to mean 0 and standard
   /// deviation 1. Nothing for data that comes as the model should see it.
   virtual std::optional<Normalization> fit_normalization(std::span<const Index> rows) const;
@@ -137,6 +140,9 @@ std::pair<Subset, Subset> random_split(D dataset, double fraction, std::uint64_t
   const auto shared = std::make_shared<const D>(std::move(dataset));
   return {Subset(shared, std::move(rows.first)), Subset(shared, std::move(rows.second))};
 }
+
+/// 0, 1, ..., size - 1: all rows of a data set.
+std::vector<Index> all_rows(const Dataset& dataset);
 
 /// The first samples of a data set as one batch, at most `count`.
 Batch first_samples(const Dataset& dataset, Index count);

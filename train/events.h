@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,10 +71,10 @@ const char* to_string(StopReason reason);
 /// What fit returns.
 struct FitResult {
   StopReason reason = StopReason::finished;
-  Index epochs = 0;          // completed
-  std::int64_t steps = 0;    // optimizer updates
-  std::int64_t skipped = 0;  // batches whose update was not made
-  double train_loss = 0;     // of the last epoch
+  Index epochs = 0;                                              // completed
+  std::int64_t steps = 0;                                        // optimizer updates
+  std::int64_t skipped = 0;                                      // batches whose update was not made
+  double train_loss = std::numeric_limits<double>::quiet_NaN();  // of the last epoch completed
   std::optional<Evaluation> validation = {};
   std::vector<Anomaly> anomalies = {};
   double seconds = 0;

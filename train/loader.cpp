@@ -30,6 +30,8 @@ Loader::Loader(const Dataset& dataset, std::vector<Index> rows, LoaderOptions op
       options_(options),
       batches_(count_batches(std::ssize(rows_), options)) {}
 
+Loader::Loader(const Dataset& dataset, LoaderOptions options) : Loader(dataset, all_rows(dataset), options) {}
+
 Index Loader::samples() const { return options_.drop_last ? batches_ * options_.batch_size : std::ssize(rows_); }
 
 void Loader::start_epoch(std::int64_t epoch) {

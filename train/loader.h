@@ -24,6 +24,8 @@ class Loader {
   /// The data set must outlive the loader. Throws DataError on no rows, or on a single short batch
   /// that drop_last would leave out; OptionError when batch_size < 1.
   Loader(const Dataset& dataset, std::vector<Index> rows, LoaderOptions options);
+  /// Over all rows.
+  Loader(const Dataset& dataset, LoaderOptions options);
 
   /// Batches to an epoch.
   Index size() const { return batches_; }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
@@ -20,12 +19,6 @@ constexpr Index eval_batch_size = 256;
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-std::vector<Index> all_rows(const Dataset& data) {
-  std::vector<Index> rows(static_cast<std::size_t>(data.size()));
-  std::iota(rows.begin(), rows.end(), Index{0});
-  return rows;
-}
-
 }  // namespace
 
 // What one call of fit works on.
@@ -41,13 +34,14 @@ struct Trainer::Run {
   FitResult result = {};
 };
 
-Trainer::Trainer(nn::Layer& model, Loss loss, TrainerOptions options) : Trainer(model, std::move(options)) {
-  layer_ = &model;
+Trainer::Trainer(nn::Layer& model, Loss loss, TrainerOptions options)
+    : Trainer(model, std::move(options), loss.task()) {
   loss_ = std::move(loss);
 }
 
-Trainer::Trainer(nn::Module& model, TrainerOptions options)
+Trainer::Trainer(nn::Module& model, TrainerOptions options, Task task)
     : model_(model),
+      task_(task),
       layer_(dynamic_cast<const nn::Layer*>(&model)),
       options_(std::move(options)),
       normalization_(options_.normalization) {
@@ -57,6 +51,9 @@ Trainer::Trainer(nn::Module& model, TrainerOptions options)
 Trainer::~Trainer() = default;
 
 FitResult Trainer::fit(const Dataset& train) {
+  if (options_.validation_split && train.size() < 2)
+    fail<DataError>("fit: want at least 2 rows to split a validation set off; got ", train.size(),
+                    "; give one, or set validation_split = off");
   if (!options_.validation_split) return fit(train, all_rows(train), nullptr, {}, "no validation set");
   auto [rows, held_out] = split_rows(train.size(), *options_.validation_split, options_.seed);
   return fit(train, std::move(rows), &train, std::move(held_out),
@@ -80,9 +77,11 @@ FitResult Trainer::fit(const Dataset& train, std::vector<Index> rows, const Data
   std::optional<Loader> validation_loader;
   if (validation) validation_loader.emplace(eval_loader(*validation, std::move(validation_rows)));
   const auto optimizer = configure_optimizer();
+  if (!optimizer) fail<OptionError>("fit: want an optimizer from configure_optimizer; got null");
   const std::int64_t planned_steps = options_.epochs * loader.size();
   const double lr = options_.lr.value_or(optimizer->default_lr());
   const optim::Schedule schedule = configure_schedule(lr, planned_steps);
+  if (!schedule) fail<OptionError>("fit: want a schedule from configure_schedule; got an empty function");
 
   Run run{.loader = loader,
           .validation = validation ? &*validation_loader : nullptr,
@@ -131,7 +130,7 @@ void Trainer::run_epochs(Run& run) {
 
     EpochStats stats{.epoch = epoch,
                      .step = run.result.steps,
-                     .train_loss = run.epoch_loss / static_cast<double>(std::max<Index>(1, run.epoch_samples)),
+                     .train_loss = run.epoch_loss / static_cast<double>(run.epoch_samples),
                      .validation = {},
                      .seconds = 0};
     if (run.validation) stats.validation = evaluate(*run.validation);
@@ -141,7 +140,7 @@ void Trainer::run_epochs(Run& run) {
     run.result.validation = stats.validation;
     for (const auto& guard : run.guards)
       if (guard->after_epoch(stats) == Verdict::stop) {
-        report(run, *guard, stats.step);
+        report(run, {.name = guard->name(), .step = stats.step, .text = guard->reason()});
         run.result.reason = StopReason::guard;
       }
     for (const auto& sink : options_.sinks) sink->epoch_end(stats);
@@ -166,6 +165,8 @@ bool Trainer::train_batch(Run& run, Index epoch, Index batch_number) {
   {
     Tape tape(Mode::train, {.seed = options_.seed, .position = static_cast<std::uint64_t>(run.micro_step)});
     const Tensor loss = checked_step(run, batch_number, batch).loss;
+    if (loss.size() != 1) fail<ShapeError>("training_step: want a loss of one element; got shape ", loss.shape());
+    if (run.micro_step == 0) report_unregistered(run, tape);
     stats.loss = static_cast<double>(loss.item());
     tape.backward(loss);
   }
@@ -175,7 +176,7 @@ bool Trainer::train_batch(Run& run, Index epoch, Index batch_number) {
   Verdict verdict = Verdict::proceed;
   for (const auto& guard : run.guards) {
     const Verdict one = guard->before_update(stats);
-    if (one != Verdict::proceed) report(run, *guard, stats.step);
+    if (one != Verdict::proceed) report(run, {.name = guard->name(), .step = stats.step, .text = guard->reason()});
     verdict = std::max(verdict, one);
   }
   if (verdict == Verdict::proceed) {
@@ -206,8 +207,19 @@ StepOutput Trainer::checked_step(Run& run, Index batch_number, const Batch& batc
   }
 }
 
-void Trainer::report(Run& run, const Guard& guard, std::int64_t step) {
-  Anomaly anomaly{.name = guard.name(), .step = step, .text = guard.reason()};
+// A layer that is a plain member, not added to its module, would silently stay as it was initialised.
+void Trainer::report_unregistered(Run& run, const Tape& tape) {
+  const auto params = model_.parameters();
+  for (const Tensor& leaf : tape.leaves())
+    if (std::ranges::none_of(params, [&](const Parameter& p) { return p.tensor.is_same(leaf); }))
+      report(run, {.name = "unregistered",
+                   .step = 1,
+                   .text = concat("the loss depends on a tensor of shape ", leaf.shape(),
+                                  " that requires a gradient but is no parameter of the model, so it is not trained; "
+                                  "register its layer with add(), or it with param()")});
+}
+
+void Trainer::report(Run& run, Anomaly anomaly) {
   for (const auto& sink : options_.sinks) sink->anomaly(anomaly);
   on_anomaly(anomaly);
   run.result.anomalies.push_back(std::move(anomaly));
@@ -230,8 +242,8 @@ Evaluation Trainer::evaluate(const Loader& loader) {
     const StepOutput output = validation_step(batch);
     total.loss += static_cast<double>(output.loss.item()) * static_cast<double>(samples);
     total.samples += samples;
-    if (loss_ && output.predictions.defined())
-      if (const auto right = count_correct(loss_->task(), output.predictions, batch.targets)) {
+    if (output.predictions.defined())
+      if (const auto right = count_correct(task_, output.predictions, batch.targets)) {
         correct += *right;
         counted = true;
       }

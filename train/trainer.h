@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include <handrail/core/tape.h>
 #include <handrail/nn/module.h>
 #include <handrail/optim/optimizer.h>
 #include <handrail/optim/schedule.h>
@@ -36,8 +37,9 @@ class Trainer {
  public:
   /// Throws OptionError listing everything that is wrong with the options.
   Trainer(nn::Layer& model, Loss loss, TrainerOptions options);
-  /// For a subclass that overrides training_step; a model that is no Layer is welcome.
-  Trainer(nn::Module& model, TrainerOptions options);
+  /// For a subclass that overrides training_step; a model that is no Layer is welcome. The task says
+  /// how its predictions are counted for accuracy.
+  Trainer(nn::Module& model, TrainerOptions options, Task task = Task::regression);
   virtual ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -88,11 +90,13 @@ class Trainer {
   void run_epochs(Run& run);
   bool train_batch(Run& run, Index epoch, Index batch_number);
   StepOutput checked_step(Run& run, Index batch_number, const Batch& batch);
-  void report(Run& run, const Guard& guard, std::int64_t step);
+  void report_unregistered(Run& run, const Tape& tape);
+  void report(Run& run, Anomaly anomaly);
   Evaluation evaluate(const Loader& loader);
   Loader eval_loader(const Dataset& data, std::vector<Index> rows) const;
 
   nn::Module& model_;
+  Task task_;
   const nn::Layer* layer_ = nullptr;
   std::optional<Loss> loss_;
   TrainerOptions options_;

@@ -87,7 +87,7 @@ TEST_CASE("gradcheck leaves inputs as they were and constants alone") {
 TEST_CASE("gradcheck of a function that depends on no input is refused") {
   check_throws<TapeError>(
       [] { gradcheck([](const std::vector<Tensor>& in) { return in[0].detach(); }, {leaf(Tensor::ones({2}))}); },
-      "not computed on this tape");
+      "want a loss computed on this tape");
 }
 
 TEST_CASE("gradcheck sees the mode it is given") {
@@ -100,4 +100,10 @@ TEST_CASE("gradcheck sees the mode it is given") {
   CHECK(training);
   gradcheck(f, {leaf(Tensor::ones({1}))}, {.mode = Mode::eval});
   CHECK_FALSE(training);
+}
+
+TEST_CASE("gradcheck without an input that requires a gradient says so") {
+  check_throws<OptionError>(
+      [] { gradcheck([](const std::vector<Tensor>& in) { return exp(in[0]); }, {Tensor::ones({2})}); },
+      "set_requires_grad(true)");
 }

@@ -64,14 +64,14 @@ TEST_CASE("the first update of AdamW has the size of the rate, whatever the grad
   }
 }
 
-TEST_CASE("zero_grad forgets gradients, and a step without gradients changes nothing") {
+TEST_CASE("zero_grad forgets gradients, and a step without any is refused and changes nothing") {
   const Tensor w = leaf(Tensor::ones({3}));
   optim::AdamW optimizer{one_group(w, 0.1)};
   set_gradients({{w, Tensor::ones({3})}});
   optimizer.zero_grad();
   CHECK_FALSE(w.grad().defined());
   const std::uint32_t version = w.version();
-  optimizer.step(0.1);
+  check_throws<TapeError>([&] { optimizer.step(0.1); }, "AdamW::step", "call backward before step");
   CHECK(same_bits(w, Tensor::ones({3})));
   CHECK(w.version() == version);
   CHECK(optimizer.state().at("w").t == 0);

@@ -149,6 +149,7 @@ TEST_CASE("a loader refuses to be empty") {
   check_throws<DataError>([&] { train::Loader(data, range(10), {.batch_size = 32, .drop_last = true}); }, "drop_last",
                           "32", "10");
   check_throws<OptionError>([&] { train::Loader(data, range(10), {.batch_size = 0}); }, "batch_size >= 1");
-  const train::Loader loader(data, range(10), {});
-  CHECK_THROWS_AS(loader.batch(1), Error);
+  const train::Loader loader(data, {.batch_size = 4});
+  CHECK(loader.samples() == 10);
+  CHECK_THROWS_AS(loader.batch(3), Error);
 }

@@ -352,7 +352,8 @@ TEST_CASE("a model that is no layer trains through a subclass's training_step") 
     nn::Linear& out;
   };
   struct TwoInputTrainer : train::Trainer {
-    TwoInputTrainer(TwoInputs& model, TrainerOptions options) : Trainer(model, std::move(options)), net(model) {}
+    TwoInputTrainer(TwoInputs& model, TrainerOptions options)
+        : Trainer(model, std::move(options), train::Task::multiclass), net(model) {}
     TwoInputs& net;
     train::StepOutput training_step(const train::Batch& batch) override {
       const Index n = batch.inputs.shape()[0];
@@ -368,7 +369,9 @@ TEST_CASE("a model that is no layer trains through a subclass's training_step") 
   Rng rng(1);
   TwoInputs model(rng);
   TwoInputTrainer trainer(model, {.epochs = 20, .lr = 0.02, .sinks = {}});
-  CHECK(trainer.fit(points(500)).validation->loss < 0.2);
+  const auto result = trainer.fit(points(500));
+  CHECK(result.validation->loss < 0.2);
+  CHECK(*result.validation->accuracy > 0.9);
 
   train::Trainer plain(model, {.epochs = 1, .sinks = {}});
   check_throws<OptionError>([&] { plain.fit(points(50)); }, "training_step");
@@ -423,6 +426,64 @@ TEST_CASE("a data set without rows is refused before the first step") {
   };
   auto model = small_model();
   train::Trainer trainer{model, cross_entropy, {.epochs = 1, .sinks = {}}};
-  check_throws<DataError>([&] { trainer.fit(Empty()); }, "2 rows; got 0");
+  check_throws<DataError>([&] { trainer.fit(Empty()); }, "at least 2 rows", "got 0");
   check_throws<DataError>([&] { trainer.fit(points(10), Empty()); }, "at least one row");
+}
+
+TEST_CASE("a layer that was not added to its module is reported, as it would never train") {
+  struct Forgetful : nn::Layer {
+    explicit Forgetful(Rng& rng) : added(add("added", nn::Linear{2, 8, rng})), forgotten(8, 2, rng) {}
+    Tensor forward(const Tensor& x) const override { return forgotten(relu(added(x))); }
+    nn::Linear& added;
+    nn::Linear forgotten;
+  };
+  Rng rng(1);
+  Forgetful model(rng);
+  train::Trainer trainer{model, cross_entropy, {.epochs = 1, .sinks = {}}};
+  const auto result = trainer.fit(points(100));
+  REQUIRE(result.anomalies.size() == 2);  // its weight and its bias
+  CHECK(result.anomalies[0].name == "unregistered");
+  CHECK(result.anomalies[0].text.find("[8, 2]") != std::string::npos);
+  CHECK(result.anomalies[0].text.find("add()") != std::string::npos);
+}
+
+TEST_CASE("overrides that return nothing usable are refused by name") {
+  struct NoOptimizer : train::Trainer {
+    using Trainer::Trainer;
+    std::unique_ptr<optim::Optimizer> configure_optimizer() override { return nullptr; }
+  };
+  struct NoSchedule : train::Trainer {
+    using Trainer::Trainer;
+    optim::Schedule configure_schedule(double, std::int64_t) override { return {}; }
+  };
+  auto model = small_model();
+  NoOptimizer no_optimizer{model, cross_entropy, {.epochs = 1, .sinks = {}}};
+  check_throws<OptionError>([&] { no_optimizer.fit(points(50)); }, "configure_optimizer; got null");
+  NoSchedule no_schedule{model, cross_entropy, {.epochs = 1, .sinks = {}}};
+  check_throws<OptionError>([&] { no_schedule.fit(points(50)); }, "configure_schedule; got an empty function");
+  train::Trainer vector_loss{
+      model, [](const Tensor& y, const Tensor&) { return square(y); }, {.epochs = 1, .sinks = {}}};
+  check_throws<ShapeError>([&] { vector_loss.fit(points(50)); }, "loss of one element; got shape [32, 2]");
+  train::Trainer one_row{model, cross_entropy, {.epochs = 1, .sinks = {}}};
+  check_throws<DataError>([&] { one_row.fit(points(1)); }, "got 1", "validation_split = off");
+}
+
+TEST_CASE("the result of a run that ended in its first epoch does not look perfect") {
+  struct Stopper : train::Trainer {
+    using Trainer::Trainer;
+    void on_step_end(const train::StepStats&) override { stop(); }
+  };
+  auto model = small_model();
+  Stopper trainer{model, cross_entropy, {.epochs = 2, .sinks = {}}};
+  const auto result = trainer.fit(points(100));
+  CHECK(std::isnan(result.train_loss));
+  CHECK_FALSE(result.validation.has_value());
+}
+
+TEST_CASE("Standardize is fitted on a split as on a whole table") {
+  const auto [first, second] = train::random_split(points(100), 0.2);
+  const auto layer = nn::Standardize::fit(first);
+  const Tensor inputs = train::first_samples(first, 80).inputs;
+  CHECK(mean(layer(inputs)).item() == doctest::Approx(0).epsilon(1e-5));
+  CHECK(mean(square(layer(inputs))).item() == doctest::Approx(1));
 }
