@@ -3,6 +3,7 @@
 // for the first layer), interleaved. usage: layout_bench <threads>
 #include <handrail/core/gemm.h>
 
+#include "model.h"
 #include "workload.h"
 
 using namespace handrail;

@@ -1,5 +1,7 @@
 // What recording and differentiating one tiny op costs: a chain of 100 ops on a 1x8 tensor.
 // prints: handrail op NAME forward NS recorded NS backward NS, medians per op
+#include <handrail/handrail.h>
+
 #include "workload.h"
 
 using namespace handrail;

@@ -2,6 +2,7 @@
 // prints: handrail CONFIG THREADS US_PER_STEP. BENCH_SECONDS sets how long it measures (1.5).
 #include <cstring>
 
+#include "model.h"
 #include "workload.h"
 
 using namespace handrail;

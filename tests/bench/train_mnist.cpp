@@ -3,6 +3,8 @@
 // prints: handrail mnist THREADS train_s S total_s S test_accuracy A peak_rss_MB M
 #include <sys/resource.h>
 
+#include <handrail/handrail.h>
+
 #include "workload.h"
 
 using namespace handrail;

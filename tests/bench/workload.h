@@ -8,24 +8,17 @@
 #include <string>
 #include <vector>
 
-#include <handrail/handrail.h>
-
-// The training steps that are measured: the same networks, data, optimizer and clip as in the
-// programs of other libraries that they are compared with.
+// The training steps that are measured, without any library: the same networks and data for handrail
+// and for the programs it is compared with.
 
 namespace bench {
 
-using handrail::Index;
-using handrail::Scalar;
-using handrail::Shape;
-using handrail::Tensor;
-
 struct Workload {
   std::string name;
-  std::vector<Index> widths;
-  Index batch;
+  std::vector<long> widths;
+  long batch;
   bool binary;    // one logit and binary cross entropy; else softmax cross entropy
-  Index batches;  // distinct batches of inputs
+  long batches;  // distinct batches of inputs
 };
 
 /// T1 to T5, or layers and batch as in 784-256-10/128. Exits with a message on anything else.
@@ -44,7 +37,7 @@ inline Workload workload(const std::string& name) {
     at = end + 1;
   }
   if (*end == '/') w.batch = std::strtol(end + 1, &end, 10);
-  if (*end != '\0' || w.batch < 1 || w.widths.size() < 2 || std::ranges::min(w.widths) < 1) {
+  if (*end != '\0' || w.batch < 1 || w.widths.size() < 2 || *std::min_element(w.widths.begin(), w.widths.end()) < 1) {
     std::fprintf(stderr, "want T1 to T5, or layers/batch as in 784-256-10/128; got '%s'\n", name.c_str());
     std::exit(2);
   }
@@ -54,7 +47,7 @@ inline Workload workload(const std::string& name) {
 /// Normal inputs and random labels. The labels cycle with a prime period of batches, so that they
 /// cannot be memorised with their inputs and gradients stay alive however long it runs.
 struct Samples {
-  static constexpr Index label_batches = 509;
+  static constexpr long label_batches = 509;
   std::vector<float> inputs;  // [batches * batch, widths.front()]
   std::vector<float> labels;  // [label_batches * batch]
 };
@@ -68,17 +61,6 @@ inline Samples samples(const Workload& w) {
   const auto classes = static_cast<unsigned>(w.binary ? 2 : w.widths.back());
   for (float& y : s.labels) y = static_cast<float>(generator() % classes);
   return s;
-}
-
-/// Linear layers with ReLU in between.
-inline handrail::nn::Sequential mlp(const std::vector<Index>& widths) {
-  handrail::Rng rng(1);
-  handrail::nn::Sequential model(handrail::nn::Linear(widths[0], widths[1], rng));
-  for (std::size_t l = 1; l + 1 < widths.size(); ++l) {
-    model.push_back(handrail::nn::ReLU());
-    model.push_back(handrail::nn::Linear(widths[l], widths[l + 1], rng));
-  }
-  return model;
 }
 
 inline double now() {
@@ -105,7 +87,7 @@ class Stopwatch {
   bool done() const { return windows_.size() >= 5 && now() - measuring_since_ > seconds_; }
   /// Of the median window.
   double microseconds_per_step() {
-    std::ranges::sort(windows_);
+    std::sort(windows_.begin(), windows_.end());
     return windows_[windows_.size() / 2] * 1e6;
   }
 
