@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <utility>
@@ -34,13 +35,17 @@ constexpr Index direct_rows = 128;
 constexpr Index work_per_thread = 400'000;
 
 using Vector = Scalar __attribute__((vector_size(vector_bytes)));
-using UnalignedVector = Scalar __attribute__((vector_size(vector_bytes), aligned(alignof(Scalar)), may_alias));
 
 // Offsets into tiles: counted by size_t as array indices, used as Index in addresses.
 constexpr Index at(std::size_t i, Index stride = 1) { return static_cast<Index>(i) * stride; }
 
-inline Vector load(const Scalar* from) { return Vector(*reinterpret_cast<const UnalignedVector*>(from)); }
-inline void store(Scalar* to, Vector v) { *reinterpret_cast<UnalignedVector*>(to) = UnalignedVector(v); }
+// From and to memory that is aligned for its elements only.
+inline Vector load(const Scalar* from) {
+  Vector v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+inline void store(Scalar* to, Vector v) { std::memcpy(to, &v, sizeof v); }
 
 // What a tile starts from and where it ends.
 struct Destination {

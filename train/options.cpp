@@ -9,7 +9,9 @@ namespace handrail::train {
 
 void validate(const TrainerOptions& o) {
   std::ostringstream wrong;
-  if (o.epochs < 1) wrong << "\n  want epochs >= 1; got " << o.epochs;
+  constexpr Index most_epochs = 1'000'000'000;
+  if (o.epochs < 1 || o.epochs > most_epochs)
+    wrong << "\n  want epochs in [1, " << most_epochs << "]; got " << o.epochs;
   if (o.batch_size < 1) wrong << "\n  want batch_size >= 1; got " << o.batch_size;
   if (o.lr && !(*o.lr > 0 && std::isfinite(*o.lr))) wrong << "\n  want lr > 0; got " << *o.lr;
   if (o.warmup && !(*o.warmup >= 0.01 && *o.warmup <= 0.1))

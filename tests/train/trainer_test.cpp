@@ -406,7 +406,7 @@ TEST_CASE("options that do not fit are all listed at once") {
             model, cross_entropy,
             {.epochs = 0, .batch_size = 0, .lr = -1.0, .warmup = 0.5, .clip_norm = 0.0, .validation_split = 1.5});
       },
-      "epochs >= 1; got 0", "batch_size >= 1; got 0", "lr > 0; got -1", "warmup in [0.01, 0.1]", "clip_norm > 0",
+      "epochs in [1, 1000000000]; got 0", "batch_size >= 1; got 0", "lr > 0; got -1", "warmup in [0.01, 0.1]", "clip_norm > 0",
       "validation_split in (0, 1); got 1.5");
 }
 
