@@ -5,11 +5,13 @@ include(FetchContent)
 
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 
-# handrail_dependency(NAME TARGET URL SHA256 [FOLDER]): TARGET from find_package(NAME), or made from
-# the headers in FOLDER of the fetched source, whose own build, tests and options stay out of ours.
-macro(handrail_dependency name target url hash)
+# handrail_dependency("NAME [VERSION]" TARGET URL SHA256 [FOLDER]): TARGET from find_package, or made
+# from the headers in FOLDER of the fetched source, whose own build, tests and options stay out of ours.
+macro(handrail_dependency package target url hash)
+  separate_arguments(_package UNIX_COMMAND "${package}")
+  list(GET _package 0 name)
   if(NOT TARGET ${target})
-    find_package(${name} QUIET)
+    find_package(${_package} QUIET)
   endif()
   if(NOT TARGET ${target})
     message(STATUS "handrail: fetching ${name}")
@@ -22,7 +24,7 @@ macro(handrail_dependency name target url hash)
   endif()
 endmacro()
 
-handrail_dependency(Eigen3 Eigen3::Eigen
+handrail_dependency("Eigen3 3.4" Eigen3::Eigen
   https://gitlab.com/libeigen/eigen/-/archive/3.4.0/eigen-3.4.0.tar.gz
   8586084f71f9bde545ee7fa6d00288b264a2b7ac3607b974e54d13e7162c1c72)
 handrail_dependency(cereal cereal::cereal

@@ -1,6 +1,9 @@
 #include <handrail/train/loader.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
 
 #include <handrail/core/error.h>
 #include <handrail/core/random.h>
@@ -21,6 +24,10 @@ Index count_batches(Index rows, const LoaderOptions& options) {
   return full + (rest > 1 || (rest == 1 && (full == 0 || options.batch_size == 1)) ? 1 : 0);
 }
 
+Batch empty_batch(const Dataset& dataset, Index count) {
+  return {Tensor(dataset.input_shape().batch_of(count)), Tensor(dataset.target_shape().batch_of(count))};
+}
+
 }  // namespace
 
 Loader::Loader(const Dataset& dataset, std::vector<Index> rows, LoaderOptions options)
@@ -28,7 +35,9 @@ Loader::Loader(const Dataset& dataset, std::vector<Index> rows, LoaderOptions op
       rows_(std::move(rows)),
       order_(rows_),
       options_(options),
-      batches_(count_batches(std::ssize(rows_), options)) {}
+      batches_(count_batches(std::ssize(rows_), options)) {
+  check_gather();
+}
 
 Loader::Loader(const Dataset& dataset, LoaderOptions options) : Loader(dataset, all_rows(dataset), options) {}
 
@@ -51,13 +60,42 @@ std::span<const Index> Loader::rows(Index i) const {
 
 Batch Loader::batch(Index i) const {
   const auto rows_of = rows(i);
-  Batch batch{Tensor(dataset_.input_shape().batch_of(std::ssize(rows_of))),
-              Tensor(dataset_.target_shape().batch_of(std::ssize(rows_of)))};
-  if (options_.normalization)
-    dataset_.gather_normalized(rows_of, *options_.normalization, batch);
-  else
-    dataset_.gather(rows_of, batch);
+  Batch batch = empty_batch(dataset_, std::ssize(rows_of));
+  gather(rows_of, batch);
   return batch;
+}
+
+void Loader::gather(std::span<const Index> rows, const Batch& batch) const {
+  if (options_.normalization)
+    dataset_.gather_normalized(rows, *options_.normalization, batch);
+  else
+    dataset_.gather(rows, batch);
+}
+
+// A gather that forgets a part would train on whatever the memory held before. An element that shows
+// two different fillings after two calls was not written by either.
+void Loader::check_gather() const {
+  constexpr std::array<int, 2> fillings{0xFF, 0xFE};
+  const auto some = std::span(rows_).first(static_cast<std::size_t>(std::min<Index>(2, std::ssize(rows_))));
+  std::array<Batch, 2> batches;
+  for (std::size_t k = 0; k < 2; ++k) {
+    batches[k] = empty_batch(dataset_, std::ssize(some));
+    for (const Tensor& part : {batches[k].inputs, batches[k].targets})
+      std::memset(part.mutable_data(), fillings[k], static_cast<std::size_t>(part.size()) * sizeof(Scalar));
+    gather(some, batches[k]);
+  }
+  const auto check = [&](const char* what, const Tensor& first, const Tensor& second) {
+    const auto is_filled = [](const Scalar& value, int filling) {
+      const auto bytes = std::as_bytes(std::span(&value, 1));
+      return std::ranges::all_of(bytes, [&](std::byte byte) { return byte == static_cast<std::byte>(filling); });
+    };
+    for (Index i = 0; i < first.size(); ++i)
+      if (is_filled(first.data()[i], fillings[0]) && is_filled(second.data()[i], fillings[1]))
+        fail<DataError>("Loader: want gather to write all of the batch; it left element ", i, " of the ", what,
+                        ", shape ", first.shape(), ", as it was");
+  };
+  check("inputs", batches[0].inputs, batches[1].inputs);
+  check("targets", batches[0].targets, batches[1].targets);
 }
 
 }  // namespace handrail::train

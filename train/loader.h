@@ -21,8 +21,9 @@ struct LoaderOptions {
 /// not train on, joins the batch before it.
 class Loader {
  public:
-  /// The data set must outlive the loader. Throws DataError on no rows, or on a single short batch
-  /// that drop_last would leave out; OptionError when batch_size < 1.
+  /// The data set must outlive the loader. Throws DataError on no rows, on a single short batch that
+  /// drop_last would leave out, or when gather leaves a part of a batch as it was; OptionError when
+  /// batch_size < 1.
   Loader(const Dataset& dataset, std::vector<Index> rows, LoaderOptions options);
   /// Over all rows.
   Loader(const Dataset& dataset, LoaderOptions options);
@@ -39,6 +40,9 @@ class Loader {
   Batch batch(Index i) const;
 
  private:
+  void gather(std::span<const Index> rows, const Batch& batch) const;
+  void check_gather() const;
+
   const Dataset& dataset_;
   std::vector<Index> rows_;   // as given
   std::vector<Index> order_;  // of this epoch

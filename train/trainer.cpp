@@ -19,6 +19,19 @@ constexpr Index eval_batch_size = 256;
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+// Calls step, whose complaint about a row of the batch becomes one about a row of the data set.
+template <class Step>
+StepOutput with_named_rows(const char* data, const Loader& loader, Index batch, Step&& step) {
+  try {
+    return step();
+  } catch (const DataError& error) {
+    const auto rows = loader.rows(batch);
+    if (error.row < 0 || error.row >= std::ssize(rows)) throw;
+    const Index row = rows[static_cast<std::size_t>(error.row)];
+    throw DataError(concat("row ", row, " of the ", data, " set: ", error.what(), " of the batch"), row);
+  }
+}
+
 }  // namespace
 
 // What one call of fit works on.
@@ -164,7 +177,8 @@ bool Trainer::train_batch(Run& run, Index epoch, Index batch_number) {
   run.optimizer.zero_grad();
   {
     Tape tape(Mode::train, {.seed = options_.seed, .position = static_cast<std::uint64_t>(run.micro_step)});
-    const Tensor loss = checked_step(run, batch_number, batch).loss;
+    const Tensor loss =
+        with_named_rows("training", run.loader, batch_number - 1, [&] { return training_step(batch); }).loss;
     if (loss.size() != 1) fail<ShapeError>("training_step: want a loss of one element; got shape ", loss.shape());
     if (run.micro_step == 0) report_unregistered(run, tape);
     stats.loss = static_cast<double>(loss.item());
@@ -193,18 +207,6 @@ bool Trainer::train_batch(Run& run, Index epoch, Index batch_number) {
   on_step_end(stats);
   if (stop_requested_) run.result.reason = StopReason::requested;
   return run.result.reason == StopReason::finished;
-}
-
-// training_step, whose complaint about a row of the batch becomes one about a row of the data set.
-StepOutput Trainer::checked_step(Run& run, Index batch_number, const Batch& batch) {
-  try {
-    return training_step(batch);
-  } catch (const DataError& error) {
-    const auto rows = run.loader.rows(batch_number - 1);
-    if (error.row < 0 || error.row >= std::ssize(rows)) throw;
-    const Index row = rows[static_cast<std::size_t>(error.row)];
-    throw DataError(concat("fit: row ", row, " of the training set: ", error.what(), " of the batch"), row);
-  }
 }
 
 // A layer that is a plain member, not added to its module, would silently stay as it was initialised.
@@ -239,7 +241,7 @@ Evaluation Trainer::evaluate(const Loader& loader) {
   for (Index i = 0; i < loader.size(); ++i) {
     const Batch batch = loader.batch(i);
     const Index samples = batch.inputs.shape()[0];
-    const StepOutput output = validation_step(batch);
+    const StepOutput output = with_named_rows("evaluated", loader, i, [&] { return validation_step(batch); });
     total.loss += static_cast<double>(output.loss.item()) * static_cast<double>(samples);
     total.samples += samples;
     if (output.predictions.defined())

@@ -89,7 +89,6 @@ class Trainer {
                 std::vector<Index> validation_rows, const std::string& validation_source);
   void run_epochs(Run& run);
   bool train_batch(Run& run, Index epoch, Index batch_number);
-  StepOutput checked_step(Run& run, Index batch_number, const Batch& batch);
   void report_unregistered(Run& run, const Tape& tape);
   void report(Run& run, Anomaly anomaly);
   Evaluation evaluate(const Loader& loader);

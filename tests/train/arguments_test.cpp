@@ -42,5 +42,9 @@ TEST_CASE("an unknown option is an error that lists the known ones") {
   check_throws<OptionError>([] { arguments({"--epochs"}); }, "value after '--epochs'");
   check_throws<OptionError>([] { arguments({"--seed", "1", "--seed", "2"}); }, "given twice");
   check_throws<OptionError>([] { arguments({"--threads", "0"}).options({.epochs = 1}); }, "set_num_threads");
-  check_throws<OptionError>([] { arguments({"--epochs", "0"}).options({.epochs = 1}); }, "epochs in [1, 1000000000]; got 0");
+  check_throws<OptionError>(
+      [] {
+        arguments({"--epochs", "0"}).options({.epochs = 1});
+      },
+      "epochs in [1, 1000000000]; got 0");
 }

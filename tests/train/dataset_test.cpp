@@ -153,3 +153,25 @@ TEST_CASE("a loader refuses to be empty") {
   CHECK(loader.samples() == 10);
   CHECK_THROWS_AS(loader.batch(3), Error);
 }
+
+TEST_CASE("a gather that forgets a part of the batch is found before training") {
+  struct Forgetful : train::Dataset {
+    Index size() const override { return 10; }
+    Shape input_shape() const override { return {2}; }
+    Shape target_shape() const override { return {}; }
+    void gather(std::span<const Index> rows, const train::Batch& batch) const override {
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        batch.inputs.mutable_span()[2 * i] = std::numeric_limits<Scalar>::quiet_NaN();  // written, if badly
+        if (both_columns) batch.inputs.mutable_span()[2 * i + 1] = 1;
+        if (targets) batch.targets.mutable_span()[i] = 0;
+      }
+    }
+    bool both_columns = true, targets = true;
+  };
+  Forgetful data;
+  CHECK_NOTHROW(train::Loader(data, {}));
+  data.targets = false;
+  check_throws<DataError>([&] { train::Loader(data, {}); }, "element 0 of the targets", "[2]");
+  data.both_columns = false;
+  check_throws<DataError>([&] { train::Loader(data, {}); }, "element 1 of the inputs", "[2, 2]");
+}

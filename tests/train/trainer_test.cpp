@@ -396,6 +396,8 @@ TEST_CASE("a label out of range is named by its row in the data set") {
   train::Trainer trainer{model, cross_entropy, {.epochs = 1, .validation_split = off, .sinks = {}}};
   check_throws<DataError>([&] { trainer.fit(train::TensorDataset(data.inputs(), targets)); },
                           "row 57 of the training set", "[0, 2)", "got 2");
+  check_throws<DataError>([&] { trainer.evaluate(train::TensorDataset(data.inputs(), targets)); },
+                          "row 57 of the evaluated set", "[0, 2)");
 }
 
 TEST_CASE("options that do not fit are all listed at once") {
@@ -406,8 +408,8 @@ TEST_CASE("options that do not fit are all listed at once") {
             model, cross_entropy,
             {.epochs = 0, .batch_size = 0, .lr = -1.0, .warmup = 0.5, .clip_norm = 0.0, .validation_split = 1.5});
       },
-      "epochs in [1, 1000000000]; got 0", "batch_size >= 1; got 0", "lr > 0; got -1", "warmup in [0.01, 0.1]", "clip_norm > 0",
-      "validation_split in (0, 1); got 1.5");
+      "epochs in [1, 1000000000]; got 0", "batch_size >= 1; got 0", "lr > 0; got -1", "warmup in [0.01, 0.1]",
+      "clip_norm > 0", "validation_split in (0, 1); got 1.5");
 }
 
 TEST_CASE("data of the wrong shape names the op and both shapes") {
