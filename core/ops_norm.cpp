@@ -126,11 +126,12 @@ Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, cons
           }
           over_batch /= static_cast<Scalar>(n.rows());
         }
-        const auto scale = matrix(*gain).row(0).array() * matrix(*inverse).row(0).array();
-        MatrixMap g = mutable_matrix(grad);
+        const Tensor scales(gain->shape());
+        MatrixMap scale = mutable_matrix(scales), g = mutable_matrix(grad);
+        scale = matrix(*gain).cwiseProduct(matrix(*inverse));
         for (Index i = 0; i < n.rows(); ++i)
-          g.row(i) =
-              scale * (gy.row(i).array() - over_batch.row(0).array() - n.row(i).array() * over_batch.row(1).array());
+          g.row(i) = scale.row(0).array() *
+                     (gy.row(i).array() - over_batch.row(0).array() - n.row(i).array() * over_batch.row(1).array());
         b[0] += g;
       });
 }

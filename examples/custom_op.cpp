@@ -8,11 +8,11 @@ using namespace handrail;
 
 // x * sigmoid(x), known as swish or SiLU. With y the output, dy/dx = s + y (1 - s), s = sigmoid(x).
 Tensor swish(const Tensor& x) {
-  Tensor y(x.shape());
-  mutable_array(y) = array(x) * array(x).logistic();
-  return Tape::record("swish", {x}, y, [x = Saved(x), y = Saved(y)](const Backward& b) {
-    const auto s = array(*x).logistic();
-    b[0] += array(b.output_grad()) * (s + array(*y) * (1 - s));
+  Tensor s(x.shape()), y(x.shape());
+  mutable_array(s) = array(x).logistic();
+  mutable_array(y) = array(x) * array(s);
+  return Tape::record("swish", {x}, y, [s = Saved(s), y = Saved(y)](const Backward& b) {
+    b[0] += array(b.output_grad()) * (array(*s) + array(*y) * (1 - array(*s)));
   });
 }
 
