@@ -46,6 +46,8 @@ if(HANDRAIL_TIDY)
   set(HANDRAIL_CLANG_TIDY ${_clang_tidy} --extra-arg=-Wno-unknown-warning-option)
 endif()
 
+# What may be fetched is linked for the build only: cmake/handrail-config.cmake.in finds it again for
+# an installed copy.
 function(handrail_library name)
   add_library(${name})
   add_library(handrail::${name} ALIAS ${name})
@@ -53,9 +55,9 @@ function(handrail_library name)
   target_sources(${name} PRIVATE ${handrail_sources}
     PUBLIC FILE_SET HEADERS BASE_DIRS ${handrail_include} FILES ${handrail_headers})
   target_link_libraries(${name}
-    PUBLIC $<BUILD_INTERFACE:Eigen3::Eigen> $<INSTALL_INTERFACE:Eigen3::Eigen>
-    PRIVATE OpenMP::OpenMP_CXX $<BUILD_INTERFACE:ZLIB::ZLIB> $<INSTALL_INTERFACE:ZLIB::ZLIB>
-      $<BUILD_INTERFACE:cereal::cereal> $<BUILD_INTERFACE:handrail_own>)
+    PUBLIC $<BUILD_INTERFACE:Eigen3::Eigen>
+    PRIVATE OpenMP::OpenMP_CXX $<BUILD_INTERFACE:ZLIB::ZLIB> $<BUILD_INTERFACE:cereal::cereal>
+      $<BUILD_INTERFACE:handrail_own>)
   # Eigen's own threads would make results depend on their number, in ops of users too.
   target_compile_definitions(${name} PUBLIC EIGEN_DONT_PARALLELIZE)
   # errno and floating-point traps are not looked at: loops with sqrt and comparisons vectorise.

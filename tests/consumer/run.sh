@@ -41,10 +41,13 @@ case $mode in
     ln -s /usr/include/eigen3 "$work/eigen3"
     ln -s /usr/include/cereal "$work/cereal/include/cereal"
     ln -s /usr/include/doctest "$work/doctest/doctest"
-    from_source Debug "$1" -DHANDRAIL_TESTS=ON \
-      -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON -DFETCHCONTENT_SOURCE_DIR_EIGEN3="$work/eigen3" \
+    cxx=$1
+    set -- -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON -DFETCHCONTENT_SOURCE_DIR_EIGEN3="$work/eigen3" \
       -DCMAKE_DISABLE_FIND_PACKAGE_cereal=ON -DFETCHCONTENT_SOURCE_DIR_CEREAL="$work/cereal" \
       -DCMAKE_DISABLE_FIND_PACKAGE_doctest=ON -DFETCHCONTENT_SOURCE_DIR_DOCTEST="$work/doctest"
+    # As a project of its own too, with everything on: that it can be configured and installed.
+    cmake -S "$source" -B "$work/own" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$cxx" "$@"
+    from_source Debug "$cxx" -DHANDRAIL_TESTS=ON "$@"
     ;;
 esac
 targets=consumer
