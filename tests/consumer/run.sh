@@ -11,27 +11,27 @@ trap 'rm -rf "$work"' EXIT
 mode=$1
 shift
 
-configure() { # CONFIG CXX OPTION...
-  config=$1 cxx=$2
-  shift 2
+configure() { # SOURCE BUILD CONFIG CXX OPTION...
+  from=$1 to=$2 config=$3 cxx=$4
+  shift 4
   generator=
   command -v ninja > /dev/null && generator=-GNinja
   launcher=
   command -v ccache > /dev/null && launcher=-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
-  cmake -S "$here" -B "$work/build" ${generator:+"$generator"} ${launcher:+"$launcher"} \
+  cmake -S "$from" -B "$to" ${generator:+"$generator"} ${launcher:+"$launcher"} \
     -DCMAKE_BUILD_TYPE="$config" -DCMAKE_CXX_COMPILER="$cxx" "$@"
 }
 from_source() { # CONFIG CXX OPTION...
   config=$1 cxx=$2
   shift 2
-  configure "$config" "$cxx" -DCONSUMER_FETCH=ON -DFETCHCONTENT_FULLY_DISCONNECTED=ON \
+  configure "$here" "$work/build" "$config" "$cxx" -DCONSUMER_FETCH=ON -DFETCHCONTENT_FULLY_DISCONNECTED=ON \
     -DFETCHCONTENT_SOURCE_DIR_HANDRAIL="$source" "$@"
 }
 
 case $mode in
   installed)
     cmake --install "$1" --prefix "$work/prefix" > /dev/null
-    configure "$2" "$3" -DCMAKE_PREFIX_PATH="$work/prefix"
+    configure "$here" "$work/build" "$2" "$3" -DCMAKE_PREFIX_PATH="$work/prefix"
     ;;
   fetched) from_source "$1" "$2" ;;
   fallback)
@@ -46,7 +46,7 @@ case $mode in
       -DCMAKE_DISABLE_FIND_PACKAGE_cereal=ON -DFETCHCONTENT_SOURCE_DIR_CEREAL="$work/cereal" \
       -DCMAKE_DISABLE_FIND_PACKAGE_doctest=ON -DFETCHCONTENT_SOURCE_DIR_DOCTEST="$work/doctest"
     # As a project of its own too, with everything on: that it can be configured and installed.
-    cmake -S "$source" -B "$work/own" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$cxx" "$@"
+    configure "$source" "$work/own" Release "$cxx" "$@"
     from_source Debug "$cxx" -DHANDRAIL_TESTS=ON "$@"
     ;;
 esac
