@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <string>
 
-#include <handrail/core/eigen.h>
 #include <handrail/core/error.h>
 #include <handrail/core/gemm.h>
 #include <handrail/core/ops.h>

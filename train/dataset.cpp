@@ -143,11 +143,15 @@ std::vector<Index> all_rows(const Dataset& dataset) {
   return rows;
 }
 
+Batch empty_batch(const Dataset& dataset, Index count) {
+  return {Tensor(dataset.input_shape().batch_of(count)), Tensor(dataset.target_shape().batch_of(count))};
+}
+
 Batch first_samples(const Dataset& dataset, Index count) {
   count = std::clamp<Index>(count, 0, dataset.size());
   std::vector<Index> rows(static_cast<std::size_t>(count));
   std::iota(rows.begin(), rows.end(), Index{0});
-  Batch batch{Tensor(dataset.input_shape().batch_of(count)), Tensor(dataset.target_shape().batch_of(count))};
+  Batch batch = empty_batch(dataset, count);
   dataset.gather(rows, batch);
   return batch;
 }

@@ -77,7 +77,7 @@ class TensorDataset : public Dataset {
   Tensor targets_;
 };
 
-/// Images or the like kept as bytes, an eighth of a float tensor's memory with its labels as classes.
+/// Images or the like kept as bytes, a quarter of a float tensor's memory with its labels as classes.
 /// They become floats on the way into a batch: the Trainer fits one mean and standard deviation on the
 /// training split and uses them in fit, evaluate and predict; without a Trainer it is byte / 255.
 class ByteDataset : public Dataset {
@@ -143,6 +143,9 @@ std::pair<Subset, Subset> random_split(D dataset, double fraction, std::uint64_t
 
 /// 0, 1, ..., size - 1: all rows of a data set.
 std::vector<Index> all_rows(const Dataset& dataset);
+
+/// A batch of `count` samples whose elements are still to be written.
+Batch empty_batch(const Dataset& dataset, Index count);
 
 /// The first samples of a data set as one batch, at most `count`.
 Batch first_samples(const Dataset& dataset, Index count);

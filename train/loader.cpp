@@ -24,10 +24,6 @@ Index count_batches(Index rows, const LoaderOptions& options) {
   return full + (rest > 1 || (rest == 1 && (full == 0 || options.batch_size == 1)) ? 1 : 0);
 }
 
-Batch empty_batch(const Dataset& dataset, Index count) {
-  return {Tensor(dataset.input_shape().batch_of(count)), Tensor(dataset.target_shape().batch_of(count))};
-}
-
 }  // namespace
 
 Loader::Loader(const Dataset& dataset, std::vector<Index> rows, LoaderOptions options)
