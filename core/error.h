@@ -4,6 +4,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #ifdef __FAST_MATH__
 #error "handrail checks for NaN and infinity; -ffast-math would delete those checks. Build without it."
@@ -36,6 +37,12 @@ struct OptionError : Error {
 /// A weights or checkpoint file that is damaged or does not fit the model; every problem is listed.
 struct CheckpointError : Error {
   using Error::Error;
+};
+
+/// An update that would leave values that are not finite, so it was not made.
+struct NonFiniteError : Error {
+  explicit NonFiniteError(const std::string& message, std::string at = {}) : Error(message), where(std::move(at)) {}
+  std::string where;  // the parameter
 };
 
 /// The parts streamed one after another.

@@ -47,7 +47,9 @@ std::uint64_t Rng::below(std::uint64_t n) {
     const std::uint64_t high = bits();
     __extension__ using Wide = unsigned __int128;
     const Wide product = Wide{high << 32 | bits()} * n;
-    if (static_cast<std::uint64_t>(product) >= -n % n) return static_cast<std::uint64_t>(product >> 64);
+    // The bound of the rejected ones, -n % n, is below n: the division is hardly ever needed.
+    const auto low = static_cast<std::uint64_t>(product);
+    if (low >= n || low >= -n % n) return static_cast<std::uint64_t>(product >> 64);
   }
 }
 

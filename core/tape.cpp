@@ -81,6 +81,11 @@ void Saved::changed() const {
                                           : "write to a clone(), or after backward");
 }
 
+Tensor Input::tensor() const {
+  impl_->references.fetch_add(1, std::memory_order_relaxed);
+  return Tensor(impl_);
+}
+
 const Shape& GradSlot::shape() const {
   if (!needed()) [[unlikely]]
     not_needed("shape");
@@ -126,7 +131,7 @@ RandomPosition Tape::next_random(const char* op, std::uint32_t& call) {
   return *active_->random_;
 }
 
-bool Tape::tracks(const char* op, std::span<const Input> inputs) const {
+bool Tape::tracks(const char* op, std::span<const Input> inputs, const Tensor& output) const {
   bool any = false;
   for (const Input input : inputs) {
     const storage::TensorImpl& impl = *input.impl_;
@@ -136,7 +141,14 @@ bool Tape::tracks(const char* op, std::span<const Input> inputs) const {
       fail<TapeError>(op, ": an input of shape ", impl.shape, ", output of '", impl.op,
                       "', belongs to a tape that is gone; detach() makes it a constant");
   }
+  if (observer_) [[unlikely]]
+    return show_forward(op, inputs, output, any);
   return any;
+}
+
+bool Tape::show_forward(const char* op, std::span<const Input> inputs, const Tensor& output, bool recorded) const {
+  observer_->forward(op, recorded ? std::ssize(memory_->nodes) : -1, inputs, output);
+  return recorded;
 }
 
 void* Tape::allocate(const char* op, const Tensor& output, std::size_t closure_bytes) {
@@ -216,10 +228,30 @@ void Tape::run_backward(const Tensor& loss) {
       } catch (const TapeError& error) {
         fail<TapeError>("backward of '", node.op, "': ", error.what());
       }
+      if (observer_) [[unlikely]]
+        show_backward(i, output_grad);
     }
     // What the op saved is free for the gradients still to come.
     node.calls.destroy(std::exchange(node.closure, nullptr));
   }
+}
+
+void Tape::show_backward(std::size_t number, const Tensor& output_grad) const {
+  const Node& node = memory_->nodes[number];
+  std::vector<InputGrad> inputs;
+  for (const std::int32_t code : std::span(memory_->inputs.data() + node.first_input, node.input_count)) {
+    if (code == GradSlot::none) continue;
+    const Tensor leaf = code >= 0 ? Tensor() : memory_->leaves[static_cast<std::size_t>(-2 - code)];
+    const Tensor grad = code >= 0 ? memory_->nodes[static_cast<std::size_t>(code)].grad : leaf.grad();
+    if (grad.defined()) inputs.push_back({leaf, grad});
+  }
+  observer_->backward(node.op, static_cast<Index>(number), output_grad, inputs);
+}
+
+void Tape::renew_grad(storage::TensorImpl& leaf) {
+  Tensor grad(leaf.shape);
+  grad.impl().version = leaf.grad ? leaf.grad->version : 0;
+  std::swap(leaf.grad, grad.impl_);
 }
 
 GradTarget Tape::target(std::int32_t code) {
@@ -231,13 +263,8 @@ GradTarget Tape::target(std::int32_t code) {
   }
   storage::TensorImpl& leaf = memory_->leaves[static_cast<std::size_t>(-2 - code)].impl();
   // A gradient that somebody still holds a handle to from an earlier step is theirs to keep.
-  if (leaf.grad && !leaf.has_grad && leaf.grad->references.load(std::memory_order_acquire) > 1) {
-    const Tensor dropped(std::exchange(leaf.grad, nullptr));
-  }
-  if (!leaf.grad) {
-    Tensor grad(leaf.shape);
-    leaf.grad = std::exchange(grad.impl_, nullptr);
-  }
+  if (!leaf.grad || (!leaf.has_grad && leaf.grad->references.load(std::memory_order_acquire) > 1)) [[unlikely]]
+    renew_grad(leaf);
   ++leaf.grad->version;
   return {leaf.grad->data, std::exchange(leaf.has_grad, true)};
 }

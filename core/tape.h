@@ -49,6 +49,8 @@ class Saved {
 class Input {
  public:
   Input(const Tensor& tensor) : impl_(&tensor.impl()) {}  // implicit: ops write {x, weight}
+  /// The tensor itself. It is a leaf that is trained when requires_grad().
+  Tensor tensor() const;
 
  private:
   friend class Tape;
@@ -59,6 +61,30 @@ class Input {
 struct GradTarget {
   Scalar* data;
   bool accumulate;
+};
+
+/// What backward has written so far of the gradient of one input of an op.
+struct InputGrad {
+  Tensor leaf;  // the input when it is a leaf, else undefined
+  Tensor grad;  // of the input's shape
+};
+
+/// Is told of the ops of a tape as they run: to find the first value that is not finite, say.
+class TapeObserver {
+ public:
+  virtual ~TapeObserver() = default;
+  /// An op made `output` of the inputs. `node` counts the recorded ops from 0; it is -1 for an op that
+  /// is not recorded, as none of its inputs needs a gradient.
+  virtual void forward(const char* op, Index node, std::span<const Input> inputs, const Tensor& output) = 0;
+  /// The backward function of a recorded op ran on output_grad; nodes come from the last to the first.
+  /// `inputs` has the inputs of which a gradient is wanted.
+  virtual void backward(const char* op, Index node, const Tensor& output_grad, std::span<const InputGrad> inputs) = 0;
+};
+
+/// The gradient of a leaf as it stands, without a handle to it.
+struct LeafGrad {
+  const Scalar* data;     // null when there is none, or none is wanted
+  std::uint32_t version;  // counts the writes to it; it only grows, also when its memory is replaced
 };
 
 class Tape;
@@ -137,6 +163,17 @@ class Tape {
   /// The leaves recorded so far: the tensors that backward may give a gradient to.
   std::span<const Tensor> leaves() const;
 
+  /// Tells the observer of all ops from now on that run while this tape is active and not suspended,
+  /// recorded or not, and of its backward. It must live as long as the tape; null for none.
+  void observe(TapeObserver* observer) { observer_ = observer; }
+
+  /// The gradient of a leaf, for those who look at many in every step.
+  static LeafGrad leaf_grad(const Tensor& leaf) {
+    const storage::TensorImpl& impl = leaf.impl();
+    if (!impl.has_grad || !impl.requires_grad) return {nullptr, 0};
+    return {impl.grad->data, impl.grad->version};
+  }
+
   /// The active tape of this thread, or null.
   static Tape* active() { return active_; }
   /// Whether ops run in training: there is an active tape in train mode.
@@ -157,7 +194,7 @@ class Tape {
   static Tensor record(const char* op, std::span<const Input> inputs, Tensor output, F&& backward) {
     using Closure = std::decay_t<F>;
     static_assert(alignof(Closure) <= alignof(std::max_align_t));
-    if (Tape* tape = active_; tape && !tape->suspended_ && tape->tracks(op, inputs)) {
+    if (Tape* tape = active_; tape && !tape->suspended_ && tape->tracks(op, inputs, output)) {
       auto* closure = ::new (tape->allocate(op, output, sizeof(Closure))) Closure(std::forward<F>(backward));
       tape->push(op, inputs, output, closure,
                  {[](void* self, const Backward& b) { (*static_cast<Closure*>(self))(b); },
@@ -179,12 +216,15 @@ class Tape {
   };
 
   Tape(Mode mode, std::optional<RandomPosition> random);
-  bool tracks(const char* op, std::span<const Input> inputs) const;
+  bool tracks(const char* op, std::span<const Input> inputs, const Tensor& output) const;
   void* allocate(const char* op, const Tensor& output, std::size_t closure_bytes);
   void push(const char* op, std::span<const Input> inputs, const Tensor& output, void* closure, Calls calls);
   std::int32_t code_of(storage::TensorImpl& input);
   void run_backward(const Tensor& loss);
+  bool show_forward(const char* op, std::span<const Input> inputs, const Tensor& output, bool recorded) const;
+  void show_backward(std::size_t node, const Tensor& output_grad) const;
   GradTarget target(std::int32_t code);
+  static void renew_grad(storage::TensorImpl& leaf);
   const Shape& shape(std::int32_t code) const;
   void clear() noexcept;
   void finish() noexcept;
@@ -195,6 +235,7 @@ class Tape {
   std::unique_ptr<Memory> memory_;
   std::optional<RandomPosition> random_;
   std::optional<FlushDenormals> flush_;
+  TapeObserver* observer_ = nullptr;
   std::uint32_t random_calls_ = 0;
   Mode mode_;
   bool suspended_ = false;

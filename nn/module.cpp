@@ -28,10 +28,59 @@ std::vector<Buffer> Module::buffers() const {
   return all;
 }
 
+std::vector<const Module*> Module::modules() const {
+  std::vector<const Module*> all{this};
+  for (const Child& child : children_)
+    for (const Module* module : child.module->modules()) all.push_back(module);
+  return all;
+}
+
 Index Module::parameter_count() const {
   Index count = 0;
   for (const Parameter& p : parameters()) count += p.tensor.size();
   return count;
+}
+
+void Module::freeze() {
+  for (const Parameter& p : parameters()) p.tensor.set_requires_grad(false);
+}
+
+void Module::unfreeze() {
+  for (const Parameter& p : parameters()) p.tensor.set_requires_grad(true);
+}
+
+void Module::freeze(std::string_view name) {
+  for (const Tensor& tensor : tensors_of("freeze", name)) tensor.set_requires_grad(false);
+}
+
+void Module::unfreeze(std::string_view name) {
+  for (const Tensor& tensor : tensors_of("unfreeze", name)) tensor.set_requires_grad(true);
+}
+
+bool Module::frozen() const {
+  const auto all = parameters();
+  return !all.empty() && std::ranges::none_of(all, [](const Parameter& p) { return p.tensor.requires_grad(); });
+}
+
+// Those of the child of that name, or the one parameter that has it.
+std::vector<Tensor> Module::tensors_of(const char* asked, std::string_view name) const {
+  std::vector<Tensor> found;
+  bool known = false;
+  std::string names;
+  const std::string below = concat(name, ".");
+  const auto matches = [&](const std::string& full) {
+    names += "\n  " + full;
+    const bool match = full == name || full.starts_with(below);
+    known |= match;
+    return match;
+  };
+  visit("", [&](const Module& module, const std::string& prefix) {
+    if (!prefix.empty()) matches(prefix.substr(0, prefix.size() - 1));
+    for (const Parameter& p : module.params_)
+      if (matches(prefix + p.name)) found.push_back(p.tensor);
+  });
+  if (!known) fail<OptionError>(asked, ": want the name of a child or parameter; got '", name, "'; there are:", names);
+  return found;
 }
 
 Tensor Module::param(std::string name, Role role, Tensor initial) {

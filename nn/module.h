@@ -36,8 +36,22 @@ class Module {
   std::vector<Parameter> parameters() const;
   /// All buffers of the tree, likewise.
   std::vector<Buffer> buffers() const;
+  /// This module and all below it, parents first.
+  std::vector<const Module*> modules() const;
   /// The number of elements of all parameters.
   Index parameter_count() const;
+
+  /// Stops training the parameters of this module and of its children: from the next tape on they get no
+  /// gradient, so no update and no weight decay, until unfreeze(). What the module computes stays the
+  /// same: in training dropout still drops, and BatchNorm1d still moves its running statistics.
+  void freeze();
+  void unfreeze();
+  /// The same for one child or parameter, by its name from here: "hidden", "encoder.0", "hidden.bias".
+  /// Throws OptionError listing the names there are when there is none of that name.
+  void freeze(std::string_view name);
+  void unfreeze(std::string_view name);
+  /// Whether there are parameters and none of them is trained.
+  bool frozen() const;
 
  protected:
   Module() = default;
@@ -66,6 +80,7 @@ class Module {
     std::unique_ptr<Module> module;
   };
   void check_name(std::string_view name) const;
+  std::vector<Tensor> tensors_of(const char* asked, std::string_view name) const;
   template <class Visit>
   void visit(const std::string& prefix, Visit&& visit) const;
 

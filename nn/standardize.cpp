@@ -45,11 +45,20 @@ Standardize Standardize::fit(const Tensor& inputs) {
   return {std::move(mean), std::move(inverse)};
 }
 
-Tensor Standardize::forward(const Tensor& x) const {
-  // sub() would stretch a column of width 1.
+// sub() would stretch a column of width 1.
+void Standardize::check_width(const char* name, const Tensor& x) const {
   if (x.shape().rank() < 1 || x.shape().cols() != mean.size())
-    fail<ShapeError>("Standardize: want x [N, ", mean.size(), "]; got x ", x.shape());
+    fail<ShapeError>("Standardize: want ", name, " [N, ", mean.size(), "]; got ", name, " ", x.shape());
+}
+
+Tensor Standardize::forward(const Tensor& x) const {
+  check_width("x", x);
   return mul(sub(x, mean), inverse);
+}
+
+Tensor Standardize::undo(const Tensor& y) const {
+  check_width("y", y);
+  return div(y, inverse) + mean;
 }
 
 }  // namespace handrail::nn

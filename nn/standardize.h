@@ -22,12 +22,17 @@ class Standardize : public Layer {
   static Standardize fit(const Data& data) { return fit(static_cast<const Tensor&>(data.inputs())); }
 
   Tensor forward(const Tensor& x) const override;
+  /// y * std + mean: what forward made of it comes back. For targets that were standardised, [N, features]:
+  ///   const auto scale = nn::Standardize::fit(targets);  // train on scale(targets)
+  ///   const Tensor predicted = scale.undo(trainer.predict(test));
+  Tensor undo(const Tensor& y) const;
 
   const Tensor mean;     // [features]
   const Tensor inverse;  // [features], 1 / standard deviation
 
  private:
   Standardize(Tensor mean, Tensor inverse);
+  void check_width(const char* name, const Tensor& x) const;
 };
 
 }  // namespace handrail::nn

@@ -1,9 +1,11 @@
 #include <handrail/optim/adam.h>
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
 #include <handrail/core/error.h>
+#include <handrail/optim/magnitude.h>
 
 namespace handrail::optim {
 namespace {
@@ -28,29 +30,46 @@ struct Coefficients {
   Scalar keep;  // of the weight: 1 - rate * decay
 };
 
-void update_adam(std::span<Scalar> weights, std::span<const Scalar> gradient, std::span<Scalar> first,
-                 std::span<Scalar> second, const Coefficients& c) {
+double update_adam(std::span<Scalar> weights, std::span<const Scalar> gradient, std::span<Scalar> first,
+                   std::span<Scalar> second, const Coefficients& c) {
   Scalar* __restrict w = weights.data();
   const Scalar* __restrict g = gradient.data();
   Scalar* __restrict m = first.data();
   Scalar* __restrict v = second.data();
+  detail::Bits largest = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const Scalar grad = c.scale * g[i] + c.penalty * w[i];
-    m[i] = c.beta1 * m[i] + c.gain1 * grad;
-    v[i] = c.beta2 * v[i] + c.gain2 * grad * grad;
-    w[i] = c.keep * w[i] - c.rate * m[i] / (std::sqrt(v[i]) * c.correction + c.eps);
+    const Scalar first_moment = c.beta1 * m[i] + c.gain1 * grad;
+    const Scalar second_moment = c.beta2 * v[i] + c.gain2 * grad * grad;
+    const Scalar weight = c.keep * w[i] - c.rate * first_moment / (std::sqrt(second_moment) * c.correction + c.eps);
+    m[i] = first_moment;
+    v[i] = second_moment;
+    w[i] = weight;
+    largest = std::max(
+        {largest, detail::magnitude(weight), detail::magnitude(first_moment), detail::magnitude(second_moment)});
   }
+  return detail::to_double(largest);
 }
 
-Coefficients coefficients(const AdamOptions& o, double rate, double grad_scale, std::int64_t t) {
+// 1 - beta1^t and 1 / sqrt(1 - beta2^t).
+std::array<double, 2> bias_corrections(const AdamOptions& o, std::int64_t t) {
+  return {1 - power(o.beta1, t), 1 / std::sqrt(1 - power(o.beta2, t))};
+}
+
+// The worst that moderate figures come to, g = 1e12 + 1e4 1e12: v = g^2 = 1e32, m = g = 1e16, and with
+// these bounds rate m^ / eps = 1e4 1e16 1e4 1e12 = 1e36, below the largest float of 3e38.
+bool is_bounded(const AdamOptions& o) { return 1 - o.beta1 >= 1e-4 && o.eps >= 1e-12; }
+
+Coefficients coefficients(const AdamOptions& o, double rate, double grad_scale,
+                          const std::array<double, 2>& corrections) {
   return {.beta1 = static_cast<Scalar>(o.beta1),
           .beta2 = static_cast<Scalar>(o.beta2),
           .gain1 = static_cast<Scalar>(1 - o.beta1),
           .gain2 = static_cast<Scalar>(1 - o.beta2),
           .scale = static_cast<Scalar>(grad_scale),
           .penalty = 0,
-          .rate = static_cast<Scalar>(rate / (1 - power(o.beta1, t))),
-          .correction = static_cast<Scalar>(1 / std::sqrt(1 - power(o.beta2, t))),
+          .rate = static_cast<Scalar>(rate / corrections[0]),
+          .correction = static_cast<Scalar>(corrections[1]),
           .eps = static_cast<Scalar>(o.eps),
           .keep = 1};
 }
@@ -60,19 +79,25 @@ Coefficients coefficients(const AdamOptions& o, double rate, double grad_scale, 
 AdamW::AdamW(std::vector<ParamGroup> groups, AdamOptions options)
     : Optimizer(std::move(groups), 2), options_(checked("AdamW", options)) {}
 
-void AdamW::update(const Piece& piece, const Step& step) const {
-  Coefficients c = coefficients(options_, step.rate, step.grad_scale, step.t);
+double AdamW::update_and_measure(const Piece& piece, const Step& step) const {
+  Coefficients c = coefficients(options_, step.rate, step.grad_scale, step.corrections);
   c.keep = static_cast<Scalar>(1 - step.rate * step.weight_decay);
-  update_adam(piece.weights, piece.gradient, piece.slots[0], piece.slots[1], c);
+  return update_adam(piece.weights, piece.gradient, piece.slots[0], piece.slots[1], c);
 }
+
+Optimizer::Corrections AdamW::corrections(std::int64_t t) const { return bias_corrections(options_, t); }
+bool AdamW::bounded() const { return is_bounded(options_); }
 
 Adam::Adam(std::vector<ParamGroup> groups, AdamOptions options)
     : Optimizer(std::move(groups), 2), options_(checked("Adam", options)) {}
 
-void Adam::update(const Piece& piece, const Step& step) const {
-  Coefficients c = coefficients(options_, step.rate, step.grad_scale, step.t);
+double Adam::update_and_measure(const Piece& piece, const Step& step) const {
+  Coefficients c = coefficients(options_, step.rate, step.grad_scale, step.corrections);
   c.penalty = static_cast<Scalar>(step.weight_decay);  // which is not clipped with the gradient
-  update_adam(piece.weights, piece.gradient, piece.slots[0], piece.slots[1], c);
+  return update_adam(piece.weights, piece.gradient, piece.slots[0], piece.slots[1], c);
 }
+
+Optimizer::Corrections Adam::corrections(std::int64_t t) const { return bias_corrections(options_, t); }
+bool Adam::bounded() const { return is_bounded(options_); }
 
 }  // namespace handrail::optim

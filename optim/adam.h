@@ -15,12 +15,16 @@ struct AdamOptions {
 ///   w = w (1 - rate decay) - rate m^ / (sqrt(v^) + eps),  m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t)
 class AdamW final : public Optimizer {
  public:
+  using Options = AdamOptions;
   explicit AdamW(std::vector<ParamGroup> groups, AdamOptions options = {});
   const char* name() const override { return "AdamW"; }
   double default_lr() const override { return 1e-3; }
 
  private:
-  void update(const Piece& piece, const Step& step) const override;
+  void update(const Piece& piece, const Step& step) const override { update_and_measure(piece, step); }
+  double update_and_measure(const Piece& piece, const Step& step) const override;
+  Corrections corrections(std::int64_t t) const override;
+  bool bounded() const override;
   AdamOptions options_;
 };
 
@@ -28,12 +32,16 @@ class AdamW final : public Optimizer {
 /// to the gradient, as in PyTorch; AdamW is what is meant most of the time.
 class Adam final : public Optimizer {
  public:
+  using Options = AdamOptions;
   explicit Adam(std::vector<ParamGroup> groups, AdamOptions options = {});
   const char* name() const override { return "Adam"; }
   double default_lr() const override { return 1e-3; }
 
  private:
-  void update(const Piece& piece, const Step& step) const override;
+  void update(const Piece& piece, const Step& step) const override { update_and_measure(piece, step); }
+  double update_and_measure(const Piece& piece, const Step& step) const override;
+  Corrections corrections(std::int64_t t) const override;
+  bool bounded() const override;
   AdamOptions options_;
 };
 

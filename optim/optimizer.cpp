@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <sstream>
 
 #include <handrail/core/denormals.h>
 #include <handrail/core/error.h>
+#include <handrail/core/finite.h>
 #include <handrail/core/parallel.h>
+#include <handrail/core/tape.h>
+#include <handrail/optim/magnitude.h>
 
 namespace handrail::optim {
 namespace {
@@ -15,9 +19,14 @@ namespace {
 // Elements to a chunk: a thread's worth, and fixed, so that sums over chunks have fixed bits.
 constexpr Index chunk_elements = 16384;
 
+constexpr double unknown = std::numeric_limits<double>::infinity();
+
 }  // namespace
 
-Optimizer::Optimizer(std::vector<ParamGroup> groups, std::size_t slot_count) : groups_(std::move(groups)) {
+std::string_view layer_of(std::string_view parameter) { return parameter.substr(0, parameter.rfind('.')); }
+
+Optimizer::Optimizer(std::vector<ParamGroup> groups, std::size_t slot_count)
+    : groups_(std::move(groups)), largest_gradient_(unknown), largest_(unknown) {
   std::ostringstream wrong;
   std::set<std::string> names;
   for (std::size_t g = 0; g < groups_.size(); ++g) {
@@ -30,7 +39,7 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, std::size_t slot_count) : g
       if (!names.insert(p.name).second) wrong << "\n  two parameters are called '" << p.name << "'";
       for (const Entry& other : entries_)
         if (other.tensor.is_same(p.tensor)) wrong << "\n  '" << p.name << "' is the tensor of another parameter too";
-      Entry entry{.group = g, .tensor = p.tensor, .slots = {}};
+      Entry entry{.param = &p, .group = g, .layer = 0, .tensor = p.tensor, .slots = {}};
       for (std::size_t s = 0; s < slot_count; ++s) {
         entry.slots.push_back(Tensor::zeros(p.tensor.shape()));
         entry.slot_data[s] = entry.slots[s].mutable_data();
@@ -41,7 +50,11 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, std::size_t slot_count) : g
   if (entries_.empty())
     wrong << "\n  want at least one parameter; got none; modules register theirs with param() and add()";
   if (!wrong.str().empty()) fail<OptionError>("Optimizer:", wrong.str());
+  divide_into_ranges();
+  arrange_layers();
+}
 
+void Optimizer::divide_into_ranges() {
   Index in_chunk = 0;
   for (std::size_t e = 0; e < entries_.size(); ++e) {
     const Index size = entries_[e].tensor.size();
@@ -62,15 +75,40 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, std::size_t slot_count) : g
   partial_.resize(ranges_.size());
 }
 
+// Each layer behind those before it in its group; when there are none, before the first one behind it. So
+// the layers of decay_groups() are in the order of the model, also those without a weight to decay.
+void Optimizer::arrange_layers() {
+  std::vector<std::string> of_entry;
+  for (const Entry& entry : entries_) of_entry.emplace_back(layer_of(entry.param->name));
+  const auto place = [&](std::size_t e) { return std::ranges::find(layers_, of_entry[e]) - layers_.begin(); };
+  for (std::size_t e = 0, first = 0; e < entries_.size(); ++e) {
+    if (entries_[e].group != entries_[first].group) first = e;
+    if (place(e) < std::ssize(layers_)) continue;
+    Index at = e == first ? std::ssize(layers_) : 0;
+    for (std::size_t before = first; before < e; ++before) at = std::max(at, place(before) + 1);
+    if (e == first)
+      for (std::size_t next = e + 1; next < entries_.size() && entries_[next].group == entries_[e].group; ++next)
+        at = std::min(at, place(next));
+    layers_.insert(layers_.begin() + at, of_entry[e]);
+  }
+  for (std::size_t e = 0; e < entries_.size(); ++e) entries_[e].layer = static_cast<std::size_t>(place(e));
+  layer_norms_.resize(layers_.size());
+}
+
 void Optimizer::zero_grad() {
   for (const Entry& entry : entries_) entry.tensor.zero_grad();
 }
 
+// Looks up the gradients; when one was written to since the last time, nothing is known of them.
 void Optimizer::collect_gradients() {
+  bool same = true;
   for (Entry& entry : entries_) {
-    const Tensor grad = entry.tensor.grad();
-    entry.gradient = grad.defined() ? grad.data() : nullptr;
+    const LeafGrad grad = Tape::leaf_grad(entry.tensor);
+    same &= grad.data == entry.gradient && grad.version == entry.gradient_version;
+    entry.gradient = grad.data;
+    entry.gradient_version = grad.version;
   }
+  if (!same) largest_gradient_ = unknown;
 }
 
 // Calls body(range, number of the range) for all ranges with a gradient, a chunk a thread at a time.
@@ -98,33 +136,186 @@ double Optimizer::grad_norm() {
     for (const double sum : sums) partial_[number] += sum;
   });
   double total = 0;
-  for (const double partial : partial_) total += partial;
-  return std::sqrt(total);
+  std::ranges::fill(layer_norms_, 0.0);
+  for (std::size_t r = 0; r < ranges_.size(); ++r) {
+    total += partial_[r];
+    layer_norms_[entries_[ranges_[r].entry].layer] += partial_[r];
+  }
+  for (double& norm : layer_norms_) norm = std::sqrt(norm);
+  return largest_gradient_ = std::sqrt(total);
 }
 
-void Optimizer::step(double lr, double grad_scale) {
+void Optimizer::step(double lr, double grad_scale, bool check_finite) {
   if (!(lr >= 0 && std::isfinite(lr)) || !(grad_scale >= 0 && std::isfinite(grad_scale)))
     fail<OptionError>(name(), "::step: want lr >= 0 and grad_scale >= 0, finite; got ", lr, " and ", grad_scale);
   const FlushDenormals flush;
   collect_gradients();
   if (std::ranges::none_of(entries_, [](const Entry& entry) { return entry.gradient != nullptr; }))
     fail<TapeError>(name(), "::step: want at least one parameter with a gradient; got none; call backward before step");
+  const bool keep = check_finite && !is_moderate(lr, grad_scale);
+  if (keep) keep_copies();
+  double largest = 0;
+  try {
+    largest = update_all(lr, grad_scale, check_finite);
+  } catch (...) {
+    if (keep) take_back();
+    throw;
+  }
+  if (!is_finite(largest)) fail_non_finite(keep);
+  if (keep) forget_copies();
+  for (Entry& entry : entries_) {
+    if (!entry.gradient) {
+      if (entry.measured) largest = std::max(largest, largest_);
+      continue;
+    }
+    ++entry.t;
+    entry.measured = check_finite;
+    entry.weights_version = entry.tensor.version();
+    if (check_finite) entry.loaded = false;
+  }
+  largest_ = largest;
+}
+
+// Whether the rule promises that this step leaves finite values.
+bool Optimizer::is_moderate(double lr, double grad_scale) {
+  if (!bounded()) return false;
+  for (const ParamGroup& group : groups_)
+    if (!(lr * group.lr_scale <= moderate_factor && group.weight_decay <= moderate_factor)) return false;
+  if (largest_gradient_ == unknown) largest_gradient_ = largest_of_gradients();
+  if (!(grad_scale <= moderate_factor && grad_scale * largest_gradient_ <= moderate_magnitude)) return false;
+  bool known = largest_ <= moderate_magnitude;
+  for (const Entry& entry : entries_) {
+    if (!entry.gradient) continue;
+    if (entry.loaded) return false;
+    known &= entry.measured && entry.weights_version == entry.tensor.version();
+  }
+  if (!known) measure_weights();
+  return largest_ <= moderate_magnitude;
+}
+
+// The largest magnitude that body(entry, begin, end) returns for the ranges with a gradient.
+template <class Body>
+double Optimizer::largest_over_ranges(Body&& body) {
+  std::ranges::fill(partial_, 0.0);
+  for_ranges([&](const Range& range, std::size_t number) {
+    partial_[number] = body(entries_[range.entry], range.begin, range.end);
+  });
+  double largest = 0;
+  for (const double partial : partial_) largest = detail::larger(largest, partial);
+  return largest;
+}
+
+double Optimizer::largest_of_gradients() {
+  return largest_over_ranges([](const Entry& entry, Index begin, Index end) {
+    return detail::largest_magnitude({entry.gradient + begin, entry.gradient + end});
+  });
+}
+
+void Optimizer::measure_weights() {
+  largest_ = largest_over_ranges([](const Entry& entry, Index begin, Index end) {
+    const auto of = [&](const Scalar* data) { return detail::largest_magnitude({data + begin, data + end}); };
+    double largest = of(entry.tensor.data());
+    for (const Tensor& slot : entry.slots) largest = detail::larger(largest, of(slot.data()));
+    return largest;
+  });
+  for (Entry& entry : entries_) {
+    entry.measured = entry.gradient != nullptr;
+    entry.weights_version = entry.tensor.version();
+  }
+}
+
+double Optimizer::update_and_measure(const Piece& piece, const Step& step) const {
+  update(piece, step);
+  double largest = detail::largest_magnitude(piece.weights);
+  for (const std::span<Scalar> slot : piece.slots) largest = detail::larger(largest, detail::largest_magnitude(slot));
+  return largest;
+}
+
+// The largest magnitude of what the update leaves, when it is to be checked.
+double Optimizer::update_all(double lr, double grad_scale, bool check_finite) {
+  const Step* last = nullptr;
   for (Entry& entry : entries_) {
     if (!entry.gradient) continue;
-    ++entry.t;
     entry.weights = entry.tensor.mutable_data();
-  }
-  for_ranges([&](const Range& range, std::size_t) {
-    const Entry& entry = entries_[range.entry];
-    const auto part = [&](auto* data) {
-      return std::span(data + range.begin, static_cast<std::size_t>(range.end - range.begin));
-    };
-    Piece piece{.weights = part(entry.weights), .gradient = part(entry.gradient), .slots = {}};
-    for (std::size_t s = 0; s < entry.slots.size(); ++s) piece.slots[s] = part(entry.slot_data[s]);
     const ParamGroup& group = groups_[entry.group];
-    update(piece,
-           {.rate = lr * group.lr_scale, .weight_decay = group.weight_decay, .grad_scale = grad_scale, .t = entry.t});
+    const std::int64_t t = entry.t + 1;
+    entry.step = {.rate = lr * group.lr_scale,
+                  .weight_decay = group.weight_decay,
+                  .grad_scale = grad_scale,
+                  .t = t,
+                  .corrections = last && last->t == t ? last->corrections : corrections(t)};
+    last = &entry.step;
+  }
+  return largest_over_ranges([&](const Entry& entry, Index begin, Index end) {
+    Piece piece{.weights = {entry.weights + begin, entry.weights + end},
+                .gradient = {entry.gradient + begin, entry.gradient + end},
+                .slots = {}};
+    for (std::size_t s = 0; s < entry.slots.size(); ++s)
+      piece.slots[s] = {entry.slot_data[s] + begin, entry.slot_data[s] + end};
+    if (check_finite) return update_and_measure(piece, entry.step);
+    update(piece, entry.step);
+    return 0.0;
   });
+}
+
+// Copies weights and slots to where take_back() finds them.
+void Optimizer::keep_copies() {
+  for (Entry& entry : entries_)
+    if (entry.gradient) entry.kept.resize(entry.tensor.span().size() * (1 + entry.slots.size()));
+  for_ranges([&](const Range& range, std::size_t) {
+    Entry& entry = entries_[range.entry];
+    Scalar* to = entry.kept.data();
+    const auto copy = [&](const Scalar* from) {
+      std::copy(from + range.begin, from + range.end, to + range.begin);
+      to += entry.tensor.size();
+    };
+    copy(entry.tensor.data());
+    for (const Tensor& slot : entry.slots) copy(slot.data());
+  });
+}
+
+void Optimizer::take_back() noexcept {
+  for (const Entry& entry : entries_) {
+    if (!entry.gradient) continue;
+    const Scalar* from = entry.kept.data();
+    const auto copy = [&](Scalar* to) {
+      std::copy_n(from, entry.tensor.size(), to);
+      from += entry.tensor.size();
+    };
+    copy(entry.weights);
+    for (std::size_t s = 0; s < entry.slots.size(); ++s) copy(entry.slot_data[s]);
+  }
+  forget_copies();
+}
+
+// Their memory is kept by a rule that makes them every time.
+void Optimizer::forget_copies() noexcept {
+  if (bounded())
+    for (Entry& entry : entries_) entry.kept = std::vector<Scalar>();
+}
+
+// Throws about the first element that is not finite, after taking the step back.
+void Optimizer::fail_non_finite(bool kept) {
+  for (const Entry& entry : entries_) {
+    if (!entry.gradient) continue;
+    for (std::size_t s = 0; s <= entry.slots.size(); ++s) {
+      const Tensor& tensor = s == 0 ? entry.tensor : entry.slots[s - 1];
+      const Index at = first_non_finite(tensor.span());
+      if (at < 0) continue;
+      const Scalar value = tensor.data()[at], gradient = entry.gradient[at];
+      if (kept) take_back();
+      const std::string& where = entry.param->name;
+      const auto shown = [](Scalar x) { return std::isnan(x) ? "nan" : concat(x); };  // without a sign
+      throw NonFiniteError(
+          concat(name(), "::step: want a finite update; got ", shown(value), s == 0 ? "" : " in a moment",
+                 " for element ", at, " of '", where, "' ", tensor.shape(), ", whose gradient is ", shown(gradient),
+                 ", at rate ", entry.step.rate,
+                 kept ? "; nothing was changed: skip this step"
+                      : "; the step could not be undone, as a weight was written through a pointer from before the "
+                        "last one"),
+          where);
+    }
+  }
 }
 
 OptimizerState Optimizer::state() const {
@@ -168,8 +359,59 @@ void Optimizer::load_state(const OptimizerState& state) {
   if (!wrong.str().empty()) fail<CheckpointError>("Optimizer: the state does not fit:", wrong.str());
   for (e = 0; e < entries_.size(); ++e) {
     entries_[e].t = found[e]->t;
+    entries_[e].loaded = true;
     for (std::size_t s = 0; s < entries_[e].slots.size(); ++s)
       std::ranges::copy(found[e]->slots[s].span(), entries_[e].slots[s].mutable_data());
+  }
+}
+
+namespace {
+
+// The share of units, the `cols` columns of the gradient, in which it is all zero.
+double dead_share(const Scalar* gradient, Index rows, Index cols) {
+  Index dead = 0;
+  for (Index j = 0; j < cols; ++j) {
+    bool zero = true;
+    for (Index i = 0; i < rows && zero; ++i) zero = gradient[i * cols + j] == 0;
+    dead += zero;
+  }
+  return static_cast<double>(dead) / static_cast<double>(cols);
+}
+
+}  // namespace
+
+std::vector<LayerMeasure> Optimizer::measure_layers() {
+  std::vector<LayerMeasure> layers;
+  measure_layers(layers);
+  return layers;
+}
+
+void Optimizer::measure_layers(std::vector<LayerMeasure>& layers) {
+  grad_norm();
+  layers.resize(layers_.size());
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    LayerMeasure& layer = layers[l];
+    layer.name = layers_[l];
+    layer.grad_norm = layer_norms_[l];
+    layer.grad_mean = layer.grad_max = 0;
+    layer.dead_units.reset();
+    double sum = 0, squares = 0;
+    Index count = 0;
+    for (const Entry& entry : entries_) {
+      if (entry.layer != l) continue;
+      for (const Scalar w : entry.tensor.span()) squares += static_cast<double>(w) * static_cast<double>(w);
+      if (!entry.gradient) continue;
+      const std::span gradient(entry.gradient, entry.tensor.span().size());
+      for (const Scalar g : gradient) sum += static_cast<double>(g);
+      count += std::ssize(gradient);
+      layer.grad_max = detail::larger(layer.grad_max, detail::largest_magnitude(gradient));
+      const Shape& shape = entry.tensor.shape();
+      const bool is_bias = entry.param->role == Role::bias && shape.rank() == 1;
+      if (shape.size() > 0 && (is_bias || (shape.rank() == 2 && !layer.dead_units)))
+        layer.dead_units = dead_share(entry.gradient, shape.rows(), shape.cols());
+    }
+    if (count > 0) layer.grad_mean = sum / static_cast<double>(count);
+    layer.weight_norm = std::sqrt(squares);
   }
 }
 

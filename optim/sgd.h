@@ -13,13 +13,16 @@ struct SGDOptions {
 /// w = w - rate u, or w - rate (g + momentum u) with Nesterov's momentum (Sutskever et al. 2013).
 class SGD final : public Optimizer {
  public:
+  using Options = SGDOptions;
   /// Throws OptionError unless momentum is in [0, 1), and above 0 with nesterov.
   explicit SGD(std::vector<ParamGroup> groups, SGDOptions options = {});
   const char* name() const override { return "SGD"; }
   double default_lr() const override { return 1e-2; }
 
  private:
-  void update(const Piece& piece, const Step& step) const override;
+  void update(const Piece& piece, const Step& step) const override { update_and_measure(piece, step); }
+  double update_and_measure(const Piece& piece, const Step& step) const override;
+  bool bounded() const override { return true; }
   SGDOptions options_;
 };
 

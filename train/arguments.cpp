@@ -18,7 +18,7 @@ bool parse(std::string_view text, Number& value) {
 
 template <class Number>
 bool parse(std::string_view text, std::optional<Number>& value) {
-  if (text == "off") {
+  if (text == "off" || text == "auto") {
     value = off;
     return true;
   }
@@ -70,8 +70,16 @@ TrainerOptions Arguments::options(TrainerOptions o) {
   take("weight-decay", o.weight_decay);
   take("clip-norm", o.clip_norm);
   take("validation-split", o.validation_split);
-  take("seed", o.seed);
+  take("patience", o.patience);
+  take("accumulate-grad-batches", o.accumulate_grad_batches);
+  take("max-seconds", o.max_seconds);
+  take("seed", o.seed.value);
   take("threads", threads);
+  known_.insert("runs");
+  if (const auto it = given_.find("runs"); it != given_.end() && it->second == "off")
+    o.checkpoints = off;
+  else if (it != given_.end() && o.checkpoints)
+    o.checkpoints->dir = it->second;
   for (const auto& [name, value] : given_)
     if (!known_.contains(name) && name != "help") wrong << "\n  unknown option '--" << name << "'";
   if (!wrong.str().empty() || given_.contains("help")) {

@@ -14,8 +14,9 @@ namespace handrail::train {
 ///   const auto data = arguments.get("data", "mnist");              // options of its own first
 ///   const auto options = arguments.options({.epochs = 5});         // then those of the Trainer
 ///
-/// knows --epochs --batch-size --lr --warmup --weight-decay --clip-norm --validation-split --seed (each
-/// optional one also takes "off") and --threads.
+/// knows --epochs --batch-size --accumulate-grad-batches --lr --warmup --weight-decay --clip-norm
+/// --validation-split --patience --max-seconds --seed --threads, and --runs for the folder of the
+/// checkpoints. Optional ones also take "off", --lr "auto".
 class Arguments {
  public:
   /// Throws OptionError on an argument that is not of that form, or given twice.

@@ -132,13 +132,33 @@ struct SplitRows {
 /// are in ascending order. Throws OptionError unless 0 < fraction < 1; DataError when size < 2.
 SplitRows split_rows(Index size, double fraction, std::uint64_t seed);
 
+/// The same for targets that are classes, so that each class gives its share: that fraction of its rows,
+/// rounded up or down (largest remainders), and the whole second part has the size split_rows would
+/// give it. A class is used up by the second part only when the fraction leaves no choice. As
+/// split_rows when a target is not one whole number, or there are more than 1,000 classes or fewer
+/// than two rows to a class. Reads the targets of all rows.
+SplitRows stratified_split_rows(const Dataset& dataset, double fraction, std::uint64_t seed);
+
+/// The two parts as data sets that share the given one.
+template <std::derived_from<Dataset> D>
+std::pair<Subset, Subset> split_into(D dataset, SplitRows rows) {
+  const auto shared = std::make_shared<const D>(std::move(dataset));
+  return {Subset(shared, std::move(rows.first)), Subset(shared, std::move(rows.second))};
+}
+
 /// Splits off a fraction of the samples as a second data set, chosen by the seed:
 ///   auto [train, test] = random_split(data, 0.2);
 template <std::derived_from<Dataset> D>
 std::pair<Subset, Subset> random_split(D dataset, double fraction, std::uint64_t seed = 42) {
   auto rows = split_rows(dataset.size(), fraction, seed);
-  const auto shared = std::make_shared<const D>(std::move(dataset));
-  return {Subset(shared, std::move(rows.first)), Subset(shared, std::move(rows.second))};
+  return split_into(std::move(dataset), std::move(rows));
+}
+
+/// The same with the share of every class, see stratified_split_rows.
+template <std::derived_from<Dataset> D>
+std::pair<Subset, Subset> stratified_split(D dataset, double fraction, std::uint64_t seed = 42) {
+  auto rows = stratified_split_rows(dataset, fraction, seed);
+  return split_into(std::move(dataset), std::move(rows));
 }
 
 /// 0, 1, ..., size - 1: all rows of a data set.

@@ -2,20 +2,32 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include <handrail/core/scalar.h>
+#include <handrail/train/lr_finder.h>
 
 namespace handrail::train {
 
-/// A mean loss over samples, and the share of right predictions where the task has one.
+/// A figure of the user's own, by name: {"val_f1", 0.93}.
+struct Metric {
+  std::string name;
+  double value;
+};
+
+/// Means over samples: the loss, the share of right predictions where the task has one, and what the
+/// user's validation_step measures.
 struct Evaluation {
   double loss = 0;
   std::optional<double> accuracy = {};
   Index samples = 0;
+  std::vector<Metric> metrics = {};
+  std::vector<double> group_losses = {};  // of at least 30 fixed groups of samples, when there are as many samples
 };
 
 /// One line of the summary before training. Every protection has one; `off` marks an opt-out.
@@ -29,55 +41,126 @@ struct SummaryItem {
 struct FitStart {
   std::vector<SummaryItem> summary;
   Index epochs;
-  Index steps_per_epoch;
+  Index batches_per_epoch;
   std::int64_t planned_steps;
 };
 
-/// What a step came to, known before the update is made.
+/// What a step came to: one optimizer update, or one that was not made.
 struct StepStats {
   std::int64_t step;        // the optimizer update this would be, from 1
-  std::int64_t micro_step;  // batches seen before this one
+  std::int64_t micro_step;  // batches seen before this step
   Index epoch;              // from 1
-  Index batch;              // in the epoch, from 1
-  Index samples;            // in the batch
-  double loss;
-  double grad_norm;  // before clipping
+  Index batch;              // in the epoch, from 1; the last one of the step
+  Index samples;            // of the step
+  double loss;              // mean over the samples
+  double ema_loss;          // of the steps accepted so far, this one too; beta 0.99, debiased
+  double grad_norm;         // before clipping
   double lr;
+  bool clipped = false;
+  bool updated = false;                   // whether the update was made; only step_end knows
+  std::span<const double> layer_norms{};  // gradient norms before clipping, one a layer; valid during the call
+};
+
+/// The state of one layer, measured every `log_every` steps.
+struct LayerStats {
+  std::string name;
+  double grad_norm;
+  double grad_mean;
+  double grad_max;      // of absolute values
+  double update_ratio;  // norm of the last update over the norm of the weights
+  double dead_units;    // share of output units that got no gradient from this step
+};
+
+/// A measurement of all layers.
+struct LayerReport {
+  std::int64_t step;
+  std::vector<LayerStats> layers;
+};
+
+/// A measurement on the validation set.
+struct EvaluationStats {
+  std::int64_t step;
+  Index epoch;
+  Evaluation evaluation;
+  double monitored;  // the value early stopping looks at
+  bool best;         // whether it is the best so far
 };
 
 struct EpochStats {
   Index epoch;  // from 1
   std::int64_t step;
-  double train_loss;  // the mean over the samples of the epoch, as they were trained on
+  double lr;
+  double train_loss;                 // the mean over the samples of the epoch, as they were trained on
+  std::vector<Metric> metrics = {};  // likewise, of training_step
   std::optional<Evaluation> validation;
   double seconds;  // with its validation
 };
 
+/// What is to be done about a step; the gravest of several counts.
+enum class Action {
+  proceed,    // nothing
+  skip,       // no update: parameters, buffers and moments stay as they were before the step
+  reduce_lr,  // skip, and lower the rate for the rest of the run
+  rollback,   // back to the last good state, at a lower rate
+  stop,       // end training, with the last good state
+};
+const char* to_string(Action action);
+
 /// Something that went wrong, or that the user should know.
 struct Anomaly {
-  std::string name;  // "non_finite", say
-  std::int64_t step;
-  std::string text;  // what happened, what was done, what to do
+  std::string name;        // "non_finite", "spike", "input_scale", ...
+  std::int64_t step = 0;   // the optimizer step; 0 before the first
+  std::string where = {};  // layer, op or row of data, when it is known
+  std::string evidence;    // what was measured
+  std::string cause;       // the likely one
+  std::string remedy;      // one line to try
+  Action action = Action::proceed;
+
+  /// All of it in one line.
+  std::string text() const;
 };
 
 enum class StopReason {
-  finished,   // all epochs done
-  guard,      // a guard said stop: the last anomaly tells why
-  requested,  // a hook called stop()
-  exception,  // for on_fit_end and sinks only: fit itself throws
+  finished,        // all epochs done
+  early_stopping,  // the monitored value has not improved for `patience` evaluations
+  max_time,        // the time given is used up
+  guard,           // a guard said stop: the last anomaly tells why
+  requested,       // a hook called stop()
+  exception,       // for on_fit_end and sinks only: fit itself throws
 };
 const char* to_string(StopReason reason);
+
+/// The evaluation with the best monitored value; its weights are restored when training ends.
+struct Best {
+  Index epoch;
+  std::int64_t step;
+  double value;
+  Evaluation evaluation;
+};
 
 /// What fit returns.
 struct FitResult {
   StopReason reason = StopReason::finished;
   Index epochs = 0;                                              // completed
   std::int64_t steps = 0;                                        // optimizer updates
-  std::int64_t skipped = 0;                                      // batches whose update was not made
+  std::int64_t skipped = 0;                                      // steps whose update was not made
+  std::int64_t rollbacks = 0;                                    // returns to the last good state
+  double lr = std::numeric_limits<double>::quiet_NaN();          // the peak rate
   double train_loss = std::numeric_limits<double>::quiet_NaN();  // of the last epoch completed
-  std::optional<Evaluation> validation = {};
-  std::vector<Anomaly> anomalies = {};
+  std::optional<Evaluation> validation = {};                     // the last one
+  std::optional<Best> best = {};
+  bool best_restored = false;                               // whether the model has the weights of `best` now
+  std::vector<Anomaly> anomalies = {};                      // in order; at most 100 warnings of a kind
+  std::map<std::string, std::int64_t> anomaly_counts = {};  // of all, by name
+  std::vector<SummaryItem> summary = {};
+  std::optional<LrFinderResult> lr_finder = {};  // when it was asked for the rate
+  std::string checkpoint = {};                   // path of the newest, when there are any
   double seconds = 0;
+
+  /// The anomalies as a diagnosis: the first of each name, likely causes before what they lead to: data and
+  /// model as they were before the first step, then values that are not finite, the rate, the labels, and
+  /// symptoms such as dead units at last; in order of time among equals.
+  std::vector<Anomaly> diagnosis() const;
 };
 
 /// Where a Trainer reports to. The library prints nothing itself; all functions do nothing here.
@@ -89,6 +172,8 @@ class LogSink {
   virtual ~LogSink() = default;
   virtual void fit_start(const FitStart&) {}
   virtual void step_end(const StepStats&) {}
+  virtual void layers(const LayerReport&) {}
+  virtual void evaluated(const EvaluationStats&) {}
   virtual void epoch_end(const EpochStats&) {}
   virtual void anomaly(const Anomaly&) {}
   virtual void fit_end(const FitResult&) {}
@@ -103,13 +188,20 @@ using LogSinks = std::vector<std::shared_ptr<LogSink>>;
 class MemorySink : public LogSink {
  public:
   void fit_start(const FitStart& event) override { starts.push_back(event); }
-  void step_end(const StepStats& event) override { steps.push_back(event); }
+  void step_end(const StepStats& event) override {
+    steps.push_back(event);
+    steps.back().layer_norms = {};  // gone after the call
+  }
+  void layers(const LayerReport& event) override { layer_reports.push_back(event); }
+  void evaluated(const EvaluationStats& event) override { evaluations.push_back(event); }
   void epoch_end(const EpochStats& event) override { epochs.push_back(event); }
   void anomaly(const Anomaly& event) override { anomalies.push_back(event); }
   void fit_end(const FitResult& event) override { results.push_back(event); }
 
   std::vector<FitStart> starts;
   std::vector<StepStats> steps;
+  std::vector<LayerReport> layer_reports;
+  std::vector<EvaluationStats> evaluations;
   std::vector<EpochStats> epochs;
   std::vector<Anomaly> anomalies;
   std::vector<FitResult> results;

@@ -1,36 +1,46 @@
 #pragma once
 
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
 #include <handrail/train/events.h>
 
 namespace handrail::train {
 
-/// What is to be done about a step or an epoch; of several guards the gravest verdict counts.
-enum class Verdict { proceed, skip, stop };
-
-/// Judges a step before its update and an epoch after its validation. The decisions are pure
-/// arithmetic on the statistics; the Trainer acts on them.
-class Guard {
- public:
-  virtual ~Guard() = default;
-  virtual const char* name() const = 0;
-  virtual Verdict before_update(const StepStats&) { return Verdict::proceed; }
-  virtual Verdict after_epoch(const EpochStats&) { return Verdict::proceed; }
-  /// Why the last verdict was not to proceed, and what to do.
-  virtual std::string reason() const = 0;
+/// What a guard found, and what it wants done about it.
+struct Finding {
+  Anomaly anomaly;       // its action is the proposed one
+  double lr_factor = 1;  // of the rate from now on, for reduce_lr and rollback
 };
 
-/// Skips an update whose loss or gradient is not finite; stops after `patience` in a row.
-class NonFiniteGuard final : public Guard {
+/// Judges a training run as it goes. A guard is a small state machine over the statistics and does
+/// nothing itself: the Trainer acts on its findings. Steps come in order; of one step the calls are
+/// check_loss, check_gradients, and accepted when the update was made.
+class Guard {
  public:
-  explicit NonFiniteGuard(Index patience) : patience_(patience) {}
-  const char* name() const override { return "non_finite"; }
-  Verdict before_update(const StepStats& stats) override;
-  std::string reason() const override;
+  Guard() = default;
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+  virtual ~Guard() = default;
 
- private:
-  Index patience_;
-  Index in_a_row_ = 0;
-  double loss_ = 0, grad_norm_ = 0;
+  /// "spike", say; also the key of its state in checkpoints.
+  virtual const char* name() const = 0;
+  /// Before backward: the gradient norms are not known yet.
+  virtual std::optional<Finding> check_loss(const StepStats&) { return std::nullopt; }
+  /// After backward, before clipping and update.
+  virtual std::optional<Finding> check_gradients(const StepStats&) { return std::nullopt; }
+  /// The update was made. A finding here can only warn or roll back.
+  virtual std::optional<Finding> accepted(const StepStats&) { return std::nullopt; }
+  virtual std::optional<Finding> epoch_end(const EpochStats&) { return std::nullopt; }
+  /// The last good state was restored: windows over losses begin anew, counts of attempts stay.
+  virtual void rolled_back() {}
+
+  /// What it remembers, for checkpoints; load_state takes what state gave, of any length, and
+  /// returns false, changing nothing, when it does not understand it.
+  virtual std::vector<double> state() const { return {}; }
+  virtual bool load_state(std::span<const double> state) { return state.empty(); }
 };
 
 }  // namespace handrail::train

@@ -23,6 +23,7 @@
 #include <handrail/optim/schedule.h>
 #include <handrail/optim/sgd.h>
 #include <handrail/train/arguments.h>
+#include <handrail/train/checkpoint.h>
 #include <handrail/train/csv.h>
 #include <handrail/train/dataset.h>
 #include <handrail/train/events.h>
@@ -31,5 +32,7 @@
 #include <handrail/train/loss.h>
 #include <handrail/train/metrics.h>
 #include <handrail/train/mnist.h>
+#include <handrail/train/lr_finder.h>
 #include <handrail/train/options.h>
 #include <handrail/train/trainer.h>
+#include <handrail/train/try_fix.h>

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include <handrail/core/error.h>
 #include <handrail/train/dataset.h>
 
 namespace handrail::train {
@@ -49,5 +50,18 @@ class Loader {
   LoaderOptions options_;
   Index batches_;
 };
+
+/// Calls step(), whose complaint about a row of the i-th batch becomes one about a row of the `data` set.
+template <class Step>
+auto named_rows(const char* data, const Loader& loader, Index i, Step&& step) {
+  try {
+    return step();
+  } catch (const DataError& error) {
+    const auto rows = loader.rows(i);
+    if (error.row < 0 || error.row >= std::ssize(rows)) throw;
+    const Index row = rows[static_cast<std::size_t>(error.row)];
+    throw DataError(concat("row ", row, " of the ", data, " set: ", error.what(), " of the batch"), row);
+  }
+}
 
 }  // namespace handrail::train

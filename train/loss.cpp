@@ -8,6 +8,7 @@ Loss::Loss(Function* function)
     : function_(function),
       task_(function == &cross_entropy                      ? Task::multiclass
             : function == &binary_cross_entropy_with_logits ? Task::binary
-                                                            : Task::regression) {}
+                                                            : Task::regression),
+      plain_(task_ != Task::regression || function == &mse_loss) {}
 
 }  // namespace handrail::train

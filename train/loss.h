@@ -29,10 +29,14 @@ class Loss {
 
   Tensor operator()(const Tensor& predictions, const Tensor& targets) const { return function_(predictions, targets); }
   Task task() const { return task_; }
+  /// Whether it is cross_entropy, binary_cross_entropy_with_logits or mse_loss, whose values mean the same
+  /// for every model.
+  bool plain() const { return plain_; }
 
  private:
   std::function<Function> function_;
   Task task_;
+  bool plain_ = false;
 };
 
 }  // namespace handrail::train

@@ -43,4 +43,14 @@ std::optional<Index> count_correct(Task task, const Tensor& predictions, const T
   return std::nullopt;
 }
 
+void add_metrics(std::vector<Metric>& sums, const std::vector<Metric>& metrics, double weight) {
+  for (const Metric& metric : metrics) {
+    const auto same = std::ranges::find(sums, metric.name, &Metric::name);
+    if (same != sums.end())
+      same->value += metric.value * weight;
+    else
+      sums.push_back({metric.name, metric.value * weight});
+  }
+}
+
 }  // namespace handrail::train

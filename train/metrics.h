@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include <handrail/train/events.h>
 #include <handrail/train/loss.h>
 
 namespace handrail::train {
@@ -12,5 +13,8 @@ std::vector<Index> argmax(const Tensor& rows);
 
 /// How many predictions are right; nothing for regression.
 std::optional<Index> count_correct(Task task, const Tensor& predictions, const Tensor& targets);
+
+/// Adds weight * value to the sum of each metric's name.
+void add_metrics(std::vector<Metric>& sums, const std::vector<Metric>& metrics, double weight);
 
 }  // namespace handrail::train

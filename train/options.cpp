@@ -1,32 +1,82 @@
 #include <handrail/train/options.h>
 
 #include <cmath>
+#include <random>
 #include <sstream>
 
 #include <handrail/core/error.h>
 
 namespace handrail::train {
+namespace {
+
+constexpr Index most_epochs = 1'000'000'000;
+
+bool positive(double value) { return value > 0 && std::isfinite(value); }
+
+// Of a directory; empty for the name of the program.
+bool is_name(const std::string& text) {
+  constexpr const char* letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+  return text.find_first_not_of(letters) == std::string::npos && !text.starts_with('.') && text.size() <= 100;
+}
+
+}  // namespace
+
+Seed random_seed() {
+  std::random_device entropy;
+  Seed seed = (std::uint64_t{entropy()} << 32) | entropy();
+  seed.drawn = true;
+  return seed;
+}
 
 void validate(const TrainerOptions& o) {
   std::ostringstream wrong;
-  constexpr Index most_epochs = 1'000'000'000;
-  if (o.epochs < 1 || o.epochs > most_epochs)
-    wrong << "\n  want epochs in [1, " << most_epochs << "]; got " << o.epochs;
-  if (o.batch_size < 1) wrong << "\n  want batch_size >= 1; got " << o.batch_size;
-  if (o.lr && !(*o.lr > 0 && std::isfinite(*o.lr))) wrong << "\n  want lr > 0; got " << *o.lr;
-  if (o.warmup && !(*o.warmup >= 0.01 && *o.warmup <= 0.1))
-    wrong << "\n  want warmup in [0.01, 0.1] of the planned steps; got " << *o.warmup << "; off is without";
-  if (o.weight_decay && !(*o.weight_decay >= 0 && std::isfinite(*o.weight_decay)))
-    wrong << "\n  want weight_decay >= 0; got " << *o.weight_decay;
-  if (o.clip_norm && !(*o.clip_norm > 0)) wrong << "\n  want clip_norm > 0; got " << *o.clip_norm << "; off is without";
-  if (o.validation_split && !(*o.validation_split > 0 && *o.validation_split < 1))
-    wrong << "\n  want validation_split in (0, 1); got " << *o.validation_split << "; off is without";
-  if (o.max_non_finite && *o.max_non_finite < 1) wrong << "\n  want max_non_finite >= 1; got " << *o.max_non_finite;
-  if (o.normalization && !(o.normalization->stddev > 0 && std::isfinite(o.normalization->mean)))
-    wrong << "\n  want normalization with a finite mean and stddev > 0; got " << o.normalization->mean << " and "
-          << o.normalization->stddev;
-  for (const auto& sink : o.sinks)
-    if (!sink) wrong << "\n  want sinks that are not null";
+  const auto check = [&](bool good, const auto&... text) {
+    if (!good) (wrong << "\n  want " << ... << text);
+  };
+  const auto at_least_one = [&](const char* name, const auto& value) {
+    if (value) check(*value >= 1, name, " >= 1; got ", *value, "; off is without");
+  };
+  check(o.epochs >= 1 && o.epochs <= most_epochs, "epochs in [1, ", most_epochs, "]; got ", o.epochs);
+  check(o.batch_size >= 1, "batch_size >= 1; got ", o.batch_size);
+  check(o.accumulate_grad_batches >= 1, "accumulate_grad_batches >= 1; got ", o.accumulate_grad_batches);
+  if (o.lr) check(positive(*o.lr), "lr > 0; got ", *o.lr);
+  if (o.warmup && o.check_warmup)
+    check(*o.warmup >= 0.01 && *o.warmup <= 0.1, "warmup in [0.01, 0.1] of the planned steps; got ", *o.warmup,
+          "; off is without, check_warmup = off allows any share");
+  else if (o.warmup)
+    check(*o.warmup >= 0 && *o.warmup < 1, "warmup in [0, 1) of the planned steps; got ", *o.warmup);
+  if (o.weight_decay)
+    check(*o.weight_decay >= 0 && std::isfinite(*o.weight_decay), "weight_decay >= 0; got ", *o.weight_decay);
+  if (o.clip_norm) check(*o.clip_norm > 0, "clip_norm > 0; got ", *o.clip_norm, "; off is without");
+  if (o.ema_beta) check(*o.ema_beta >= 0 && *o.ema_beta < 1, "ema_beta in [0, 1); got ", *o.ema_beta);
+  if (o.validation_split)
+    check(*o.validation_split > 0 && *o.validation_split < 1, "validation_split in (0, 1); got ", *o.validation_split,
+          "; off is without");
+  check(o.val_check_interval >= 1, "val_check_interval >= 1 step; got ", o.val_check_interval);
+  check(!o.monitor.empty(), "monitor to be a name, val_loss say; got none");
+  const bool is_max = o.mode == MonitorMode::max;
+  if (o.monitor.ends_with("accuracy")) check(is_max, "mode = max with monitor '", o.monitor, "'; got min");
+  if (o.monitor.ends_with("loss")) check(!is_max, "mode = min with monitor '", o.monitor, "'; got max");
+  at_least_one("patience", o.patience);
+  at_least_one("limit_train_batches", o.limit_train_batches);
+  at_least_one("limit_val_batches", o.limit_val_batches);
+  at_least_one("overfit_batches", o.overfit_batches);
+  if (o.max_seconds) check(*o.max_seconds > 0, "max_seconds > 0; got ", *o.max_seconds, "; off is without");
+  check(o.log_every_n_steps >= 1, "log_every_n_steps >= 1; got ", o.log_every_n_steps);
+  if (o.normalization)
+    check(o.normalization->stddev > 0 && std::isfinite(o.normalization->mean),
+          "normalization with a finite mean and stddev > 0; got ", o.normalization->mean, " and ",
+          o.normalization->stddev);
+  if (o.checkpoints) {
+    const CheckpointOptions& c = *o.checkpoints;
+    check(c.every_n_epochs >= 1, "checkpoints.every_n_epochs >= 1; got ", c.every_n_epochs);
+    check(c.every_n_steps >= 1, "checkpoints.every_n_steps >= 1; got ", c.every_n_steps);
+    check(c.every_minutes > 0, "checkpoints.every_minutes > 0; got ", c.every_minutes);
+    check(c.keep_last >= 1, "checkpoints.keep_last >= 1; got ", c.keep_last, "; checkpoints = off is without");
+    check(is_name(c.name), "checkpoints.name of at most 100 letters, digits, '_', '-' and '.', not first; got '",
+          c.name, "'");
+  }
+  for (const auto& sink : o.sinks) check(sink != nullptr, "sinks that are not null");
   if (!wrong.str().empty()) fail<OptionError>("TrainerOptions:", wrong.str());
 }
 

@@ -1,51 +1,32 @@
 #include <handrail/train/trainer.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include <handrail/core/error.h>
-#include <handrail/core/finite.h>
-#include <handrail/core/tape.h>
 #include <handrail/optim/adam.h>
-#include <handrail/optim/clip.h>
 #include <handrail/train/metrics.h>
-#include <handrail/train/summary.h>
+#include <handrail/train/run.h>
 
 namespace handrail::train {
 namespace {
 
-constexpr Index eval_batch_size = 256;
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-// Calls step, whose complaint about a row of the batch becomes one about a row of the data set.
-template <class Step>
-StepOutput with_named_rows(const char* data, const Loader& loader, Index batch, Step&& step) {
-  try {
-    return step();
-  } catch (const DataError& error) {
-    const auto rows = loader.rows(batch);
-    if (error.row < 0 || error.row >= std::ssize(rows)) throw;
-    const Index row = rows[static_cast<std::size_t>(error.row)];
-    throw DataError(concat("row ", row, " of the ", data, " set: ", error.what(), " of the batch"), row);
+// What the modes for trying things out imply. A fast_dev_run is one step and one evaluation, nothing written.
+TrainerOptions effective(TrainerOptions o) {
+  // Learning a few batches by heart is not to be stopped because it does not generalise.
+  if (o.overfit_batches) {
+    o.patience = off;
+    o.restore_best = false;
   }
+  if (!o.fast_dev_run) return o;
+  o.epochs = 1;
+  o.limit_train_batches = o.limit_val_batches = 1;
+  o.accumulate_grad_batches = 1;
+  o.checkpoints = off;
+  return o;
 }
 
 }  // namespace
-
-// What one call of fit works on.
-struct Trainer::Run {
-  Loader& loader;
-  const Loader* validation;
-  optim::Optimizer& optimizer;
-  const optim::Schedule& schedule;
-  std::vector<std::unique_ptr<Guard>> guards = {};
-  std::int64_t micro_step = 0;
-  double epoch_loss = 0;  // summed over the samples trained on
-  Index epoch_samples = 0;
-  FitResult result = {};
-};
 
 Trainer::Trainer(nn::Layer& model, Loss loss, TrainerOptions options)
     : Trainer(model, std::move(options), loss.task()) {
@@ -56,194 +37,81 @@ Trainer::Trainer(nn::Module& model, TrainerOptions options, Task task)
     : model_(model),
       task_(task),
       layer_(dynamic_cast<const nn::Layer*>(&model)),
-      options_(std::move(options)),
+      options_(effective(std::move(options))),
       normalization_(options_.normalization) {
   validate(options_);
 }
 
 Trainer::~Trainer() = default;
 
-FitResult Trainer::fit(const Dataset& train) {
-  if (options_.validation_split && train.size() < 2)
+RunData Trainer::split(const Dataset& train) const {
+  if (!options_.validation_split)
+    return {.train = train,
+            .train_rows = all_rows(train),
+            .validation = nullptr,
+            .validation_rows = {},
+            .validation_source = {}};
+  if (train.size() < 2)
     fail<DataError>("fit: want at least 2 rows to split a validation set off; got ", train.size(),
                     "; give one, or set validation_split = off");
-  if (!options_.validation_split) return fit(train, all_rows(train), nullptr, {}, "no validation set");
-  auto [rows, held_out] = split_rows(train.size(), *options_.validation_split, options_.seed);
-  return fit(train, std::move(rows), &train, std::move(held_out),
-             concat(*options_.validation_split * 100, " % split off by seed"));
+  const double fraction = *options_.validation_split;
+  const bool classes = options_.stratify && task_ != Task::regression;
+  auto [rows, held_out] = classes ? stratified_split_rows(train, fraction, options_.seed)
+                                  : split_rows(train.size(), fraction, options_.seed);
+  return {.train = train,
+          .train_rows = std::move(rows),
+          .validation = &train,
+          .validation_rows = std::move(held_out),
+          .validation_source = concat(fraction * 100, " % split off by seed", classes ? ", of every class" : "")};
 }
+
+RunData Trainer::given(const Dataset& train, const Dataset& validation) {
+  return {.train = train,
+          .train_rows = all_rows(train),
+          .validation = &validation,
+          .validation_rows = all_rows(validation),
+          .validation_source = "given"};
+}
+
+FitResult Trainer::fit(const Dataset& train) { return Run(*this, split(train)).fit(); }
 
 FitResult Trainer::fit(const Dataset& train, const Dataset& validation) {
-  return fit(train, all_rows(train), &validation, all_rows(validation), "given");
+  return Run(*this, given(train, validation)).fit();
 }
 
-FitResult Trainer::fit(const Dataset& train, std::vector<Index> rows, const Dataset* validation,
-                       std::vector<Index> validation_rows, const std::string& validation_source) {
-  const double start = now();
-  stop_requested_ = false;
-  normalization_ = options_.normalization ? options_.normalization : train.fit_normalization(rows);
-  Loader loader(train, std::move(rows),
-                {.batch_size = options_.batch_size,
-                 .shuffle_seed = options_.seed,
-                 .drop_last = options_.drop_last,
-                 .normalization = normalization_});
-  std::optional<Loader> validation_loader;
-  if (validation) validation_loader.emplace(eval_loader(*validation, std::move(validation_rows)));
-  const auto optimizer = configure_optimizer();
-  if (!optimizer) fail<OptionError>("fit: want an optimizer from configure_optimizer; got null");
-  const std::int64_t planned_steps = options_.epochs * loader.size();
-  const double lr = options_.lr.value_or(optimizer->default_lr());
-  const optim::Schedule schedule = configure_schedule(lr, planned_steps);
-  if (!schedule) fail<OptionError>("fit: want a schedule from configure_schedule; got an empty function");
-
-  Run run{.loader = loader,
-          .validation = validation ? &*validation_loader : nullptr,
-          .optimizer = *optimizer,
-          .schedule = schedule};
-  if (options_.max_non_finite) run.guards.push_back(std::make_unique<NonFiniteGuard>(*options_.max_non_finite));
-
-  const FitStart event{.summary = summarise(options_, {.model = model_,
-                                                       .optimizer = *optimizer,
-                                                       .lr = lr,
-                                                       .loader = loader,
-                                                       .validation = run.validation,
-                                                       .validation_source = validation_source,
-                                                       .normalization = normalization_}),
-                       .epochs = options_.epochs,
-                       .steps_per_epoch = loader.size(),
-                       .planned_steps = planned_steps};
-  for (const auto& sink : options_.sinks) sink->fit_start(event);
-  const auto finish = [&] {
-    run.optimizer.zero_grad();
-    run.result.seconds = now() - start;
-    for (const auto& sink : options_.sinks) sink->fit_end(run.result);
-    on_fit_end(run.result);
-  };
-  try {
-    on_fit_start();
-    run_epochs(run);
-  } catch (...) {
-    run.result.reason = StopReason::exception;
-    finish();
-    throw;
-  }
-  finish();
-  return run.result;
+FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train) {
+  return Run(*this, split(train)).resume(run_dir);
 }
 
-void Trainer::run_epochs(Run& run) {
-  for (Index epoch = 1; epoch <= options_.epochs && run.result.reason == StopReason::finished; ++epoch) {
-    const double start = now();
-    run.loader.start_epoch(epoch);
-    run.epoch_loss = 0;
-    run.epoch_samples = 0;
-    on_epoch_start(epoch);
-    for (Index batch = 1; batch <= run.loader.size(); ++batch)
-      if (!train_batch(run, epoch, batch)) return;
-
-    EpochStats stats{.epoch = epoch,
-                     .step = run.result.steps,
-                     .train_loss = run.epoch_loss / static_cast<double>(run.epoch_samples),
-                     .validation = {},
-                     .seconds = 0};
-    if (run.validation) stats.validation = evaluate(*run.validation);
-    stats.seconds = now() - start;
-    run.result.epochs = epoch;
-    run.result.train_loss = stats.train_loss;
-    run.result.validation = stats.validation;
-    for (const auto& guard : run.guards)
-      if (guard->after_epoch(stats) == Verdict::stop) {
-        report(run, {.name = guard->name(), .step = stats.step, .text = guard->reason()});
-        run.result.reason = StopReason::guard;
-      }
-    for (const auto& sink : options_.sinks) sink->epoch_end(stats);
-    on_epoch_end(stats);
-    if (stop_requested_) run.result.reason = StopReason::requested;
-  }
+FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train, const Dataset& validation) {
+  return Run(*this, given(train, validation)).resume(run_dir);
 }
 
-// One batch: tape -> training_step -> backward -> measure -> guards -> clip -> update. Returns whether
-// training goes on.
-bool Trainer::train_batch(Run& run, Index epoch, Index batch_number) {
-  const Batch batch = run.loader.batch(batch_number - 1);
-  StepStats stats{.step = run.result.steps + 1,
-                  .micro_step = run.micro_step,
-                  .epoch = epoch,
-                  .batch = batch_number,
-                  .samples = batch.inputs.shape()[0],
-                  .loss = 0,
-                  .grad_norm = 0,
-                  .lr = run.schedule(run.result.steps + 1)};
-  run.optimizer.zero_grad();
-  {
-    Tape tape(Mode::train, {.seed = options_.seed, .position = static_cast<std::uint64_t>(run.micro_step)});
-    const Tensor loss =
-        with_named_rows("training", run.loader, batch_number - 1, [&] { return training_step(batch); }).loss;
-    if (loss.size() != 1) fail<ShapeError>("training_step: want a loss of one element; got shape ", loss.shape());
-    if (run.micro_step == 0) report_unregistered(run, tape);
-    stats.loss = static_cast<double>(loss.item());
-    tape.backward(loss);
-  }
-  ++run.micro_step;
-  stats.grad_norm = run.optimizer.grad_norm();
-
-  Verdict verdict = Verdict::proceed;
-  for (const auto& guard : run.guards) {
-    const Verdict one = guard->before_update(stats);
-    if (one != Verdict::proceed) report(run, {.name = guard->name(), .step = stats.step, .text = guard->reason()});
-    verdict = std::max(verdict, one);
-  }
-  if (verdict == Verdict::proceed) {
-    const bool clip = options_.clip_norm && is_finite(stats.grad_norm);
-    run.optimizer.step(stats.lr, clip ? optim::clip_scale(stats.grad_norm, *options_.clip_norm) : 1.0);
-    run.epoch_loss += stats.loss * static_cast<double>(stats.samples);
-    run.epoch_samples += stats.samples;
-    ++run.result.steps;
-  } else {
-    ++run.result.skipped;
-    if (verdict == Verdict::stop) run.result.reason = StopReason::guard;
-  }
-  for (const auto& sink : options_.sinks) sink->step_end(stats);
-  on_step_end(stats);
-  if (stop_requested_) run.result.reason = StopReason::requested;
-  return run.result.reason == StopReason::finished;
-}
-
-// A layer that is a plain member, not added to its module, would silently stay as it was initialised.
-void Trainer::report_unregistered(Run& run, const Tape& tape) {
-  const auto params = model_.parameters();
-  for (const Tensor& leaf : tape.leaves())
-    if (std::ranges::none_of(params, [&](const Parameter& p) { return p.tensor.is_same(leaf); }))
-      report(run, {.name = "unregistered",
-                   .step = 1,
-                   .text = concat("the loss depends on a tensor of shape ", leaf.shape(),
-                                  " that requires a gradient but is no parameter of the model, so it is not trained; "
-                                  "register its layer with add(), or it with param()")});
-}
-
-void Trainer::report(Run& run, Anomaly anomaly) {
-  for (const auto& sink : options_.sinks) sink->anomaly(anomaly);
-  on_anomaly(anomaly);
-  run.result.anomalies.push_back(std::move(anomaly));
-}
+LrFinderResult Trainer::find_lr(const Dataset& train) { return Run(*this, split(train)).find_lr(); }
 
 Loader Trainer::eval_loader(const Dataset& data, std::vector<Index> rows) const {
-  return {data, std::move(rows), {.batch_size = eval_batch_size, .normalization = normalization_}};
+  // At least 30 batches, when there are as many samples: their losses tell noise from improvement.
+  constexpr Index groups = 30, most = 256;
+  const Index batch_size = std::clamp<Index>(std::ssize(rows) / groups, 1, most);
+  return {data, std::move(rows), {.batch_size = batch_size, .normalization = normalization_}};
 }
 
 Evaluation Trainer::evaluate(const Dataset& data) { return evaluate(eval_loader(data, all_rows(data))); }
 
-Evaluation Trainer::evaluate(const Loader& loader) {
+Evaluation Trainer::evaluate(const Loader& loader, Index most_batches) {
   const InferenceMode inference;
   Evaluation total;
   Index correct = 0;
   bool counted = false;
-  for (Index i = 0; i < loader.size(); ++i) {
+  for (Index i = 0; i < std::min(most_batches, loader.size()); ++i) {
     const Batch batch = loader.batch(i);
+    const StepOutput output = named_rows("evaluated", loader, i, [&] { return validation_step(batch); });
     const Index samples = batch.inputs.shape()[0];
-    const StepOutput output = with_named_rows("evaluated", loader, i, [&] { return validation_step(batch); });
-    total.loss += static_cast<double>(output.loss.item()) * static_cast<double>(samples);
+    const auto loss = static_cast<double>(output.loss.item());
+    total.loss += loss * static_cast<double>(samples);
+    total.group_losses.push_back(loss);
     total.samples += samples;
+    add_metrics(total.metrics, output.metrics, static_cast<double>(samples));
     if (output.predictions.defined())
       if (const auto right = count_correct(task_, output.predictions, batch.targets)) {
         correct += *right;
@@ -251,6 +119,7 @@ Evaluation Trainer::evaluate(const Loader& loader) {
       }
   }
   total.loss /= static_cast<double>(total.samples);
+  for (Metric& metric : total.metrics) metric.value /= static_cast<double>(total.samples);
   if (counted) total.accuracy = static_cast<double>(correct) / static_cast<double>(total.samples);
   return total;
 }
@@ -289,14 +158,22 @@ Tensor Trainer::predict_step(const Tensor& inputs) {
 }
 
 std::unique_ptr<optim::Optimizer> Trainer::configure_optimizer() {
-  return std::make_unique<optim::AdamW>(optim::decay_groups(model_.parameters(), options_.weight_decay.value_or(0)));
+  const double decay = options_.weight_decay.value_or(0);
+  auto groups = optim::decay_groups(model_.parameters(), decay);
+  if (!options_.decay_exempt)
+    for (optim::ParamGroup& group : groups) group.weight_decay = decay;
+  if (options_.optimizer) return options_.optimizer(std::move(groups));
+  return std::make_unique<optim::AdamW>(std::move(groups));
+}
+
+std::int64_t Trainer::warmup_steps(std::int64_t planned_steps) const {
+  const double share = options_.warmup.value_or(0);
+  return std::min<std::int64_t>(std::llround(share * static_cast<double>(planned_steps)), planned_steps - 1);
 }
 
 optim::Schedule Trainer::configure_schedule(double lr, std::int64_t planned_steps) {
-  const auto warmup_steps =
-      static_cast<std::int64_t>(std::llround(options_.warmup.value_or(0) * static_cast<double>(planned_steps)));
   const optim::WarmupOptions plan{.peak = lr,
-                                  .warmup_steps = std::min(warmup_steps, planned_steps - 1),
+                                  .warmup_steps = warmup_steps(planned_steps),
                                   .total_steps = planned_steps,
                                   .floor = options_.decay == Decay::constant ? lr : 0};
   return options_.decay == Decay::cosine ? optim::warmup_cosine(plan) : optim::warmup_linear(plan);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <exception>
+#include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,14 +15,20 @@
 #include <handrail/train/guard.h>
 #include <handrail/train/loader.h>
 #include <handrail/train/loss.h>
+#include <handrail/train/lr_finder.h>
 #include <handrail/train/options.h>
+#include <handrail/train/state.h>
+#include <handrail/train/try_fix.h>
 
 namespace handrail::train {
 
+struct RunData;
+
 /// What a training or validation step returns.
 struct StepOutput {
-  Tensor loss;              // one element
-  Tensor predictions = {};  // for accuracy; may be undefined
+  Tensor loss;                       // one element, the mean over the samples
+  Tensor predictions = {};           // for accuracy; may be undefined
+  std::vector<Metric> metrics = {};  // figures of your own, means over the samples; logged as train_NAME and val_NAME
 };
 
 /// Trains a model, safely by default:
@@ -44,11 +53,27 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Trains on the set; validation samples are split off as the options say.
+  /// Trains on the set; validation samples are split off as the options say. Whatever ends it, the
+  /// model is left with the weights of the best evaluation, or with the last good ones without any. Weights
+  /// with losses more than ten times as high as at the beginning are neither, unless guards.divergence is off.
   FitResult fit(const Dataset& train);
   FitResult fit(const Dataset& train, const Dataset& validation);
+  /// Goes on with the run of that directory, from its newest valid checkpoint, on the same data: in the
+  /// middle of an epoch if need be, and with the same bits as if it had never stopped.
+  /// Throws CheckpointError when there is none, or when it does not fit model, options or data.
+  FitResult resume(const std::filesystem::path& run_dir, const Dataset& train);
+  FitResult resume(const std::filesystem::path& run_dir, const Dataset& train, const Dataset& validation);
 
-  /// The mean loss and accuracy in evaluation mode.
+  /// Sweeps the rate over a copy of the run's start; the model is left as it was, exceptions or not.
+  LrFinderResult find_lr(const Dataset& train);
+  /// Trains from the last good state of the last fit, or from the model as it is, once unchanged and once
+  /// with each of the fixes, on the same batches and random numbers; keeps in the options the fix whose
+  /// validation loss is lowest, when it is lower beyond noise. The model is left as it was, exceptions or not.
+  TryFixResult try_fix(const Dataset& train, const std::vector<Fix>& fixes, const TryFixOptions& options = {});
+  TryFixResult try_fix(const Dataset& train, const Dataset& validation, const std::vector<Fix>& fixes,
+                       const TryFixOptions& options = {});
+
+  /// Means over the samples, in evaluation mode.
   Evaluation evaluate(const Dataset& data);
   /// The model's outputs for all samples [N, ...], in evaluation mode.
   Tensor predict(const Dataset& data);
@@ -61,12 +86,15 @@ class Trainer {
 
  protected:
   /// The loss of one batch, on an active tape. Default: loss(model(inputs), targets).
+  /// The LR finder, the checks, try_fix and the replay of a bad step call it too, and so does a look at
+  /// whether the weights have gone astray, at evaluations and checkpoints: keep no count in it.
   virtual StepOutput training_step(const Batch& batch);
   /// The same without a tape. Default: training_step.
   virtual StepOutput validation_step(const Batch& batch);
   /// The outputs for inputs. Default: model(inputs).
   virtual Tensor predict_step(const Tensor& inputs);
-  /// Default: AdamW with weight decay on weights only.
+  /// Default: options.optimizer or AdamW, with weight decay on weights only. Called once a run, and for each arm of
+  /// try_fix.
   virtual std::unique_ptr<optim::Optimizer> configure_optimizer();
   /// The rate over the planned steps, peaking at `lr`. Default: warmup, then as options.decay says.
   virtual optim::Schedule configure_schedule(double lr, std::int64_t planned_steps);
@@ -74,24 +102,33 @@ class Trainer {
   // Hooks; the defaults do nothing.
   virtual void on_fit_start() {}
   virtual void on_epoch_start(Index /*epoch*/) {}
+  virtual void on_step_start(std::int64_t /*step*/) {}
   virtual void on_step_end(const StepStats&) {}
+  virtual void on_log(const StepStats&, const LayerReport&) {}  // every log_every_n_steps
+  virtual void on_validation_start() {}
+  virtual void on_validation_end(const EvaluationStats&) {}
   virtual void on_epoch_end(const EpochStats&) {}
-  virtual void on_anomaly(const Anomaly&) {}
+  virtual void on_checkpoint(const std::filesystem::path&) {}
+  virtual void on_exception(std::exception_ptr) {}
   virtual void on_fit_end(const FitResult&) {}  // also when fit throws
+  /// What to do about an anomaly; the default is what it proposes. A value that is not finite never
+  /// reaches a parameter, whatever is answered.
+  virtual Action on_anomaly(const Anomaly& anomaly) { return anomaly.action; }
 
-  /// For hooks: ends training after this step, with reason `requested`.
+  /// For hooks: ends training after this step, or before the first, with reason `requested`.
   void stop() { stop_requested_ = true; }
   nn::Module& model() { return model_; }
 
  private:
-  struct Run;
-  FitResult fit(const Dataset& train, std::vector<Index> rows, const Dataset* validation,
-                std::vector<Index> validation_rows, const std::string& validation_source);
-  void run_epochs(Run& run);
-  bool train_batch(Run& run, Index epoch, Index batch_number);
-  void report_unregistered(Run& run, const Tape& tape);
-  void report(Run& run, Anomaly anomaly);
-  Evaluation evaluate(const Loader& loader);
+  class Run;
+  RunData split(const Dataset& train) const;
+  std::int64_t warmup_steps(std::int64_t planned_steps) const;
+  TryFixResult take_first(const std::vector<Fix>& fixes);
+  TryFixResult try_fix(const RunData& data, const std::vector<Fix>& fixes, const TryFixOptions& options);
+  /// Whether the loss is the library's own for the task, whose values have a known meaning.
+  bool plain_loss() const { return loss_ && loss_->plain(); }
+  static RunData given(const Dataset& train, const Dataset& validation);
+  Evaluation evaluate(const Loader& loader, Index most_batches = std::numeric_limits<Index>::max());
   Loader eval_loader(const Dataset& data, std::vector<Index> rows) const;
 
   nn::Module& model_;
@@ -100,6 +137,7 @@ class Trainer {
   std::optional<Loss> loss_;
   TrainerOptions options_;
   std::optional<Normalization> normalization_;
+  std::optional<TrainingState> known_good_;  // of the last fit
   bool stop_requested_ = false;
 };
 

@@ -1,6 +1,10 @@
 // Time per training step. usage: step_bench <T1..T5 | 784-256-10/128> <threads> [--trainer]
 // prints: handrail CONFIG THREADS US_PER_STEP. BENCH_SECONDS sets how long it measures (1.5).
+#include <unistd.h>
+
 #include <cstring>
+#include <filesystem>
+#include <string>
 
 #include "model.h"
 #include "workload.h"
@@ -78,16 +82,27 @@ class TimedTrainer : public train::Trainer {
   }
 };
 
+// With everything on that is on by default but the search for the rate. Evaluation costs what a forward pass
+// over the validation set costs, whatever its size: here it has 1,024 samples.
 double with_trainer(const bench::Workload& w) {
-  const Cycling data(w, 4096);
+  const Cycling data(w, 4096), validation(w, 1024 / w.batch);
+  const std::filesystem::path runs =
+      std::filesystem::temp_directory_path() / ("handrail_step_bench_" + std::to_string(getpid()));
   nn::Sequential model = bench::mlp(w.widths);
-  const train::TrainerOptions options{.epochs = 1'000'000, .batch_size = w.batch, .lr = 1e-3, .sinks = {}};
+  const train::TrainerOptions options{.epochs = 1'000'000,
+                                      .batch_size = w.batch,
+                                      .lr = 1e-3,
+                                      .patience = train::off,
+                                      .checkpoints = train::CheckpointOptions{.dir = runs},
+                                      .sinks = {}};
   const auto run = [&](train::Loss loss) {
     TimedTrainer trainer(model, std::move(loss), options);
-    trainer.fit(data);
+    trainer.fit(data, validation);
     return trainer.stopwatch.microseconds_per_step();
   };
-  return w.binary ? run(binary_cross_entropy_with_logits) : run(cross_entropy);
+  const double us = w.binary ? run(binary_cross_entropy_with_logits) : run(cross_entropy);
+  std::filesystem::remove_all(runs);
+  return us;
 }
 
 }  // namespace

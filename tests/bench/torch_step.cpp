@@ -27,8 +27,8 @@ int main(int argc, char** argv) {
     for (auto& p : params) p.mutable_grad().reset();
     const auto logits = model->forward(inputs[step % inputs.size()]);
     const auto& y = labels[step % labels.size()];
-    const auto loss = w.binary ? torch::binary_cross_entropy_with_logits(logits, y)
-                               : torch::nn::functional::cross_entropy(logits, y);
+    const auto loss =
+        w.binary ? torch::binary_cross_entropy_with_logits(logits, y) : torch::nn::functional::cross_entropy(logits, y);
     loss.backward();
     torch::nn::utils::clip_grad_norm_(params, 1.0);
     optimizer.step();

@@ -21,10 +21,15 @@ int main(int argc, char** argv) try {
   Rng rng(seed);
   nn::Sequential model{nn::Linear{784, 256, rng}, nn::ReLU{}, nn::Linear{256, 128, rng}, nn::ReLU{},
                        nn::Linear{128, 10, rng}};
-  train::Trainer trainer{
-      model,
-      cross_entropy,
-      {.epochs = 5, .batch_size = 128, .lr = 1e-3, .validation_split = train::off, .seed = seed, .sinks = {}}};
+  train::Trainer trainer{model,
+                         cross_entropy,
+                         {.epochs = 5,
+                          .batch_size = 128,
+                          .lr = 1e-3,
+                          .validation_split = train::off,
+                          .checkpoints = train::off,
+                          .seed = seed,
+                          .sinks = {}}};
   const auto result = trainer.fit(data.train);
   const auto test = trainer.evaluate(data.test);
   rusage usage{};

@@ -17,7 +17,7 @@ struct Workload {
   std::string name;
   std::vector<long> widths;
   long batch;
-  bool binary;    // one logit and binary cross entropy; else softmax cross entropy
+  bool binary;   // one logit and binary cross entropy; else softmax cross entropy
   long batches;  // distinct batches of inputs
 };
 

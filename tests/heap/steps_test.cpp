@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <handrail/core/ops.h>
@@ -117,32 +118,59 @@ TEST_CASE("no op calls the heap once it has run with these shapes") {
   CHECK(w.grad().defined());
 }
 
-TEST_CASE("after its first steps a Trainer with all defaults makes 100 steps without the heap") {
-  // Counts between two steps of an epoch, with the console drawing as often as it likes.
-  struct Counted : train::Trainer {
-    using Trainer::Trainer;
-    std::int64_t before = 0, used = -1;
-    void on_step_end(const train::StepStats& stats) override {
-      if (stats.step == 50) before = heap_counter::calls;
-      if (stats.step == 150) used = heap_counter::calls - before;
+namespace {
+
+struct Model : nn::Layer {
+  explicit Model(Rng& rng) : net(add("a_name_longer_than_a_short_string", Mlp(rng))) {}
+  Tensor forward(const Tensor& x) const override { return net(x); }
+  Mlp& net;
+};
+
+// Counts from the middle of an epoch on, over a hundred steps.
+struct Counted : train::Trainer {
+  using Trainer::Trainer;
+  std::int64_t before = 0, used = -1, logs = 0;
+  void on_step_end(const train::StepStats& stats) override {
+    if (stats.step == 120) before = heap_counter::calls;
+    if (stats.step == 220) {
+      used = heap_counter::calls - before;
+      stop();
     }
-  };
-  struct Model : nn::Layer {
-    explicit Model(Rng& rng) : net(add("net", Mlp(rng))) {}
-    Tensor forward(const Tensor& x) const override { return net(x); }
-    Mlp& net;
-  };
-  for (const int threads : {1, 2}) {
+  }
+  void on_log(const train::StepStats& stats, const train::LayerReport& report) override {
+    logs += stats.step > 120 && stats.step <= 220;
+    CHECK(report.layers.size() == 5);
+    CHECK(report.layers[0].update_ratio > 0);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("after its first steps a Trainer with all defaults makes 100 steps without the heap, one of them logged") {
+  // The console draws as often as it likes.
+  for (const auto& [threads, accumulated] : {std::pair(1, 1), std::pair(2, 1), std::pair(1, 2)}) {
     const ThreadCount on(threads);
     Rng rng(2);
-    const Tensor inputs = normal({20'000, 50}, 0, 1, rng), targets = Tensor::zeros({20'000});
-    const auto [data, rest] = train::random_split(train::TensorDataset(inputs, targets), 0.1);
+    const Tensor inputs = normal({24'000 * accumulated, 50}, 0, 1, rng), targets(Shape{24'000 * accumulated});
+    for (Index i = 0; i < targets.size(); ++i)  // something to learn: there is nothing to warn of
+      targets.mutable_data()[i] = inputs.at({i, 0}) > 0 ? 1 : 0;
+    const train::TensorDataset data(inputs, targets);
     Model model(rng);
     std::FILE* log = std::tmpfile();
     REQUIRE(log);
-    Counted trainer{model, cross_entropy, {.epochs = 1, .batch_size = 96, .sinks = {train::console(log)}}};
+    Counted trainer{model,
+                    cross_entropy,
+                    {.epochs = 1,
+                     .batch_size = 96,
+                     .accumulate_grad_batches = accumulated,
+                     .lr = 1e-3,
+                     .checks = {.labels = train::off},  // of ten classes it has two
+                     .checkpoints = train::off,
+                     .limit_val_batches = 2,
+                     .sinks = {train::console(log)}}};
     trainer.fit(data);
     std::fclose(log);
     CHECK(trainer.used == 0);
+    CHECK(trainer.logs == 1);
   }
 }

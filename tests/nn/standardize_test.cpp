@@ -85,6 +85,17 @@ TEST_CASE("Standardize is fitted on a table with rows and takes rows of its widt
   check_throws<ShapeError>([&] { layer(Tensor::scalar(1)); }, "Standardize: want x [N, 3]; got x []");
 }
 
+TEST_CASE("Standardize can be undone, for predictions of targets that were standardised") {
+  const Tensor x({4, 3}, {1, 10, 5, 2, 30, 5, 3, 20, 5, 6, 40, 5});
+  const nn::Standardize layer = nn::Standardize::fit(x);
+  const Tensor back = layer.undo(layer(x));
+  for (Index i = 0; i < x.size(); ++i)
+    CHECK(static_cast<double>(back.data()[i]) == doctest::Approx(static_cast<double>(x.data()[i])).epsilon(1e-6));
+  // One standard deviation above the mean; a constant column keeps scale 1.
+  check_values(layer.undo(Tensor({1, 3}, {1, 1, 1})), {3 + std::sqrt(3.5), 25 + std::sqrt(125), 6});
+  check_throws<ShapeError>([&] { layer.undo(Tensor::ones({2, 1})); }, "Standardize: want y [N, 3]; got y [2, 1]");
+}
+
 TEST_CASE("Standardize is fitted on whatever has its inputs at hand") {
   struct Data {
     Tensor x;

@@ -27,6 +27,21 @@ TEST_CASE("options of the trainer are read from the command line over the progra
   CHECK(*options.warmup == 0.05);
 }
 
+TEST_CASE("the folder of the checkpoints, accumulation, patience and the time limit are options too") {
+  auto parsed = arguments({"--runs", "elsewhere", "--accumulate-grad-batches", "4", "--patience", "off",
+                           "--max-seconds=60", "--lr", "auto", "--validation-split", "0.2"});
+  const auto options = parsed.options({.epochs = 1, .lr = 0.1});
+  CHECK(options.checkpoints->dir == "elsewhere");
+  CHECK(options.accumulate_grad_batches == 4);
+  CHECK_FALSE(options.patience.has_value());
+  CHECK(*options.max_seconds == 60);
+  CHECK_FALSE(options.lr.has_value());
+  CHECK(*options.validation_split == 0.2);
+  CHECK_FALSE(arguments({"--runs", "off"}).options({.epochs = 1}).checkpoints.has_value());
+  // A program that does without has none to put elsewhere.
+  CHECK_FALSE(arguments({"--runs", "here"}).options({.epochs = 1, .checkpoints = train::off}).checkpoints.has_value());
+}
+
 TEST_CASE("an unknown option is an error that lists the known ones") {
   check_throws<OptionError>(
       [] {

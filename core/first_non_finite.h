@@ -1,0 +1,66 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <handrail/core/tape.h>
+
+namespace handrail {
+inline namespace HANDRAIL_SCALAR_NAMESPACE {
+
+/// Finds the op that made the first value that is not finite, when a step is run again under its eyes:
+///
+///   FirstNonFinite finder;
+///   Tape tape(Mode::train, position);
+///   tape.observe(&finder);
+///   tape.backward(loss(model(x), y));
+///   if (finder.origin()) ...             // "linear", in forward, of hidden.weight
+///
+/// It reads every value, which takes about as long as a step. Clear the gradients before: one that is
+/// not finite already would be blamed on the first op that adds to it.
+class FirstNonFinite final : public TapeObserver {
+ public:
+  enum class Source {
+    data,       // an input of the op that no op on the tape made and that is not trained: a batch, say
+    parameter,  // a leaf the op read
+    forward,    // the op, out of finite inputs
+    backward,   // its backward function, out of a finite output gradient
+  };
+  struct Origin {
+    Source source;
+    std::string op;
+    Index position;  // of the op among all that ran forward, from 0
+    /// The leaves that op read or, when it read none, those of the last op before it that did: they tell
+    /// the layer. With Source::parameter, only the one that is not finite.
+    std::vector<Tensor> leaves;
+    Shape shape;    // of the tensor that is not finite: an input, the output or the gradient of an input
+    Index element;  // its first one that is not
+    Scalar value;
+  };
+  /// Nothing when all values were finite.
+  const std::optional<Origin>& origin() const { return origin_; }
+
+  void forward(const char* op, Index node, std::span<const Input> inputs, const Tensor& output) override;
+  void backward(const char* op, Index node, const Tensor& output_grad, std::span<const InputGrad> inputs) override;
+
+ private:
+  struct Place {
+    Index position;
+    std::size_t leaves;  // in leaves_
+  };
+  bool found(Source source, const char* op, Place place, const Tensor& tensor);
+
+  std::optional<Origin> origin_;
+  Index position_ = -1;                             // of the last op
+  std::vector<std::vector<Tensor>> leaves_ = {{}};  // of each op that read some, behind those of none
+  std::vector<Place> places_;                       // of each node
+};
+
+}  // namespace HANDRAIL_SCALAR_NAMESPACE
+
+/// "data", "parameter", "forward" or "backward".
+const char* to_string(FirstNonFinite::Source source);
+
+}  // namespace handrail

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <handrail/train/guard.h>
+
+/// What a guard says over a run: "step name where action factor evidence", one line a finding.
+using Said = std::vector<std::string>;
+
+inline void note(Said& said, const std::optional<handrail::train::Finding>& finding) {
+  if (!finding) return;
+  const handrail::train::Anomaly& a = finding->anomaly;
+  said.push_back(std::to_string(a.step) + " " + a.name + " " + a.where + " " + handrail::train::to_string(a.action) +
+                 " " + std::to_string(finding->lr_factor) + " " + a.evidence + " " + a.cause + " " + a.remedy);
+}
+
+/// One step, as the Trainer makes it: nothing is accepted after a finding that forbids it, and a rollback is
+/// made. Returns the gravest finding.
+inline std::optional<handrail::train::Finding> make_step(handrail::train::Guard& guard,
+                                                         const handrail::train::StepStats& stats) {
+  using handrail::train::Action;
+  auto finding = guard.check_loss(stats);
+  if (!finding) finding = guard.check_gradients(stats);
+  if (!finding || finding->anomaly.action == Action::proceed) {
+    auto after = guard.accepted(stats);
+    if (after && (!finding || after->anomaly.action > finding->anomaly.action)) finding = std::move(after);
+  }
+  if (finding && finding->anomaly.action == Action::rollback) guard.rolled_back();
+  return finding;
+}
+
+/// The same for a plain loss.
+inline handrail::train::StepStats loss_step(std::int64_t step, double loss) {
+  handrail::train::StepStats stats{};
+  stats.step = step;
+  stats.samples = 32;
+  stats.loss = stats.ema_loss = loss;
+  stats.grad_norm = 0.5;
+  stats.lr = 0.01;
+  return stats;
+}
+
+/// Runs guards that `make` makes over the same steps, and at each cut goes on with a fresh one that loads the
+/// state of the first: from there both must say the same. Damaged states must be refused, changing nothing.
+/// Returns what was said.
+inline Said check_resume(const std::function<std::unique_ptr<handrail::train::Guard>()>& make,
+                         const std::vector<handrail::train::StepStats>& steps, const std::vector<std::size_t>& cuts) {
+  const auto whole = make();
+  struct Other {
+    std::unique_ptr<handrail::train::Guard> guard;
+    Said said;
+    std::size_t from;
+  };
+  std::vector<Other> others;
+  Said said;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (std::ranges::count(cuts, i) > 0) {
+      const std::vector<double> state = whole->state();
+      others.push_back({make(), {}, said.size()});
+      handrail::train::Guard& other = *others.back().guard;
+      std::vector<double> damaged = state;
+      damaged.push_back(0);
+      const std::vector<double> fresh = other.state();
+      CHECK_FALSE(other.load_state(damaged));
+      CHECK_FALSE(other.load_state(std::span(state).first(state.size() - 1)));
+      CHECK_FALSE(other.load_state({}));
+      for (std::size_t place = 0; place < state.size(); ++place) {
+        damaged = state;
+        damaged[place] = std::numeric_limits<double>::quiet_NaN();
+        CHECK_FALSE(other.load_state(damaged));
+      }
+      CHECK(other.state() == fresh);
+      CHECK(other.load_state(state));
+      CHECK(other.state() == state);
+    }
+    note(said, make_step(*whole, steps[i]));
+    for (Other& other : others) note(other.said, make_step(*other.guard, steps[i]));
+  }
+  CHECK(others.size() == cuts.size());
+  for (const Other& other : others) {
+    CHECK(other.said == Said(said.begin() + static_cast<std::ptrdiff_t>(other.from), said.end()));
+    CHECK(other.guard->state() == whole->state());
+  }
+  return said;
+}

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <bit>
+#include <cstdint>
+#include <tuple>
+#include <vector>
+
+#include <handrail/train/state.h>
+
+#include <support/tensors.h>
+
+/// A small state without empty parts, with values that tell the members apart.
+inline handrail::train::TrainingState full_state() {
+  using handrail::Tensor;
+  handrail::train::TrainingState s;
+  s.parameters = {{"hidden.weight", Tensor({2, 3}, {1, -2, 3, -4, 5, -6})}, {"hidden.bias", Tensor({3}, {7, 8, 9})}};
+  s.buffers = {{"norm.mean", Tensor::scalar(10)}, {"norm.none", Tensor({0, 4}, {})}};
+  s.optimizer = {
+      {"hidden.weight", {.t = 11, .slots = {Tensor::full({2, 3}, 12), Tensor::full({2, 3}, handrail::Scalar(1e-30))}}},
+      {"hidden.bias", {.t = 13, .slots = {}}}};
+  s.progress = {.epoch = 14,
+                .batch = 15,
+                .step = 16,
+                .micro_step = 17,
+                .skipped = 18,
+                .rollbacks = 19,
+                .epoch_loss = 20.5,
+                .epoch_samples = 21,
+                .epoch_metrics = {{"f1", 22.5}, {"", -0.0}},
+                .lr_factor = 0.25,
+                .seconds = 23.5};
+  s.decisions = {.lr = 0.001,
+                 .planned_steps = std::int64_t{1} << 40,
+                 .seed = ~std::uint64_t{0},
+                 .train_rows = {24, 25},
+                 .validation_rows = {26},
+                 .normalization = {{.mean = 0.5, .stddev = 2}}};
+  s.guards = {{"spike", {27, 28.5}}, {"early_stopping", {}}};
+  s.best = {
+      {.epoch = 29,
+       .step = 30,
+       .value = 31.5,
+       .evaluation = {.loss = 32.5, .accuracy = 0.75, .samples = 33, .metrics = {{"auc", 34}}, .group_losses = {35}}}};
+  s.best_parameters = {{"hidden.weight", Tensor::ones({2, 3})}, {"hidden.bias", Tensor::zeros({3})}};
+  s.best_buffers = {{"norm.mean", Tensor::scalar(36)}, {"norm.none", Tensor({0, 4}, {})}};
+  s.fingerprint = 37;
+  return s;
+}
+
+/// One with this step, to be told from others.
+inline handrail::train::TrainingState state_at(std::int64_t step) {
+  handrail::train::TrainingState state;
+  state.parameters = {{"w", handrail::Tensor({2}, {1, 2})}};
+  state.progress.step = step;
+  return state;
+}
+
+namespace handrail::train {
+
+// Checks of every member; they take structures apart, so that a new one is not forgotten here.
+
+inline void check_same(const NamedTensors& a, const NamedTensors& b) {
+  REQUIRE(a.size() == b.size());
+  for (const auto& [name, tensor] : a) {
+    REQUIRE(b.contains(name));
+    CHECK(same_bits(tensor, b.at(name)));
+  }
+}
+inline void check_same(const std::vector<Metric>& a, const std::vector<Metric>& b) {
+  REQUIRE(a.size() == b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    CHECK(a[i].name == b[i].name);
+    CHECK(std::bit_cast<std::uint64_t>(a[i].value) == std::bit_cast<std::uint64_t>(b[i].value));
+  }
+}
+inline void check_same(const Progress& a, const Progress& b) {
+  const auto& [epoch, batch, step, micro_step, skipped, rollbacks, loss, samples, metrics, lr_factor, seconds] = a;
+  CHECK(std::tie(epoch, batch, step, micro_step, skipped, rollbacks, loss, samples, lr_factor, seconds) ==
+        std::tie(b.epoch, b.batch, b.step, b.micro_step, b.skipped, b.rollbacks, b.epoch_loss, b.epoch_samples,
+                 b.lr_factor, b.seconds));
+  check_same(metrics, b.epoch_metrics);
+}
+inline void check_same(const Decisions& a, const Decisions& b) {
+  const auto& [lr, planned_steps, seed, train_rows, validation_rows, normalization] = a;
+  CHECK(std::tie(lr, planned_steps, seed, train_rows, validation_rows) ==
+        std::tie(b.lr, b.planned_steps, b.seed, b.train_rows, b.validation_rows));
+  REQUIRE(normalization.has_value() == b.normalization.has_value());
+  if (normalization) CHECK(normalization->mean == b.normalization->mean);
+  if (normalization) CHECK(normalization->stddev == b.normalization->stddev);
+}
+inline void check_same(const Best& a, const Best& b) {
+  const auto& [epoch, step, value, evaluation] = a;
+  CHECK(std::tie(epoch, step, value) == std::tie(b.epoch, b.step, b.value));
+  const auto& [loss, accuracy, samples, metrics, group_losses] = evaluation;
+  CHECK(std::tie(loss, accuracy, samples, group_losses) ==
+        std::tie(b.evaluation.loss, b.evaluation.accuracy, b.evaluation.samples, b.evaluation.group_losses));
+  check_same(metrics, b.evaluation.metrics);
+}
+inline void check_same(const TrainingState& a, const TrainingState& b) {
+  const auto& [parameters, buffers, optimizer, progress, decisions, guards, best, best_parameters, best_buffers,
+               fingerprint] = a;
+  check_same(parameters, b.parameters);
+  check_same(buffers, b.buffers);
+  REQUIRE(optimizer.size() == b.optimizer.size());
+  for (const auto& [name, kept] : optimizer) {
+    const auto& [t, slots] = kept;
+    REQUIRE(b.optimizer.contains(name));
+    CHECK(t == b.optimizer.at(name).t);
+    REQUIRE(slots.size() == b.optimizer.at(name).slots.size());
+    for (std::size_t i = 0; i < slots.size(); ++i) CHECK(same_bits(slots[i], b.optimizer.at(name).slots[i]));
+  }
+  check_same(progress, b.progress);
+  check_same(decisions, b.decisions);
+  CHECK(guards == b.guards);
+  REQUIRE(best.has_value() == b.best.has_value());
+  if (best) check_same(*best, *b.best);
+  check_same(best_parameters, b.best_parameters);
+  check_same(best_buffers, b.best_buffers);
+  CHECK(fingerprint == b.fingerprint);
+}
+
+}  // namespace handrail::train

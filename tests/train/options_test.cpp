@@ -1,0 +1,148 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/check_throws.h"
+#include "support/tasks.h"
+
+using namespace handrail;
+using train::off;
+using train::TrainerOptions;
+
+TEST_CASE("the defaults are valid, and so is each opt-out") {
+  train::validate({.epochs = 1});
+  train::validate({.epochs = 1,
+                   .lr = train::automatic,
+                   .warmup = off,
+                   .check_warmup = off,
+                   .weight_decay = off,
+                   .decay_exempt = off,
+                   .clip_norm = off,
+                   .ema_beta = off,
+                   .validation_split = off,
+                   .stratify = off,
+                   .patience = off,
+                   .restore_best = off,
+                   .checkpoints = off,
+                   .sinks = {}});
+}
+
+TEST_CASE("options that do not fit are all listed at once, before anything runs") {
+  auto model = small_model();
+  check_throws<OptionError>(
+      [&] {
+        train::Trainer(
+            model, cross_entropy,
+            {.epochs = 0, .batch_size = 0, .lr = -1.0, .warmup = 0.5, .clip_norm = 0.0, .validation_split = 1.5});
+      },
+      "epochs in [1, 1000000000]; got 0", "batch_size >= 1; got 0", "lr > 0; got -1", "warmup in [0.01, 0.1]",
+      "clip_norm > 0", "validation_split in (0, 1); got 1.5");
+}
+
+TEST_CASE("each option out of range is refused by its name") {
+  constexpr double nan_option = std::numeric_limits<double>::quiet_NaN();
+  const double infinite = std::numeric_limits<double>::infinity();
+  struct Row {
+    std::function<void(TrainerOptions&)> change;
+    const char* text;
+  };
+  const std::vector<Row> rows{
+      {[](auto& o) { o.epochs = -1; }, "epochs in [1"},
+      {[](auto& o) { o.epochs = 2'000'000'000; }, "epochs in [1"},
+      {[](auto& o) { o.batch_size = -3; }, "batch_size >= 1; got -3"},
+      {[](auto& o) { o.accumulate_grad_batches = 0; }, "accumulate_grad_batches >= 1; got 0"},
+      {[](auto& o) { o.lr = 0.0; }, "lr > 0; got 0"},
+      {[=](auto& o) { o.lr = nan_option; }, "lr > 0; got nan"},
+      {[=](auto& o) { o.lr = infinite; }, "lr > 0; got inf"},
+      {[](auto& o) { o.warmup = 0.001; }, "warmup in [0.01, 0.1] of the planned steps; got 0.001"},
+      {[](auto& o) { o.warmup = 0.2; }, "check_warmup = off allows any share"},
+      {[=](auto& o) { o.warmup = nan_option; }, "warmup in [0.01, 0.1]"},
+      {[](auto& o) { o.warmup = 1.0, o.check_warmup = off; }, "warmup in [0, 1)"},
+      {[](auto& o) { o.weight_decay = -0.1; }, "weight_decay >= 0; got -0.1"},
+      {[](auto& o) { o.clip_norm = -1.0; }, "clip_norm > 0; got -1; off is without"},
+      {[](auto& o) { o.ema_beta = 1.0; }, "ema_beta in [0, 1); got 1"},
+      {[](auto& o) { o.validation_split = 0.0; }, "validation_split in (0, 1); got 0"},
+      {[](auto& o) { o.val_check_interval = 0; }, "val_check_interval >= 1 step; got 0"},
+      {[](auto& o) { o.monitor = ""; }, "monitor to be a name"},
+      {[](auto& o) { o.monitor = "val_accuracy"; }, "mode = max with monitor 'val_accuracy'; got min"},
+      {[](auto& o) { o.mode = train::MonitorMode::max; }, "mode = min with monitor 'val_loss'; got max"},
+      {[](auto& o) { o.patience = 0; }, "patience >= 1; got 0; off is without"},
+      {[](auto& o) { o.limit_train_batches = 0; }, "limit_train_batches >= 1; got 0"},
+      {[](auto& o) { o.limit_val_batches = -1; }, "limit_val_batches >= 1; got -1"},
+      {[](auto& o) { o.overfit_batches = 0; }, "overfit_batches >= 1; got 0"},
+      {[](auto& o) { o.max_seconds = 0.0; }, "max_seconds > 0; got 0"},
+      {[](auto& o) { o.log_every_n_steps = 0; }, "log_every_n_steps >= 1; got 0"},
+      {[](auto& o) { o.normalization = {.mean = 0, .stddev = 0}; }, "normalization with a finite mean and stddev > 0"},
+      {[](auto& o) { o.checkpoints->every_n_epochs = 0; }, "checkpoints.every_n_epochs >= 1; got 0"},
+      {[](auto& o) { o.checkpoints->every_n_steps = 0; }, "checkpoints.every_n_steps >= 1; got 0"},
+      {[](auto& o) { o.checkpoints->every_minutes = 0; }, "checkpoints.every_minutes > 0; got 0"},
+      {[](auto& o) { o.checkpoints->keep_last = 0; }, "checkpoints.keep_last >= 1; got 0"},
+      {[](auto& o) { o.checkpoints->name = "../up"; }, "checkpoints.name"},
+      {[](auto& o) { o.checkpoints->name = ".hidden"; }, "checkpoints.name"},
+      {[](auto& o) { o.sinks.push_back(nullptr); }, "sinks that are not null"},
+  };
+  for (const Row& row : rows) {
+    TrainerOptions options{.epochs = 1};
+    row.change(options);
+    check_throws<OptionError>([&] { train::validate(options); }, "TrainerOptions:", row.text);
+  }
+}
+
+TEST_CASE("a warmup of any share is accepted when its check is opted out") {
+  train::validate({.epochs = 1, .warmup = 0.5, .check_warmup = off});
+  train::validate({.epochs = 1, .monitor = "val_accuracy", .mode = train::MonitorMode::max});
+}
+
+TEST_CASE("a seed is a number, and one that is drawn says so") {
+  const TrainerOptions fixed{.epochs = 1}, seven{.epochs = 1, .seed = 7};
+  CHECK(fixed.seed == 42);
+  CHECK_FALSE(fixed.seed.drawn);
+  Rng rng(seven.seed);  // gives the same stream as the number
+  CHECK(rng.below(1000) == Rng(7).below(1000));
+  const train::Seed first = train::random_seed(), second = train::random_seed();
+  CHECK(first.drawn);
+  CHECK(first.value != second.value);
+}
+
+TEST_CASE("a fast_dev_run makes one step and one evaluation, and writes nothing") {
+  auto model = small_model();
+  Hooked trainer{model, cross_entropy, {.epochs = 50, .accumulate_grad_batches = 4, .fast_dev_run = true, .sinks = {}}};
+  trainer.checkpoint = [](const std::filesystem::path&) { FAIL_CHECK("nothing is to be written"); };
+  const auto result = trainer.fit(points(400));
+  CHECK(result.steps == 1);
+  CHECK(result.epochs == 1);
+  CHECK(result.validation->samples == 1);  // its batches are small
+  CHECK(result.checkpoint.empty());
+  CHECK(result.anomalies.empty());
+}
+
+TEST_CASE("limits of batches bound epochs and evaluations, and the schedule is planned for them") {
+  auto model = small_model();
+  const auto log = std::make_shared<train::MemorySink>();
+  train::Trainer trainer{
+      model,
+      cross_entropy,
+      {.epochs = 3, .lr = 0.01, .checkpoints = off, .limit_train_batches = 7, .limit_val_batches = 2, .sinks = {log}}};
+  const auto result = trainer.fit(points(1000), points(600, 2));
+  CHECK(log->starts.at(0).planned_steps == 21);
+  CHECK(log->starts[0].batches_per_epoch == 7);
+  CHECK(result.steps == 21);
+  CHECK(result.validation->samples == 40);  // of 30 batches of 20
+  CHECK(log->steps.back().lr < 0.001);
+}
+
+TEST_CASE("overfit_batches trains on the same few batches, to the end") {
+  auto model = small_model();
+  train::Trainer trainer{model, cross_entropy,
+                         quiet({.epochs = 300, .batch_size = 8, .lr = 0.05, .warmup = off, .overfit_batches = 2})};
+  const auto result = trainer.fit(coin_flips(400));
+  CHECK(result.reason == train::StopReason::finished);  // however bad the validation
+  CHECK(result.steps == 600);
+  CHECK(result.train_loss < 0.3);
+  CHECK(result.validation->loss > 1);
+}

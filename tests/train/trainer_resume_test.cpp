@@ -1,0 +1,310 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <handrail/train/checkpoint.h>
+#include <handrail/train/retention.h>
+
+#include "support/check_throws.h"
+#include "support/files.h"
+#include "support/hash.h"
+#include "support/tasks.h"
+
+using namespace handrail;
+using train::off;
+using train::TrainerOptions;
+
+namespace {
+
+// Windows of three batches, the last of an epoch with two; evaluations within epochs and at their ends;
+// dropout, running statistics, and labels that early stopping gives up on.
+TrainerOptions options_in(const TempDir& dir) {
+  return {.epochs = 12,
+          .batch_size = 8,
+          .accumulate_grad_batches = 3,
+          .lr = 0.1,
+          .val_check_interval = 4,
+          .patience = 8,
+          .improvement = train::Improvement::plain,
+          .checks = {.initial_loss = off, .overfit_batch = off},
+          .checkpoints = train::CheckpointOptions{.dir = dir.path(), .name = "run", .every_n_steps = 5},
+          .log_every_n_steps = 6,
+          .sinks = {}};
+}
+
+const train::TensorDataset& data() {
+  static const auto rows = coin_flips(130);
+  return rows;
+}
+
+// What a run has shown so far, over all its sessions.
+struct History {
+  std::shared_ptr<train::MemorySink> log = std::make_shared<train::MemorySink>();
+  train::FitResult end;
+  std::uint64_t hash = 0;
+};
+
+// A session in a fresh model, from the directory or anew; arrange() sets hooks that interrupt it.
+void session(History& history, const TempDir& dir, bool resume, const std::function<void(Hooked&)>& arrange,
+             TrainerOptions options) {
+  NormModel model(resume ? 99 : 1);  // its initial weights do not matter when they are restored
+  options.sinks = {history.log};
+  Hooked trainer(model, cross_entropy, options);
+  arrange(trainer);
+  try {
+    if (resume)
+      trainer.resume(dir.path() / "run" / "1", data());
+    else
+      trainer.fit(data());
+  } catch (const std::runtime_error& error) {
+    CHECK(error.what() == std::string("mine"));
+  }
+  history.end = history.log->results.back();
+  history.hash = hash_of(model);
+}
+
+void check_same(const History& got, const History& want) {
+  CHECK(got.hash == want.hash);
+  CHECK(got.end.reason == want.end.reason);
+  CHECK(got.end.steps == want.end.steps);
+  CHECK(got.end.epochs == want.end.epochs);
+  REQUIRE(got.end.best);
+  CHECK(got.end.best->step == want.end.best->step);
+  CHECK(got.end.best->value == want.end.best->value);
+  REQUIRE(got.log->steps.size() == want.log->steps.size());
+  for (std::size_t i = 0; i < got.log->steps.size(); ++i) {
+    const auto &a = got.log->steps[i], &b = want.log->steps[i];
+    CHECK(std::tie(a.step, a.micro_step, a.epoch, a.batch, a.loss, a.ema_loss, a.grad_norm, a.lr) ==
+          std::tie(b.step, b.micro_step, b.epoch, b.batch, b.loss, b.ema_loss, b.grad_norm, b.lr));
+  }
+  REQUIRE(got.log->evaluations.size() == want.log->evaluations.size());
+  for (std::size_t i = 0; i < got.log->evaluations.size(); ++i) {
+    const auto &a = got.log->evaluations[i], &b = want.log->evaluations[i];
+    CHECK(std::tie(a.step, a.epoch, a.evaluation.loss, a.monitored, a.best) ==
+          std::tie(b.step, b.epoch, b.evaluation.loss, b.monitored, b.best));
+  }
+  REQUIRE(got.log->epochs.size() == want.log->epochs.size());
+  for (std::size_t i = 0; i < got.log->epochs.size(); ++i) {
+    const auto &a = got.log->epochs[i], &b = want.log->epochs[i];
+    CHECK(std::tie(a.epoch, a.step, a.lr, a.train_loss) == std::tie(b.epoch, b.step, b.lr, b.train_loss));
+    REQUIRE(a.validation.has_value());
+    CHECK(a.validation->loss == b.validation->loss);
+  }
+}
+
+History uninterrupted(const std::function<void(TrainerOptions&)>& change = [](TrainerOptions&) {}) {
+  const TempDir dir;
+  History history;
+  auto options = options_in(dir);
+  change(options);
+  session(
+      history, dir, false, [](Hooked&) {}, options);
+  return history;
+}
+
+[[noreturn]] void mine() { throw std::runtime_error("mine"); }
+
+}  // namespace
+
+TEST_CASE("a run stopped after any step and resumed in a fresh trainer ends with the same bits") {
+  const History want = uninterrupted();
+  CHECK(want.end.reason == train::StopReason::early_stopping);
+  CHECK(want.end.steps > 20);
+  // Epochs have five steps. 4: an evaluation is due; 5: the end of an epoch; 20: both.
+  for (const std::int64_t at : {1, 2, 4, 5, 7, 13, 20}) {
+    CAPTURE(at);
+    const TempDir dir;
+    History got;
+    session(
+        got, dir, false,
+        [at](Hooked& t) {
+          t.step_end = [&t, at](const train::StepStats& s) {
+            if (s.step == at) t.stop();
+          };
+        },
+        options_in(dir));
+    CHECK(got.end.reason == train::StopReason::requested);
+    CHECK(got.end.steps == at);
+    session(
+        got, dir, true, [](Hooked&) {}, options_in(dir));
+    check_same(got, want);
+  }
+}
+
+TEST_CASE("a run that an exception ended anywhere goes on with the same bits") {
+  struct Place {
+    const char* name;
+    std::function<void(Hooked&)> arrange;
+  };
+  const std::vector<Place> places{
+      {"step_start", [](Hooked& t) { t.step_start = [](std::int64_t s) { s == 9 ? mine() : void(); }; }},
+      {"step_end", [](Hooked& t) { t.step_end = [](const auto& s) { s.step == 8 ? mine() : void(); }; }},
+      {"step_end of an epoch's last step",
+       [](Hooked& t) { t.step_end = [](const auto& s) { s.step == 10 ? mine() : void(); }; }},
+      {"log", [](Hooked& t) { t.log = [](const auto& s) { s.step == 12 ? mine() : void(); }; }},
+      {"epoch_start", [](Hooked& t) { t.epoch_start = [](Index e) { e == 3 ? mine() : void(); }; }},
+      {"validation_start within an epoch",
+       [](Hooked& t) { t.validation_start = [n = 0]() mutable { ++n == 3 ? mine() : void(); }; }},
+      {"validation_start at the end of an epoch",
+       [](Hooked& t) { t.validation_start = [n = 0]() mutable { ++n == 2 ? mine() : void(); }; }},
+      {"validation_end within an epoch",
+       [](Hooked& t) { t.validation_end = [](const auto& s) { s.step == 8 ? mine() : void(); }; }},
+      {"validation_end at the end of an epoch",
+       [](Hooked& t) { t.validation_end = [](const auto& s) { s.step == 10 ? mine() : void(); }; }},
+      {"epoch_end", [](Hooked& t) { t.epoch_end = [](const auto& s) { s.epoch == 2 ? mine() : void(); }; }},
+      {"checkpoint", [](Hooked& t) { t.checkpoint = [n = 0](const auto&) mutable { ++n == 2 ? mine() : void(); }; }},
+  };
+  const History want = uninterrupted();
+  for (const Place& place : places) {
+    CAPTURE(place.name);
+    const TempDir dir;
+    History got;
+    session(got, dir, false, place.arrange, options_in(dir));
+    CHECK(got.end.reason == train::StopReason::exception);
+    session(
+        got, dir, true, [](Hooked&) {}, options_in(dir));
+    check_same(got, want);
+  }
+}
+
+TEST_CASE("a batch that throws in the middle of a window is trained on again, and twice is no worse than once") {
+  struct Throwing : Hooked {
+    using Hooked::Hooked;
+    int batches = -1;  // to go, once training has begun
+    train::StepOutput training_step(const train::Batch& batch) override {
+      if (attempt > 0 && batches-- == 0) mine();
+      return Hooked::training_step(batch);
+    }
+  };
+  const History want = uninterrupted();
+  const TempDir dir;
+  History got;
+  for (int k = 0; k < 3; ++k) {
+    NormModel model(k == 0 ? 1 : 7);
+    auto options = options_in(dir);
+    options.sinks = {got.log};
+    Throwing trainer(model, cross_entropy, options);
+    trainer.batches = 10 + 3 * k;
+    const auto run = [&] { return k == 0 ? trainer.fit(data()) : trainer.resume(dir.path() / "run" / "1", data()); };
+    CHECK_THROWS_WITH(run(), "mine");
+    CHECK(all_finite(model));
+  }
+  session(
+      got, dir, true, [](Hooked&) {}, options_in(dir));
+  check_same(got, want);
+}
+
+TEST_CASE("a checkpoint from the middle of a run goes on like the run it is from, with a rate from the finder too") {
+  const auto change = [](TrainerOptions& o) {
+    o.lr = train::automatic, o.patience = off, o.accumulate_grad_batches = 1;
+  };
+  const History want = uninterrupted(change);
+  const TempDir dir;
+  History got;
+  auto options = options_in(dir);
+  change(options);
+  session(
+      got, dir, false, [](Hooked&) {}, options);
+  check_same(got, want);
+
+  // The last but one is from within an epoch or its end; what came later is as if it had not been.
+  auto files = train::list_checkpoints(dir.path() / "run" / "1");
+  REQUIRE(files.size() >= 2);
+  std::filesystem::remove(files.back().path);
+  const auto step = train::load_checkpoint(files[files.size() - 2].path).progress.step;
+  CHECK(step < want.end.steps);
+  CHECK(step > 0);
+  NormModel model(3);
+  train::Trainer trainer(model, cross_entropy, options);
+  const auto result = trainer.resume(dir.path() / "run" / "1", data());
+  CHECK(hash_of(model) == want.hash);
+  CHECK(result.lr == want.end.lr);
+  CHECK(result.steps == want.end.steps);
+}
+
+TEST_CASE("a run that has ended is resumed to its end, without a step") {
+  for (const bool early : {false, true}) {
+    const TempDir dir;
+    History got;
+    auto options = options_in(dir);
+    if (!early) options.patience = off;
+    session(
+        got, dir, false, [](Hooked&) {}, options);
+    const History ended{got.log, got.end, got.hash};
+    const std::size_t steps = got.log->steps.size();
+    session(
+        got, dir, true, [](Hooked&) {}, options);
+    CHECK(got.hash == ended.hash);
+    CHECK(got.end.reason == ended.end.reason);
+    CHECK(got.end.best_restored);
+    CHECK(got.log->steps.size() == steps);
+    CHECK(got.end.checkpoint == ended.end.checkpoint);
+  }
+}
+
+TEST_CASE("other options, data or models than the run began with are refused, and the model is as it was") {
+  const TempDir dir;
+  History begun;
+  session(
+      begun, dir, false,
+      [](Hooked& t) {
+        t.step_end = [&t](const train::StepStats& s) {
+          if (s.step == 7) t.stop();
+        };
+      },
+      options_in(dir));
+  const auto refused = [&](const std::function<void(TrainerOptions&)>& change, const train::TensorDataset& rows) {
+    NormModel model(5);
+    const auto before = hash_of(model);
+    auto options = options_in(dir);
+    change(options);
+    train::Trainer trainer(model, cross_entropy, options);
+    check_throws<CheckpointError>([&] { trainer.resume(dir.path() / "run" / "1", rows); }, "resume: want");
+    CHECK(hash_of(model) == before);
+  };
+  const std::vector<std::function<void(TrainerOptions&)>> changes{
+      [](auto& o) { o.epochs = 13; },
+      [](auto& o) { o.batch_size = 9; },
+      [](auto& o) { o.accumulate_grad_batches = 2; },
+      [](auto& o) { o.lr = 0.2; },
+      [](auto& o) { o.lr = train::automatic; },
+      [](auto& o) { o.lr_scaling = train::LrScaling::none; },
+      [](auto& o) { o.decay = train::Decay::linear; },
+      [](auto& o) { o.warmup = 0.1; },
+      [](auto& o) { o.weight_decay = off; },
+      [](auto& o) { o.clip_norm = 2.0; },
+      [](auto& o) { o.ema_beta = 0.9; },
+      [](auto& o) { o.optimizer = train::with<optim::SGD>(); },
+      [](auto& o) { o.validation_split = 0.2; },
+      [](auto& o) { o.validation_split = off; },
+      [](auto& o) { o.monitor = "train_loss"; },
+      [](auto& o) { o.val_check_interval = 3; },
+      [](auto& o) { o.limit_train_batches = 3; },
+      [](auto& o) { o.limit_val_batches = 3; },
+      [](auto& o) { o.guards.spike = o.guards.divergence = false, o.seed = 43; },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    CAPTURE(i);
+    refused(changes[i], data());
+  }
+  refused([](auto&) {}, coin_flips(130, 2));
+  refused([](auto&) {}, coin_flips(131));
+  NormModel given;
+  train::Trainer with_validation(given, cross_entropy, options_in(dir));
+  check_throws<CheckpointError>([&] { with_validation.resume(dir.path() / "run" / "1", data(), coin_flips(13, 2)); },
+                                "resume: want");
+
+  nn::Sequential other = small_model();
+  const auto before = hash_of(other);
+  train::Trainer trainer(other, cross_entropy, options_in(dir));
+  check_throws<CheckpointError>([&] { trainer.resume(dir.path() / "run" / "1", data()); }, "missing: parameter");
+  check_throws<CheckpointError>([&] { trainer.resume(dir.path() / "run" / "2", data()); }, "run/2");
+  check_throws<CheckpointError>([&] { trainer.resume(dir.path(), data()); }, "want a directory with checkpoints");
+  CHECK(hash_of(other) == before);
+}

@@ -1,0 +1,163 @@
+#include <handrail/train/checkpoint.h>
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+#include <handrail/core/error.h>
+#include <handrail/core/finite.h>
+#include <handrail/train/checkpoint_codec.h>
+#include <handrail/train/container.h>
+#include <handrail/train/file_system.h>
+
+namespace handrail::train {
+namespace {
+
+constexpr std::uint32_t best_flag = 1;
+
+void check_finite(const Tensor& tensor, const char* kind, const std::string& name, const std::string& who) {
+  if (!tensor.defined()) fail<CheckpointError>(who, ": ", kind, " '", name, "' is undefined");
+  if (const Index bad = first_non_finite(tensor.span()); bad >= 0)
+    fail<CheckpointError>(who, ": ", kind, " '", name, "' ", tensor.shape(), ": want finite values; element ", bad,
+                          " is ", tensor.data()[bad], "; go back to a checkpoint of before");
+}
+
+void check_finite(const NamedTensors& tensors, const char* kind, const std::string& who) {
+  for (const auto& [name, tensor] : tensors) check_finite(tensor, kind, name, who);
+}
+
+// The same on the way out and in: whatever is saved can be loaded.
+void check(const TrainingState& state, const std::string& who) {
+  check_finite(state.parameters, "parameter", who);
+  check_finite(state.buffers, "buffer", who);
+  check_finite(state.best_parameters, "best parameter", who);
+  check_finite(state.best_buffers, "best buffer", who);
+  for (const auto& [name, kept] : state.optimizer)
+    for (const Tensor& slot : kept.slots) check_finite(slot, "moment of", name, who);
+
+  const Progress& p = state.progress;
+  const std::int64_t least = std::min({p.epoch - 1, p.batch, p.step, p.micro_step, p.skipped, p.rollbacks,
+                                       p.epoch_samples, state.decisions.planned_steps});
+  if (least < 0) fail<CheckpointError>(who, ": want an epoch >= 1 and counts >= 0; one is below");
+  const auto negative = [](Index row) { return row < 0; };
+  if (std::ranges::any_of(state.decisions.train_rows, negative) ||
+      std::ranges::any_of(state.decisions.validation_rows, negative))
+    fail<CheckpointError>(who, ": want row numbers >= 0; one is below");
+}
+
+void write(FileSystem& files, const std::filesystem::path& path, const std::vector<Section>& sections,
+           std::uint32_t flags, const std::string& who) {
+  const std::string header = container_header(sections, flags);
+  std::vector<std::string_view> pieces{header};
+  for (const Section& section : sections) pieces.emplace_back(section.bytes);
+  write_file(files, path, pieces, who);
+}
+
+// Appends a line for everything that does not fit.
+template <class Part>
+void compare(std::ostream& wrong, const std::string& kind, const std::vector<Part>& wanted, const NamedTensors& given) {
+  std::set<std::string_view> names;
+  for (const Part& part : wanted) {
+    names.insert(part.name);
+    const auto found = given.find(part.name);
+    if (found == given.end())
+      wrong << "\n  missing: " << kind << " '" << part.name << "' " << part.tensor.shape();
+    else if (found->second.shape() != part.tensor.shape())
+      wrong << "\n  " << kind << " '" << part.name << "': want " << part.tensor.shape() << "; got "
+            << found->second.shape();
+  }
+  for (const auto& [name, tensor] : given)
+    if (!names.contains(name)) wrong << "\n  unknown: " << kind << " '" << name << "' " << tensor.shape();
+}
+
+void refuse_misfits(const std::ostringstream& wrong, const std::string& who) {
+  if (!wrong.str().empty())
+    fail<CheckpointError>(who, ": want the parameters and buffers of the model; got others:", wrong.str(),
+                          "\n  build the model as it was when they were saved");
+}
+
+void restore(nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers, const std::string& who) {
+  std::ostringstream wrong;
+  compare(wrong, "parameter", model.parameters(), parameters);
+  compare(wrong, "buffer", model.buffers(), buffers);
+  refuse_misfits(wrong, who);
+  for (const Parameter& p : model.parameters())
+    std::ranges::copy(parameters.at(p.name).span(), p.tensor.mutable_data());
+  for (const Buffer& b : model.buffers()) std::ranges::copy(buffers.at(b.name).span(), b.tensor.mutable_data());
+}
+
+std::string about(const char* function, const std::filesystem::path& path) {
+  return concat(function, ": '", path.string(), "'");
+}
+
+}  // namespace
+
+void save_checkpoint(const std::filesystem::path& path, const TrainingState& state, bool is_best, FileSystem& files) {
+  const std::string who = about("save_checkpoint", path);
+  check(state, who);
+  write(files, path, encode(state), is_best ? best_flag : 0, who);
+}
+
+TrainingState load_checkpoint(const std::filesystem::path& path, FileSystem& files) {
+  const std::string who = about("load_checkpoint", path);
+  const FileStart file = read_file(files, path, who);
+  TrainingState state = decode_state(unpack(file.bytes, who), who);
+  check(state, who);
+  return state;
+}
+
+bool is_best_checkpoint(const std::filesystem::path& path, FileSystem& files) {
+  const std::string who = about("is_best_checkpoint", path);
+  const FileStart start = read_file(files, path, who, max_header_bytes);
+  return (parse_header(start.bytes, start.file_size, who).flags & best_flag) != 0;
+}
+
+ModelState capture(const nn::Module& model) {
+  ModelState state;
+  for (const Parameter& p : model.parameters()) state.parameters.emplace(p.name, p.tensor.clone());
+  for (const Buffer& b : model.buffers()) state.buffers.emplace(b.name, b.tensor.clone());
+  return state;
+}
+
+void check_fits(const nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers) {
+  std::ostringstream wrong;
+  compare(wrong, "parameter", model.parameters(), parameters);
+  compare(wrong, "buffer", model.buffers(), buffers);
+  refuse_misfits(wrong, "check_fits");
+}
+
+void check_fits(const nn::Module& model, const TrainingState& state) {
+  std::ostringstream wrong;
+  compare(wrong, "parameter", model.parameters(), state.parameters);
+  compare(wrong, "buffer", model.buffers(), state.buffers);
+  if (state.best || !state.best_parameters.empty() || !state.best_buffers.empty()) {
+    compare(wrong, "best parameter", model.parameters(), state.best_parameters);
+    compare(wrong, "best buffer", model.buffers(), state.best_buffers);
+  }
+  refuse_misfits(wrong, "check_fits");
+}
+
+void restore(nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers) {
+  restore(model, parameters, buffers, "restore");
+}
+
+void save_weights(const nn::Module& model, const std::filesystem::path& path, FileSystem& files) {
+  const std::string who = about("save_weights", path);
+  ModelState state;  // shares the elements: they are only read
+  for (const Parameter& p : model.parameters()) state.parameters.emplace(p.name, p.tensor);
+  for (const Buffer& b : model.buffers()) state.buffers.emplace(b.name, b.tensor);
+  check_finite(state.parameters, "parameter", who);
+  check_finite(state.buffers, "buffer", who);
+  write(files, path, encode(state), 0, who);
+}
+
+void load_weights(nn::Module& model, const std::filesystem::path& path, FileSystem& files) {
+  const std::string who = about("load_weights", path);
+  const FileStart file = read_file(files, path, who);
+  const ModelState state = decode_model(unpack(file.bytes, who), who);
+  check_finite(state.parameters, "parameter", who);
+  check_finite(state.buffers, "buffer", who);
+  restore(model, state.parameters, state.buffers, who);
+}
+
+}  // namespace handrail::train

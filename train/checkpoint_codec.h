@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <handrail/train/checkpoint.h>
+#include <handrail/train/container.h>
+
+namespace handrail::train {
+
+// The sections of a file and back. Not installed; cereal stays in the source.
+
+std::vector<Section> encode(const TrainingState& state);
+std::vector<Section> encode(const ModelState& model);
+/// Throw CheckpointError, starting with `who`, when a section is missing or does not hold what it should.
+/// Memory is taken in proportion to the bytes that are there, whatever sizes they tell of.
+TrainingState decode_state(const Container& container, const std::string& who);
+ModelState decode_model(const Container& container, const std::string& who);
+
+}  // namespace handrail::train

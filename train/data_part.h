@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <handrail/train/dataset.h>
+#include <handrail/train/loader.h>
+
+namespace handrail::train {
+
+/// Rows of a data set as training will see them, for checks. Data set and rows must outlive it.
+struct DataPart {
+  const Dataset& dataset;
+  std::span<const Index> rows;
+  std::optional<Normalization> normalization = {};  // of raw data
+  const char* name = "training";                    // of the set, in messages
+};
+
+/// At most `count` of the rows, evenly spaced, and so many that their inputs are at most 2^28 numbers:
+/// all but the largest sets are read in full.
+std::vector<Index> sample_rows(const DataPart& part, std::optional<Index> count = {});
+
+/// Those rows as one batch.
+Batch gather(const DataPart& part, std::span<const Index> rows);
+
+/// Reads rows of the data set in order, in batches that stay in the cache. Throws DataError on no rows.
+Loader read_rows(const DataPart& part, std::vector<Index> rows);
+
+}  // namespace handrail::train

@@ -1,0 +1,119 @@
+#include <handrail/train/layer_guard.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <handrail/core/error.h>
+#include <handrail/core/finite.h>
+
+namespace handrail::train {
+namespace {
+
+constexpr std::int32_t patience = 20, dead_patience = 3;  // steps, measurements
+constexpr double vanishing = 1e-7, exploding = 100;       // gradient norms
+constexpr double dead_share = 0.5;
+
+Finding dead_units(std::int64_t step, std::string evidence) {
+  return {.anomaly = {.name = "dead_units",
+                      .step = step,
+                      .evidence = std::move(evidence),
+                      .cause = "a rate that was too high has pushed units out of reach, or inputs far from unit scale",
+                      .remedy = "a lower rate, standardised inputs, gelu in place of relu",
+                      .action = Action::proceed}};
+}
+
+Finding vanishing_gradient(const StepStats& stats, double norm) {
+  // Saturation leaves something; nothing at all is left where no unit is active.
+  if (norm == 0)
+    return dead_units(stats.step, concat("its gradient is exactly 0 for ", patience, " steps in a row, at loss ",
+                                         short_form(stats.loss)));
+  return {.anomaly = {.name = "vanishing_gradient",
+                      .step = stats.step,
+                      .evidence = concat("gradient norm ", short_form(norm), ", below 1e-7 for ", patience,
+                                         " steps in a row, at loss ", short_form(stats.loss)),
+                      .cause = "saturated or dead units behind this layer, or weights that start too small",
+                      .remedy = "relu or gelu in place of tanh or sigmoid, a norm layer, the default initialisation",
+                      .action = Action::proceed}};
+}
+
+Finding exploding_gradient(const StepStats& stats, double norm) {
+  return {
+      .anomaly = {
+          .name = "exploding_gradient",
+          .step = stats.step,
+          .evidence = concat("gradient norm ", short_form(norm), ", above 100 for ", patience,
+                             " steps in a row, at loss ", short_form(stats.loss)),
+          .cause = "inputs or targets far from unit scale, weights that start too large, or a rate too high",
+          .remedy = concat("standardise inputs and targets, a norm layer, or a lower rate than ", short_form(stats.lr)),
+          .action = Action::proceed}};
+}
+
+}  // namespace
+
+std::optional<Finding> LayerGuard::check_gradients(const StepStats& stats) {
+  const std::size_t count = std::min(stats.layer_norms.size(), layers_.size());
+  const bool learnt = std::abs(stats.loss) <= 0.01 * std::abs(initial_.mean());
+  std::optional<Finding> finding;
+  for (std::size_t l = 0; l < count; ++l) {
+    const double norm = stats.layer_norms[l];
+    Layer& layer = layers_[l];
+    const bool vanishes = layer.vanishing.step(norm < vanishing, patience) && !learnt;
+    const bool explodes = layer.exploding.step(norm > exploding, patience);
+    if (!(vanishes || explodes) || finding) [[likely]]
+      continue;
+    (vanishes ? layer.vanishing : layer.exploding).reported = true;
+    finding = vanishes ? vanishing_gradient(stats, norm) : exploding_gradient(stats, norm);
+    finding->anomaly.where = names_[l];
+  }
+  return finding;
+}
+
+std::optional<Finding> LayerGuard::accepted(const StepStats& stats) {
+  if (is_finite(stats.loss)) [[likely]]
+    initial_.add(stats.loss);
+  return std::nullopt;
+}
+
+std::optional<Finding> LayerGuard::check_units(const LayerReport& report) {
+  const std::size_t hidden = std::min(report.layers.size(), layers_.size() - std::min<std::size_t>(layers_.size(), 1));
+  std::optional<Finding> finding;
+  for (std::size_t l = 0; l < hidden; ++l) {
+    const double share = report.layers[l].dead_units;
+    if (!layers_[l].dead.step(share > dead_share, dead_patience) || finding) continue;
+    layers_[l].dead.reported = true;
+    finding = dead_units(report.step, concat(short_form(100 * share), " % of its units got no gradient, in ",
+                                             dead_patience, " measurements in a row"));
+    finding->anomaly.where = names_[l];
+  }
+  return finding;
+}
+
+void LayerGuard::rolled_back() { std::ranges::fill(layers_, Layer{}); }
+
+std::vector<double> LayerGuard::state() const {
+  std::vector<double> state{static_cast<double>(layers_.size())};
+  initial_.save(state);
+  for (const Layer& layer : layers_)
+    for (const Stretch& stretch : {layer.vanishing, layer.exploding, layer.dead})
+      state.insert(state.end(), {static_cast<double>(stretch.length), stretch.reported ? 1.0 : 0.0});
+  return state;
+}
+
+bool LayerGuard::load_state(std::span<const double> state) {
+  StateReader reader(state);
+  if (reader.count() != std::ssize(layers_)) return false;
+  InitialLoss initial;
+  initial.load(reader);
+  std::vector<Layer> layers(layers_.size());
+  for (Layer& layer : layers)
+    for (Stretch* stretch : {&layer.vanishing, &layer.exploding, &layer.dead}) {
+      stretch->length = static_cast<std::int32_t>(reader.count(stretch == &layer.dead ? dead_patience : patience));
+      stretch->reported = reader.flag();
+    }
+  if (!reader.done()) return false;
+  initial_ = initial;
+  layers_ = std::move(layers);
+  return true;
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <handrail/core/scalar.h>
+
+namespace handrail::train {
+
+/// The sweep of a learning rate finder: how the rate grows, and how its curve is read.
+struct LrFinderOptions {
+  double start = 1e-7;
+  double end = 1;       // for the Adam family; 10 for SGD
+  Index steps = 200;    // optimizer updates, each at a rate of its own
+  double bottom = 0.1;  // the share of the descent within which a loss counts as at its minimum; 0: the lowest alone
+};
+
+/// Throws OptionError with every violation.
+void validate(const LrFinderOptions& options);
+
+/// One rate of a sweep.
+struct LrPoint {
+  double lr;
+  double loss;      // which the update at this rate led to
+  double smoothed;  // without lag; losses far above the first ones are cut off before
+};
+
+/// What a sweep says.
+struct LrFinderResult {
+  std::vector<LrPoint> curve;  // in order of the rates, up to where the loss diverged
+  double initial_loss = std::numeric_limits<double>::quiet_NaN();  // a mean over the first, negligible rates
+  double noise = 0;                                                // standard deviation of a loss between batches
+
+  std::optional<double> suggestion = {};  // the peak rate to train with; nothing when no rate is usable
+  // The rates of the readings of the smoothed loss; all but the last come with a suggestion only.
+  std::optional<double> descent_start = {};  // from where to the minimum it is clearly below the initial loss
+  std::optional<double> steepest = {};       // where it falls fastest, per decade
+  std::optional<double> valley = {};         // two thirds into the longest stretch in which it only falls
+  std::optional<double> minimum = {};        // where it is lowest
+  std::optional<double> bottom_end = {};     // where it begins to rise: the suggestion is a tenth of it
+  std::optional<double> diverged_at = {};    // where it is above the initial loss again, or the sweep was stopped
+
+  bool censored = false;        // the loss did not diverge: what higher rates do was not seen
+  bool low_confidence = false;  // suggestion, steepest and valley lie more than a decade apart
+  std::string note = {};        // why no rate is usable, or what to know of the one suggested
+
+  /// The curve as text, loss over rate on a logarithmic axis, with marks for the readings; `width` columns
+  /// (at least 40) and `height` rows (at least 5), axes included, and a legend. Empty without a curve.
+  std::string draw(int width = 72, int height = 18) const;
+};
+
+/// Raises the rate step by step and judges the losses (Smith 2017, "Cyclical learning rates"): a pure
+/// decider, fed by a training loop that puts everything back afterwards.
+///
+///   while (sweep.add(loss_of_next_batch())) update(sweep.lr());
+///
+/// Step i has the rate start (end / start)^(i / (steps - 1)). A loss is seen before the update of its step,
+/// so it belongs to the rate of the step before. The curve is a running median of 5, averaged
+/// exponentially forwards and backwards. It is usable when it falls by more than 4 standard errors and by
+/// 2 % of the initial loss. The suggestion is a tenth of the rate at the end of the bottom, which is at
+/// most half a decade above the minimum: the lowest point alone is read too early and scatters. Where the
+/// tenth lies before the descent, it is the geometric mean of the descent's start and the minimum. It is
+/// always below the rate at the minimum.
+class LrSweep {
+ public:
+  /// Throws OptionError on options out of range.
+  explicit LrSweep(const LrFinderOptions& options = {});
+
+  /// The rate of the next update.
+  double lr() const;
+  /// Takes a loss of a training batch and returns whether to make the next update: no after the last
+  /// rate, on a loss that is not finite, or, from the tenth update on, when the loss has diverged.
+  bool add(double loss);
+  /// For a gradient or parameter that is not finite: the loss added last counts as not finite either.
+  void diverge();
+  /// Of the losses so far.
+  LrFinderResult result() const;
+
+ private:
+  double rate(Index i) const;
+  bool has_diverged() const;
+
+  LrFinderOptions options_;
+  std::vector<double> losses_;  // the first before any update, number i + 1 after the one at rate(i)
+  double ema_ = 0;
+  double ema_weight_ = 0;
+  double best_ = std::numeric_limits<double>::infinity();
+  bool done_ = false;
+  bool diverged_ = false;
+};
+
+}  // namespace handrail::train

@@ -1,0 +1,236 @@
+// A run from its plan to its end.
+#include <handrail/train/run.h>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include <handrail/core/error.h>
+#include <handrail/train/checkpoint_store.h>
+#include <handrail/train/lr_scaling.h>
+#include <handrail/train/summary.h>
+
+namespace handrail::train {
+
+double Trainer::Run::now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+Trainer::Run::Run(Trainer& trainer, RunData data)
+    : trainer_(trainer),
+      options_(trainer.options_),
+      data_(std::move(data)),
+      parameters_(trainer.model_.parameters()),
+      buffers_(trainer.model_.buffers()),
+      ema_(options_.ema_beta.value_or(0)),
+      early_stopping_(options_.mode, options_.improvement, options_.patience),
+      start_(now()) {
+  decisions_.seed = options_.seed;
+  decisions_.normalization =
+      options_.normalization ? options_.normalization : data_.train.fit_normalization(data_.train_rows);
+  trainer_.normalization_ = decisions_.normalization;
+  if (options_.overfit_batches) {
+    const auto most = static_cast<std::size_t>(*options_.overfit_batches * options_.batch_size);
+    data_.train_rows.resize(std::min(data_.train_rows.size(), most));
+  }
+  LoaderOptions loading{.batch_size = options_.batch_size,
+                        .shuffle_seed = decisions_.seed,
+                        .drop_last = options_.drop_last,
+                        .normalization = decisions_.normalization};
+  if (options_.overfit_batches) loading.shuffle_seed.reset();
+  loader_.emplace(data_.train, data_.train_rows, loading);
+  if (data_.validation) validation_.emplace(trainer_.eval_loader(*data_.validation, data_.validation_rows));
+  decisions_.planned_steps = options_.epochs * steps_to_epoch();
+  make_optimizer();
+  for (const Buffer& buffer : buffers_) saved_buffers_.push_back(buffer.tensor.clone());
+  for (const Parameter& p : parameters_) {
+    weights_before_.push_back(p.tensor.clone());
+    const auto& layers = optimizer_->layers();
+    const auto layer = std::ranges::find(layers, optim::layer_of(p.name));
+    // A parameter that the user's optimizer leaves out counts nowhere.
+    layer_of_parameter_.push_back(static_cast<std::size_t>(layer - layers.begin()));
+  }
+}
+
+Trainer::Run::~Run() = default;
+
+Index Trainer::Run::batches() const {
+  return std::min(loader_->size(), options_.limit_train_batches.value_or(loader_->size()));
+}
+
+Index Trainer::Run::steps_to_epoch() const {
+  return (batches() + options_.accumulate_grad_batches - 1) / options_.accumulate_grad_batches;
+}
+
+void Trainer::Run::make_optimizer() {
+  optimizer_ = trainer_.configure_optimizer();
+  if (!optimizer_) fail<OptionError>("fit: want an optimizer from configure_optimizer; got null");
+}
+
+// The rate given, at the batch size of this run; or the optimizer's own until the finder has spoken.
+double Trainer::Run::given_lr() const {
+  if (!options_.lr) return optimizer_->default_lr();
+  return *options_.lr *
+         lr_scale(options_.lr_scaling, *optimizer_, options_.batch_size * options_.accumulate_grad_batches);
+}
+
+void Trainer::Run::set_lr(double lr) {
+  decisions_.lr = lr;
+  schedule_ = trainer_.configure_schedule(lr, decisions_.planned_steps);
+  if (!schedule_) fail<OptionError>("fit: want a schedule from configure_schedule; got an empty function");
+}
+
+FitResult Trainer::Run::fit() {
+  trainer_.stop_requested_ = false;
+  fingerprint_ = fingerprint_of_run();
+  loader_->start_epoch(1);
+  set_lr(given_lr());
+  check_monitor();
+  if (options_.checkpoints)
+    store_ = std::make_unique<CheckpointStore>(new_run_dir(options_.checkpoints->dir, run_name()),
+                                               options_.checkpoints->keep_last);
+  if (!options_.fast_dev_run) {
+    check_data();
+    check_model();
+    if (!options_.lr && goes_on()) pick_lr();
+    if (options_.guards.divergence) measure_start();
+  }
+  add_guards();
+  keep_good_state();
+  return train();
+}
+
+FitResult Trainer::Run::resume(const std::filesystem::path& dir) {
+  trainer_.stop_requested_ = false;
+  fingerprint_ = fingerprint_of_run();
+  auto loaded = CheckpointStore::load_newest(dir);
+  if (!loaded) fail<CheckpointError>("resume: want a directory with checkpoints; got none in ", dir);
+  check_fits(trainer_.model_, loaded->state);
+  resumed_ = true;
+  set_lr(given_lr());
+  add_guards();
+  restore(loaded->state);
+  last_good_ = std::move(loaded->state);
+  for (const std::string& skipped : loaded->skipped)
+    warn({.name = "checkpoint_skipped",
+          .step = progress_.step,
+          .evidence = skipped,
+          .cause = "a damaged disk or file",
+          .remedy = concat("nothing: resumed from ", loaded->path)});
+  result_.checkpoint = loaded->path.string();
+  if (options_.checkpoints)
+    store_ = std::make_unique<CheckpointStore>(dir, options_.checkpoints->keep_last, loaded->sequence);
+  return train();
+}
+
+// Whatever ends the training, all of the end is gone through, and the first exception goes on to the caller.
+FitResult Trainer::Run::train() {
+  clock_ = tried_time_ = now();
+  tried_step_ = progress_.step;
+  tried_epoch_ = progress_.epoch;
+  saved_micro_step_ = progress_.micro_step;
+  std::exception_ptr error;
+  const auto go_through = [&](auto&& part) {
+    try {
+      part();
+    } catch (...) {
+      if (error) return;
+      error = std::current_exception();
+      result_.reason = StopReason::exception;
+      if (std::exchange(in_step_, false)) restore_buffers();
+      try {
+        trainer_.on_exception(error);
+      } catch (...) {
+        return;  // the one before is what is wrong
+      }
+    }
+  };
+  go_through([&] {
+    start_event();
+    trainer_.on_fit_start();
+    run_epochs();
+  });
+  ended_ = true;
+  go_through([&] { save_last_state(); });
+  leave_weights();
+  go_through([&] { diagnose(); });
+  complete_result();
+  for (const auto& sink : sinks()) go_through([&] { sink->fit_end(result_); });
+  go_through([&] { trainer_.on_fit_end(result_); });
+  if (error) std::rethrow_exception(error);
+  return result_;
+}
+
+void Trainer::Run::start_event() {
+  const Plan plan{.model = trainer_.model_,
+                  .optimizer = *optimizer_,
+                  .lr = decisions_.lr,
+                  .lr_source = lr_source(),
+                  .loader = *loader_,
+                  .batches = batches(),
+                  .validation = validation_ ? &*validation_ : nullptr,
+                  .validation_source = data_.validation_source,
+                  .normalization = decisions_.normalization,
+                  .run_dir = store_ ? store_->directory().string() : std::string()};
+  result_.summary = summarise(options_, plan);
+  const FitStart event{.summary = result_.summary,
+                       .epochs = options_.epochs,
+                       .batches_per_epoch = batches(),
+                       .planned_steps = decisions_.planned_steps};
+  for (const auto& sink : sinks()) sink->fit_start(event);
+}
+
+std::string Trainer::Run::lr_source() const {
+  if (options_.lr) {
+    const Index batch = options_.batch_size * options_.accumulate_grad_batches;
+    return decisions_.lr == *options_.lr
+               ? "given"
+               : concat("given as ", *options_.lr, " for ", reference_batch, " samples a step, of ", batch);
+  }
+  if (resumed_) return "as the run began with";
+  return result_.lr_finder && result_.lr_finder->suggestion ? "by the LR finder" : "the optimizer's default";
+}
+
+void Trainer::Run::run_epochs() {
+  // A run resumed may have ended for good, or stopped just before an evaluation.
+  if (early_stopping_.stop()) result_.reason = StopReason::early_stopping;
+  if (goes_on() && evaluation_due()) evaluate();
+  while (progress_.epoch <= options_.epochs && goes_on()) {
+    const double start = now();
+    loader_->start_epoch(progress_.epoch);
+    if (progress_.batch == 0) trainer_.on_epoch_start(progress_.epoch);
+    heed_stop();
+    while (progress_.batch < batches() && goes_on()) {
+      const bool updated = train_step(), evaluated = evaluation_due();
+      if (evaluated) evaluate();
+      if (--steps_to_clock_ <= 0 || !updated) look_at_clock();
+      heed_stop();
+      if (goes_on() && progress_.batch < batches() && (evaluated || (updated && checkpoint_due()))) keep_progress();
+    }
+    if (progress_.batch == batches() && !stopped_by_guard_) end_epoch(start);
+  }
+}
+
+void Trainer::Run::heed_stop() {
+  if (trainer_.stop_requested_ && goes_on()) result_.reason = StopReason::requested;
+}
+
+bool Trainer::Run::evaluation_due() const {
+  return validation_ && progress_.step % options_.val_check_interval == 0 && progress_.step > 0 &&
+         evaluated_at_ != progress_.step;
+}
+
+// Reading the clock costs as much as a tiny op: quick steps look at it about once a millisecond.
+void Trainer::Run::look_at_clock() {
+  const double before = std::exchange(clock_, now());
+  constexpr Index most_steps = 64;
+  clock_interval_ =
+      clock_ - before < 1e-3 ? std::min(most_steps, 2 * clock_interval_) : std::max<Index>(1, clock_interval_ / 2);
+  steps_to_clock_ = clock_interval_;
+  const bool done = progress_.epoch == options_.epochs && progress_.batch == batches();
+  if (options_.max_seconds && clock_ - start_ + progress_.seconds > *options_.max_seconds && goes_on() && !done)
+    result_.reason = StopReason::max_time;
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,204 @@
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <handrail/core/first_non_finite.h>
+#include <handrail/train/early_stopping.h>
+#include <handrail/train/guard.h>
+#include <handrail/train/loader.h>
+#include <handrail/train/lr_finder.h>
+#include <handrail/train/state.h>
+#include <handrail/train/statistics.h>
+#include <handrail/train/trainer.h>
+
+namespace handrail::train {
+
+class CheckpointStore;
+class LayerGuard;
+class NonFiniteGuard;
+
+/// The rows that a run works on.
+struct RunData {
+  const Dataset& train;
+  std::vector<Index> train_rows;
+  const Dataset* validation;  // null for none
+  std::vector<Index> validation_rows;
+  std::string validation_source;
+};
+
+/// One call of fit. Visible in train_step and end_epoch:
+///
+///   per step:   zero_grad -> tape -> training_step -> GUARD loss -> backward -> norms per layer
+///               -> GUARD gradients -> clip -> update, refused when not finite -> GUARD accepted
+///   per epoch:  evaluate -> early stopping -> GUARD epoch -> hooks -> last good state -> checkpoint
+class Trainer::Run {
+ public:
+  Run(Trainer& trainer, RunData data);
+  ~Run();
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  /// Checks, picks the rate, trains, and leaves the model with the best weights.
+  FitResult fit();
+  /// Goes on from the newest checkpoint of that directory.
+  FitResult resume(const std::filesystem::path& dir);
+  /// The sweep alone; the model is as before.
+  LrFinderResult find_lr();
+
+  // For the arms of try_fix, which report nothing.
+  void begin_arm(const TrainingState& from, std::int64_t steps);
+  bool run_arm(std::int64_t steps);
+  std::optional<Evaluation> evaluate_validation();
+  Evaluation evaluate_training(std::size_t most_rows);
+  TrainingState capture() const;
+  const Decisions& decisions() const { return decisions_; }
+
+ private:
+  class Rehearsal;
+  struct Ruling {
+    Action action = Action::proceed;
+    double lr_factor = 1;
+    void add(const Ruling& other) {
+      lr_factor = std::min(lr_factor, other.lr_factor);
+      action = std::max(action, other.action);
+    }
+  };
+
+  // run.cpp
+  void make_optimizer();
+  double given_lr() const;
+  void set_lr(double lr);
+  FitResult train();
+  void run_epochs();
+  bool evaluation_due() const;
+  void look_at_clock();
+  void heed_stop();
+  static double now();           // in seconds
+  Index batches() const;         // to an epoch
+  Index steps_to_epoch() const;  // optimizer steps, when none is skipped
+  bool goes_on() const { return result_.reason == StopReason::finished; }
+  void start_event();
+  std::string lr_source() const;
+  const LogSinks& sinks() const { return options_.sinks; }
+
+  // run_step.cpp
+  void add_guards();
+  bool train_step();
+  bool backward(Index first, Index count, StepStats& stats, const std::function<bool(double)>& loss_is_fine);
+  std::uint64_t position(Index i) const;
+  StepOutput training_output(const Batch& batch, Index number);
+  void judge(std::optional<Finding> (Guard::*check)(const StepStats&), const StepStats& stats, Ruling& ruling);
+  void update(StepStats& stats, Ruling& ruling);
+  void accept(StepStats& stats, Ruling& ruling);
+  void reject();
+  void act(const Ruling& ruling);
+  void roll_back();
+  Ruling report(Finding finding, const StepStats* stats = nullptr);
+  void warn(Anomaly anomaly);
+  bool is_frozen(const std::string& place) const;
+  void measure_layers(const StepStats& stats, Ruling& ruling);
+  void save_buffers();
+  void restore_buffers();
+
+  // run_explain.cpp
+  void explain(Anomaly& anomaly, const StepStats& stats);
+  std::optional<FirstNonFinite::Origin> replay(Index first, Index count);
+  std::string name_of(const std::vector<Tensor>& leaves) const;
+
+  // run_start.cpp
+  void check_monitor();
+  void check_data();
+  std::optional<Index> classes();
+  void check_model();
+  std::vector<Anomaly> check_first_batch();
+  void check_overfit_batch();
+  void measure_start();
+  void pick_lr();
+  LrFinderResult sweep();
+  bool finite_batches(Index first, Index count) const;
+
+  // run_end.cpp
+  void end_epoch(double start);
+  void keep_progress();
+  void evaluate();
+  double monitored(const Evaluation& evaluation) const;
+  std::vector<Metric> epoch_metrics() const;
+  void save_last_state();
+  void leave_weights();
+  void diagnose();
+  void complete_result();
+
+  // run_state.cpp
+  void keep_weights(NamedTensors& parameters, NamedTensors& buffers) const;
+  void put_back_weights(const NamedTensors& parameters, const NamedTensors& buffers) const;
+  void restore_weights(const TrainingState& state);
+  void restore(const TrainingState& state);
+  void keep_good_state();
+  double loss_of(Index number);
+  bool is_healthy();
+  bool checkpoint_due() const;
+  void save_checkpoint(const TrainingState& state);
+  void note_attempt();
+  std::string run_name() const;
+  std::uint64_t fingerprint_of_run() const;
+
+  Trainer& trainer_;
+  const TrainerOptions& options_;
+  RunData data_;
+  Decisions decisions_;
+  std::optional<Loader> loader_, validation_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  optim::Schedule schedule_;
+  std::vector<Parameter> parameters_;
+  std::vector<Buffer> buffers_;
+  std::vector<Tensor> saved_buffers_;   // as before the step
+  std::vector<Tensor> weights_before_;  // likewise, of a step whose layers are measured
+  std::vector<std::size_t> layer_of_parameter_;
+  std::vector<Metric> step_metrics_;
+  LayerReport layer_report_;
+  std::vector<optim::LayerMeasure> measures_;
+  std::vector<double> moved_;
+
+  std::vector<std::unique_ptr<Guard>> guards_;
+  NonFiniteGuard* non_finite_ = nullptr;
+  LayerGuard* layer_guard_ = nullptr;
+  Ema ema_;
+  EarlyStopping early_stopping_;
+  Progress progress_;
+  std::int64_t evaluated_at_ = -1;  // the step
+  std::optional<Evaluation> last_evaluation_;
+  std::optional<Best> best_;
+  NamedTensors best_parameters_, best_buffers_;
+  TrainingState last_good_;
+  Index explained_ = 0;
+
+  std::uint64_t fingerprint_ = 0;
+  double healthy_below_ = std::numeric_limits<double>::infinity();  // the loss
+  std::int64_t probed_at_ = -1;                                     // the micro_step
+  bool was_healthy_ = true;                                         // then
+  bool astray_ = false;                                             // at the end
+  std::unique_ptr<CheckpointStore> store_;
+  std::int64_t tried_step_ = 0;  // to save; so of time and epoch
+  Index tried_epoch_ = 0;
+  double tried_time_ = 0;
+  std::int64_t saved_micro_step_ = 0;  // of the newest checkpoint there is
+  bool improved_ = false;              // since then
+
+  double start_, clock_ = 0;
+  Index steps_to_clock_ = 1, clock_interval_ = 1;
+  bool in_step_ = false;
+  bool stopped_by_guard_ = false;
+  bool rehearsal_ = false;
+  bool quiet_ = false;  // an arm of try_fix
+  bool resumed_ = false;
+  bool ended_ = false;  // nothing can be done about anomalies any more
+  FitResult result_;
+};
+
+}  // namespace handrail::train

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <handrail/optim/optimizer.h>
+#include <handrail/train/dataset.h>
+#include <handrail/train/events.h>
+
+namespace handrail::train {
+
+/// How far a run has come: everything is counted, so that a run resumed in the middle of an epoch
+/// goes on as if it had never stopped.
+struct Progress {
+  Index epoch = 1;              // under way
+  Index batch = 0;              // batches of it done
+  std::int64_t step = 0;        // optimizer updates made
+  std::int64_t micro_step = 0;  // batches trained on
+  std::int64_t skipped = 0;
+  std::int64_t rollbacks = 0;
+  double epoch_loss = 0;  // summed over the samples of the epoch so far
+  Index epoch_samples = 0;
+  std::vector<Metric> epoch_metrics = {};  // likewise summed
+  double lr_factor = 1;                    // what guards made of the rate
+  double seconds = 0;                      // of training before this session
+};
+
+/// What was derived at the start of a run, and holds to its end.
+struct Decisions {
+  double lr = 0;  // the peak rate
+  std::int64_t planned_steps = 0;
+  std::uint64_t seed = 0;
+  std::vector<Index> train_rows = {}, validation_rows = {};  // the split; empty: all rows
+  std::optional<Normalization> normalization = {};
+};
+
+using NamedTensors = std::map<std::string, Tensor>;
+
+/// All of a training run that changes, by name: what a checkpoint holds, and what a rollback restores.
+struct TrainingState {
+  NamedTensors parameters, buffers;
+  optim::OptimizerState optimizer;
+  Progress progress;
+  Decisions decisions;
+  std::map<std::string, std::vector<double>> guards;  // and early stopping
+  std::optional<Best> best = {};
+  NamedTensors best_parameters, best_buffers;  // empty without best
+  std::uint64_t fingerprint = 0;               // of options, model and data that must not differ on resume
+};
+
+}  // namespace handrail::train
