@@ -74,6 +74,10 @@ Coefficients coefficients(const AdamOptions& o, double rate, double grad_scale,
           .keep = 1};
 }
 
+std::string settings_of(const char* name, const AdamOptions& o) {
+  return concat(name, ", betas ", o.beta1, " and ", o.beta2, ", eps ", o.eps);
+}
+
 }  // namespace
 
 AdamW::AdamW(std::vector<ParamGroup> groups, AdamOptions options)
@@ -86,6 +90,7 @@ double AdamW::update_and_measure(const Piece& piece, const Step& step) const {
 }
 
 Optimizer::Corrections AdamW::corrections(std::int64_t t) const { return bias_corrections(options_, t); }
+std::string AdamW::settings() const { return settings_of(name(), options_); }
 bool AdamW::bounded() const { return is_bounded(options_); }
 
 Adam::Adam(std::vector<ParamGroup> groups, AdamOptions options)
@@ -98,6 +103,7 @@ double Adam::update_and_measure(const Piece& piece, const Step& step) const {
 }
 
 Optimizer::Corrections Adam::corrections(std::int64_t t) const { return bias_corrections(options_, t); }
+std::string Adam::settings() const { return settings_of(name(), options_); }
 bool Adam::bounded() const { return is_bounded(options_); }
 
 }  // namespace handrail::optim

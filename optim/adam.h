@@ -18,6 +18,7 @@ class AdamW final : public Optimizer {
   using Options = AdamOptions;
   explicit AdamW(std::vector<ParamGroup> groups, AdamOptions options = {});
   const char* name() const override { return "AdamW"; }
+  std::string settings() const override;
   double default_lr() const override { return 1e-3; }
 
  private:
@@ -35,6 +36,7 @@ class Adam final : public Optimizer {
   using Options = AdamOptions;
   explicit Adam(std::vector<ParamGroup> groups, AdamOptions options = {});
   const char* name() const override { return "Adam"; }
+  std::string settings() const override;
   double default_lr() const override { return 1e-3; }
 
  private:

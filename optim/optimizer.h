@@ -49,6 +49,8 @@ class Optimizer {
 
   /// "AdamW", say.
   virtual const char* name() const = 0;
+  /// The name and the options of the rule, for summaries and to tell whether a run goes on with the same.
+  virtual std::string settings() const { return name(); }
   /// The rate to start from when nobody gave one.
   virtual double default_lr() const = 0;
 

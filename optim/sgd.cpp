@@ -14,6 +14,11 @@ SGD::SGD(std::vector<ParamGroup> groups, SGDOptions options)
   if (options.nesterov && options.momentum == 0) fail<OptionError>("SGD: want momentum > 0 with nesterov; got 0");
 }
 
+std::string SGD::settings() const {
+  if (options_.momentum == 0) return name();
+  return concat(name(), ", ", options_.nesterov ? "Nesterov " : "", "momentum ", options_.momentum);
+}
+
 double SGD::update_and_measure(const Piece& piece, const Step& step) const {
   const auto rate = static_cast<Scalar>(step.rate), decay = static_cast<Scalar>(step.weight_decay);
   const auto scale = static_cast<Scalar>(step.grad_scale), momentum = static_cast<Scalar>(options_.momentum);

@@ -17,6 +17,7 @@ class SGD final : public Optimizer {
   /// Throws OptionError unless momentum is in [0, 1), and above 0 with nesterov.
   explicit SGD(std::vector<ParamGroup> groups, SGDOptions options = {});
   const char* name() const override { return "SGD"; }
+  std::string settings() const override;
   double default_lr() const override { return 1e-2; }
 
  private:

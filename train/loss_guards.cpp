@@ -258,8 +258,8 @@ Finding LossGuard::divergence(const StepStats& stats, std::string evidence) {
                               .step = stats.step,
                               .evidence = std::move(evidence),
                               .cause = "a rate too high",
-                              .remedy = concat("lr = ", short_form(0.1 * stats.lr), " in place of ",
-                                               short_form(stats.lr), ", or a longer warmup"),
+                              .remedy = concat("a tenth of the rate (it was ", short_form(stats.lr),
+                                               " at this step), or a longer warmup"),
                               .action = Action::rollback},
                   .lr_factor = rollbacks_ == 0 ? 0.1 : 0.5};
   if (rollbacks_ == most_rollbacks) {

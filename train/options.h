@@ -138,7 +138,7 @@ struct TrainerOptions {
   std::optional<Index> limit_train_batches = {};  // to an epoch
   std::optional<Index> limit_val_batches = {};    // to an evaluation
   std::optional<Index> overfit_batches = {};      // train on the first ones only, over and over, to the end
-  std::optional<double> max_seconds = {};         // of the whole fit
+  std::optional<double> max_seconds = {};         // of the whole run, sessions before a resume too
   bool fast_dev_run = false;                      // one step and one evaluation batch, nothing written
 
   Seed seed = 42;                                   // of shuffling, dropout and splits

@@ -101,7 +101,9 @@ FitResult Trainer::Run::fit() {
   return train();
 }
 
-FitResult Trainer::Run::resume(const std::filesystem::path& dir) {
+FitResult Trainer::Run::resume(const std::filesystem::path& run_dir) {
+  std::error_code none;
+  const auto dir = std::filesystem::is_regular_file(run_dir, none) ? run_dir.parent_path() : run_dir;
   trainer_.stop_requested_ = false;
   fingerprint_ = fingerprint_of_run();
   auto loaded = CheckpointStore::load_newest(dir);

@@ -47,7 +47,7 @@ class Trainer::Run {
   /// Checks, picks the rate, trains, and leaves the model with the best weights.
   FitResult fit();
   /// Goes on from the newest checkpoint of that directory.
-  FitResult resume(const std::filesystem::path& dir);
+  FitResult resume(const std::filesystem::path& run_dir);
   /// The sweep alone; the model is as before.
   LrFinderResult find_lr();
 

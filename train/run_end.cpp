@@ -91,6 +91,13 @@ void Trainer::Run::evaluate() {
         .step = progress_.step, .epoch = progress_.epoch, .evaluation = evaluation, .monitored = *value, .best = best};
     for (const auto& sink : sinks()) sink->evaluated(stats);
     trainer_.on_validation_end(stats);
+    if (!is_finite(*value) && is_finite(evaluation.loss))
+      warn({.name = "non_finite_metric",
+            .step = progress_.step,
+            .where = options_.monitor,
+            .evidence = concat("it is ", *value, ", which no other value is better or worse than"),
+            .cause = "a division by zero in validation_step",
+            .remedy = "return 0 where the metric has no value"});
     if (!is_finite(evaluation.loss))
       warn({.name = "non_finite_validation",
             .step = progress_.step,

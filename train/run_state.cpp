@@ -151,7 +151,7 @@ std::uint64_t Trainer::Run::fingerprint_of_run() const {
     print.add(value);
   print.add(o.monitor);
   print.add(decisions_.seed);
-  print.add(optimizer_->name());
+  print.add(optimizer_->settings());
   for (const Parameter& p : parameters_) {
     print.add(p.name);
     print.add(p.tensor.shape());

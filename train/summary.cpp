@@ -87,7 +87,7 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   if (plan.normalization)
     item("normalization", concat("mean ", plan.normalization->mean, ", stddev ", plan.normalization->stddev,
                                  o.normalization ? ", given" : ", of the training split"));
-  item("optimizer", plan.optimizer.name());
+  item("optimizer", plan.optimizer.settings());
   if (o.optimizer) item("default optimizer", "the program chose another", true);
   item("lr", concat(plan.lr, ", ", plan.lr_source));
   if (o.lr) item("lr finder", "the program gave the rate", true);
@@ -107,7 +107,8 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   const bool watched = plan.validation || o.monitor.starts_with("train_");
   const char* unwatched = "there is no validation set to watch";
   either(o.patience && watched, "early stopping",
-         concat("after ", o.patience.value_or(0), " evaluations without better ", o.monitor,
+         concat("after ", o.patience.value_or(0), " evaluations without a ",
+                o.mode == MonitorMode::min ? "lower " : "higher ", o.monitor,
                 o.improvement == Improvement::significant && o.monitor == "val_loss" ? ", beyond noise" : ""),
          watched ? "all epochs are run" : unwatched);
   if (o.improvement == Improvement::plain && o.monitor == "val_loss")

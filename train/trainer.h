@@ -26,9 +26,11 @@ struct RunData;
 
 /// What a training or validation step returns.
 struct StepOutput {
-  Tensor loss;                       // one element, the mean over the samples
-  Tensor predictions = {};           // for accuracy; may be undefined
-  std::vector<Metric> metrics = {};  // figures of your own, means over the samples; logged as train_NAME and val_NAME
+  Tensor loss;              // one element, the mean over the samples
+  Tensor predictions = {};  // for accuracy; may be undefined
+  // Figures of your own, logged as train_NAME and val_NAME: means over the samples of the batch, which are
+  // averaged over batches. What is no mean, such as F1, comes out a little different from that of all samples.
+  std::vector<Metric> metrics = {};
 };
 
 /// Trains a model, safely by default:
@@ -58,13 +60,14 @@ class Trainer {
   /// with losses more than ten times as high as at the beginning are neither, unless guards.divergence is off.
   FitResult fit(const Dataset& train);
   FitResult fit(const Dataset& train, const Dataset& validation);
-  /// Goes on with the run of that directory, from its newest valid checkpoint, on the same data: in the
-  /// middle of an epoch if need be, and with the same bits as if it had never stopped.
-  /// Throws CheckpointError when there is none, or when it does not fit model, options or data.
+  /// Goes on with the run of that directory (or that of a checkpoint), from its newest valid checkpoint, on the same
+  /// data: in the middle of an epoch if need be, and with the same bits as if it had never stopped. Throws
+  /// CheckpointError when there is none, or when it does not fit model, options or data.
   FitResult resume(const std::filesystem::path& run_dir, const Dataset& train);
   FitResult resume(const std::filesystem::path& run_dir, const Dataset& train, const Dataset& validation);
 
-  /// Sweeps the rate over a copy of the run's start; the model is left as it was, exceptions or not.
+  /// Sweeps the rate over a copy of the run's start; the model is left as it was, exceptions or not. The
+  /// suggestion is for the batch size of these options: give it with lr_scaling = LrScaling::none.
   LrFinderResult find_lr(const Dataset& train);
   /// Trains from the last good state of the last fit, or from the model as it is, once unchanged and once
   /// with each of the fixes, on the same batches and random numbers; keeps in the options the fix whose
@@ -79,6 +82,9 @@ class Trainer {
   Tensor predict(const Dataset& data);
   /// The same for inputs as the model takes them, [N, ...]: raw data must be normalised already.
   Tensor predict(const Tensor& inputs);
+
+  /// Ends the training under way after this step, with reason `requested`: from a hook, say.
+  void stop() { stop_requested_ = true; }
 
   const TrainerOptions& options() const { return options_; }
   /// The constants raw data is normalised with: given, or fitted by fit.
@@ -115,8 +121,6 @@ class Trainer {
   /// reaches a parameter, whatever is answered.
   virtual Action on_anomaly(const Anomaly& anomaly) { return anomaly.action; }
 
-  /// For hooks: ends training after this step, or before the first, with reason `requested`.
-  void stop() { stop_requested_ = true; }
   nn::Module& model() { return model_; }
 
  private:

@@ -150,7 +150,7 @@ TryFixResult Trainer::try_fix(const RunData& data, const std::vector<Fix>& fixes
       unchanged = after.group_losses;
     else
       compare(unchanged, after.group_losses, row);
-    if (arm > 0 && row.difference_high < 0 && (!best || row.validation_after < best_loss)) {
+    if (arm > 0 && row.finite && row.difference_high < 0 && (!best || row.validation_after < best_loss)) {
       best = options_;
       best_loss = row.validation_after;
       result.kept = row.name;

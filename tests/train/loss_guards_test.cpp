@@ -237,7 +237,7 @@ TEST_CASE("the third spike in a row is divergence: back before its update, to a 
   CHECK(finding->lr_factor == 0.1);
   CHECK(contains(finding->anomaly.evidence, "loss 50 against a recent mean of "));
   CHECK(contains(finding->anomaly.evidence, "spike 3 in a row"));
-  CHECK(contains(finding->anomaly.remedy, "lr = 0.001 in place of 0.01"));
+  CHECK(contains(finding->anomaly.remedy, "a tenth of the rate (it was 0.01 at this step)"));
 }
 
 TEST_CASE("after three returns divergence stops training") {

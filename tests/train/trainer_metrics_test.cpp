@@ -1,8 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -115,6 +117,18 @@ TEST_CASE("a metric of one's own decides about early stopping, the best weights 
   CHECK(kept.best->value == result.best->value);
   train::restore(model, kept.parameters, kept.buffers);
   CHECK(hash_of(model) == hashes.at(3));
+}
+
+TEST_CASE("a monitored metric without a value is named") {
+  auto model = small_model();
+  Measuring trainer{
+      model,
+      cross_entropy,
+      {.epochs = 2, .lr = 0.02, .monitor = "val_f1", .mode = MonitorMode::max, .checkpoints = off, .sinks = {}}};
+  trainer.f1 = std::numeric_limits<double>::quiet_NaN();
+  const auto result = trainer.fit(points(128), points(50, 2));
+  CHECK_FALSE(result.best);
+  CHECK(std::ranges::find(result.anomalies, "non_finite_metric", &train::Anomaly::name) != result.anomalies.end());
 }
 
 TEST_CASE("the accuracy can be monitored, on validation or the training loss without any") {

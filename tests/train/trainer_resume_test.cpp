@@ -281,6 +281,7 @@ TEST_CASE("other options, data or models than the run began with are refused, an
       [](auto& o) { o.clip_norm = 2.0; },
       [](auto& o) { o.ema_beta = 0.9; },
       [](auto& o) { o.optimizer = train::with<optim::SGD>(); },
+      [](auto& o) { o.optimizer = train::with<optim::AdamW>({.beta1 = 0.8}); },
       [](auto& o) { o.validation_split = 0.2; },
       [](auto& o) { o.validation_split = off; },
       [](auto& o) { o.monitor = "train_loss"; },
@@ -307,4 +308,14 @@ TEST_CASE("other options, data or models than the run began with are refused, an
   check_throws<CheckpointError>([&] { trainer.resume(dir.path() / "run" / "2", data()); }, "run/2");
   check_throws<CheckpointError>([&] { trainer.resume(dir.path(), data()); }, "want a directory with checkpoints");
   CHECK(hash_of(other) == before);
+}
+
+TEST_CASE("the path of a checkpoint will do to resume its run") {
+  const TempDir dir;
+  const TrainerOptions options{
+      .epochs = 2, .lr = 0.01, .checkpoints = train::CheckpointOptions{.dir = dir.path(), .name = "run"}, .sinks = {}};
+  auto model = small_model(), again = small_model(9);
+  train::Trainer trainer(model, cross_entropy, options), resumed(again, cross_entropy, options);
+  const auto result = trainer.fit(points(128));
+  CHECK(resumed.resume(result.checkpoint, points(128)).steps == result.steps);
 }

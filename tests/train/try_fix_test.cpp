@@ -203,6 +203,24 @@ TEST_CASE("an arm that cannot be finite is worse than any, and a fix of that is 
   CHECK(all_finite(model));
 }
 
+TEST_CASE("a fix that has steps refused is not kept, however much better it is") {
+  auto model = small_model(3);
+  train::Trainer trainer(model, cross_entropy, bare({.epochs = 10, .lr = 1e4}));
+  const auto result = trainer.try_fix(points(400), {fixes::lower_lr(2)}, {.steps = 40});
+  REQUIRE(result.arms.size() == 2);
+  CHECK_FALSE(result.arms[1].finite);
+  CHECK(result.kept.empty());
+}
+
+TEST_CASE("with verify_fixes off the first fix is kept unmeasured") {
+  auto model = small_model();
+  train::Trainer trainer(model, cross_entropy, bare({.epochs = 10, .lr = 0.01, .verify_fixes = off}));
+  const auto result = trainer.try_fix(points(400), {fixes::lower_lr(), fixes::clip_norm(0.1)});
+  CHECK(result.arms.empty());
+  CHECK(result.kept == "lr/10");
+  CHECK(*trainer.options().lr == doctest::Approx(0.001));
+}
+
 TEST_CASE("an exception leaves options and model as they were") {
   for (const int at : {3, 60}) {
     NormModel model;
