@@ -23,8 +23,6 @@ constexpr double unknown = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-std::string_view layer_of(std::string_view parameter) { return parameter.substr(0, parameter.rfind('.')); }
-
 Optimizer::Optimizer(std::vector<ParamGroup> groups, std::size_t slot_count)
     : groups_(std::move(groups)), largest_gradient_(unknown), largest_(unknown) {
   std::ostringstream wrong;
@@ -73,26 +71,6 @@ void Optimizer::divide_into_ranges() {
   }
   if (chunk_ends_.empty() || chunk_ends_.back() != ranges_.size()) chunk_ends_.push_back(ranges_.size());
   partial_.resize(ranges_.size());
-}
-
-// Each layer behind those before it in its group; when there are none, before the first one behind it. So
-// the layers of decay_groups() are in the order of the model, also those without a weight to decay.
-void Optimizer::arrange_layers() {
-  std::vector<std::string> of_entry;
-  for (const Entry& entry : entries_) of_entry.emplace_back(layer_of(entry.param->name));
-  const auto place = [&](std::size_t e) { return std::ranges::find(layers_, of_entry[e]) - layers_.begin(); };
-  for (std::size_t e = 0, first = 0; e < entries_.size(); ++e) {
-    if (entries_[e].group != entries_[first].group) first = e;
-    if (place(e) < std::ssize(layers_)) continue;
-    Index at = e == first ? std::ssize(layers_) : 0;
-    for (std::size_t before = first; before < e; ++before) at = std::max(at, place(before) + 1);
-    if (e == first)
-      for (std::size_t next = e + 1; next < entries_.size() && entries_[next].group == entries_[e].group; ++next)
-        at = std::min(at, place(next));
-    layers_.insert(layers_.begin() + at, of_entry[e]);
-  }
-  for (std::size_t e = 0; e < entries_.size(); ++e) entries_[e].layer = static_cast<std::size_t>(place(e));
-  layer_norms_.resize(layers_.size());
 }
 
 void Optimizer::zero_grad() {
@@ -315,103 +293,6 @@ void Optimizer::fail_non_finite(bool kept) {
                         "last one"),
           where);
     }
-  }
-}
-
-OptimizerState Optimizer::state() const {
-  OptimizerState state;
-  std::size_t e = 0;
-  for (const ParamGroup& group : groups_)
-    for (const Parameter& p : group.params) {
-      ParamState& saved = state[p.name];
-      saved.t = entries_[e].t;
-      for (const Tensor& slot : entries_[e].slots) saved.slots.push_back(slot.clone());
-      ++e;
-    }
-  return state;
-}
-
-void Optimizer::load_state(const OptimizerState& state) {
-  std::ostringstream wrong;
-  std::vector<const ParamState*> found;
-  std::set<std::string> names;
-  std::size_t e = 0;
-  for (const ParamGroup& group : groups_)
-    for (const Parameter& p : group.params) {
-      const Entry& entry = entries_[e++];
-      const auto it = state.find(p.name);
-      names.insert(p.name);
-      found.push_back(it == state.end() ? nullptr : &it->second);
-      if (it == state.end()) {
-        wrong << "\n  missing: '" << p.name << "'";
-        continue;
-      }
-      if (it->second.t < 0) wrong << "\n  '" << p.name << "': want t >= 0; got " << it->second.t;
-      if (it->second.slots.size() != entry.slots.size())
-        wrong << "\n  '" << p.name << "': want " << entry.slots.size() << " slots; got " << it->second.slots.size();
-      else
-        for (const Tensor& slot : it->second.slots)
-          if (slot.shape() != entry.tensor.shape())
-            wrong << "\n  '" << p.name << "': want slots " << entry.tensor.shape() << "; got " << slot.shape();
-    }
-  for (const auto& [name, unused] : state)
-    if (!names.contains(name)) wrong << "\n  unknown: '" << name << "'";
-  if (!wrong.str().empty()) fail<CheckpointError>("Optimizer: the state does not fit:", wrong.str());
-  for (e = 0; e < entries_.size(); ++e) {
-    entries_[e].t = found[e]->t;
-    entries_[e].loaded = true;
-    for (std::size_t s = 0; s < entries_[e].slots.size(); ++s)
-      std::ranges::copy(found[e]->slots[s].span(), entries_[e].slots[s].mutable_data());
-  }
-}
-
-namespace {
-
-// The share of units, the `cols` columns of the gradient, in which it is all zero.
-double dead_share(const Scalar* gradient, Index rows, Index cols) {
-  Index dead = 0;
-  for (Index j = 0; j < cols; ++j) {
-    bool zero = true;
-    for (Index i = 0; i < rows && zero; ++i) zero = gradient[i * cols + j] == 0;
-    dead += zero;
-  }
-  return static_cast<double>(dead) / static_cast<double>(cols);
-}
-
-}  // namespace
-
-std::vector<LayerMeasure> Optimizer::measure_layers() {
-  std::vector<LayerMeasure> layers;
-  measure_layers(layers);
-  return layers;
-}
-
-void Optimizer::measure_layers(std::vector<LayerMeasure>& layers) {
-  grad_norm();
-  layers.resize(layers_.size());
-  for (std::size_t l = 0; l < layers_.size(); ++l) {
-    LayerMeasure& layer = layers[l];
-    layer.name = layers_[l];
-    layer.grad_norm = layer_norms_[l];
-    layer.grad_mean = layer.grad_max = 0;
-    layer.dead_units.reset();
-    double sum = 0, squares = 0;
-    Index count = 0;
-    for (const Entry& entry : entries_) {
-      if (entry.layer != l) continue;
-      for (const Scalar w : entry.tensor.span()) squares += static_cast<double>(w) * static_cast<double>(w);
-      if (!entry.gradient) continue;
-      const std::span gradient(entry.gradient, entry.tensor.span().size());
-      for (const Scalar g : gradient) sum += static_cast<double>(g);
-      count += std::ssize(gradient);
-      layer.grad_max = detail::larger(layer.grad_max, detail::largest_magnitude(gradient));
-      const Shape& shape = entry.tensor.shape();
-      const bool is_bias = entry.param->role == Role::bias && shape.rank() == 1;
-      if (shape.size() > 0 && (is_bias || (shape.rank() == 2 && !layer.dead_units)))
-        layer.dead_units = dead_share(entry.gradient, shape.rows(), shape.cols());
-    }
-    if (count > 0) layer.grad_mean = sum / static_cast<double>(count);
-    layer.weight_norm = std::sqrt(squares);
   }
 }
 

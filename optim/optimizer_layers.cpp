@@ -1,0 +1,81 @@
+// What an optimizer knows of layers: their order, and measurements of them.
+#include <algorithm>
+#include <cmath>
+
+#include <handrail/optim/magnitude.h>
+#include <handrail/optim/optimizer.h>
+
+namespace handrail::optim {
+namespace {
+
+// The share of units, the `cols` columns of the gradient, in which it is all zero.
+double dead_share(const Scalar* gradient, Index rows, Index cols) {
+  Index dead = 0;
+  for (Index j = 0; j < cols; ++j) {
+    bool zero = true;
+    for (Index i = 0; i < rows && zero; ++i) zero = gradient[i * cols + j] == 0;
+    dead += zero;
+  }
+  return static_cast<double>(dead) / static_cast<double>(cols);
+}
+
+}  // namespace
+
+std::string_view layer_of(std::string_view parameter) { return parameter.substr(0, parameter.rfind('.')); }
+
+// Each layer behind those before it in its group; when there are none, before the first one behind it. So
+// the layers of decay_groups() are in the order of the model, also those without a weight to decay.
+void Optimizer::arrange_layers() {
+  std::vector<std::string> of_entry;
+  for (const Entry& entry : entries_) of_entry.emplace_back(layer_of(entry.param->name));
+  const auto place = [&](std::size_t e) { return std::ranges::find(layers_, of_entry[e]) - layers_.begin(); };
+  for (std::size_t e = 0, first = 0; e < entries_.size(); ++e) {
+    if (entries_[e].group != entries_[first].group) first = e;
+    if (place(e) < std::ssize(layers_)) continue;
+    Index at = e == first ? std::ssize(layers_) : 0;
+    for (std::size_t before = first; before < e; ++before) at = std::max(at, place(before) + 1);
+    if (e == first)
+      for (std::size_t next = e + 1; next < entries_.size() && entries_[next].group == entries_[e].group; ++next)
+        at = std::min(at, place(next));
+    layers_.insert(layers_.begin() + at, of_entry[e]);
+  }
+  for (std::size_t e = 0; e < entries_.size(); ++e) entries_[e].layer = static_cast<std::size_t>(place(e));
+  layer_norms_.resize(layers_.size());
+}
+
+std::vector<LayerMeasure> Optimizer::measure_layers() {
+  std::vector<LayerMeasure> layers;
+  measure_layers(layers);
+  return layers;
+}
+
+void Optimizer::measure_layers(std::vector<LayerMeasure>& layers) {
+  grad_norm();
+  layers.resize(layers_.size());
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    LayerMeasure& layer = layers[l];
+    layer.name = layers_[l];
+    layer.grad_norm = layer_norms_[l];
+    layer.grad_mean = layer.grad_max = 0;
+    layer.dead_units.reset();
+    double sum = 0, squares = 0;
+    Index count = 0;
+    for (const Entry& entry : entries_) {
+      if (entry.layer != l) continue;
+      for (const Scalar w : entry.tensor.span()) squares += static_cast<double>(w) * static_cast<double>(w);
+      if (!entry.gradient) continue;
+      const std::span gradient(entry.gradient, entry.tensor.span().size());
+      for (const Scalar g : gradient) sum += static_cast<double>(g);
+      count += std::ssize(gradient);
+      layer.grad_max = detail::larger(layer.grad_max, detail::largest_magnitude(gradient));
+      const Shape& shape = entry.tensor.shape();
+      const bool is_bias = entry.param->role == Role::bias && shape.rank() == 1;
+      if (shape.size() > 0 && (is_bias || (shape.rank() == 2 && !layer.dead_units)))
+        layer.dead_units = dead_share(entry.gradient, shape.rows(), shape.cols());
+    }
+    if (count > 0) layer.grad_mean = sum / static_cast<double>(count);
+    layer.weight_norm = std::sqrt(squares);
+  }
+}
+
+}  // namespace handrail::optim
