@@ -40,7 +40,8 @@ Loader::Loader(const Dataset& dataset, LoaderOptions options) : Loader(dataset, 
 Index Loader::samples() const { return options_.drop_last ? batches_ * options_.batch_size : std::ssize(rows_); }
 
 void Loader::start_epoch(std::int64_t epoch) {
-  if (!options_.shuffle_seed) return;
+  if (!options_.shuffle_seed || epoch_ == epoch) return;
+  epoch_ = epoch;
   std::ranges::copy(rows_, order_.begin());
   Rng rng(StreamKey{
       .seed = *options_.shuffle_seed, .stream = Stream::shuffle, .position = static_cast<std::uint64_t>(epoch)});

@@ -33,7 +33,7 @@ class Loader {
   Index size() const { return batches_; }
   /// Samples to an epoch.
   Index samples() const;
-  /// Puts the rows into the order of that epoch.
+  /// Puts the rows into the order of that epoch; at no cost when they are in it.
   void start_epoch(std::int64_t epoch);
   /// The rows of the i-th batch of this epoch.
   std::span<const Index> rows(Index i) const;
@@ -47,6 +47,7 @@ class Loader {
   const Dataset& dataset_;
   std::vector<Index> rows_;   // as given
   std::vector<Index> order_;  // of this epoch
+  std::optional<std::int64_t> epoch_ = {};
   LoaderOptions options_;
   Index batches_;
 };
