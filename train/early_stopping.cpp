@@ -1,6 +1,7 @@
 #include <handrail/train/early_stopping.h>
 
-#include <cmath>
+#include <algorithm>
+#include <functional>
 #include <utility>
 
 #include <handrail/core/finite.h>
@@ -9,16 +10,11 @@
 namespace handrail::train {
 
 bool improved_significantly(std::span<const double> reference, std::span<const double> now) {
-  const auto n = static_cast<double>(now.size());
-  double sum = 0;
-  for (std::size_t j = 0; j < now.size(); ++j) sum += reference[j] - now[j];
-  const double mean = sum / n;
+  std::vector<double> gains(now.size());
+  std::ranges::transform(reference, now, gains.begin(), std::minus());
+  const auto [mean, error] = moments(gains);
   constexpr std::size_t enough = 30;
-  if (now.size() < enough) return mean > 0;
-  double squares = 0;
-  for (std::size_t j = 0; j < now.size(); ++j) squares += std::pow(reference[j] - now[j] - mean, 2);
-  const double sd = std::sqrt(squares / (n - 1));
-  return mean > 1.645 * sd / std::sqrt(n) && mean > 0;
+  return mean > (now.size() < enough ? 0 : 1.645 * error) && mean > 0;
 }
 
 bool EarlyStopping::add(double value, std::span<const double> group_losses) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <handrail/core/error.h>
+#include <handrail/train/statistics.h>
 
 namespace handrail::train {
 namespace {
@@ -29,8 +30,7 @@ std::vector<double> running_median5(std::span<const double> values) {
     const std::size_t first = i < 2 ? 0 : i - 2, last = std::min(values.size(), i + 3);
     std::vector<double> window(values.begin() + static_cast<std::ptrdiff_t>(first),
                                values.begin() + static_cast<std::ptrdiff_t>(last));
-    std::ranges::sort(window);
-    medians[i] = (window[(window.size() - 1) / 2] + window[window.size() / 2]) / 2;
+    medians[i] = median(window);
   }
   return medians;
 }

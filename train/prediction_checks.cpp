@@ -3,28 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
-#include <numeric>
 #include <string>
 #include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
+#include <handrail/train/statistics.h>
 
 namespace handrail::train {
 namespace {
-
-struct Moments {
-  double mean = 0;
-  double error = 0;  // standard error of the mean
-};
-
-Moments moments(std::span<const double> values) {
-  const auto n = static_cast<double>(values.size());
-  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
-  double squares = 0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  return {mean, std::sqrt(squares / std::max(1.0, n - 1) / n)};
-}
 
 // Rows of logits and their classes.
 struct Classified {

@@ -1,7 +1,6 @@
 // What happens before the first step: checks of data and model, and the choice of the rate.
 #include <algorithm>
 #include <cmath>
-#include <string_view>
 
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
@@ -10,6 +9,7 @@
 #include <handrail/optim/clip.h>
 #include <handrail/train/data_checks.h>
 #include <handrail/train/label_checks.h>
+#include <handrail/train/lr_scaling.h>
 #include <handrail/train/prediction_checks.h>
 #include <handrail/train/run.h>
 #include <handrail/train/scale_checks.h>
@@ -106,8 +106,7 @@ LrFinderResult Trainer::Run::sweep() {
     return refused;
   }
   Rehearsal rehearsal(*this);
-  const bool adam = std::string_view(optimizer_->name()).starts_with("Adam");
-  LrSweep sweep({.end = adam ? 1.0 : 10.0});
+  LrSweep sweep({.end = is_adam_like(*optimizer_) ? 1.0 : 10.0});
   constexpr Index most_skipped = 50;
   Index epoch = 1, batch = 0, skipped = 0;
   while (true) {
@@ -172,8 +171,11 @@ void Trainer::Run::check_data() {
   };
   if (on.input_scale && !normalises(trainer_.model_)) warn_one(check_input_scale(train));
   if (on.input_scale && trainer_.task_ == Task::regression) warn_one(check_target_scale(train));
-  if (on.labels) warn_all(check_class_counts(count_labels(train, trainer_.task_, classes())));
-  if (on.labels && validation) count_labels(*validation, trainer_.task_, classes());
+  if (on.labels) {
+    const auto known = classes();
+    warn_all(check_class_counts(count_labels(train, trainer_.task_, known)));
+    if (validation) count_labels(*validation, trainer_.task_, known);
+  }
   if (on.duplicates && validation) warn_one(check_duplicates(train, *validation));
 }
 

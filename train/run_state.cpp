@@ -6,25 +6,17 @@
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <utility>
 
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
+#include <handrail/train/checkpoint.h>
 #include <handrail/train/checkpoint_store.h>
 #include <handrail/train/data_part.h>
 #include <handrail/train/run.h>
 
 namespace handrail::train {
 namespace {
-
-template <class Items>
-void keep(const Items& items, NamedTensors& into) {
-  for (const auto& item : items) into[item.name] = item.tensor.clone();
-}
-
-template <class Items>
-void put_back(const NamedTensors& from, const Items& items) {
-  for (const auto& item : items) std::ranges::copy(from.at(item.name).span(), item.tensor.mutable_data());
-}
 
 // Fowler, Noll, Vo: 64-bit FNV-1a.
 class Fingerprint {
@@ -58,13 +50,13 @@ void add_samples(Fingerprint& print, const DataPart& part) {
 }  // namespace
 
 void Trainer::Run::keep_weights(NamedTensors& parameters, NamedTensors& buffers) const {
-  keep(parameters_, parameters);
-  keep(buffers_, buffers);
+  ModelState weights = train::capture(trainer_.model_);
+  parameters = std::move(weights.parameters);
+  buffers = std::move(weights.buffers);
 }
 
 void Trainer::Run::put_back_weights(const NamedTensors& parameters, const NamedTensors& buffers) const {
-  put_back(parameters, parameters_);
-  put_back(buffers, buffers_);
+  train::restore(trainer_.model_, parameters, buffers);
 }
 
 void Trainer::Run::restore_weights(const TrainingState& state) {

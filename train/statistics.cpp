@@ -110,6 +110,14 @@ void InitialLoss::load(StateReader& reader) {
   for (auto left = reader.count(wanted); left > 0; --left) note(reader.number());
 }
 
+Moments moments(std::span<const double> values) {
+  const auto n = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {mean, std::sqrt(squares / std::max(1.0, n - 1) / n)};
+}
+
 double median(std::span<double> values) {
   const auto middle = values.begin() + std::ssize(values) / 2;
   std::nth_element(values.begin(), middle, values.end());

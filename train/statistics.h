@@ -143,6 +143,14 @@ class InitialLoss {
   double mean_ = 0, magnitude_ = 0, opening_ = 0, spread_ = 0;
 };
 
+/// A mean and how far it can be trusted.
+struct Moments {
+  double mean;
+  double error;  // standard error of the mean; 0 for a single value
+};
+/// values: at least one.
+Moments moments(std::span<const double> values);
+
 /// The median; the mean of the middle two for an even count. Reorders the values: at least one, finite.
 double median(std::span<double> values);
 

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <limits>
 
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
 #include <handrail/train/checkpoint.h>
 #include <handrail/train/run.h>
+#include <handrail/train/statistics.h>
 
 namespace handrail::train {
 
@@ -62,12 +64,11 @@ void compare(const std::vector<double>& reference, const std::vector<double>& no
     arm.difference_low = arm.difference_high = arm.difference;
     return;
   }
-  const auto n = static_cast<double>(now.size());
-  double sum = 0, squares = 0;
-  for (std::size_t j = 0; j < now.size(); ++j) sum += now[j] - reference[j];
-  arm.difference = sum / n;
-  for (std::size_t j = 0; j < now.size(); ++j) squares += std::pow(now[j] - reference[j] - arm.difference, 2);
-  const double half = now.size() < 2 ? HUGE_VAL : 1.96 * std::sqrt(squares / (n - 1) / n);
+  std::vector<double> differences(now.size());
+  std::ranges::transform(now, reference, differences.begin(), std::minus());
+  const auto [mean, error] = moments(differences);
+  const double half = now.size() < 2 ? HUGE_VAL : 1.96 * error;
+  arm.difference = mean;
   arm.difference_low = arm.difference - half;
   arm.difference_high = arm.difference + half;
 }

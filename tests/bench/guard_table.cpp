@@ -27,6 +27,8 @@
 #include <handrail/train/loss_guards.h>
 #include <handrail/train/progress_guards.h>
 
+#include "tasks.h"
+
 using namespace handrail;
 using namespace handrail::train;
 
@@ -50,9 +52,7 @@ struct Task {
 };
 
 Task digits() {
-  const std::string dir = EXAMPLES_DATA;
-  auto data =
-      load_idx(dir + "digits-images-idx3-ubyte", dir + "digits-labels-idx1-ubyte", {.classes = 10, .flatten = true});
+  auto data = bench::digits();
   return {"digits", std::make_unique<ByteDataset>(std::move(data)), {64, 64, 10}, true};
 }
 

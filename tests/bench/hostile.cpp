@@ -12,6 +12,8 @@
 #include <handrail/core/finite.h>
 #include <handrail/handrail.h>
 
+#include "tasks.h"
+
 using namespace handrail;
 
 namespace {
@@ -70,8 +72,7 @@ class Poisoned : public train::Dataset {
 };
 
 train::TensorDataset digits(const Setting& s) {
-  const auto bytes = train::load_idx(EXAMPLES_DATA "digits-images-idx3-ubyte", EXAMPLES_DATA "digits-labels-idx1-ubyte",
-                                     {.classes = 10, .flatten = true});
+  const auto bytes = bench::digits();
   const train::Batch all = train::first_samples(bytes, bytes.size());
   Rng rng(StreamKey{.seed = s.seed, .stream = Stream::user, .position = 7});
   // The file has 0 to 16; as bytes of other images it would be 0 to 255.

@@ -106,7 +106,6 @@ inline bool contains(const std::string& text, const std::string& part) { return 
 
 /// A trainer whose hooks are set from outside.
 struct Hooked : handrail::train::Trainer {
-  using Trainer::stop;
   using Trainer::Trainer;
   std::function<void()> fit_start, validation_start, exception;
   std::function<void(handrail::Index)> epoch_start;
