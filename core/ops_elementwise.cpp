@@ -75,11 +75,11 @@ Tensor relu(const Tensor& x) {
     const Scalar* s = kept->data();
     const Scalar* gy = b.output_grad().data();
     const GradTarget to = b[0].target();
-    for_chunks(kept->size(), [&](Index first, Index n) {
-      if (to.accumulate)
-        for (Index i = first; i < first + n; ++i) to.data[i] += s[i] > 0 ? gy[i] : Scalar(0);
-      else
-        for (Index i = first; i < first + n; ++i) to.data[i] = s[i] > 0 ? gy[i] : Scalar(0);
+    for_chunks(kept->size(), [s, gy, to](Index first, Index n) {
+      for (Index i = first; i < first + n; ++i) {
+        const Scalar g = gy[i];  // read always: a read under a condition would become a branch
+        to.data[i] = (to.accumulate ? to.data[i] : Scalar(0)) + (s[i] > 0 ? g : Scalar(0));
+      }
     });
   });
 }
