@@ -8,6 +8,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
+#include <handrail/core/parallel.h>
 #include <handrail/core/random.h>
 
 namespace handrail::train {
@@ -22,11 +23,25 @@ void check_finite(const char* what, const Tensor& t) {
                   bad / cols);
 }
 
+// Calls body(i, row i of the batch) for rows of `width` elements at `data`. A row lies anywhere, where no hardware
+// expects it: its memory is asked for two rows ahead.
+template <class Element, class Body>
+void for_rows(std::span<const Index> rows, const Element* data, Index width, Body body) {
+  constexpr Index ahead = 2, line = 64 / Index{sizeof(Element)};
+  const Index grain = std::max<Index>(1, elementwise_grain / std::max<Index>(1, width));
+  parallel_ranges(std::ssize(rows), grain, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      const Element* next = data + rows[static_cast<std::size_t>(std::min(i + ahead, end - 1))] * width;
+      for (Index j = 0; j < width; j += line) __builtin_prefetch(next + j);
+      body(i, data + rows[static_cast<std::size_t>(i)] * width);
+    }
+  });
+}
+
 void copy_rows(const Tensor& from, std::span<const Index> rows, const Tensor& to) {
   const Index width = from.size() / from.shape()[0];
-  const Scalar* in = from.data();
   Scalar* out = to.mutable_data();
-  for (const Index row : rows) out = std::copy_n(in + row * width, width, out);
+  for_rows(rows, from.data(), width, [=](Index i, const Scalar* row) { std::copy_n(row, width, out + i * width); });
 }
 
 }  // namespace
@@ -91,12 +106,11 @@ void ByteDataset::gather_normalized(std::span<const Index> rows, const Normaliza
   const Index width = sample_.size();
   Scalar* out = batch.inputs.mutable_data();
   Scalar* labels = batch.targets.mutable_data();
-  for (const Index row : rows) {
-    const std::uint8_t* in = data_->inputs.data() + row * width;
-    for (Index i = 0; i < width; ++i) out[i] = static_cast<Scalar>(in[i]) * scale + shift;
-    out += width;
-    *labels++ = static_cast<Scalar>(data_->labels[static_cast<std::size_t>(row)]);
-  }
+  for_rows(rows, data_->inputs.data(), width, [=](Index i, const std::uint8_t* row) {
+    Scalar* to = out + i * width;
+    for (Index j = 0; j < width; ++j) to[j] = static_cast<Scalar>(row[j]) * scale + shift;
+  });
+  for (const Index row : rows) *labels++ = static_cast<Scalar>(data_->labels[static_cast<std::size_t>(row)]);
 }
 
 Subset::Subset(std::shared_ptr<const Dataset> dataset, std::vector<Index> rows)
