@@ -10,6 +10,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
 #include <handrail/core/parallel.h>
+#include <handrail/core/sum.h>
 #include <handrail/core/tape.h>
 #include <handrail/optim/magnitude.h>
 
@@ -103,15 +104,7 @@ double Optimizer::grad_norm() {
   collect_gradients();
   std::ranges::fill(partial_, 0.0);
   for_ranges([&](const Range& range, std::size_t number) {
-    const Scalar* g = entries_[range.entry].gradient;
-    // Several sums side by side, in an order that does not depend on vector sizes.
-    constexpr Index lanes = 16;
-    double sums[lanes] = {};
-    Index i = range.begin;
-    for (; i + lanes <= range.end; i += lanes)
-      for (Index j = 0; j < lanes; ++j) sums[j] += static_cast<double>(g[i + j]) * static_cast<double>(g[i + j]);
-    for (; i < range.end; ++i) sums[0] += static_cast<double>(g[i]) * static_cast<double>(g[i]);
-    for (const double sum : sums) partial_[number] += sum;
+    partial_[number] = handrail::detail::sum_of_squares(entries_[range.entry].gradient, range.begin, range.end);
   });
   double total = 0;
   std::ranges::fill(layer_norms_, 0.0);

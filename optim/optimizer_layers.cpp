@@ -2,10 +2,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include <handrail/core/sum.h>
 #include <handrail/optim/magnitude.h>
 #include <handrail/optim/optimizer.h>
 
 namespace handrail::optim {
+
+using handrail::detail::sum;
+using handrail::detail::sum_of_squares;
+
 namespace {
 
 // The share of units, the `cols` columns of the gradient, in which it is all zero.
@@ -58,14 +63,14 @@ void Optimizer::measure_layers(std::vector<LayerMeasure>& layers) {
     layer.grad_norm = layer_norms_[l];
     layer.grad_mean = layer.grad_max = 0;
     layer.dead_units.reset();
-    double sum = 0, squares = 0;
+    double total = 0, squares = 0;
     Index count = 0;
     for (const Entry& entry : entries_) {
       if (entry.layer != l) continue;
-      for (const Scalar w : entry.tensor.span()) squares += static_cast<double>(w) * static_cast<double>(w);
+      squares += sum_of_squares(entry.tensor.data(), 0, entry.tensor.size());
       if (!entry.gradient) continue;
       const std::span gradient(entry.gradient, entry.tensor.span().size());
-      for (const Scalar g : gradient) sum += static_cast<double>(g);
+      total += sum(0, std::ssize(gradient), [&](Index i) { return static_cast<double>(entry.gradient[i]); });
       count += std::ssize(gradient);
       layer.grad_max = detail::larger(layer.grad_max, detail::largest_magnitude(gradient));
       const Shape& shape = entry.tensor.shape();
@@ -73,7 +78,7 @@ void Optimizer::measure_layers(std::vector<LayerMeasure>& layers) {
       if (shape.size() > 0 && (is_bias || (shape.rank() == 2 && !layer.dead_units)))
         layer.dead_units = dead_share(entry.gradient, shape.rows(), shape.cols());
     }
-    if (count > 0) layer.grad_mean = sum / static_cast<double>(count);
+    if (count > 0) layer.grad_mean = total / static_cast<double>(count);
     layer.weight_norm = std::sqrt(squares);
   }
 }
