@@ -70,7 +70,7 @@ void validate(const TrainerOptions& o) {
   if (o.checkpoints) {
     const CheckpointOptions& c = *o.checkpoints;
     check(c.every_n_epochs >= 1, "checkpoints.every_n_epochs >= 1; got ", c.every_n_epochs);
-    check(c.every_n_steps >= 1, "checkpoints.every_n_steps >= 1; got ", c.every_n_steps);
+    if (c.every_n_steps) check(*c.every_n_steps >= 1, "checkpoints.every_n_steps >= 1; got ", *c.every_n_steps);
     check(c.every_minutes > 0, "checkpoints.every_minutes > 0; got ", c.every_minutes);
     check(c.keep_last >= 1, "checkpoints.keep_last >= 1; got ", c.keep_last, "; checkpoints = off is without");
     check(is_name(c.name), "checkpoints.name of at most 100 letters, digits, '_', '-' and '.', not first; got '",

@@ -79,7 +79,7 @@ struct CheckpointOptions {
   std::filesystem::path dir = "runs";
   std::string name = {};     // of the run; the program's name when empty
   Index every_n_epochs = 1;  // whichever of the three is sooner, but one a second at most
-  std::int64_t every_n_steps = 10'000;
+  std::optional<std::int64_t> every_n_steps = automatic;  // 10,000; a number given is kept to exactly
   double every_minutes = 15;
   Index keep_last = 5;  // and the best
 };

@@ -191,9 +191,10 @@ bool Trainer::Run::checkpoint_due() const {
   if (!store_) return false;
   const CheckpointOptions& every = *options_.checkpoints;
   const double elapsed = clock_ - tried_time_;
+  const std::int64_t steps = progress_.step - tried_step_;
+  if (every.every_n_steps && steps >= *every.every_n_steps) return true;
   const bool epoch_is_over = progress_.batch == 0 && progress_.epoch - tried_epoch_ >= every.every_n_epochs;
-  return (epoch_is_over && elapsed >= 1) || progress_.step - tried_step_ >= every.every_n_steps ||
-         elapsed > 60 * every.every_minutes;
+  return (elapsed >= 1 && (epoch_is_over || steps >= 10'000)) || elapsed > 60 * every.every_minutes;
 }
 
 // Writes that state. A failure does not end the training: it is reported, and tried again when
