@@ -1,10 +1,23 @@
 // Time per training step. usage: step_bench <T1..T5 | 784-256-10/128> <threads> [--trainer]
 // prints: handrail CONFIG THREADS US_PER_STEP. BENCH_SECONDS sets how long it measures (1.5).
+// With --trainer the same loop on shuffled batches and the Trainer take turns of some milliseconds, and it prints
+//   loop CONFIG THREADS US_PER_STEP
+//   trainer CONFIG THREADS US_PER_STEP
+//   difference CONFIG THREADS MEAN UPPER_BOUND
+// the last the mean difference in µs over paired rounds and its one-sided 95 % bound.
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include <handrail/train/statistics.h>
 
 #include "model.h"
 #include "workload.h"
@@ -14,6 +27,27 @@ using namespace handrail;
 namespace {
 
 // A loop of one's own: tape, backward, clip, update.
+class BareLoop {
+ public:
+  explicit BareLoop(const bench::Workload& w) : binary_(w.binary), model_(bench::mlp(w.widths)) {}
+
+  void step(const Tensor& x, const Tensor& y) {
+    optimizer_.zero_grad();
+    {
+      Tape tape;
+      const Tensor logits = model_(x);
+      tape.backward(binary_ ? binary_cross_entropy_with_logits(logits, y) : cross_entropy(logits, y));
+    }
+    optimizer_.step(1e-3, optim::clip_scale(optimizer_.grad_norm(), 1.0));
+  }
+
+ private:
+  bool binary_;
+  nn::Sequential model_;
+  optim::AdamW optimizer_{{{.name = "all", .params = model_.parameters(), .weight_decay = 0.01}}};
+};
+
+// With batches that lie ready, as the programs of other libraries are measured.
 double bare(const bench::Workload& w) {
   const bench::Samples data = bench::samples(w);
   std::vector<Tensor> inputs, labels;
@@ -26,20 +60,10 @@ double bare(const bench::Workload& w) {
     labels.emplace_back(
         w.binary ? Shape{w.batch, 1} : Shape{w.batch},
         std::span(data.labels).subspan(static_cast<std::size_t>(b * w.batch), static_cast<std::size_t>(w.batch)));
-
-  const nn::Sequential model = bench::mlp(w.widths);
-  optim::AdamW optimizer({{.name = "all", .params = model.parameters(), .weight_decay = 0.01}});
+  BareLoop loop(w);
   bench::Stopwatch stopwatch(bench::bench_seconds());
   for (std::size_t step = 0; !stopwatch.done(); ++step) {
-    const Tensor& x = inputs[step % inputs.size()];
-    const Tensor& y = labels[step % labels.size()];
-    optimizer.zero_grad();
-    {
-      Tape tape;
-      const Tensor logits = model(x);
-      tape.backward(w.binary ? binary_cross_entropy_with_logits(logits, y) : cross_entropy(logits, y));
-    }
-    optimizer.step(1e-3, optim::clip_scale(optimizer.grad_norm(), 1.0));
+    loop.step(inputs[step % inputs.size()], labels[step % labels.size()]);
     stopwatch.tick();
   }
   return stopwatch.microseconds_per_step();
@@ -48,43 +72,95 @@ double bare(const bench::Workload& w) {
 // The same samples as a data set long enough for one epoch to last.
 class Cycling : public train::Dataset {
  public:
-  Cycling(const bench::Workload& w, Index epoch_batches)
-      : w_(w), data_(bench::samples(w)), size_(epoch_batches * w.batch) {}
+  Cycling(const bench::Workload& w, Index epoch_batches) : binary_(w.binary), size_(epoch_batches * w.batch) {
+    bench::Samples data = bench::samples(w);
+    labels_ = std::move(data.labels);
+    const Shape shape{w.batches * w.batch, w.widths.front()};
+    inputs_.emplace(Tensor(shape, data.inputs), Tensor(binary_ ? Shape{shape[0], 1} : Shape{shape[0]}));
+  }
   Index size() const override { return size_; }
-  Shape input_shape() const override { return {w_.widths.front()}; }
-  Shape target_shape() const override { return w_.binary ? Shape{1} : Shape{}; }
+  Shape input_shape() const override { return inputs_->input_shape(); }
+  Shape target_shape() const override { return inputs_->target_shape(); }
   void gather(std::span<const Index> rows, const train::Batch& batch) const override {
-    const auto width = static_cast<std::size_t>(w_.widths.front()), count = data_.inputs.size() / width;
-    float* x = batch.inputs.mutable_data();
-    float* y = batch.targets.mutable_data();
-    for (const Index row : rows) {
-      const auto r = static_cast<std::size_t>(row);
-      x = std::copy_n(&data_.inputs[r % count * width], width, x);
-      *y++ = data_.labels[r % data_.labels.size()];
-    }
+    static thread_local std::vector<Index> mapped;
+    mapped.resize(rows.size());
+    std::ranges::transform(rows, mapped.begin(), [&](Index row) { return row % inputs_->size(); });
+    inputs_->gather(mapped, batch);
+    std::ranges::transform(rows, batch.targets.mutable_data(),
+                           [&](Index row) { return labels_[static_cast<std::size_t>(row) % labels_.size()]; });
   }
 
  private:
-  const bench::Workload& w_;
-  bench::Samples data_;
+  bool binary_;
   Index size_;
+  std::optional<train::TensorDataset> inputs_;
+  std::vector<float> labels_;
 };
 
-class TimedTrainer : public train::Trainer {
+// Seconds of both loops over the same number of steps.
+struct Round {
+  double bare = 0, trainer = 0;
+};
+
+// Every few milliseconds of training it makes as many steps of the bare loop, on shuffled batches like its own:
+// both see the same machine.
+class PairedTrainer : public train::Trainer {
  public:
-  using Trainer::Trainer;
-  bench::Stopwatch stopwatch{bench::bench_seconds()};
+  PairedTrainer(nn::Layer& model, train::Loss loss, train::TrainerOptions options, const bench::Workload& w,
+                const Cycling& data, double us)
+      : Trainer(model, std::move(loss), std::move(options)),
+        bare_(w),
+        loader_(data, {.batch_size = w.batch, .shuffle_seed = 1}),
+        turn_(std::max<Index>(1, static_cast<Index>(5000 / us))),
+        round_(us < 2000 ? 1000 * static_cast<Index>(std::ceil(100 / us)) : 20) {}
+
+  // All but the first, which is warmup. One has whole thousands of steps, so as many evaluations as any other,
+  // or lasts so long that they do not count.
+  std::span<const Round> rounds() const { return std::span(rounds_).subspan(1); }
+  Index steps_to_round() const { return round_; }
 
  protected:
-  void on_step_end(const train::StepStats&) override {
-    stopwatch.tick();
-    if (stopwatch.done()) stop();
+  void on_epoch_start(Index) override {
+    if (rounds_.empty()) begin_round();
   }
+  void on_step_end(const train::StepStats&) override {
+    ++steps_;
+    if (steps_ % turn_ != 0 && steps_ % round_ != 0) return;
+    const double middle = bench::now();
+    for (; bare_steps_ < steps_; ++bare_steps_) {
+      const Index i = bare_steps_ % loader_.size();
+      if (i == 0) loader_.start_epoch(bare_steps_ / loader_.size());
+      const train::Batch batch = loader_.batch(i);
+      bare_.step(batch.inputs, batch.targets);
+    }
+    const double end = bench::now();
+    rounds_.back().trainer += middle - turn_start_;
+    rounds_.back().bare += end - middle;
+    turn_start_ = end;
+    if (steps_ % round_ == 0) begin_round();
+  }
+
+ private:
+  void begin_round() {
+    constexpr std::size_t enough = 6;
+    const double time = bench::now();
+    if (rounds_.size() == 1) since_ = time;
+    if (rounds_.size() > enough && time - since_ > bench::bench_seconds()) return stop();
+    rounds_.emplace_back();
+    turn_start_ = time;
+  }
+
+  BareLoop bare_;
+  train::Loader loader_;
+  const Index turn_, round_;
+  Index steps_ = 0, bare_steps_ = 0;
+  double turn_start_ = 0, since_ = 0;
+  std::vector<Round> rounds_;
 };
 
 // With everything on that is on by default but the search for the rate. Evaluation costs what a forward pass
 // over the validation set costs, whatever its size: here it has 1,024 samples.
-double with_trainer(const bench::Workload& w) {
+void compare_with_trainer(const bench::Workload& w, const std::string& threads) {
   const Cycling data(w, 4096), validation(w, 1024 / w.batch);
   const std::filesystem::path runs =
       std::filesystem::temp_directory_path() / ("handrail_step_bench_" + std::to_string(getpid()));
@@ -95,14 +171,22 @@ double with_trainer(const bench::Workload& w) {
                                       .patience = train::off,
                                       .checkpoints = train::CheckpointOptions{.dir = runs},
                                       .sinks = {}};
-  const auto run = [&](train::Loss loss) {
-    TimedTrainer trainer(model, std::move(loss), options);
-    trainer.fit(data, validation);
-    return trainer.stopwatch.microseconds_per_step();
-  };
-  const double us = w.binary ? run(binary_cross_entropy_with_logits) : run(cross_entropy);
+  const train::Loss loss = w.binary ? train::Loss(binary_cross_entropy_with_logits) : train::Loss(cross_entropy);
+  PairedTrainer trainer(model, loss, options, w, data, bare(w));
+  trainer.fit(data, validation);
   std::filesystem::remove_all(runs);
-  return us;
+
+  std::vector<double> bare_us, trainer_us, differences;
+  for (const Round& round : trainer.rounds()) {
+    const double us = 1e6 / static_cast<double>(trainer.steps_to_round());
+    bare_us.push_back(us * round.bare);
+    trainer_us.push_back(us * round.trainer);
+    differences.push_back(us * (round.trainer - round.bare));
+  }
+  const auto [mean, error] = train::moments(differences);
+  std::printf("loop %s %s %.2f\n", w.name.c_str(), threads.c_str(), train::median(bare_us));
+  std::printf("trainer %s %s %.2f\n", w.name.c_str(), threads.c_str(), train::median(trainer_us));
+  std::printf("difference %s %s %.2f %.2f\n", w.name.c_str(), threads.c_str(), mean, mean + 1.645 * error);
 }
 
 }  // namespace
@@ -114,8 +198,10 @@ int main(int argc, char** argv) try {
   }
   const bench::Workload w = bench::workload(argv[1]);
   set_num_threads(std::atoi(argv[2]));
-  const double us = argc == 4 ? with_trainer(w) : bare(w);
-  std::printf("handrail %s %s %.2f\n", w.name.c_str(), argv[2], us);
+  if (argc == 4)
+    compare_with_trainer(w, argv[2]);
+  else
+    std::printf("handrail %s %s %.2f\n", w.name.c_str(), argv[2], bare(w));
 } catch (const std::exception& error) {
   std::fprintf(stderr, "step_bench: %s\n", error.what());
   return 1;
