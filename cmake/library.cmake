@@ -2,8 +2,9 @@
 # float and, for gradient checks, once for double.
 
 set(handrail_headers
-  core/denormals.h core/eigen.h core/error.h core/finite.h core/first_non_finite.h core/gemm.h core/gradcheck.h core/ops.h core/parallel.h
-  core/parameter.h core/pool.h core/random.h core/scalar.h core/shape.h core/tape.h core/tensor.h
+  core/build.h core/denormals.h core/eigen.h core/error.h core/finite.h core/first_non_finite.h core/gemm.h
+  core/gradcheck.h core/ops.h core/parallel.h core/parameter.h core/pool.h core/random.h core/scalar.h core/shape.h
+  core/tape.h core/tensor.h
   nn/activation.h nn/dropout.h nn/init.h nn/linear.h nn/module.h nn/norm.h nn/sequential.h nn/standardize.h
   optim/adam.h optim/clip.h optim/optimizer.h optim/param_group.h optim/schedule.h optim/sgd.h
   train/arguments.h train/checkpoint.h train/checkpoint_store.h train/console.h train/csv.h train/dataset.h
@@ -11,10 +12,10 @@ set(handrail_headers
   train/loss_guards.h train/lr_finder.h train/lr_scaling.h train/metrics.h train/mnist.h train/options.h
   train/progress_guards.h train/state.h train/statistics.h train/trainer.h train/try_fix.h)
 set(handrail_sources
-  core/denormals.cpp core/finite.cpp core/first_non_finite.cpp core/gemm.cpp core/gradcheck.cpp core/ops_broadcast.cpp
-  core/ops_dropout.cpp core/ops_elementwise.cpp core/ops_linear.cpp core/ops_loss.cpp core/ops_norm.cpp
-  core/ops_reduce.cpp core/parallel.cpp core/parameter.cpp core/pool.cpp core/random.cpp core/shape.cpp core/tape.cpp
-  core/tensor.cpp
+  core/build.cpp core/denormals.cpp core/finite.cpp core/first_non_finite.cpp core/gemm.cpp core/gradcheck.cpp
+  core/ops_broadcast.cpp core/ops_dropout.cpp core/ops_elementwise.cpp core/ops_linear.cpp core/ops_loss.cpp
+  core/ops_norm.cpp core/ops_reduce.cpp core/parallel.cpp core/parameter.cpp core/pool.cpp core/random.cpp
+  core/shape.cpp core/tape.cpp core/tensor.cpp
   nn/activation.cpp nn/dropout.cpp nn/init.cpp nn/linear.cpp nn/module.cpp nn/norm.cpp nn/standardize.cpp
   optim/adam.cpp optim/clip.cpp optim/optimizer.cpp optim/optimizer_layers.cpp optim/optimizer_state.cpp
   optim/param_group.cpp optim/schedule.cpp optim/sgd.cpp
@@ -22,9 +23,12 @@ set(handrail_sources
   train/container.cpp train/csv.cpp train/data_checks.cpp train/data_part.cpp train/dataset.cpp train/early_stopping.cpp
   train/events.cpp train/file_system.cpp train/idx.cpp train/input_file.cpp train/label_checks.cpp train/layer_guard.cpp
   train/loader.cpp train/loss.cpp train/loss_guards.cpp train/lr_finder.cpp train/lr_scaling.cpp train/metrics.cpp
-  train/mnist.cpp train/options.cpp train/prediction_checks.cpp train/progress_guards.cpp train/retention.cpp
-  train/run.cpp train/run_end.cpp train/run_explain.cpp train/run_start.cpp train/run_state.cpp train/run_step.cpp
-  train/scale_checks.cpp train/statistics.cpp train/summary.cpp train/text.cpp train/trainer.cpp train/try_fix.cpp)
+  train/metrics_log.cpp train/mnist.cpp train/options.cpp train/prediction_checks.cpp train/progress_guards.cpp
+  train/retention.cpp train/run.cpp train/run_end.cpp train/run_explain.cpp train/run_start.cpp train/run_state.cpp
+  train/run_step.cpp train/scale_checks.cpp train/signals.cpp train/statistics.cpp train/summary.cpp train/text.cpp
+  train/trainer.cpp train/try_fix.cpp)
+
+set_source_files_properties(core/build.cpp PROPERTIES COMPILE_DEFINITIONS HANDRAIL_VERSION="${PROJECT_VERSION}")
 
 # Headers are included as <handrail/core/tensor.h> everywhere: here through links to the folders, as
 # real files once installed.

@@ -12,6 +12,7 @@ packages_for() {
   echo g++ cmake ninja-build libeigen3-dev libcereal-dev doctest-dev zlib1g-dev
   case $1 in
     tsan) echo clang libclang-rt-dev libomp-dev ;;  # libomp-dev brings libarcher.so as well
+    fuzz) echo clang libclang-rt-dev libomp-dev ;;  # libclang-rt-dev brings libFuzzer
     tidy) echo clang-tidy libomp-dev ;;             # clang does not read gcc's omp.h
   esac
 }
@@ -74,7 +75,7 @@ require_tools() {
   have g++ || have clang++ || have c++ || needs+=", a C++20 compiler (g++ or clang++)"
   cmake_is_recent || needs+=", CMake 3.25 or newer"
   have ninja || have make || needs+=", Ninja or make"
-  [ "$preset" != tsan ] || have clang++ || needs+=", clang++"
+  [[ $preset != @(tsan|fuzz) ]] || have clang++ || needs+=", clang++"
   [ "$preset" != tidy ] || have clang-tidy || needs+=", clang-tidy"
   [ -n "$needs" ] || return 0
   say "handrail needs ${needs#, }."

@@ -2,10 +2,10 @@
 
 namespace handrail {
 
-/// Flushes denormal floating-point numbers to zero on this thread while it lives, and puts the mode
-/// of the processor back afterwards. Moments of units that have died decay into denormals, which make
-/// a training step several times slower. Threads the library runs work on take over the mode of the
-/// thread that asked for the work.
+/// Flushes denormal floating-point numbers to zero on this thread while it lives and rounds to nearest, whatever
+/// the mode was, and puts the mode of the processor back afterwards. Moments of units that have died decay into
+/// denormals, which make a training step several times slower. Threads the library runs work on take over the mode of
+/// the thread that asked for the work.
 class FlushDenormals {
  public:
   FlushDenormals() noexcept;
@@ -22,6 +22,8 @@ namespace fp_mode {
 /// The floating-point control word of this thread: rounding and flushing of denormals.
 unsigned long get() noexcept;
 void set(unsigned long mode) noexcept;
+bool rounds_to_nearest() noexcept;
+bool flushes_denormals() noexcept;
 
 }  // namespace fp_mode
 }  // namespace handrail

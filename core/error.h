@@ -49,6 +49,7 @@ struct NonFiniteError : Error {
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   std::ostringstream text;
+  text.exceptions(std::ios::badbit);  // else a lack of memory only cuts the text short, a file name say
   (text << ... << parts);
   return text.str();
 }

@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include <handrail/core/error.h>
 #include <handrail/core/parallel.h>
 
 namespace handrail {
@@ -16,12 +17,16 @@ namespace {
 // Registers: a tile of C of `tile_rows` x up to `tile_vectors` vectors stays in registers while k runs.
 #if defined(__AVX512F__)
 constexpr int vector_bytes = 64, tile_rows = 8, tile_vectors = 3;
+constexpr const char* instructions = "AVX-512";
 #elif defined(__AVX__)
 constexpr int vector_bytes = 32, tile_rows = 6, tile_vectors = 2;
+constexpr const char* instructions = "AVX";
 #elif defined(__ARM_NEON)
 constexpr int vector_bytes = 16, tile_rows = 8, tile_vectors = 3;
+constexpr const char* instructions = "NEON";
 #else
 constexpr int vector_bytes = 16, tile_rows = 6, tile_vectors = 2;
+constexpr const char* instructions = "portable";
 #endif
 constexpr Index lanes = vector_bytes / sizeof(Scalar);
 
@@ -337,6 +342,15 @@ void gemm(Index m, Index n, Index k, MatrixView a, MatrixView b, Scalar* c, Inde
            ldc,
            start});
   });
+}
+
+std::string gemm_description() {
+#ifdef __FMA__
+  constexpr const char* multiply_add = " with FMA";
+#else
+  constexpr const char* multiply_add = "";
+#endif
+  return concat(instructions, multiply_add, ", products in tiles of ", tile_rows, " x ", tile_vectors * lanes);
 }
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include <handrail/core/tensor.h>
 
 namespace handrail {
@@ -30,6 +32,9 @@ struct GemmStart {
 /// blocking: the bits depend neither on the number of threads nor on how m and n are split up, and so
 /// the work may be shared out by the number of threads.
 void gemm(Index m, Index n, Index k, MatrixView a, MatrixView b, Scalar* c, Index ldc, GemmStart start = {});
+
+/// The instruction set it was built for, and its tiles.
+std::string gemm_description();
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE
 }  // namespace handrail

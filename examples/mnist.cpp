@@ -23,6 +23,7 @@ Data load(const std::string& folder, std::uint64_t seed) {
 int main(int argc, char** argv) try {
   train::Arguments arguments(argc, argv);
   const std::string folder = arguments.get("data", "");
+  const std::string run_dir = arguments.get("resume", "");  // of a run that was interrupted
   const bool real = !folder.empty();
   const auto options = arguments.options({.epochs = real ? 5 : 20, .batch_size = real ? 128 : 16});
   const Data data = load(folder, options.seed);
@@ -32,7 +33,8 @@ int main(int argc, char** argv) try {
                        nn::ReLU{}, nn::Linear{128, 10, rng}};
 
   train::Trainer trainer{model, cross_entropy, options};
-  trainer.fit(*data.train);
+  const auto result = run_dir.empty() ? trainer.fit(*data.train) : trainer.resume(run_dir, *data.train);
+  if (result.signal != 0) return result.exit_status();
   const auto test = trainer.evaluate(*data.test);
 
   const auto predicted = train::argmax(trainer.predict(*data.test));
@@ -42,6 +44,7 @@ int main(int argc, char** argv) try {
   std::printf("\n                 labels    ");
   for (const Scalar label : labels.span()) std::printf(" %.0f", static_cast<double>(label));
   std::printf("\ntest accuracy %.4f\n", *test.accuracy);
+  return result.exit_status();
 } catch (const std::exception& error) {
   std::fprintf(stderr, "mnist: %s\n", error.what());
   return 1;

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
 #include <handrail/train/checkpoint_codec.h>
 #include <handrail/train/container.h>
 #include <handrail/train/file_system.h>
+#include <handrail/train/input_file.h>
 
 namespace handrail::train {
 namespace {
@@ -16,10 +16,11 @@ namespace {
 constexpr std::uint32_t best_flag = 1;
 
 void check_finite(const Tensor& tensor, const char* kind, const std::string& name, const std::string& who) {
-  if (!tensor.defined()) fail<CheckpointError>(who, ": ", kind, " '", name, "' is undefined");
+  if (!tensor.defined()) fail<CheckpointError>(who, ": ", kind, ' ', quoted_name(name), " is undefined");
   if (const Index bad = first_non_finite(tensor.span()); bad >= 0)
-    fail<CheckpointError>(who, ": ", kind, " '", name, "' ", tensor.shape(), ": want finite values; element ", bad,
-                          " is ", tensor.data()[bad], "; go back to a checkpoint of before");
+    fail<CheckpointError>(who, ": ", kind, ' ', quoted_name(name), ' ', tensor.shape(),
+                          ": want finite values; element ", bad, " is ", tensor.data()[bad],
+                          "; go back to a checkpoint of before");
 }
 
 void check_finite(const NamedTensors& tensors, const char* kind, const std::string& who) {
@@ -39,10 +40,6 @@ void check(const TrainingState& state, const std::string& who) {
   const std::int64_t least = std::min({p.epoch - 1, p.batch, p.step, p.micro_step, p.skipped, p.rollbacks,
                                        p.epoch_samples, state.decisions.planned_steps});
   if (least < 0) fail<CheckpointError>(who, ": want an epoch >= 1 and counts >= 0; one is below");
-  const auto negative = [](Index row) { return row < 0; };
-  if (std::ranges::any_of(state.decisions.train_rows, negative) ||
-      std::ranges::any_of(state.decisions.validation_rows, negative))
-    fail<CheckpointError>(who, ": want row numbers >= 0; one is below");
 }
 
 void write(FileSystem& files, const std::filesystem::path& path, const std::vector<Section>& sections,
@@ -55,35 +52,36 @@ void write(FileSystem& files, const std::filesystem::path& path, const std::vect
 
 // Appends a line for everything that does not fit.
 template <class Part>
-void compare(std::ostream& wrong, const std::string& kind, const std::vector<Part>& wanted, const NamedTensors& given) {
+void compare(std::string& wrong, const std::string& kind, const std::vector<Part>& wanted, const NamedTensors& given) {
   std::set<std::string_view> names;
   for (const Part& part : wanted) {
     names.insert(part.name);
     const auto found = given.find(part.name);
     if (found == given.end())
-      wrong << "\n  missing: " << kind << " '" << part.name << "' " << part.tensor.shape();
+      wrong += concat("\n  missing: ", kind, " '", part.name, "' ", part.tensor.shape());
     else if (found->second.shape() != part.tensor.shape())
-      wrong << "\n  " << kind << " '" << part.name << "': want " << part.tensor.shape() << "; got "
-            << found->second.shape();
+      wrong += concat("\n  ", kind, " '", part.name, "': want ", part.tensor.shape(), "; got ", found->second.shape());
   }
   for (const auto& [name, tensor] : given)
-    if (!names.contains(name)) wrong << "\n  unknown: " << kind << " '" << name << "' " << tensor.shape();
+    if (!names.contains(name)) wrong += concat("\n  unknown: ", kind, ' ', quoted_name(name), ' ', tensor.shape());
 }
 
-void refuse_misfits(const std::ostringstream& wrong, const std::string& who) {
-  if (!wrong.str().empty())
-    fail<CheckpointError>(who, ": want the parameters and buffers of the model; got others:", wrong.str(),
+void refuse_misfits(const std::string& wrong, const std::string& who) {
+  if (!wrong.empty())
+    fail<CheckpointError>(who, ": want the parameters and buffers of the model; got others:", wrong,
                           "\n  build the model as it was when they were saved");
 }
 
 void restore(nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers, const std::string& who) {
-  std::ostringstream wrong;
-  compare(wrong, "parameter", model.parameters(), parameters);
-  compare(wrong, "buffer", model.buffers(), buffers);
+  // Both before the first write: listing them may fail for want of memory, copying never does.
+  const auto own_parameters = model.parameters();
+  const auto own_buffers = model.buffers();
+  std::string wrong;
+  compare(wrong, "parameter", own_parameters, parameters);
+  compare(wrong, "buffer", own_buffers, buffers);
   refuse_misfits(wrong, who);
-  for (const Parameter& p : model.parameters())
-    std::ranges::copy(parameters.at(p.name).span(), p.tensor.mutable_data());
-  for (const Buffer& b : model.buffers()) std::ranges::copy(buffers.at(b.name).span(), b.tensor.mutable_data());
+  for (const Parameter& p : own_parameters) std::ranges::copy(parameters.at(p.name).span(), p.tensor.mutable_data());
+  for (const Buffer& b : own_buffers) std::ranges::copy(buffers.at(b.name).span(), b.tensor.mutable_data());
 }
 
 std::string about(const char* function, const std::filesystem::path& path) {
@@ -120,14 +118,14 @@ ModelState capture(const nn::Module& model) {
 }
 
 void check_fits(const nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers) {
-  std::ostringstream wrong;
+  std::string wrong;
   compare(wrong, "parameter", model.parameters(), parameters);
   compare(wrong, "buffer", model.buffers(), buffers);
   refuse_misfits(wrong, "check_fits");
 }
 
 void check_fits(const nn::Module& model, const TrainingState& state) {
-  std::ostringstream wrong;
+  std::string wrong;
   compare(wrong, "parameter", model.parameters(), state.parameters);
   compare(wrong, "buffer", model.buffers(), state.buffers);
   if (state.best || !state.best_parameters.empty() || !state.best_buffers.empty()) {

@@ -13,6 +13,7 @@
 #include <cereal/types/vector.hpp>
 
 #include <handrail/core/error.h>
+#include <handrail/train/input_file.h>
 
 // Functions named save, load and serialize are what cereal calls, found through the namespace of the
 // type, or of the archive for types of the standard library. What they write is the format of the file:
@@ -97,7 +98,8 @@ void load(Reader& in, std::map<std::string, T>& values) {
     std::string name;
     T value{};
     in(name, value);
-    if (!values.emplace(name, std::move(value)).second) throw cereal::Exception("it has '" + name + "' twice");
+    if (!values.emplace(name, std::move(value)).second)
+      throw cereal::Exception("it has " + quoted_name(name) + " twice");
   }
 }
 
@@ -170,8 +172,8 @@ static void serialize(Archive& archive, Progress& progress) {
 }
 template <class Archive>
 static void serialize(Archive& archive, Decisions& decisions) {
-  auto& [lr, planned_steps, seed, train_rows, validation_rows, normalization] = decisions;
-  archive(lr, planned_steps, seed, train_rows, validation_rows, normalization);
+  auto& [lr, planned_steps, seed, normalization] = decisions;
+  archive(lr, planned_steps, seed, normalization);
 }
 
 namespace {
@@ -218,12 +220,12 @@ ModelState decode_model(const Container& container, const std::string& who) {
 
 std::vector<Section> encode(const TrainingState& state) {
   const auto& [parameters, buffers, optimizer, progress, decisions, guards, best, best_parameters, best_buffers,
-               fingerprint] = state;
+               settings, log_length] = state;
   return {section("parameters", parameters),
           section("buffers", buffers),
           section("optimizer", optimizer),
           section("progress", progress),
-          section("decisions", decisions, fingerprint),
+          section("decisions", decisions, settings, log_length),
           section("guards", guards),
           section("best", best, best_parameters, best_buffers)};
 }
@@ -234,7 +236,7 @@ TrainingState decode_state(const Container& container, const std::string& who) {
   decode(container, "buffers", who, state.buffers);
   decode(container, "optimizer", who, state.optimizer);
   decode(container, "progress", who, state.progress);
-  decode(container, "decisions", who, state.decisions, state.fingerprint);
+  decode(container, "decisions", who, state.decisions, state.settings, state.log_length);
   decode(container, "guards", who, state.guards);
   decode(container, "best", who, state.best, state.best_parameters, state.best_buffers);
   return state;

@@ -14,15 +14,13 @@
 namespace handrail::train {
 namespace {
 
-constexpr const char* opt_out = "; choose another place, or do without with .checkpoints = off";
-
 // As a user needs it who did not ask for checkpoints: they are on by default.
 template <class Make>
 auto or_opt_out(Make&& make) {
   try {
     return make();
   } catch (const CheckpointError& error) {
-    fail<CheckpointError>(error.what(), opt_out);
+    fail<CheckpointError>(error.what(), checkpoints_opt_out);
   }
 }
 
@@ -41,9 +39,11 @@ CheckpointStore::~CheckpointStore() = default;
 
 void CheckpointStore::take_lock() {
   const std::filesystem::path path = directory_ / ".lock";
-  const int file = files_.open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  OpenFile opened(files_, open_file(files_, path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const int file = opened.get();
   if (file < 0) fail<CheckpointError>("CheckpointStore: cannot open '", path.string(), "' for writing: ", errno_text());
   lock_ = std::make_unique<OpenFile>(files_, file);
+  opened.release();
   // The file tells who has it, at a fixed length, so that one write replaces it.
   std::string holder(128, ' ');
   if (files_.lock(file) != 0 && errno == EWOULDBLOCK) {

@@ -133,7 +133,10 @@ class Console final : public LogSink {
     if (causes.size() > 1 || (!causes.empty() && (result.reason == StopReason::guard || result.rollbacks > 0)))
       std::fprintf(stream_, "likely cause: %s: %s\n", causes[0].name.c_str(), causes[0].text().c_str());
     anomalies_.clear();
-    if (!result.checkpoint.empty()) std::fprintf(stream_, "checkpoint: %s\n", result.checkpoint.c_str());
+    if (!result.checkpoint.empty())
+      std::fprintf(stream_, "checkpoint: %s%s\n", result.checkpoint.c_str(),
+                   result.checkpoint_problem.empty() ? "" : ", of an earlier state");
+    if (!result.checkpoint_problem.empty()) std::fprintf(stream_, "NOT SAVED: %s\n", result.checkpoint_problem.c_str());
     std::fflush(stream_);
   }
 

@@ -5,6 +5,7 @@
 #include <concepts>
 
 #include <handrail/core/error.h>
+#include <handrail/train/input_file.h>
 
 namespace handrail::train {
 namespace {
@@ -101,9 +102,10 @@ Container unpack(std::string_view file, const std::string& who) {
   Container container{.flags = header.flags, .sections = {}};
   for (const auto& section : header.sections) {
     const std::string_view bytes = file.substr(section.offset, section.length);
-    if (crc_of(bytes) != section.crc) damaged(who, concat("the checksum of section '", section.name, "' is wrong"));
+    if (crc_of(bytes) != section.crc)
+      damaged(who, concat("the checksum of section ", quoted_name(section.name), " is wrong"));
     if (!container.sections.emplace(section.name, bytes).second)
-      damaged(who, concat("it has two sections '", section.name, "'"));
+      damaged(who, concat("it has two sections ", quoted_name(section.name)));
   }
   return container;
 }

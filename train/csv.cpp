@@ -14,21 +14,6 @@
 namespace handrail::train {
 namespace {
 
-// Text of a file as part of a message: short, and without control characters.
-std::string excerpt(std::string_view text) {
-  constexpr std::size_t most = 40;
-  constexpr const char* digits = "0123456789abcdef";
-  std::string result = "'";
-  for (const char c : text.substr(0, most)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7F)
-      result += c;
-    else
-      result.append({'\\', 'x', digits[byte >> 4], digits[byte & 15]});
-  }
-  return result + (text.size() > most ? "...'" : "'");
-}
-
 enum class Parsed { number, out_of_range, no_number };
 
 Parsed parse_number(std::string_view cell, Scalar& value) {

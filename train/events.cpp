@@ -66,6 +66,8 @@ const char* to_string(Action action) {
   return "unknown";
 }
 
+int FitResult::exit_status() const { return signal != 0 ? 128 + signal : checkpoint_problem.empty() ? 0 : 1; }
+
 const char* to_string(StopReason reason) {
   switch (reason) {
     case StopReason::finished:
@@ -78,6 +80,8 @@ const char* to_string(StopReason reason) {
       return "stopped by a guard";
     case StopReason::requested:
       return "stopped on request";
+    case StopReason::interrupted:
+      return "interrupted";
     case StopReason::exception:
       return "stopped by an exception";
   }

@@ -126,6 +126,7 @@ enum class StopReason {
   max_time,        // the time given is used up
   guard,           // a guard said stop: the last anomaly tells why
   requested,       // a hook called stop()
+  interrupted,     // by SIGINT or SIGTERM
   exception,       // for on_fit_end and sinks only: fit itself throws
 };
 const char* to_string(StopReason reason);
@@ -141,6 +142,7 @@ struct Best {
 /// What fit returns.
 struct FitResult {
   StopReason reason = StopReason::finished;
+  int signal = 0;                                                // what it was interrupted by
   Index epochs = 0;                                              // completed
   std::int64_t steps = 0;                                        // optimizer updates
   std::int64_t skipped = 0;                                      // steps whose update was not made
@@ -154,9 +156,14 @@ struct FitResult {
   std::map<std::string, std::int64_t> anomaly_counts = {};  // of all, by name
   std::vector<SummaryItem> summary = {};
   std::optional<LrFinderResult> lr_finder = {};  // when it was asked for the rate
+  std::string run_dir = {};                      // where checkpoints and metrics.csv are
   std::string checkpoint = {};                   // path of the newest, when there are any
+  std::string checkpoint_problem = {};           // why the last state could not be saved; empty when it was
   double seconds = 0;
 
+  /// For main to return: 0; 1 when the last state could not be saved; 128 and the number of the signal when
+  /// interrupted, as shells have it.
+  int exit_status() const;
   /// The anomalies as a diagnosis: the first of each name, likely causes before what they lead to: data and
   /// model as they were before the first step, then values that are not finite, the rate, the labels, and
   /// symptoms such as dead units at last; in order of time among equals.

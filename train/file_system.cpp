@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <memory>
 #include <system_error>
 
 #include <handrail/core/error.h>
@@ -54,8 +55,7 @@ class Temporary {
     int file = -1;
     for (int attempt = 0; attempt < 1000; ++attempt) {
       path_ = target.parent_path() / concat('.', target.filename().string(), ".tmp-", getpid(), '-', attempt);
-      file = retry_interrupted(
-          [&] { return files_.open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600); });
+      file = open_file(files_, path_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
       if (file >= 0 || errno != EEXIST) break;
     }
     return file;
@@ -70,10 +70,14 @@ std::filesystem::path directory_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : ".";
 }
 
-void sync_directory(FileSystem& files, const std::filesystem::path& directory, const std::string& who) {
-  const OpenFile opened(files, files.open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
+bool sync_names_in(FileSystem& files, const std::filesystem::path& directory) {
+  const OpenFile opened(files, open_file(files, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // EINVAL: a file system that has no such thing.
-  if (opened.get() < 0 || (files.sync(opened.get()) != 0 && errno != EINVAL))
+  return opened.get() >= 0 && (files.sync(opened.get()) == 0 || errno == EINVAL);
+}
+
+void sync_directory(FileSystem& files, const std::filesystem::path& directory, const std::string& who) {
+  if (!sync_names_in(files, directory))
     fail<CheckpointError>(who, ": cannot sync the directory '", directory.string(), "': ", errno_text(),
                           "; what was written is in place, but may be lost if the machine stops");
 }
@@ -92,22 +96,31 @@ int FileSystem::sync(int file) {
 #endif
 }
 int FileSystem::close(int file) { return ::close(file); }
+int FileSystem::truncate(int file, off_t length) { return ::ftruncate(file, length); }
 int FileSystem::rename(const char* from, const char* to) { return ::rename(from, to); }
 int FileSystem::unlink(const char* path) { return ::unlink(path); }
 int FileSystem::mkdir(const char* path, mode_t mode) { return ::mkdir(path, mode); }
 int FileSystem::lock(int file) { return ::flock(file, LOCK_EX | LOCK_NB); }
 int FileSystem::list(const char* directory, std::vector<std::string>& names) {
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
-    names.push_back(it->path().filename().string());
-  if (!error) return 0;
-  errno = error.value();
-  return -1;
+  // The iterator of std::filesystem ends the program when there is no memory.
+  const std::unique_ptr<DIR, int (*)(DIR*)> opened(::opendir(directory), ::closedir);
+  if (!opened) return -1;
+  errno = 0;
+  while (const dirent* entry = ::readdir(opened.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+    errno = 0;
+  }
+  return errno == 0 ? 0 : -1;
 }
 
 FileSystem& posix_file_system() {
   static FileSystem files;
   return files;
+}
+
+int open_file(FileSystem& files, const std::filesystem::path& path, int flags, mode_t mode) {
+  return retry_interrupted([&] { return files.open(path.c_str(), flags, mode); });
 }
 
 std::string errno_text() { return std::error_code(errno, std::generic_category()).message(); }
@@ -151,8 +164,7 @@ std::vector<std::string> list_directory(FileSystem& files, const std::filesystem
 
 FileStart read_file(FileSystem& files, const std::filesystem::path& path, const std::string& who, std::uint64_t most) {
   // Without O_NONBLOCK the open of a pipe waits for a writer.
-  const OpenFile opened(
-      files, retry_interrupted([&] { return files.open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0); }));
+  const OpenFile opened(files, open_file(files, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
   if (opened.get() < 0 || files.status(opened.get(), status) != 0)
     fail<CheckpointError>(who, ": cannot open the file: ", errno_text());
@@ -171,20 +183,23 @@ FileStart read_file(FileSystem& files, const std::filesystem::path& path, const 
 }
 
 bool make_directory(FileSystem& files, const std::filesystem::path& path, const std::string& who) {
-  if (files.mkdir(path.c_str(), 0777) != 0) {
-    if (errno == EEXIST) return false;
-    fail<CheckpointError>(who, ": cannot make the directory '", path.string(), "': ", errno_text());
+  if (files.mkdir(path.c_str(), 0777) == 0) {
+    sync_directory(files, directory_of(path), who);
+    return true;
   }
-  sync_directory(files, directory_of(path), who);
-  return true;
+  if (errno != EEXIST) fail<CheckpointError>(who, ": cannot make the directory '", path.string(), "': ", errno_text());
+  sync_names_in(files, directory_of(path));
+  return false;
 }
 
 void make_directories(FileSystem& files, const std::filesystem::path& path, const std::string& who) {
-  std::filesystem::path above;
-  for (const auto& part : path) {
-    above /= part;
-    std::error_code ignored;  // mkdir may be refused where one only looks through
-    if (!std::filesystem::is_directory(above, ignored)) make_directory(files, above, who);
+  std::error_code ignored;  // mkdir may be refused where one only looks through
+  if (path.empty() || std::filesystem::is_directory(path, ignored)) {
+    // Killed between mkdir and sync, a process leaves a directory that may be lost, and what is put in it.
+    sync_names_in(files, directory_of(path));
+  } else {
+    make_directories(files, directory_of(path), who);
+    make_directory(files, path, who);
   }
 }
 

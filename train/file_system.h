@@ -31,6 +31,7 @@ class FileSystem {
   /// Of a file or of a directory, down to the device.
   virtual int sync(int file);
   virtual int close(int file);
+  virtual int truncate(int file, off_t length);
   virtual int rename(const char* from, const char* to);
   virtual int unlink(const char* path);
   virtual int mkdir(const char* path, mode_t mode);
@@ -60,6 +61,9 @@ class OpenFile {
 /// The real one.
 FileSystem& posix_file_system();
 
+/// open, again when a signal interrupts it.
+int open_file(FileSystem& files, const std::filesystem::path& path, int flags, mode_t mode = 0);
+
 // `who` starts the message of every error, which is a CheckpointError with path and cause.
 
 /// The text of errno.
@@ -84,7 +88,7 @@ FileStart read_file(FileSystem& files, const std::filesystem::path& path, const 
 /// The names in it.
 std::vector<std::string> list_directory(FileSystem& files, const std::filesystem::path& directory,
                                         const std::string& who);
-/// Makes a directory that was not there, to stay; false when something of that name is there.
+/// Makes a directory, to stay; false when something of that name is there already.
 bool make_directory(FileSystem& files, const std::filesystem::path& path, const std::string& who);
 /// Makes it and those above it where they are missing.
 void make_directories(FileSystem& files, const std::filesystem::path& path, const std::string& who);

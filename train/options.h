@@ -77,11 +77,18 @@ struct CheckOptions {
 /// Checkpoints go to dir/name/NUMBER, a new number each run.
 struct CheckpointOptions {
   std::filesystem::path dir = "runs";
-  std::string name = {};     // of the run; the program's name when empty
-  Index every_n_epochs = 1;  // whichever of the three is sooner, but one a second at most
+  std::string name = {};                                  // of the run; the program's name when empty
+  Index every_n_epochs = 1;                               // whichever of the three is sooner, but one a second at most
   std::optional<std::int64_t> every_n_steps = automatic;  // 10,000; a number given is kept to exactly
   double every_minutes = 15;
   Index keep_last = 5;  // and the best
+};
+
+/// For a run that goes on.
+struct ResumeOptions {
+  /// What may differ from when the run began, by the names that the error lists: {"epochs"} extends a run, {"build"}
+  /// goes on with another compiler. The bits are not those of an uninterrupted run then.
+  std::vector<std::string> allow = {};
 };
 
 /// A seed of everything random: give it to the Rng that initialises the model too. A plain number will do.
@@ -139,6 +146,7 @@ struct TrainerOptions {
   std::optional<Index> limit_val_batches = {};    // to an evaluation
   std::optional<Index> overfit_batches = {};      // train on the first ones only, over and over, to the end
   std::optional<double> max_seconds = {};         // of the whole run, sessions before a resume too
+  bool handle_signals = true;                     // SIGINT, SIGTERM: end after the step, with a checkpoint
   bool fast_dev_run = false;                      // one step and one evaluation batch, nothing written
 
   Seed seed = 42;                                   // of shuffling, dropout and splits

@@ -6,9 +6,12 @@
 #include <exception>
 #include <utility>
 
+#include <handrail/core/denormals.h>
 #include <handrail/core/error.h>
 #include <handrail/train/checkpoint_store.h>
 #include <handrail/train/lr_scaling.h>
+#include <handrail/train/metrics_log.h>
+#include <handrail/train/signals.h>
 #include <handrail/train/summary.h>
 
 namespace handrail::train {
@@ -23,6 +26,7 @@ Trainer::Run::Run(Trainer& trainer, RunData data)
       data_(std::move(data)),
       parameters_(trainer.model_.parameters()),
       buffers_(trainer.model_.buffers()),
+      sinks_(options_.sinks),
       ema_(options_.ema_beta.value_or(0)),
       early_stopping_(options_.mode, options_.improvement, options_.patience),
       start_(now()) {
@@ -82,14 +86,16 @@ void Trainer::Run::set_lr(double lr) {
 }
 
 FitResult Trainer::Run::fit() {
+  std::optional<SignalWatch> watch;
+  if (options_.handle_signals) watch.emplace();
+  check_floating_point();
+  const FlushDenormals mode;
   trainer_.stop_requested_ = false;
-  fingerprint_ = fingerprint_of_run();
+  settings_ = settings();
   loader_->start_epoch(1);
   set_lr(given_lr());
   check_monitor();
-  if (options_.checkpoints)
-    store_ = std::make_unique<CheckpointStore>(new_run_dir(options_.checkpoints->dir, run_name()),
-                                               options_.checkpoints->keep_last);
+  if (options_.checkpoints) open_run(new_run_dir(options_.checkpoints->dir, run_name()), {}, 0);
   if (!options_.fast_dev_run) {
     check_data();
     check_model();
@@ -98,21 +104,27 @@ FitResult Trainer::Run::fit() {
   }
   add_guards();
   keep_good_state();
+  if (store_) save_first_state();
   return train();
 }
 
-FitResult Trainer::Run::resume(const std::filesystem::path& run_dir) {
+FitResult Trainer::Run::resume(const std::filesystem::path& run_dir, const ResumeOptions& options) {
+  std::optional<SignalWatch> watch;
+  if (options_.handle_signals) watch.emplace();
+  check_floating_point();
+  const FlushDenormals mode;
   std::error_code none;
   const auto dir = std::filesystem::is_regular_file(run_dir, none) ? run_dir.parent_path() : run_dir;
   trainer_.stop_requested_ = false;
-  fingerprint_ = fingerprint_of_run();
+  settings_ = settings();
   auto loaded = CheckpointStore::load_newest(dir);
   if (!loaded) fail<CheckpointError>("resume: want a directory with checkpoints; got none in ", dir);
   check_fits(trainer_.model_, loaded->state);
   resumed_ = true;
   set_lr(given_lr());
   add_guards();
-  restore(loaded->state);
+  restore(loaded->state, options);
+  if (options_.checkpoints) open_run(dir, loaded->sequence, loaded->state.log_length);
   last_good_ = std::move(loaded->state);
   for (const std::string& skipped : loaded->skipped)
     warn({.name = "checkpoint_skipped",
@@ -121,9 +133,28 @@ FitResult Trainer::Run::resume(const std::filesystem::path& run_dir) {
           .cause = "a damaged disk or file",
           .remedy = concat("nothing: resumed from ", loaded->path)});
   result_.checkpoint = loaded->path.string();
-  if (options_.checkpoints)
-    store_ = std::make_unique<CheckpointStore>(dir, options_.checkpoints->keep_last, loaded->sequence);
   return train();
+}
+
+// The directory with its lock, and the log.
+void Trainer::Run::open_run(const std::filesystem::path& run_dir, std::optional<std::int64_t> resumed_from,
+                            std::uint64_t log_length) {
+  FileSystem& files = posix_file_system();
+  store_ = std::make_unique<CheckpointStore>(run_dir, options_.checkpoints->keep_last, resumed_from, files);
+  log_ = std::make_shared<MetricsLog>(run_dir, options_.log_every_n_steps, log_length, files);
+  sinks_.push_back(log_);
+  result_.run_dir = run_dir.string();
+}
+
+// Another library may have changed them, such as one that was linked with -ffast-math.
+void Trainer::Run::check_floating_point() {
+  const bool rounds = fp_mode::rounds_to_nearest(), flushes = fp_mode::flushes_denormals();
+  if (rounds && !flushes) return;
+  warn({.name = "floating_point_mode",
+        .evidence = concat(rounds ? "" : "results are not rounded to nearest", !rounds && flushes ? ", and " : "",
+                           flushes ? "denormal numbers are flushed to zero" : ""),
+        .cause = "another library, or code linked with -ffast-math, changed the mode of the processor",
+        .remedy = "fesetenv(FE_DFL_ENV) for results elsewhere; this run rounds to nearest and flushes, whatever the mode"});
 }
 
 // Whatever ends the training, all of the end is gone through, and the first exception goes on to the caller.
@@ -215,7 +246,12 @@ void Trainer::Run::run_epochs() {
 }
 
 void Trainer::Run::heed_stop() {
-  if (trainer_.stop_requested_ && goes_on()) result_.reason = StopReason::requested;
+  if (!goes_on()) return;
+  if (trainer_.stop_requested_) result_.reason = StopReason::requested;
+  if (const int signal = SignalWatch::received(); signal != 0 && options_.handle_signals) {
+    result_.reason = StopReason::interrupted;
+    result_.signal = signal;
+  }
 }
 
 bool Trainer::Run::evaluation_due() const {

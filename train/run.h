@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@ namespace handrail::train {
 
 class CheckpointStore;
 class LayerGuard;
+class MetricsLog;
 class NonFiniteGuard;
 
 /// The rows that a run works on.
@@ -47,7 +49,7 @@ class Trainer::Run {
   /// Checks, picks the rate, trains, and leaves the model with the best weights.
   FitResult fit();
   /// Goes on from the newest checkpoint of that directory.
-  FitResult resume(const std::filesystem::path& run_dir);
+  FitResult resume(const std::filesystem::path& run_dir, const ResumeOptions& options);
   /// The sweep alone; the model is as before.
   LrFinderResult find_lr();
 
@@ -77,6 +79,7 @@ class Trainer::Run {
   FitResult train();
   void run_epochs();
   bool evaluation_due() const;
+  void check_floating_point();
   void look_at_clock();
   void heed_stop();
   static double now();           // in seconds
@@ -85,7 +88,7 @@ class Trainer::Run {
   bool goes_on() const { return result_.reason == StopReason::finished; }
   void start_event();
   std::string lr_source() const;
-  const LogSinks& sinks() const { return options_.sinks; }
+  const LogSinks& sinks() const { return sinks_; }
 
   // run_step.cpp
   void add_guards();
@@ -138,15 +141,20 @@ class Trainer::Run {
   void keep_weights(NamedTensors& parameters, NamedTensors& buffers) const;
   void put_back_weights(const NamedTensors& parameters, const NamedTensors& buffers) const;
   void restore_weights(const TrainingState& state);
-  void restore(const TrainingState& state);
+  void check_settings(const std::map<std::string, std::string>& begun, const ResumeOptions& options) const;
+  void restore(const TrainingState& state, const ResumeOptions& options);
   void keep_good_state();
   double loss_of(Index number);
   bool is_healthy();
   bool checkpoint_due() const;
   void save_checkpoint(const TrainingState& state);
+  void save_first_state();
   void note_attempt();
   std::string run_name() const;
-  std::uint64_t fingerprint_of_run() const;
+  void open_run(const std::filesystem::path& run_dir, std::optional<std::int64_t> resumed_from,
+                std::uint64_t log_length);
+  void sync_log();
+  std::map<std::string, std::string> settings() const;
 
   Trainer& trainer_;
   const TrainerOptions& options_;
@@ -165,6 +173,7 @@ class Trainer::Run {
   std::vector<optim::LayerMeasure> measures_;
   std::vector<double> moved_;
 
+  LogSinks sinks_;  // the user's, and the log of the run
   std::vector<std::unique_ptr<Guard>> guards_;
   NonFiniteGuard* non_finite_ = nullptr;
   LayerGuard* layer_guard_ = nullptr;
@@ -178,13 +187,14 @@ class Trainer::Run {
   TrainingState last_good_;
   Index explained_ = 0;
 
-  std::uint64_t fingerprint_ = 0;
+  std::map<std::string, std::string> settings_;
   double healthy_below_ = std::numeric_limits<double>::infinity();  // the loss
   std::int64_t probed_at_ = -1;                                     // the micro_step
   bool was_healthy_ = true;                                         // then
   bool astray_ = false;                                             // at the end
   std::unique_ptr<CheckpointStore> store_;
-  std::int64_t tried_step_ = 0;  // to save; so of time and epoch
+  std::shared_ptr<MetricsLog> log_;  // when there is a store
+  std::int64_t tried_step_ = 0;      // to save; so of time and epoch
   Index tried_epoch_ = 0;
   double tried_time_ = 0;
   std::int64_t saved_micro_step_ = 0;  // of the newest checkpoint there is

@@ -152,7 +152,7 @@ void Trainer::Run::leave_weights() {
 // another kind may spoil the end of a run.
 void Trainer::Run::diagnose() {
   constexpr Index most_numbers = Index{1} << 24;
-  const bool ended_well = !stopped_by_guard_ && result_.reason != StopReason::exception;
+  const bool ended_well = !stopped_by_guard_ && result_.reason < StopReason::interrupted;
   if (!ended_well || !options_.guards.labels || options_.fast_dev_run || !validation_ || !trainer_.plain_loss() ||
       progress_.step == 0)
     return;

@@ -1,50 +1,67 @@
 // What a run remembers: copies of its state, in memory and on disk, and whether they are worth it.
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <cctype>
 #include <cerrno>  // program_invocation_short_name
+#include <charconv>
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <sstream>
 #include <utility>
 
+#include <handrail/core/build.h>
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
 #include <handrail/train/checkpoint.h>
 #include <handrail/train/checkpoint_store.h>
 #include <handrail/train/data_part.h>
+#include <handrail/train/metrics_log.h>
 #include <handrail/train/run.h>
 
 namespace handrail::train {
 namespace {
 
 // Fowler, Noll, Vo: 64-bit FNV-1a.
-class Fingerprint {
+class Hash {
  public:
   template <class T>
-  void add(const T& value) {
-    for (const char c : concat(value, ';')) hash_ = (hash_ ^ static_cast<unsigned char>(c)) * prime;
+  void add(std::span<const T> values) {
+    for (const std::byte byte : std::as_bytes(values)) hash_ = (hash_ ^ std::to_integer<unsigned>(byte)) * prime;
   }
-  void add_bits(const Tensor& tensor) {
-    for (const std::byte byte : std::as_bytes(tensor.span())) hash_ = (hash_ ^ std::to_integer<unsigned>(byte)) * prime;
+  std::string text() const {
+    std::ostringstream out;
+    out << std::hex << hash_;
+    return out.str();
   }
-  std::uint64_t value() const { return hash_; }
 
  private:
   static constexpr std::uint64_t prime = 0x100000001B3;
   std::uint64_t hash_ = 0xCBF29CE484222325;
 };
 
-// A few samples stand for all. What a data set makes up anew at each reading cannot be compared.
-void add_samples(Fingerprint& print, const DataPart& part) {
+// How many, which, and what a few of them are. What a data set makes up anew at each reading cannot be compared.
+std::string samples_text(const DataPart& part, Index count) {
   constexpr Index some = 64;
   const auto rows = sample_rows(part, some);
   const Batch once = gather(part, rows), again = gather(part, rows);
-  const auto same = [](const Tensor& a, const Tensor& b) {
-    return std::ranges::equal(std::as_bytes(a.span()), std::as_bytes(b.span()));
+  Hash hash;
+  hash.add(part.rows);
+  const auto add = [&hash](const Tensor& a, const Tensor& b) {
+    if (std::ranges::equal(std::as_bytes(a.span()), std::as_bytes(b.span()))) hash.add(a.span());
   };
-  if (same(once.inputs, again.inputs)) print.add_bits(once.inputs);
-  if (same(once.targets, again.targets)) print.add_bits(once.targets);
+  add(once.inputs, again.inputs);
+  add(once.targets, again.targets);
+  return concat(count, ", hash ", hash.text());
+}
+
+// As short as reads back the same.
+std::string exact(double value) {
+  std::array<char, 32> digits;
+  return {digits.begin(), std::to_chars(digits.begin(), digits.end(), value).ptr};
+}
+std::string exact(const std::optional<double>& value, const char* otherwise) {
+  return value ? exact(*value) : otherwise;
 }
 
 }  // namespace
@@ -74,7 +91,8 @@ TrainingState Trainer::Run::capture() const {
                       .best = best_,
                       .best_parameters = best_parameters_,
                       .best_buffers = best_buffers_,
-                      .fingerprint = fingerprint_};
+                      .settings = settings_,
+                      .log_length = log_ ? log_->length() : 0};
   keep_weights(state.parameters, state.buffers);
   state.progress.seconds += clock_ - start_;
   for (const auto& guard : guards_) state.guards[guard->name()] = guard->state();
@@ -86,12 +104,34 @@ TrainingState Trainer::Run::capture() const {
   return state;
 }
 
+// Throws unless the settings are those the run began with, but for those allowed to differ.
+void Trainer::Run::check_settings(const std::map<std::string, std::string>& begun, const ResumeOptions& options) const {
+  std::string known;
+  for (const auto& [name, unused] : settings_) known += concat(known.empty() ? "" : ", ", name);
+  for (const std::string& name : options.allow)
+    if (!settings_.contains(name)) fail<OptionError>("resume: want names to allow of: ", known, "; got '", name, "'");
+  std::string wrong, names;
+  std::map<std::string, std::string> all = begun;
+  all.insert(settings_.begin(), settings_.end());
+  const auto text = [](const auto& settings, const std::string& name) {
+    const auto it = settings.find(name);
+    return it == settings.end() ? std::string("none") : it->second;
+  };
+  for (const auto& [name, unused] : all) {
+    const std::string then = text(begun, name), now = text(settings_, name);
+    if (then == now || std::ranges::count(options.allow, name) > 0) continue;
+    wrong += concat("\n  ", name, ": ", then, " when the run began, ", now, " now");
+    names += concat(names.empty() ? "\"" : ", \"", name, "\"");
+  }
+  if (!wrong.empty())
+    fail<CheckpointError>("resume: want data, model, options and build as the run began with; got others:", wrong,
+                          "\n  to go on all the same, without the bits of an uninterrupted run: {.allow = {", names,
+                          "}}");
+}
+
 // Into a run that has not begun. The model comes last: when something does not fit it is as it was.
-void Trainer::Run::restore(const TrainingState& state) {
-  if (state.fingerprint != fingerprint_)
-    fail<CheckpointError>(
-        "resume: want the data, model and options that the run began with; got others (samples, split, batch size, "
-        "epochs, limits, seed, rate, schedule, decay, clip, optimizer, monitor, or the parameters)");
+void Trainer::Run::restore(const TrainingState& state, const ResumeOptions& options) {
+  check_settings(state.settings, options);
   const auto load = [&](const std::string& name, auto&& part) {
     const auto it = state.guards.find(name);
     if (it == state.guards.end() || !part(it->second))
@@ -116,9 +156,11 @@ void Trainer::Run::restore(const TrainingState& state) {
     trained = kept;
     return kept.size() == parameters_.size();
   });
-  decisions_ = state.decisions;
-  set_lr(decisions_.lr);
+  // The other decisions follow from the settings. A rate that is given now counts when another one is allowed.
+  const bool other_lr = options_.lr && state.settings.contains("lr") && state.settings.at("lr") != settings_.at("lr");
+  set_lr(other_lr ? given_lr() : state.decisions.lr);
   progress_ = state.progress;
+  progress_.batch = std::min(progress_.batch, batches());  // epochs may be shorter now
   result_.epochs = progress_.epoch - 1;
   best_ = state.best;
   best_parameters_ = state.best_parameters;
@@ -129,31 +171,43 @@ void Trainer::Run::restore(const TrainingState& state) {
   for (std::size_t p = 0; p < parameters_.size(); ++p) parameters_[p].tensor.set_requires_grad(trained[p] != 0);
 }
 
-// Of what must not change while a run goes on.
-std::uint64_t Trainer::Run::fingerprint_of_run() const {
-  Fingerprint print;
+// What must not change while a run goes on, by the names of the options where there are any.
+std::map<std::string, std::string> Trainer::Run::settings() const {
   const TrainerOptions& o = options_;
-  for (const Index value :
-       {o.epochs, o.batch_size, o.accumulate_grad_batches, Index{o.drop_last}, batches(), loader_->samples(),
-        validation_ ? validation_->samples() : 0, o.limit_val_batches.value_or(-1), Index{o.val_check_interval}})
-    print.add(value);
-  for (const auto& value : {o.lr, o.warmup, o.weight_decay, o.clip_norm, o.ema_beta}) print.add(value.value_or(-1));
-  for (const int value : {static_cast<int>(o.decay), static_cast<int>(o.lr_scaling), int{o.decay_exempt},
-                          static_cast<int>(o.mode), static_cast<int>(o.improvement)})
-    print.add(value);
-  print.add(o.monitor);
-  print.add(decisions_.seed);
-  print.add(optimizer_->settings());
-  for (const Parameter& p : parameters_) {
-    print.add(p.name);
-    print.add(p.tensor.shape());
-  }
-  if (decisions_.normalization)
-    for (const double constant : {decisions_.normalization->mean, decisions_.normalization->stddev})
-      print.add(std::bit_cast<std::uint64_t>(constant));
-  add_samples(print, {data_.train, data_.train_rows});
-  if (data_.validation) add_samples(print, {*data_.validation, data_.validation_rows});
-  return print.value();
+  const auto number = [](const auto& value) { return std::to_string(static_cast<std::int64_t>(value)); };
+  const auto limit = [](const std::optional<Index>& value) { return value ? std::to_string(*value) : "off"; };
+  Hash parameters;
+  for (const Parameter& p : parameters_) parameters.add<char>(concat(p.name, p.tensor.shape(), ';'));
+  std::map<std::string, std::string> all{
+      {"epochs", number(o.epochs)},
+      {"batch_size", number(o.batch_size)},
+      {"drop_last", number(o.drop_last)},
+      {"accumulate_grad_batches", number(o.accumulate_grad_batches)},
+      {"limit_train_batches", limit(o.limit_train_batches)},
+      {"limit_val_batches", limit(o.limit_val_batches)},
+      {"val_check_interval", number(o.val_check_interval)},
+      {"optimizer", optimizer_->settings()},
+      {"lr", exact(o.lr, "automatic")},
+      {"lr_scaling", number(o.lr_scaling)},
+      {"decay", number(o.decay)},
+      {"warmup", exact(o.warmup, "off")},
+      {"weight_decay", exact(o.weight_decay, "off")},
+      {"decay_exempt", number(o.decay_exempt)},
+      {"clip_norm", exact(o.clip_norm, "off")},
+      {"ema_beta", exact(o.ema_beta, "off")},
+      {"monitor", o.monitor},
+      {"mode", o.mode == MonitorMode::min ? "min" : "max"},
+      {"improvement", o.improvement == Improvement::plain ? "plain" : "significant"},
+      {"seed", std::to_string(decisions_.seed)},
+      {"parameters", concat(parameters_.size(), ", hash ", parameters.text())},
+      {"training samples", samples_text({data_.train, data_.train_rows}, loader_->samples())},
+      {"validation samples",
+       data_.validation ? samples_text({*data_.validation, data_.validation_rows}, validation_->samples()) : "none"},
+      {"library", version()},
+      {"build", build_description()}};
+  if (const auto& constants = decisions_.normalization)
+    all["normalization"] = concat("mean ", exact(constants->mean), ", stddev ", exact(constants->stddev));
+  return all;
 }
 
 void Trainer::Run::keep_good_state() { last_good_ = capture(); }
@@ -201,10 +255,12 @@ bool Trainer::Run::checkpoint_due() const {
 // the next checkpoint is due.
 void Trainer::Run::save_checkpoint(const TrainingState& state) {
   note_attempt();
+  sync_log();
   std::filesystem::path path;
   try {
     path = store_->save(state, improved_);
   } catch (const CheckpointError& error) {
+    result_.checkpoint_problem = error.what();
     warn({.name = "checkpoint_failed",
           .step = progress_.step,
           .evidence = error.what(),
@@ -213,6 +269,7 @@ void Trainer::Run::save_checkpoint(const TrainingState& state) {
     return;
   }
   result_.checkpoint = path.string();
+  result_.checkpoint_problem.clear();
   saved_micro_step_ = state.progress.micro_step;
   improved_ = false;
   if (!store_->rotation_problem().empty())
@@ -222,6 +279,28 @@ void Trainer::Run::save_checkpoint(const TrainingState& state) {
           .cause = "the disk, or rights in the directory",
           .remedy = "remove old checkpoints by hand, or they fill the disk"});
   trainer_.on_checkpoint(path);
+}
+
+// Before the first step, so that what stands in the way of checkpoints is known now, and no kill loses the choice of
+// the rate.
+void Trainer::Run::save_first_state() {
+  sync_log();
+  try {
+    result_.checkpoint = store_->save(last_good_, false).string();
+  } catch (const CheckpointError& error) {
+    fail<CheckpointError>(error.what(), checkpoints_opt_out);
+  }
+}
+
+// Before a checkpoint that knows how long it is.
+void Trainer::Run::sync_log() {
+  log_->sync();
+  if (std::string problem = log_->take_problem(); !problem.empty())
+    warn({.name = "metrics_log",
+          .step = progress_.step,
+          .evidence = std::move(problem),
+          .cause = "the disk, or somebody who changed the file",
+          .remedy = "make room; the checkpoints are not concerned"});
 }
 
 void Trainer::Run::note_attempt() {

@@ -33,7 +33,6 @@ struct Decisions {
   double lr = 0;  // the peak rate
   std::int64_t planned_steps = 0;
   std::uint64_t seed = 0;
-  std::vector<Index> train_rows = {}, validation_rows = {};  // the split; empty: all rows
   std::optional<Normalization> normalization = {};
 };
 
@@ -48,7 +47,9 @@ struct TrainingState {
   std::map<std::string, std::vector<double>> guards;  // and early stopping
   std::optional<Best> best = {};
   NamedTensors best_parameters, best_buffers;  // empty without best
-  std::uint64_t fingerprint = 0;               // of options, model and data that must not differ on resume
+  // Of options, model, data and build, what must not differ on resume: by name, as text.
+  std::map<std::string, std::string> settings = {};
+  std::uint64_t log_length = 0;  // of metrics.csv, in bytes
 };
 
 }  // namespace handrail::train

@@ -118,6 +118,8 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   either(!plan.run_dir.empty(), "checkpoints",
          o.checkpoints ? concat(plan.run_dir, ", the last ", o.checkpoints->keep_last, " and the best") : "",
          "a run that is interrupted is lost");
+  either(o.handle_signals, "signals", "SIGINT and SIGTERM end the run after the step, with a checkpoint",
+         "SIGINT and SIGTERM kill the run");
   add_switches(items, "guards",
                {{"non_finite", o.guards.non_finite, "NaN may reach the parameters"},
                 {"spike", o.guards.spike, "spikes of the loss are not named"},

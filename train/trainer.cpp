@@ -79,12 +79,13 @@ FitResult Trainer::fit(const Dataset& train, const Dataset& validation) {
   return Run(*this, given(train, validation)).fit();
 }
 
-FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train) {
-  return Run(*this, split(train)).resume(run_dir);
+FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train, const ResumeOptions& options) {
+  return Run(*this, split(train)).resume(run_dir, options);
 }
 
-FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train, const Dataset& validation) {
-  return Run(*this, given(train, validation)).resume(run_dir);
+FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train, const Dataset& validation,
+                          const ResumeOptions& options) {
+  return Run(*this, given(train, validation)).resume(run_dir, options);
 }
 
 LrFinderResult Trainer::find_lr(const Dataset& train) { return Run(*this, split(train)).find_lr(); }

@@ -62,9 +62,10 @@ class Trainer {
   FitResult fit(const Dataset& train, const Dataset& validation);
   /// Goes on with the run of that directory (or that of a checkpoint), from its newest valid checkpoint, on the same
   /// data: in the middle of an epoch if need be, and with the same bits as if it had never stopped. Throws
-  /// CheckpointError when there is none, or when it does not fit model, options or data.
-  FitResult resume(const std::filesystem::path& run_dir, const Dataset& train);
-  FitResult resume(const std::filesystem::path& run_dir, const Dataset& train, const Dataset& validation);
+  /// CheckpointError when there is none, or listing all that is not as when the run began and not allowed to differ.
+  FitResult resume(const std::filesystem::path& run_dir, const Dataset& train, const ResumeOptions& options = {});
+  FitResult resume(const std::filesystem::path& run_dir, const Dataset& train, const Dataset& validation,
+                   const ResumeOptions& options = {});
 
   /// Sweeps the rate over a copy of the run's start; the model is left as it was, exceptions or not. The
   /// suggestion is for the batch size of these options: give it with lr_scaling = LrScaling::none.

@@ -10,45 +10,51 @@
 
 #include <handrail/train/file_system.h>
 
-/// The real file system, but the n-th of the calls fails, from 1, or that and all after it.
+/// A file system, the real one if no other is given, but the n-th of the calls fails, from 1, or that and
+/// all after it, which is what a process that is killed there leaves behind.
 class FailingFiles : public handrail::train::FileSystem {
  public:
-  explicit FailingFiles(int nth = std::numeric_limits<int>::max(), bool from_then_on = false, int error = ENOSPC)
-      : nth_(nth), from_then_on_(from_then_on), error_(error) {}
+  explicit FailingFiles(int nth = std::numeric_limits<int>::max(), bool from_then_on = false, int error = ENOSPC,
+                        handrail::train::FileSystem& under = handrail::train::posix_file_system())
+      : nth_(nth), from_then_on_(from_then_on), error_(error), under_(under) {}
 
   bool failed() const { return calls_ >= nth_; }
+  const std::string& first_failed() const { return first_failed_; }    // the call: "write", say
   std::size_t most_written = std::numeric_limits<std::size_t>::max();  // by one call
   int interruptions = 0;                                               // of reads and writes, to come
+  int most_failures = std::numeric_limits<int>::max();                 // in a row; all is well after them
   std::string failing;                                                 // "unlink", say: fails always
 
   int open(const char* path, int flags, mode_t mode) override {
-    return fails("open") ? -1 : FileSystem::open(path, flags, mode);
+    return fails("open") ? -1 : under_.open(path, flags, mode);
   }
-  int status(int file, struct stat& status) override { return fails("status") ? -1 : FileSystem::status(file, status); }
+  int status(int file, struct stat& status) override { return fails("status") ? -1 : under_.status(file, status); }
   ssize_t read(int file, void* bytes, std::size_t count) override {
-    return interrupted() || fails("read") ? -1 : FileSystem::read(file, bytes, count);
+    return interrupted() || fails("read") ? -1 : under_.read(file, bytes, count);
   }
   ssize_t write(int file, const void* bytes, std::size_t count) override {
-    return interrupted() || fails("write") ? -1 : FileSystem::write(file, bytes, std::min(count, most_written));
+    return interrupted() || fails("write") ? -1 : under_.write(file, bytes, std::min(count, most_written));
   }
-  int sync(int file) override { return fails("sync") ? -1 : FileSystem::sync(file); }
+  int sync(int file) override { return fails("sync") ? -1 : under_.sync(file); }
   int close(int file) override {
-    FileSystem::close(file);
+    under_.close(file);
     return fails("close") ? -1 : 0;
   }
-  int rename(const char* from, const char* to) override { return fails("rename") ? -1 : FileSystem::rename(from, to); }
-  int unlink(const char* path) override { return fails("unlink") ? -1 : FileSystem::unlink(path); }
-  int mkdir(const char* path, mode_t mode) override { return fails("mkdir") ? -1 : FileSystem::mkdir(path, mode); }
-  int lock(int file) override { return fails("lock") ? -1 : FileSystem::lock(file); }
+  int truncate(int file, off_t length) override { return fails("truncate") ? -1 : under_.truncate(file, length); }
+  int rename(const char* from, const char* to) override { return fails("rename") ? -1 : under_.rename(from, to); }
+  int unlink(const char* path) override { return fails("unlink") ? -1 : under_.unlink(path); }
+  int mkdir(const char* path, mode_t mode) override { return fails("mkdir") ? -1 : under_.mkdir(path, mode); }
+  int lock(int file) override { return fails("lock") ? -1 : under_.lock(file); }
   int list(const char* directory, std::vector<std::string>& names) override {
-    return fails("list") ? -1 : FileSystem::list(directory, names);
+    return fails("list") ? -1 : under_.list(directory, names);
   }
 
  private:
   bool fails(const std::string& call) {
     ++calls_;
     errno = error_;
-    return calls_ == nth_ || (from_then_on_ && calls_ > nth_) || call == failing;
+    if (calls_ == nth_) first_failed_ = call;
+    return calls_ == nth_ || (from_then_on_ && calls_ > nth_ && calls_ - nth_ < most_failures) || call == failing;
   }
   bool interrupted() {
     errno = EINTR;
@@ -58,7 +64,9 @@ class FailingFiles : public handrail::train::FileSystem {
   int nth_;
   bool from_then_on_;
   int error_;
+  handrail::train::FileSystem& under_;
   int calls_ = 0;
+  std::string first_failed_;
 };
 
 /// The names in a directory.

@@ -88,7 +88,6 @@ TEST_CASE("values that are not finite are not saved, and the file of before stay
   refuses([](auto& s) { s.best_buffers.at("norm.mean").mutable_data()[0] = not_a_number; }, "best buffer 'norm.mean'");
   refuses([](auto& s) { s.parameters["new"] = Tensor(); }, "parameter 'new' is undefined");
   refuses([](auto& s) { s.progress.epoch = 0; }, "want an epoch >= 1");
-  refuses([](auto& s) { s.decisions.train_rows[0] = -1; }, "want row numbers >= 0");
   CHECK(names_in(dir.path()).size() == 1);
 }
 

@@ -82,7 +82,7 @@ TEST_CASE("the last five checkpoints and that of the best are kept") {
   options.lr = 0.1;
   Hooked trainer(model, cross_entropy, options);  // three steps to an epoch
   std::vector<std::int64_t> best;
-  std::int64_t written = 0;
+  std::int64_t written = 1;  // before the first step
   trainer.validation_end = [&](const train::EvaluationStats& stats) {
     if (stats.best) best.push_back(stats.epoch);
   };
@@ -90,10 +90,10 @@ TEST_CASE("the last five checkpoints and that of the best are kept") {
     CHECK(path.filename().string() == train::checkpoint_name(++written));
   };
   trainer.fit(coin_flips(96), coin_flips(200, 2));
-  CHECK(written == 12);
+  CHECK(written == 13);
   REQUIRE(best.back() < 8);
-  std::vector<std::string> want{train::checkpoint_name(best.back())};
-  for (std::int64_t number = 8; number <= 12; ++number) want.push_back(train::checkpoint_name(number));
+  std::vector<std::string> want{train::checkpoint_name(best.back() + 1)};
+  for (std::int64_t number = 9; number <= 13; ++number) want.push_back(train::checkpoint_name(number));
   CHECK(files_in(dir.path() / "runs" / "long" / "1") == want);
 }
 
@@ -139,6 +139,7 @@ TEST_CASE("a checkpoint that cannot be written is an anomaly, training goes on, 
   CHECK(written.back() == 48);
   CHECK(result.anomaly_counts.at("checkpoint_failed") == 2);
   CHECK(train::load_checkpoint(result.checkpoint).progress.step == 48);
+  CHECK(result.checkpoint_problem.empty());
 }
 
 TEST_CASE("parameters that are not finite are never written, which is an anomaly") {
@@ -152,7 +153,8 @@ TEST_CASE("parameters that are not finite are never written, which is an anomaly
   CHECK_FALSE(all_finite(model));
   REQUIRE(find_anomaly(result, "checkpoint_failed"));
   CHECK(contains(find_anomaly(result, "checkpoint_failed")->text(), "want finite values"));
-  CHECK(result.checkpoint.empty());
+  CHECK(contains(result.checkpoint_problem, "want finite values"));
+  CHECK(train::load_checkpoint(result.checkpoint).progress.step == 0);
 }
 
 TEST_CASE("a damaged newest checkpoint is passed over on resume, and said so") {

@@ -109,11 +109,11 @@ TEST_CASE("a metric of one's own decides about early stopping, the best weights 
   CHECK(result.best->evaluation.metrics.at(1).value == result.best->value);
   CHECK(hash_of(model) == hashes.at(3));
 
-  // Epochs have four steps, and a checkpoint each: the last two and that of the best.
-  CHECK(std::filesystem::exists(dir.path() / "f1" / "1" / "checkpoint-000004.hrc"));
-  CHECK(std::filesystem::exists(dir.path() / "f1" / "1" / "checkpoint-000009.hrc"));
+  // Epochs have four steps, and a checkpoint each behind that of the start: the last two and that of the best.
+  CHECK(std::filesystem::exists(dir.path() / "f1" / "1" / "checkpoint-000005.hrc"));
+  CHECK(std::filesystem::exists(dir.path() / "f1" / "1" / "checkpoint-000010.hrc"));
   CHECK(train::list_checkpoints(dir.path() / "f1" / "1").size() == 3);
-  const auto kept = train::load_checkpoint(dir.path() / "f1" / "1" / "checkpoint-000004.hrc");
+  const auto kept = train::load_checkpoint(dir.path() / "f1" / "1" / "checkpoint-000005.hrc");
   CHECK(kept.best->value == result.best->value);
   train::restore(model, kept.parameters, kept.buffers);
   CHECK(hash_of(model) == hashes.at(3));

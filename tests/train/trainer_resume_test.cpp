@@ -48,6 +48,7 @@ struct History {
   std::shared_ptr<train::MemorySink> log = std::make_shared<train::MemorySink>();
   train::FitResult end;
   std::uint64_t hash = 0;
+  std::string metrics = {};
 };
 
 // A session in a fresh model, from the directory or anew; arrange() sets hooks that interrupt it.
@@ -67,10 +68,12 @@ void session(History& history, const TempDir& dir, bool resume, const std::funct
   }
   history.end = history.log->results.back();
   history.hash = hash_of(model);
+  history.metrics = dir.read("run/1/metrics.csv");
 }
 
 void check_same(const History& got, const History& want) {
   CHECK(got.hash == want.hash);
+  CHECK(got.metrics == want.metrics);
   CHECK(got.end.reason == want.end.reason);
   CHECK(got.end.steps == want.end.steps);
   CHECK(got.end.epochs == want.end.epochs);
@@ -236,7 +239,7 @@ TEST_CASE("a run that has ended is resumed to its end, without a step") {
     if (!early) options.patience = off;
     session(
         got, dir, false, [](Hooked&) {}, options);
-    const History ended{got.log, got.end, got.hash};
+    const History ended = got;
     const std::size_t steps = got.log->steps.size();
     session(
         got, dir, true, [](Hooked&) {}, options);
@@ -259,47 +262,65 @@ TEST_CASE("other options, data or models than the run began with are refused, an
         };
       },
       options_in(dir));
-  const auto refused = [&](const std::function<void(TrainerOptions&)>& change, const train::TensorDataset& rows) {
+  const auto run = dir.path() / "run" / "1";
+  const auto refused = [&](const std::string& name, const std::function<void(TrainerOptions&)>& change,
+                           const train::TensorDataset& rows) {
+    CAPTURE(name);
     NormModel model(5);
     const auto before = hash_of(model);
     auto options = options_in(dir);
     change(options);
     train::Trainer trainer(model, cross_entropy, options);
-    check_throws<CheckpointError>([&] { trainer.resume(dir.path() / "run" / "1", rows); }, "resume: want");
+    check_throws<CheckpointError>([&] { trainer.resume(run, rows); }, "resume: want", concat("\n  ", name, ": "),
+                                  concat('"', name, '"'));
     CHECK(hash_of(model) == before);
   };
-  const std::vector<std::function<void(TrainerOptions&)>> changes{
-      [](auto& o) { o.epochs = 13; },
-      [](auto& o) { o.batch_size = 9; },
-      [](auto& o) { o.accumulate_grad_batches = 2; },
-      [](auto& o) { o.lr = 0.2; },
-      [](auto& o) { o.lr = train::automatic; },
-      [](auto& o) { o.lr_scaling = train::LrScaling::none; },
-      [](auto& o) { o.decay = train::Decay::linear; },
-      [](auto& o) { o.warmup = 0.1; },
-      [](auto& o) { o.weight_decay = off; },
-      [](auto& o) { o.clip_norm = 2.0; },
-      [](auto& o) { o.ema_beta = 0.9; },
-      [](auto& o) { o.optimizer = train::with<optim::SGD>(); },
-      [](auto& o) { o.optimizer = train::with<optim::AdamW>({.beta1 = 0.8}); },
-      [](auto& o) { o.validation_split = 0.2; },
-      [](auto& o) { o.validation_split = off; },
-      [](auto& o) { o.monitor = "train_loss"; },
-      [](auto& o) { o.val_check_interval = 3; },
-      [](auto& o) { o.limit_train_batches = 3; },
-      [](auto& o) { o.limit_val_batches = 3; },
-      [](auto& o) { o.guards.spike = o.guards.divergence = false, o.seed = 43; },
+  const std::vector<std::pair<const char*, std::function<void(TrainerOptions&)>>> changes{
+      {"epochs", [](auto& o) { o.epochs = 13; }},
+      {"batch_size", [](auto& o) { o.batch_size = 9; }},
+      {"drop_last", [](auto& o) { o.drop_last = true; }},
+      {"accumulate_grad_batches", [](auto& o) { o.accumulate_grad_batches = 2; }},
+      {"lr", [](auto& o) { o.lr = 0.2; }},
+      {"lr", [](auto& o) { o.lr = train::automatic; }},
+      {"lr_scaling", [](auto& o) { o.lr_scaling = train::LrScaling::none; }},
+      {"decay", [](auto& o) { o.decay = train::Decay::linear; }},
+      {"warmup", [](auto& o) { o.warmup = 0.1; }},
+      {"weight_decay", [](auto& o) { o.weight_decay = off; }},
+      {"decay_exempt", [](auto& o) { o.decay_exempt = false; }},
+      {"clip_norm", [](auto& o) { o.clip_norm = 2.0; }},
+      {"ema_beta", [](auto& o) { o.ema_beta = 0.9; }},
+      {"optimizer", [](auto& o) { o.optimizer = train::with<optim::SGD>(); }},
+      {"optimizer", [](auto& o) { o.optimizer = train::with<optim::AdamW>({.beta1 = 0.8}); }},
+      {"validation samples", [](auto& o) { o.validation_split = 0.2; }},
+      {"validation samples", [](auto& o) { o.validation_split = off; }},
+      {"training samples", [](auto& o) { o.stratify = false; }},
+      {"monitor", [](auto& o) { o.monitor = "train_loss"; }},
+      {"improvement", [](auto& o) { o.improvement = train::Improvement::significant; }},
+      {"val_check_interval", [](auto& o) { o.val_check_interval = 3; }},
+      {"limit_train_batches", [](auto& o) { o.limit_train_batches = 3; }},
+      {"limit_val_batches", [](auto& o) { o.limit_val_batches = 3; }},
+      {"seed", [](auto& o) { o.seed = 43; }},
   };
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    CAPTURE(i);
-    refused(changes[i], data());
-  }
-  refused([](auto&) {}, coin_flips(130, 2));
-  refused([](auto&) {}, coin_flips(131));
+  for (const auto& [name, change] : changes) refused(name, change, data());
+  refused(
+      "training samples", [](auto&) {}, coin_flips(130, 2));
+  refused(
+      "training samples", [](auto&) {}, coin_flips(131));
   NormModel given;
   train::Trainer with_validation(given, cross_entropy, options_in(dir));
-  check_throws<CheckpointError>([&] { with_validation.resume(dir.path() / "run" / "1", data(), coin_flips(13, 2)); },
-                                "resume: want");
+  check_throws<CheckpointError>([&] { with_validation.resume(run, data(), coin_flips(13, 2)); },
+                                "validation samples: ");
+
+  // All that differs is listed.
+  NormModel model;
+  auto options = options_in(dir);
+  options.epochs = 13;
+  options.clip_norm = 2.0;
+  train::Trainer several(model, cross_entropy, options);
+  check_throws<CheckpointError>([&] { several.resume(run, data()); }, "clip_norm: 1 when the run began, 2 now",
+                                "epochs: 12 when the run began, 13 now", ".allow = {\"clip_norm\", \"epochs\"}");
+  check_throws<CheckpointError>([&] { several.resume(run, data(), {.allow = {"clip_norm"}}); }, "epochs: 12");
+  check_throws<OptionError>([&] { several.resume(run, data(), {.allow = {"clip"}}); }, "got 'clip'", "clip_norm, ");
 
   nn::Sequential other = small_model();
   const auto before = hash_of(other);
@@ -308,6 +329,29 @@ TEST_CASE("other options, data or models than the run began with are refused, an
   check_throws<CheckpointError>([&] { trainer.resume(dir.path() / "run" / "2", data()); }, "run/2");
   check_throws<CheckpointError>([&] { trainer.resume(dir.path(), data()); }, "want a directory with checkpoints");
   CHECK(hash_of(other) == before);
+}
+
+TEST_CASE("a run that has ended goes on for more epochs when that is allowed") {
+  const TempDir dir;
+  NormModel model;
+  auto options = options_in(dir);
+  options.patience = off;
+  const auto first = train::Trainer(model, cross_entropy, options).fit(data());
+  REQUIRE(first.reason == train::StopReason::finished);
+  options.epochs += 2;
+  options.clip_norm = 0.5;
+  NormModel longer(3);
+  const auto second =
+      train::Trainer(longer, cross_entropy, options).resume(first.run_dir, data(), {.allow = {"epochs", "clip_norm"}});
+  CHECK(second.reason == train::StopReason::finished);
+  CHECK(second.epochs == options.epochs);
+  CHECK(second.steps > first.steps);
+  // Whole epochs of other lengths: the rest of the epoch under way is passed over.
+  options.epochs += 1;
+  options.batch_size = 100;
+  const auto third = train::Trainer(longer, cross_entropy, options)
+                         .resume(first.run_dir, data(), {.allow = {"epochs", "clip_norm", "batch_size"}});
+  CHECK(third.epochs == options.epochs);
 }
 
 TEST_CASE("the path of a checkpoint will do to resume its run") {
