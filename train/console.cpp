@@ -135,7 +135,9 @@ class Console final : public LogSink {
     anomalies_.clear();
     if (!result.checkpoint.empty())
       std::fprintf(stream_, "checkpoint: %s%s\n", result.checkpoint.c_str(),
-                   result.checkpoint_problem.empty() ? "" : ", of an earlier state");
+                   !result.checkpoint_problem.empty()         ? ", of an earlier state"
+                   : result.reason == StopReason::interrupted ? ", to resume from"
+                                                              : "");
     if (!result.checkpoint_problem.empty()) std::fprintf(stream_, "NOT SAVED: %s\n", result.checkpoint_problem.c_str());
     std::fflush(stream_);
   }

@@ -207,6 +207,10 @@ void Trainer::Run::start_event() {
                   .normalization = decisions_.normalization,
                   .run_dir = store_ ? store_->directory().string() : std::string()};
   result_.summary = summarise(options_, plan);
+  if (resumed_)
+    result_.summary.insert(
+        result_.summary.begin(),
+        {"resumed", concat("at step ", progress_.step, ", epoch ", progress_.epoch, ", from ", result_.checkpoint)});
   const FitStart event{.summary = result_.summary,
                        .epochs = options_.epochs,
                        .batches_per_epoch = batches(),

@@ -46,6 +46,8 @@ TEST_CASE("SIGINT and SIGTERM end a run after the step, with a checkpoint that g
     CHECK(result.signal == signal);
     CHECK(result.exit_status() == 128 + signal);
     CHECK(result.steps == 17);
+    CHECK(result.seconds > 0);
+    CHECK(train::load_checkpoint(dir.path() / "run" / "2" / "checkpoint-000001.hrc").progress.seconds >= 0);
     CHECK(train::load_checkpoint(result.checkpoint).progress.step == 17);
 
     auto resumed = small_model();
