@@ -31,7 +31,7 @@ Seed random_seed() {
 void validate(const TrainerOptions& o) {
   std::ostringstream wrong;
   const auto check = [&](bool good, const auto&... text) {
-    if (!good) (wrong << "\n  want " << ... << text);
+    if (!good) ((wrong << "\n  want ") << ... << text);
   };
   const auto at_least_one = [&](const char* name, const auto& value) {
     if (value) check(*value >= 1, name, " >= 1; got ", *value, "; off is without");

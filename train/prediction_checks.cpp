@@ -179,7 +179,9 @@ std::optional<Anomaly> diagnose_labels(const Tensor& predictions, const Tensor& 
 std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor& targets, Task task) {
   constexpr double one_sided_99 = 2.326, least_gain = 0.05;
   constexpr Index least_samples = 10;
-  if (targets.size() < least_samples || first_non_finite(predictions.span()) >= 0) return std::nullopt;
+  if (targets.size() < least_samples || first_non_finite(predictions.span()) >= 0 ||
+      first_non_finite(targets.span()) >= 0)
+    return std::nullopt;
   if (task != Task::multiclass && (targets.size() != predictions.size() || targets.shape().rank() == 0))
     fail<ShapeError>("diagnose_baseline: want predictions and targets of the same shape; got ", predictions.shape(),
                      " and ", targets.shape());

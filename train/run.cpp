@@ -8,6 +8,7 @@
 
 #include <handrail/core/denormals.h>
 #include <handrail/core/error.h>
+#include <handrail/core/finite.h>
 #include <handrail/train/checkpoint_store.h>
 #include <handrail/train/lr_scaling.h>
 #include <handrail/train/metrics_log.h>
@@ -91,11 +92,19 @@ FitResult Trainer::Run::fit() {
   check_floating_point();
   const FlushDenormals mode;
   trainer_.stop_requested_ = false;
+  for (const Parameter& p : parameters_)
+    if (const Index bad = first_non_finite(p.tensor.span()); bad >= 0)
+      throw NonFiniteError(concat("fit: want finite parameters; '", p.name, "' ", p.tensor.shape(), " has ",
+                                  p.tensor.data()[bad], " in element ", bad, "; initialise them anew"),
+                           p.name);
   settings_ = settings();
   loader_->start_epoch(1);
   set_lr(given_lr());
   check_monitor();
-  if (options_.checkpoints) open_run(new_run_dir(options_.checkpoints->dir, run_name()), {}, 0);
+  if (options_.checkpoints) {
+    open_store(new_run_dir(options_.checkpoints->dir, run_name()), {});
+    open_log(0);
+  }
   if (!options_.fast_dev_run) {
     check_data();
     check_model();
@@ -114,7 +123,8 @@ FitResult Trainer::Run::resume(const std::filesystem::path& run_dir, const Resum
   check_floating_point();
   const FlushDenormals mode;
   std::error_code none;
-  const auto dir = std::filesystem::is_regular_file(run_dir, none) ? run_dir.parent_path() : run_dir;
+  const auto dir =
+      std::filesystem::is_regular_file(run_dir, none) ? std::filesystem::absolute(run_dir).parent_path() : run_dir;
   trainer_.stop_requested_ = false;
   settings_ = settings();
   auto loaded = CheckpointStore::load_newest(dir);
@@ -123,8 +133,10 @@ FitResult Trainer::Run::resume(const std::filesystem::path& run_dir, const Resum
   resumed_ = true;
   set_lr(given_lr());
   add_guards();
-  restore(loaded->state, options);
-  if (options_.checkpoints) open_run(dir, loaded->sequence, loaded->state.log_length);
+  check_settings(loaded->state.settings, options);
+  if (options_.checkpoints) open_store(dir, loaded->sequence);
+  restore(loaded->state);
+  if (store_) open_log(loaded->state.log_length);
   last_good_ = std::move(loaded->state);
   for (const std::string& skipped : loaded->skipped)
     warn({.name = "checkpoint_skipped",
@@ -136,14 +148,15 @@ FitResult Trainer::Run::resume(const std::filesystem::path& run_dir, const Resum
   return train();
 }
 
-// The directory with its lock, and the log.
-void Trainer::Run::open_run(const std::filesystem::path& run_dir, std::optional<std::int64_t> resumed_from,
-                            std::uint64_t log_length) {
-  FileSystem& files = posix_file_system();
-  store_ = std::make_unique<CheckpointStore>(run_dir, options_.checkpoints->keep_last, resumed_from, files);
-  log_ = std::make_shared<MetricsLog>(run_dir, options_.log_every_n_steps, log_length, files);
-  sinks_.push_back(log_);
+// Takes the lock of the directory.
+void Trainer::Run::open_store(const std::filesystem::path& run_dir, std::optional<std::int64_t> resumed_from) {
+  store_ = std::make_unique<CheckpointStore>(run_dir, options_.checkpoints->keep_last, resumed_from);
   result_.run_dir = run_dir.string();
+}
+
+void Trainer::Run::open_log(std::uint64_t length) {
+  log_ = std::make_shared<MetricsLog>(store_->directory(), options_.log_every_n_steps, length, posix_file_system());
+  sinks_.push_back(log_);
 }
 
 // Another library may have changed them, such as one that was linked with -ffast-math.
@@ -154,7 +167,8 @@ void Trainer::Run::check_floating_point() {
         .evidence = concat(rounds ? "" : "results are not rounded to nearest", !rounds && flushes ? ", and " : "",
                            flushes ? "denormal numbers are flushed to zero" : ""),
         .cause = "another library, or code linked with -ffast-math, changed the mode of the processor",
-        .remedy = "fesetenv(FE_DFL_ENV) for results elsewhere; this run rounds to nearest and flushes, whatever the mode"});
+        .remedy =
+            "fesetenv(FE_DFL_ENV) for results elsewhere; this run rounds to nearest and flushes, whatever the mode"});
 }
 
 // Whatever ends the training, all of the end is gone through, and the first exception goes on to the caller.

@@ -142,7 +142,7 @@ class Trainer::Run {
   void put_back_weights(const NamedTensors& parameters, const NamedTensors& buffers) const;
   void restore_weights(const TrainingState& state);
   void check_settings(const std::map<std::string, std::string>& begun, const ResumeOptions& options) const;
-  void restore(const TrainingState& state, const ResumeOptions& options);
+  void restore(const TrainingState& state);
   void keep_good_state();
   double loss_of(Index number);
   bool is_healthy();
@@ -151,8 +151,8 @@ class Trainer::Run {
   void save_first_state();
   void note_attempt();
   std::string run_name() const;
-  void open_run(const std::filesystem::path& run_dir, std::optional<std::int64_t> resumed_from,
-                std::uint64_t log_length);
+  void open_store(const std::filesystem::path& run_dir, std::optional<std::int64_t> resumed_from);
+  void open_log(std::uint64_t length);
   void sync_log();
   std::map<std::string, std::string> settings() const;
 

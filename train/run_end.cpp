@@ -91,21 +91,26 @@ void Trainer::Run::evaluate() {
         .step = progress_.step, .epoch = progress_.epoch, .evaluation = evaluation, .monitored = *value, .best = best};
     for (const auto& sink : sinks()) sink->evaluated(stats);
     trainer_.on_validation_end(stats);
-    if (!is_finite(*value) && is_finite(evaluation.loss))
-      warn({.name = "non_finite_metric",
-            .step = progress_.step,
-            .where = options_.monitor,
-            .evidence = concat("it is ", *value, ", which no other value is better or worse than"),
-            .cause = "a division by zero in validation_step",
-            .remedy = "return 0 where the metric has no value"});
-    if (!is_finite(evaluation.loss))
+    if (!is_finite(evaluation.loss)) {
+      const bool sound =
+          std::ranges::all_of(parameters_, [](const Parameter& p) { return first_non_finite(p.tensor.span()) < 0; });
       warn({.name = "non_finite_validation",
             .step = progress_.step,
             .where = "validation set",
-            .evidence = concat("its loss is ", evaluation.loss, " with finite parameters"),
-            .cause = "a value in the validation data, or outputs too large for the loss",
-            .remedy = "look for NaN and huge values in the validation set"});
+            .evidence = concat("its loss is ", evaluation.loss, sound ? " with finite parameters" : ""),
+            .cause = sound ? "a value in the validation data, or outputs too large for the loss"
+                           : "parameters that are not finite",
+            .remedy = sound ? "look for NaN and huge values in the validation set"
+                            : "look at who writes to the parameters besides the optimizer"});
+    }
   }
+  if (!is_finite(*value) && is_finite(evaluation.loss))
+    warn({.name = "non_finite_metric",
+          .step = progress_.step,
+          .where = options_.monitor,
+          .evidence = concat("it is ", *value, ", which no other value is better or worse than"),
+          .cause = "a division by zero where it is computed",
+          .remedy = "return 0 where the metric has no value"});
   if (early_stopping_.stop() && goes_on()) result_.reason = StopReason::early_stopping;
 }
 

@@ -129,11 +129,14 @@ LrFinderResult Trainer::Run::sweep() {
   return sweep.result();
 }
 
-// Whether inputs and targets of those batches are finite.
+// Whether inputs and targets of those batches are finite, and their squares.
 bool Trainer::Run::finite_batches(Index first, Index count) const {
+  const auto sound = [](const Tensor& values) {
+    return std::ranges::all_of(values.span(), [](Scalar value) { return is_finite(value * value); });
+  };
   for (Index i = first; i < first + count; ++i) {
     const Batch batch = loader_->batch(i);
-    if (first_non_finite(batch.inputs.span()) >= 0 || first_non_finite(batch.targets.span()) >= 0) return false;
+    if (!sound(batch.inputs) || !sound(batch.targets)) return false;
   }
   return true;
 }
@@ -158,7 +161,7 @@ void Trainer::Run::check_data() {
   const DataPart train{data_.train, data_.train_rows, decisions_.normalization, "training"};
   std::optional<DataPart> validation;
   if (data_.validation)
-    validation.emplace(*data_.validation, data_.validation_rows, decisions_.normalization, "validation");
+    validation.emplace(DataPart{*data_.validation, data_.validation_rows, decisions_.normalization, "validation"});
   if (on.finite) {
     check_finite(train);
     if (validation) check_finite(*validation);

@@ -130,8 +130,7 @@ void Trainer::Run::check_settings(const std::map<std::string, std::string>& begu
 }
 
 // Into a run that has not begun. The model comes last: when something does not fit it is as it was.
-void Trainer::Run::restore(const TrainingState& state, const ResumeOptions& options) {
-  check_settings(state.settings, options);
+void Trainer::Run::restore(const TrainingState& state) {
   const auto load = [&](const std::string& name, auto&& part) {
     const auto it = state.guards.find(name);
     if (it == state.guards.end() || !part(it->second))
@@ -210,7 +209,14 @@ std::map<std::string, std::string> Trainer::Run::settings() const {
   return all;
 }
 
-void Trainer::Run::keep_good_state() { last_good_ = capture(); }
+// No moment that would spoil what is rolled back to.
+void Trainer::Run::keep_good_state() {
+  TrainingState state = capture();
+  for (const auto& [name, kept] : state.optimizer)
+    for (const Tensor& slot : kept.slots)
+      if (first_non_finite(slot.span()) >= 0) return;
+  last_good_ = std::move(state);
+}
 
 // In training, of a batch of this epoch.
 double Trainer::Run::loss_of(Index number) {

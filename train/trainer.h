@@ -116,7 +116,7 @@ class Trainer {
   virtual void on_validation_end(const EvaluationStats&) {}
   virtual void on_epoch_end(const EpochStats&) {}
   virtual void on_checkpoint(const std::filesystem::path&) {}
-  virtual void on_exception(std::exception_ptr) {}
+  virtual void on_exception(const std::exception_ptr&) {}
   virtual void on_fit_end(const FitResult&) {}  // also when fit throws
   /// What to do about an anomaly; the default is what it proposes. A value that is not finite never
   /// reaches a parameter, whatever is answered.

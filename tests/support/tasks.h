@@ -134,7 +134,7 @@ struct Hooked : handrail::train::Trainer {
   void on_validation_end(const handrail::train::EvaluationStats& stats) override { call(validation_end, stats); }
   void on_epoch_end(const handrail::train::EpochStats& stats) override { call(epoch_end, stats); }
   void on_checkpoint(const std::filesystem::path& path) override { call(checkpoint, path); }
-  void on_exception(std::exception_ptr) override { call(exception); }
+  void on_exception(const std::exception_ptr&) override { call(exception); }
   void on_fit_end(const handrail::train::FitResult& result) override { call(fit_end, result); }
   handrail::train::Action on_anomaly(const handrail::train::Anomaly& found) override {
     return anomaly ? anomaly(found) : found.action;

@@ -153,32 +153,6 @@ TEST_CASE("a save that fails removes nothing; a removal that fails is told of, a
   CHECK(store.rotation_problem().empty());
 }
 
-TEST_CASE("whichever system call fails, once or from then on, the run can be resumed from a good checkpoint") {
-  for (const bool from_then_on : {false, true}) {
-    bool failed = true;
-    for (int nth = 1; failed; ++nth) {
-      const TempDir dir;
-      CheckpointStore(dir.path(), 1).save(state_at(1), true);
-      FailingFiles files(nth, from_then_on, EIO);
-      std::int64_t saved = 1;
-      try {
-        CheckpointStore store(dir.path(), 1, {}, files);
-        for (std::int64_t step = 2; step <= 3; ++step) {
-          store.save(state_at(step), false);
-          saved = step;
-        }
-      } catch (const CheckpointError&) {
-      }
-      failed = files.failed();
-      const auto loaded = CheckpointStore::load_newest(dir.path());
-      REQUIRE(loaded.has_value());
-      CHECK(loaded->state.progress.step >= saved);
-      CHECK(loaded->skipped.empty());
-      CHECK(numbers_in(dir.path()).front() == 1);  // the best
-    }
-  }
-}
-
 TEST_CASE("every run gets a directory of its own, those that start at the same time too") {
   const TempDir dir;
   CHECK(new_run_dir(dir.path() / "runs", "mnist-1.0") == dir.path() / "runs" / "mnist-1.0" / "1");

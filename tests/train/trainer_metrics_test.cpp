@@ -27,11 +27,11 @@ namespace {
 // The share of samples whose target is 1, as a figure that is easy to check, and one that is set from outside.
 struct Measuring : Hooked {
   using Hooked::Hooked;
-  double f1 = 0;
+  double f1 = 0, twice = 2;
   train::StepOutput training_step(const train::Batch& batch) override {
     train::StepOutput out = Trainer::training_step(batch);
     const double ones = static_cast<double>(mean(batch.targets).item());
-    out.metrics = {{"ones", ones}, {"twice", 2 * ones}};
+    out.metrics = {{"ones", ones}, {"twice", twice * ones}};
     return out;
   }
   train::StepOutput validation_step(const train::Batch& batch) override {
@@ -128,7 +128,14 @@ TEST_CASE("a monitored metric without a value is named") {
   trainer.f1 = std::numeric_limits<double>::quiet_NaN();
   const auto result = trainer.fit(points(128), points(50, 2));
   CHECK_FALSE(result.best);
-  CHECK(std::ranges::find(result.anomalies, "non_finite_metric", &train::Anomaly::name) != result.anomalies.end());
+  CHECK(find_anomaly(result, "non_finite_metric"));
+
+  Measuring in_training{model, cross_entropy,
+                        quiet({.epochs = 2, .lr = 0.02, .validation_split = off, .monitor = "train_twice"})};
+  in_training.twice = trainer.f1;
+  const auto trained = in_training.fit(points(128));
+  REQUIRE(find_anomaly(trained, "non_finite_metric"));
+  CHECK(find_anomaly(trained, "non_finite_metric")->where == "train_twice");
 }
 
 TEST_CASE("the accuracy can be monitored, on validation or the training loss without any") {

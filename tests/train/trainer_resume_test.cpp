@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -9,6 +11,7 @@
 #include <vector>
 
 #include <handrail/train/checkpoint.h>
+#include <handrail/train/checkpoint_store.h>
 #include <handrail/train/retention.h>
 
 #include "support/check_throws.h"
@@ -354,6 +357,33 @@ TEST_CASE("a run that has ended goes on for more epochs when that is allowed") {
   const auto third = train::Trainer(longer, cross_entropy, options)
                          .resume(first.run_dir, data(), {.allow = {"epochs", "clip_norm", "batch_size"}});
   CHECK(third.epochs == options.epochs);
+}
+
+TEST_CASE("a directory that another run has is refused, and the model is as it was") {
+  const TempDir dir;
+  NormModel model;
+  const auto first = train::Trainer(model, cross_entropy, options_in(dir)).fit(data());
+  const auto log = dir.read("run/1/metrics.csv");
+  const train::CheckpointStore other(first.run_dir, 5);
+  NormModel fresh(3);
+  const auto before = hash_of(fresh);
+  train::Trainer trainer(fresh, cross_entropy, options_in(dir));
+  check_throws<CheckpointError>([&] { trainer.resume(first.run_dir, data()); }, "process ", std::to_string(getpid()));
+  CHECK(hash_of(fresh) == before);
+  CHECK(dir.read("run/1/metrics.csv") == log);
+}
+
+TEST_CASE("a checkpoint may be named from inside its directory") {
+  const TempDir dir;
+  NormModel model, again(3);
+  const auto first = train::Trainer(model, cross_entropy, options_in(dir)).fit(data());
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(first.run_dir);
+  const auto file = std::filesystem::path(first.checkpoint).filename();
+  const auto second = train::Trainer(again, cross_entropy, options_in(dir)).resume(file, data());
+  std::filesystem::current_path(before);
+  CHECK(second.steps == first.steps);
+  CHECK(hash_of(again) == hash_of(model));
 }
 
 TEST_CASE("the path of a checkpoint will do to resume its run") {

@@ -1,0 +1,84 @@
+// A CSV file, plain or compressed.
+
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+
+#include <handrail/core/finite.h>
+#include <handrail/train/csv.h>
+
+#include "target.h"
+
+using namespace handrail;
+using namespace handrail::train;
+
+namespace {
+
+// The first one of the first line; so the file alone says how it is read.
+char delimiter_of(std::string_view bytes) {
+  const std::string_view line = bytes.substr(0, bytes.find('\n'));
+  const std::size_t at = line.find_first_of(",;\t| ");
+  return at == std::string_view::npos ? ',' : line[at];
+}
+
+// The table as text, with every name in quotes and numbers in the fewest digits that tell them apart.
+std::string text_of(const CsvTable& table, char delimiter) {
+  std::string text;
+  for (const std::string& name : table.columns) {
+    if (!text.empty()) text += delimiter;
+    text += '"';
+    for (const char c : name) text.append(c == '"' ? 2 : 1, c);
+    text += '"';
+  }
+  const std::size_t cols = table.columns.size();
+  for (std::size_t i = 0; const Scalar value : table.values.span()) {
+    text += i++ % cols == 0 ? '\n' : delimiter;
+    std::array<char, 32> digits;
+    text.append(digits.data(), std::to_chars(digits.begin(), digits.end(), value).ptr);
+  }
+  return text;
+}
+
+bool same(Scalar a, Scalar b) {
+  using Bits = std::conditional_t<sizeof(Scalar) == 4, std::uint32_t, std::uint64_t>;
+  return (std::isnan(a) && std::isnan(b)) || std::bit_cast<Bits>(a) == std::bit_cast<Bits>(b);
+}
+
+bool same(const CsvTable& a, const CsvTable& b) {
+  return a.columns == b.columns && a.values.shape() == b.values.shape() &&
+         std::ranges::equal(a.values.span(), b.values.span(), [](Scalar x, Scalar y) { return same(x, y); });
+}
+
+void read(std::string_view bytes) {
+  static fuzz::MemoryFile file, written;
+  const auto& path = file.write(bytes);
+  const char delimiter = delimiter_of(bytes);
+  // Limits that small inputs reach.
+  const CsvOptions options{
+      .delimiter = delimiter, .allow_non_finite = true, .max_line_bytes = 256, .max_inflated_bytes = 4096};
+  const CsvTable table = read_csv(path, options);
+  fuzz::require(
+      table.values.shape() == Shape{table.values.shape()[0], std::ssize(table.columns)} && table.values.size() > 0,
+      "a column has no name, or a name no column");
+  const auto& again = written.write(text_of(table, delimiter));
+  fuzz::require(same(read_csv(again, {.delimiter = delimiter, .header = true, .allow_non_finite = true}), table),
+                "written and read again, the table differs");
+
+  const bool finite = first_non_finite(table.values.span()) < 0;
+  const CsvTable strict = read_csv(path, {.delimiter = delimiter});
+  fuzz::require(finite && same(strict, table), "read without NaN, the table differs");
+  try {
+    table.dataset(table.columns.back());
+  } catch (const DataError&) {  // no classes, or no inputs
+  }
+  if (table.columns.size() > 1)
+    fuzz::require(table.dataset(table.columns[0], Target::value).size() == table.values.shape()[0], "a row was lost");
+}
+
+}  // namespace
+
+// Names of one letter and its delimiter are objects of 32 bytes, whose array doubles as it grows; text may
+// inflate to max_inflated_bytes.
+const fuzz::Target fuzz::target{.read = read, .memory = {.fixed = 256 << 10, .per_byte = 64}};

@@ -1,0 +1,25 @@
+// One section of a checkpoint behind right checksums: its number, then its bytes.
+
+#include <handrail/train/checkpoint.h>
+
+#include "checkpoint_files.h"
+#include "target.h"
+
+using namespace handrail::train;
+
+namespace {
+
+void read(std::string_view input) {
+  static const std::vector<Section> sections = encode(TrainingState{});
+  fuzz::OneFile file(fuzz::with_section(sections, input));
+  const TrainingState state = load_checkpoint("file", file);
+  save_checkpoint("file", state, false, file);
+  const std::string saved = file.bytes;
+  save_checkpoint("file", load_checkpoint("file", file), false, file);
+  fuzz::require(file.bytes == saved, "saved again, the state differs");
+}
+
+}  // namespace
+
+// A list of metrics doubles its 40 bytes for each; one without a name is 16 bytes of the file.
+const fuzz::Target fuzz::target{.read = read, .memory = {.fixed = 64 << 10, .per_byte = 5}};

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Takes a protection out of a copy of the sources, one at a time, and demands that a test turns red.
+#   tests/run mutations
+set -euo pipefail
+
+root=$1
+work=$root/build/mutations
+mkdir -p "$work/tree"
+for part in core nn optim train tests examples cmake CMakeLists.txt; do
+  cp -r --preserve=timestamps "$root/$part" "$work/tree/"
+done
+say() { printf '%s\n' "$*" >&2; }
+cmake -S "$work/tree" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DHANDRAIL_F64=OFF -DHANDRAIL_EXAMPLES=OFF \
+  >"$work/log" 2>&1
+build() { cmake --build "$work/build" --target "$@" >>"$work/log" 2>&1; }
+
+failed=0
+# mutate WHAT FILE FROM TO PROGRAM TESTS: the line FROM of the file becomes TO, and of PROGRAM the TESTS must fail.
+mutate() {
+  local what=$1 file=$work/tree/$2 from=$3 to=$4 program=$5 tests=$6
+  cp "$file" "$work/original"
+  if ! grep -qF -- "$from" "$file"; then
+    say "mutations: $2 has no '$from' any more: change tests/torture/mutations.sh"
+    exit 1
+  fi
+  awk -v from="$from" -v to="$to" '
+    (at = index($0, from)) { $0 = substr($0, 1, at - 1) to substr($0, at + length(from)) }
+    { print }' "$work/original" >"$file"
+  build "$program" || { say "mutations: without $what it does not compile; see $work/log"; exit 1; }
+  if "$work/build/tests/$program" --test-case="$tests" >"$work/output" 2>&1; then
+    say "SURVIVED  without $what every test passes"
+    failed=1
+  else
+    say "red       without $what: $(grep -c 'TEST CASE:' "$work/output") tests fail"
+  fi
+  cp "$work/original" "$file"
+}
+
+build train_tests core_tests optim_tests
+for program in train_tests core_tests optim_tests; do
+  "$work/build/tests/$program" >"$work/output" 2>&1 || { say "mutations: $program fails as it is"; exit 1; }
+done
+
+mutate "the fsync of a file" train/file_system.cpp \
+  'if (files.sync(temporary.file()) != 0) give_up("sync");' '' train_tests '*power*'
+mutate "the fsync of the directory" train/file_system.cpp \
+  'sync_directory(files, directory_of(path), who);' '' train_tests '*power*'
+mutate "the checksums of sections" train/container.cpp \
+  'if (crc_of(bytes) != section.crc)' 'if (false)' train_tests '*single bit*'
+mutate "the bound on sizes that a file tells of" train/checkpoint_codec.cpp \
+  'if (count > left_.size() / element_bytes)' 'if (false)' train_tests '*sizes that exceed*'
+mutate "the lock of a directory" train/checkpoint_store.cpp \
+  'if (files_.lock(file) != 0 && errno == EWOULDBLOCK) {' 'if (false) {' train_tests '*two stores*'
+mutate "the order of a sum over threads" optim/optimizer.cpp \
+  'for (std::size_t r = 0; r < ranges_.size(); ++r) {' \
+  'for (std::size_t q = 0; q < ranges_.size(); ++q) { const std::size_t r = num_threads() > 1 ? ranges_.size() - 1 - q : q;' \
+  optim_tests '*same bits*'
+exit "$failed"
