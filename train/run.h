@@ -200,7 +200,7 @@ class Trainer::Run {
   std::int64_t saved_micro_step_ = 0;  // of the newest checkpoint there is
   bool improved_ = false;              // since then
 
-  double start_, clock_ = start_;
+  double start_, clock_ = 0;
   Index steps_to_clock_ = 1, clock_interval_ = 1;
   bool in_step_ = false;
   bool stopped_by_guard_ = false;

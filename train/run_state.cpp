@@ -94,7 +94,7 @@ TrainingState Trainer::Run::capture() const {
                       .settings = settings_,
                       .log_length = log_ ? log_->length() : 0};
   keep_weights(state.parameters, state.buffers);
-  state.progress.seconds += clock_ - start_;
+  state.progress.seconds += now() - start_;
   for (const auto& guard : guards_) state.guards[guard->name()] = guard->state();
   state.guards["early_stopping"] = early_stopping_.state();
   state.guards["ema"] = ema_.state();
