@@ -230,15 +230,15 @@ bool Trainer::Run::is_healthy() {
   if (healthy_below_ == std::numeric_limits<double>::infinity()) return true;
   if (probed_at_ == progress_.micro_step) return was_healthy_;
   struct Aside {
-    explicit Aside(Run& run) : run_(run) {
-      run_.save_buffers();
-      run_.rehearsal_ = true;
+    explicit Aside(Run& aside_of) : run(aside_of) {
+      run.save_buffers();
+      run.rehearsal_ = true;
     }
     ~Aside() {
-      run_.restore_buffers();
-      run_.rehearsal_ = false;
+      run.restore_buffers();
+      run.rehearsal_ = false;
     }
-    Run& run_;
+    Run& run;
   } aside(*this);
   constexpr Index most = 3;  // one may be an unusual batch
   was_healthy_ = false;

@@ -201,7 +201,7 @@ TEST_CASE("a descent is accepted under white and under heavy-tailed noise, and r
     int good = 0;
     for (std::uint64_t seed = 0; seed < 500; ++seed) {
       Rng rng(seed);
-      const auto r = sweep([&](double lr) { return digits(lr) + scale * noise(rng); });
+      const auto r = sweep([&, scale = scale, noise = noise](double lr) { return digits(lr) + scale * noise(rng); });
       good += r.suggestion && *r.suggestion > 2e-3 && *r.suggestion < 2e-2;
     }
     CHECK(good >= 495);

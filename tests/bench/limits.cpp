@@ -1,0 +1,149 @@
+// What there is to have, and how much of it we get. usage: limits <threads>
+// prints lines: handrail WHAT THREADS FIGURE UNIT [SHARE of the peak]
+//   peak        multiply-adds of vectors in registers, on each of the threads
+//   product     the products of a step of T2 to T5: forward, gradients of the weights and of the inputs
+//   save, load  a checkpoint of 4 million weights with their moments, on a disk in memory
+//   gather      rows of 784 floats in random order, as batches of 128
+#include <omp.h>
+
+#include <filesystem>
+
+#include <handrail/core/gemm.h>
+#include <handrail/handrail.h>
+
+#include "workload.h"
+
+using namespace handrail;
+
+namespace {
+
+// Seconds a call, the best of several tenths of a second: what the machine can do when it is left alone.
+template <class Body>
+double seconds_of(Body body) {
+  double best = 1e9;
+  for (int round = 0; round < 5; ++round) {
+    long calls = 0;
+    const double start = bench::now();
+    double elapsed = 0;
+    do {
+      body();
+      ++calls;
+      elapsed = bench::now() - start;
+    } while (elapsed < 0.1);
+    best = std::min(best, elapsed / static_cast<double>(calls));
+  }
+  return best;
+}
+
+#if defined(__AVX512F__)
+constexpr int lanes = 16;
+#elif defined(__AVX__)
+constexpr int lanes = 8;
+#else
+constexpr int lanes = 4;
+#endif
+using Vector = float __attribute__((vector_size(lanes * sizeof(float))));
+
+double peak_gflops(int threads) {
+  constexpr int chains = 12;
+  constexpr long turns = 20'000;
+  volatile float sink = 0;
+  const double seconds = seconds_of([&] {
+#pragma omp parallel num_threads(threads)
+    {
+      Vector sums[chains] = {};
+      Vector a = {}, b = {};
+      a += 1.0000001F;
+      b += 0.9999999F;
+      for (long t = 0; t < turns; ++t) {
+#pragma GCC unroll 12
+        for (int c = 0; c < chains; ++c) sums[c] = sums[c] * a + b;
+        asm volatile("" : "+m"(sink));
+      }
+      float total = 0;
+      for (const Vector& sum : sums) total += sum[0];
+      sink = total;
+    }
+  });
+  return 2.0 * lanes * chains * turns * threads / seconds * 1e-9;
+}
+
+// The products of one step.
+double product_gflops(const bench::Workload& w) {
+  struct Layer {
+    Index in, out;
+    Tensor x, weight, gy, y, gx, gw;
+  };
+  Rng rng(1);
+  std::vector<Layer> layers;
+  double flops = 0;
+  for (std::size_t l = 0; l + 1 < w.widths.size(); ++l) {
+    const Index in = w.widths[l], out = w.widths[l + 1];
+    layers.push_back({in, out, normal({w.batch, in}, 0, 1, rng), normal({in, out}, 0, 1, rng),
+                      normal({w.batch, out}, 0, 1, rng), Tensor(Shape{w.batch, out}), Tensor(Shape{w.batch, in}),
+                      Tensor(Shape{in, out})});
+    flops += 2.0 * static_cast<double>(w.batch * in * out) * (l == 0 ? 2 : 3);
+  }
+  const double seconds = seconds_of([&] {
+    for (const Layer& l : layers)
+      gemm(w.batch, l.out, l.in, row_major(l.x.data(), l.in), row_major(l.weight.data(), l.out), l.y.mutable_data(),
+           l.out);
+    for (std::size_t i = layers.size(); i-- > 0;) {
+      const Layer& l = layers[i];
+      gemm(l.in, l.out, w.batch, row_major(l.x.data(), l.in).transposed(), row_major(l.gy.data(), l.out),
+           l.gw.mutable_data(), l.out);
+      if (i > 0)
+        gemm(w.batch, l.in, l.out, row_major(l.gy.data(), l.out), row_major(l.weight.data(), l.out).transposed(),
+             l.gx.mutable_data(), l.in);
+    }
+  });
+  return flops / seconds * 1e-9;
+}
+
+void checkpoints(int threads) {
+  const std::filesystem::path memory = "/dev/shm";
+  const auto dir = std::filesystem::exists(memory) ? memory : std::filesystem::temp_directory_path();
+  const auto path = dir / ("handrail_limits_" + std::to_string(getpid()) + ".hrc");
+  train::TrainingState state;
+  const Tensor weights = Tensor::ones({2048, 2048});
+  state.parameters = {{"weight", weights}};
+  state.optimizer = {{"weight", {.t = 1, .slots = {weights.clone(), weights.clone()}}}};
+  const double save = seconds_of([&] { train::save_checkpoint(path, state); });
+  const double load = seconds_of([&] { train::load_checkpoint(path); });
+  const double megabytes = static_cast<double>(std::filesystem::file_size(path)) * 1e-6;
+  std::filesystem::remove(path);
+  std::printf("handrail save %d %.0f MB/s\n", threads, megabytes / save);
+  std::printf("handrail load %d %.0f MB/s\n", threads, megabytes / load);
+}
+
+void gather(int threads) {
+  constexpr Index count = 60'000, width = 784, batch = 128;
+  const train::TensorDataset data(Tensor(Shape{count, width}), Tensor(Shape{count}), {.check_finite = false});
+  train::Loader loader(data, {.batch_size = batch, .shuffle_seed = 1});
+  loader.start_epoch(1);
+  Index i = 0;
+  const double seconds = seconds_of([&] { loader.batch(i++ % (count / batch)); });
+  std::printf("handrail gather %d %.1f million_samples/s\n", threads, static_cast<double>(batch) / seconds * 1e-6);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: limits <threads>\n");
+    return 2;
+  }
+  const int threads = std::atoi(argv[1]);
+  set_num_threads(threads);
+  const double peak = peak_gflops(threads);
+  std::printf("handrail peak %d %.0f GFLOP/s\n", threads, peak);
+  for (const char* name : {"T2", "T3", "T4", "T5"}) {
+    const double got = product_gflops(bench::workload(name));
+    std::printf("handrail product-%s %d %.0f GFLOP/s %.0f %%\n", name, threads, got, 100 * got / peak);
+  }
+  checkpoints(threads);
+  gather(threads);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "limits: %s\n", error.what());
+  return 1;
+}
