@@ -3,7 +3,7 @@
 # CMAKE_DISABLE_FIND_PACKAGE_<Name> passes the system's by.
 include(FetchContent)
 
-find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(Threads REQUIRED)
 
 # handrail_dependency("NAME [VERSION]" TARGET URL SHA256 [FOLDER]): TARGET from find_package, or made
 # from the headers in FOLDER of the fetched source, whose own build, tests and options stay out of ours.

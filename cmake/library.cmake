@@ -68,7 +68,7 @@ function(handrail_library name)
     PUBLIC FILE_SET HEADERS BASE_DIRS ${handrail_include} FILES ${handrail_headers})
   target_link_libraries(${name}
     PUBLIC $<BUILD_INTERFACE:Eigen3::Eigen>
-    PRIVATE OpenMP::OpenMP_CXX $<BUILD_INTERFACE:ZLIB::ZLIB> $<BUILD_INTERFACE:cereal::cereal>
+    PRIVATE Threads::Threads $<BUILD_INTERFACE:ZLIB::ZLIB> $<BUILD_INTERFACE:cereal::cereal>
       $<BUILD_INTERFACE:handrail_own>)
   # Eigen's own threads would make results depend on their number, in ops of users too.
   target_compile_definitions(${name} PUBLIC EIGEN_DONT_PARALLELIZE)

@@ -11,9 +11,9 @@ have() { command -v "$1" >/dev/null 2>&1; }
 packages_for() {
   echo g++ cmake ninja-build libeigen3-dev libcereal-dev doctest-dev zlib1g-dev
   case $1 in
-    tsan) echo clang libclang-rt-dev libomp-dev ;;  # libomp-dev brings libarcher.so as well
-    fuzz) echo clang libclang-rt-dev libomp-dev ;;  # libclang-rt-dev brings libFuzzer
-    tidy) echo clang-tidy libomp-dev ;;             # clang does not read gcc's omp.h
+    tsan) echo clang libclang-rt-dev ;;
+    fuzz) echo clang libclang-rt-dev ;;  # libclang-rt-dev brings libFuzzer
+    tidy) echo clang-tidy ;;
   esac
 }
 

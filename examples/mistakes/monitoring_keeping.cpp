@@ -98,12 +98,9 @@ struct Killed : train::Trainer {
   }
 };
 
-// Runs it in a process of its own, on one thread: OpenMP's others do not survive a fork. Returns whether it was
-// killed.
+// Runs it in a process of its own. Returns whether it was killed.
 template <class Work>
 bool killed_in_a_child(Work&& work) {
-  const int threads = num_threads();
-  set_num_threads(1);
   const pid_t child = fork();
   if (child == 0) {
     try {
@@ -112,7 +109,6 @@ bool killed_in_a_child(Work&& work) {
     }
     _exit(1);
   }
-  set_num_threads(threads);
   if (child < 0) fail("gallery: want a process; got ", std::strerror(errno));
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {

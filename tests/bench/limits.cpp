@@ -4,9 +4,8 @@
 //   product     the products of a step of T2 to T5: forward, gradients of the weights and of the inputs
 //   save, load  a checkpoint of 4 million weights with their moments, on a disk in memory
 //   gather      rows of 784 floats in random order, as batches of 128
-#include <omp.h>
-
 #include <filesystem>
+#include <thread>
 
 #include <handrail/core/gemm.h>
 #include <handrail/handrail.h>
@@ -46,24 +45,23 @@ using Vector = float __attribute__((vector_size(lanes * sizeof(float))));
 
 double peak_gflops(int threads) {
   constexpr int chains = 12;
-  constexpr long turns = 20'000;
-  volatile float sink = 0;
-  const double seconds = seconds_of([&] {
-#pragma omp parallel num_threads(threads)
-    {
-      Vector sums[chains] = {};
-      Vector a = {}, b = {};
-      a += 1.0000001F;
-      b += 0.9999999F;
-      for (long t = 0; t < turns; ++t) {
+  constexpr long turns = 1'000'000;
+  const auto work = [] {
+    Vector sums[chains] = {};
+    Vector a = {}, b = {};
+    a += 1.0000001F;
+    b += 0.9999999F;
+    for (long t = 0; t < turns; ++t) {
 #pragma GCC unroll 12
-        for (int c = 0; c < chains; ++c) sums[c] = sums[c] * a + b;
-        asm volatile("" : "+m"(sink));
-      }
-      float total = 0;
-      for (const Vector& sum : sums) total += sum[0];
-      sink = total;
+      for (int c = 0; c < chains; ++c) sums[c] = sums[c] * a + b;
     }
+    volatile float sink = 0;
+    for (const Vector& sum : sums) sink = sink + sum[0];
+  };
+  const double seconds = seconds_of([&] {
+    std::vector<std::jthread> others;
+    for (int t = 1; t < threads; ++t) others.emplace_back(work);
+    work();
   });
   return 2.0 * lanes * chains * turns * threads / seconds * 1e-9;
 }

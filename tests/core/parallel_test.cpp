@@ -1,8 +1,13 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <csignal>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <handrail/core/error.h>
@@ -68,6 +73,52 @@ TEST_CASE("a region inside a region runs on the thread it is in") {
         });
       },
       "in 0");
+}
+
+TEST_CASE("several threads may ask for regions at the same time") {
+  const ThreadCount count(3);
+  std::atomic<int> runs = 0;
+  const auto ask = [&] {
+    for (int i = 0; i < 200; ++i) parallel_for(5, [&](Index) { ++runs; });
+  };
+  {
+    std::vector<std::jthread> others;
+    for (int i = 0; i < 3; ++i) others.emplace_back(ask);
+    ask();
+  }
+  CHECK(runs == 4 * 200 * 5);
+}
+
+TEST_CASE("a forked process works on alone") {
+  const ThreadCount count(4);
+  std::atomic<int> runs = 0;
+  parallel_for(8, [&](Index) { ++runs; });
+  CHECK(runs == 8);
+  const pid_t child = fork();
+  if (child == 0) {
+    parallel_for(8, [&](Index) { ++runs; });
+    _exit(runs == 16 ? 0 : 1);
+  }
+  int status = 1;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("threads of the pool take no signals") {
+  const ThreadCount count(4);
+  std::atomic<int> blocked = 0, others = 0;
+  const auto caller = std::this_thread::get_id();
+  // Until every chunk has met another thread once, or for long enough.
+  for (int round = 0; round < 1000 && others == 0; ++round)
+    parallel_for(64, [&](Index) {
+      if (std::this_thread::get_id() == caller) return;
+      ++others;
+      sigset_t mask;
+      pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+      blocked += sigismember(&mask, SIGTERM);
+    });
+  CHECK(blocked == others);
 }
 
 TEST_CASE("at least one thread is wanted") {

@@ -1,7 +1,7 @@
 #pragma once
 
 // Counts the calls of this program to the heap: every form of operator new and, with glibc and no
-// sanitizer in the way, malloc and its kin, which Eigen and the OpenMP runtime call directly. Include
+// sanitizer in the way, malloc and its kin, which Eigen calls directly. Include
 // it in exactly one source of a program: it replaces these functions.
 
 #include <atomic>
