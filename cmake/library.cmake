@@ -11,8 +11,10 @@ set(handrail_headers
   train/early_stopping.h train/events.h train/guard.h train/idx.h train/layer_guard.h train/loader.h train/loss.h
   train/loss_guards.h train/lr_finder.h train/lr_scaling.h train/metrics.h train/mnist.h train/options.h
   train/progress_guards.h train/state.h train/statistics.h train/trainer.h train/try_fix.h)
-set(handrail_sources
+include(${CMAKE_CURRENT_LIST_DIR}/kernels.cmake)
+set(handrail_sources ${handrail_kernels}
   core/build.cpp core/denormals.cpp core/finite.cpp core/first_non_finite.cpp core/gemm.cpp core/gradcheck.cpp
+  core/kernels.cpp
   core/ops_broadcast.cpp core/ops_dropout.cpp core/ops_elementwise.cpp core/ops_linear.cpp core/ops_loss.cpp
   core/ops_norm.cpp core/ops_reduce.cpp core/parallel.cpp core/parameter.cpp core/pool.cpp core/random.cpp
   core/shape.cpp core/tape.cpp core/tensor.cpp

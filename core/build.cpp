@@ -13,7 +13,17 @@ std::string build_description() {
 #else
   const char* compiler = "GCC " __VERSION__;
 #endif
-  return concat(compiler, ", ", gemm_description(), ", chunks of ", elementwise_grain);
+  // The kernels are compiled for several instruction sets; this one is that of everything else.
+#if defined(__AVX512F__)
+  const char* instructions = " for AVX-512";
+#elif defined(__AVX2__)
+  const char* instructions = " for AVX2";
+#elif defined(__AVX__)
+  const char* instructions = " for AVX";
+#else
+  const char* instructions = "";
+#endif
+  return concat(compiler, instructions, ", kernels ", gemm_description(), ", chunks of ", elementwise_grain);
 }
 
 }  // namespace handrail

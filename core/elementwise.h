@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include <handrail/core/eigen.h>
 #include <handrail/core/parallel.h>
 
@@ -27,14 +29,22 @@ void write(const GradTarget& to, Index first, Index count, const Expression& val
 
 enum class Keep { input, output };
 
-/// An op on each element: value(x) is its Eigen expression, slope(s) that of the derivative from the
-/// kept input or output.
+/// Of elements: from where, how many, to where.
+using Kernel = void (*)(const Scalar*, Index, Scalar*);
+
+/// An op on each element: value(x) is its Eigen expression, or else a kernel; slope(s) the expression of the
+/// derivative from the kept input or output.
 template <Keep keep, class Value, class Slope>
 Tensor unary(const char* op, const Tensor& x, Value value, Slope slope) {
   Tensor y(x.shape());
   const Scalar* in = x.data();
   Scalar* out = y.mutable_data();
-  for_chunks(x.size(), [&](Index i, Index n) { part(out, i, n) = value(part(in, i, n)); });
+  for_chunks(x.size(), [&](Index i, Index n) {
+    if constexpr (std::is_same_v<Value, Kernel>)
+      value(in + i, n, out + i);
+    else
+      part(out, i, n) = value(part(in, i, n));
+  });
   return Tape::record(op, {x}, y, [kept = Saved(keep == Keep::input ? x : y), slope](const Backward& b) {
     const Scalar* gy = b.output_grad().data();
     const Scalar* s = kept->data();

@@ -1,229 +1,30 @@
 #include <handrail/core/gemm.h>
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <memory>
 #include <new>
-#include <utility>
 
 #include <handrail/core/error.h>
+#include <handrail/core/kernels.h>
 #include <handrail/core/parallel.h>
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace {
 
-// Registers: a tile of C of `tile_rows` x up to `tile_vectors` vectors stays in registers while k runs.
-#if defined(__AVX512F__)
-constexpr int vector_bytes = 64, tile_rows = 8, tile_vectors = 3;
-constexpr const char* instructions = "AVX-512";
-#elif defined(__AVX__)
-constexpr int vector_bytes = 32, tile_rows = 6, tile_vectors = 2;
-constexpr const char* instructions = "AVX";
-#elif defined(__ARM_NEON)
-constexpr int vector_bytes = 16, tile_rows = 8, tile_vectors = 3;
-constexpr const char* instructions = "NEON";
-#else
-constexpr int vector_bytes = 16, tile_rows = 6, tile_vectors = 2;
-constexpr const char* instructions = "portable";
-#endif
-constexpr Index lanes = vector_bytes / sizeof(Scalar);
-
-// Caches: a panel of B (block_k x a tile's columns) stays in L1, a block of A in L2, a block of B in L2/L3.
-constexpr Index block_k = 1024 / sizeof(Scalar);
-constexpr Index block_m = 256;
-constexpr Index block_n = 1024;
-// B is read where it lies, rather than packed, when so few rows of A use it.
-constexpr Index direct_rows = 128;
 // Below this many multiply-adds a thread costs more than it brings.
 constexpr Index work_per_thread = 400'000;
 
-using Vector = Scalar __attribute__((vector_size(vector_bytes)));
-
-// Offsets into tiles: counted by size_t as array indices, used as Index in addresses.
-constexpr Index at(std::size_t i, Index stride = 1) { return static_cast<Index>(i) * stride; }
-
-// From and to memory that is aligned for its elements only.
-inline Vector load(const Scalar* from) {
-  Vector v;
-  std::memcpy(&v, from, sizeof v);
-  return v;
-}
-inline void store(Scalar* to, Vector v) { std::memcpy(to, &v, sizeof v); }
-
-// What a tile starts from and where it ends.
-struct Destination {
-  Scalar* c;
-  Index ldc;
-  Index cols;  // of the tile that exist
-  bool from_c;
-  const Scalar* row;  // or start from this row, or from zero
-};
-
-// C tile = start + A strip * B panel; a: element (i, k) at a[i * ai + k * ak]; b: row k at b + k * ldb.
-template <std::size_t rows, std::size_t vectors>
-void tile(Index k, const Scalar* a, Index ai, Index ak, const Scalar* b, Index ldb, const Destination& to) {
-  constexpr Index width = static_cast<Index>(vectors) * lanes;
-  const bool full = to.cols == width;
-  alignas(64) Scalar edge[rows * vectors * std::size_t{lanes}];  // for a tile that hangs over the edge of C
-  if (!full) std::ranges::fill(edge, Scalar(0));
-  Vector acc[rows][vectors];
-  if (to.from_c) {
-    const Scalar* from = to.c;
-    Index stride = to.ldc;
-    if (!full) {
-      for (std::size_t i = 0; i < rows; ++i) std::copy_n(to.c + at(i, to.ldc), to.cols, edge + at(i, width));
-      from = edge;
-      stride = width;
-    }
-#pragma GCC unroll 8
-    for (std::size_t i = 0; i < rows; ++i)
-#pragma GCC unroll 3
-      for (std::size_t j = 0; j < vectors; ++j) acc[i][j] = load(from + at(i, stride) + at(j, lanes));
-  } else {
-    Vector first[vectors] = {};
-    if (to.row) {
-      const Scalar* from = to.row;
-      if (!full) {
-        std::copy_n(to.row, to.cols, edge);
-        from = edge;
-      }
-      for (std::size_t j = 0; j < vectors; ++j) first[j] = load(from + at(j, lanes));
-    }
-#pragma GCC unroll 8
-    for (std::size_t i = 0; i < rows; ++i)
-#pragma GCC unroll 3
-      for (std::size_t j = 0; j < vectors; ++j) acc[i][j] = first[j];
-  }
-  for (Index p = 0; p < k; ++p) {
-    Vector bv[vectors];
-#pragma GCC unroll 3
-    for (std::size_t j = 0; j < vectors; ++j) bv[j] = load(b + p * ldb + at(j, lanes));
-#pragma GCC unroll 8
-    for (std::size_t i = 0; i < rows; ++i) {
-      const Scalar s = a[at(i, ai) + p * ak];
-#pragma GCC unroll 3
-      for (std::size_t j = 0; j < vectors; ++j) acc[i][j] += bv[j] * s;
-    }
-  }
-  Scalar* out = full ? to.c : edge;
-  const Index stride = full ? to.ldc : width;
-#pragma GCC unroll 8
-  for (std::size_t i = 0; i < rows; ++i)
-#pragma GCC unroll 3
-    for (std::size_t j = 0; j < vectors; ++j) store(out + at(i, stride) + at(j, lanes), acc[i][j]);
-  if (!full)
-    for (std::size_t i = 0; i < rows; ++i) std::copy_n(edge + at(i, width), to.cols, to.c + at(i, to.ldc));
+// Elements of scratch that a product of [m, k] and [k, n] wants, in whole cache lines.
+Index scratch_size(const kernels::Kernels& set, Index m, Index n, Index k) {
+  const auto rounded = [](Index size, Index to) { return (size + to - 1) / to * to; };
+  const Index block_k = std::min(kernels::block_k, rounded(k, 8));
+  const Index block_n = std::min(kernels::block_n, rounded(n, set.lanes));
+  return rounded((block_n + std::min(kernels::block_m, m) + set.tile_rows) * block_k, 16);
 }
 
-template <int vectors>
-void tile_of(Index rows, Index k, const Scalar* a, Index ai, Index ak, const Scalar* b, Index ldb,
-             const Destination& to) {
-  switch (rows) {
-    case 1:
-      return tile<1, vectors>(k, a, ai, ak, b, ldb, to);
-    case 2:
-      return tile<2, vectors>(k, a, ai, ak, b, ldb, to);
-    case 3:
-      return tile<3, vectors>(k, a, ai, ak, b, ldb, to);
-    case 4:
-      return tile<4, vectors>(k, a, ai, ak, b, ldb, to);
-    case 5:
-      return tile<5, vectors>(k, a, ai, ak, b, ldb, to);
-    case 6:
-      return tile<6, vectors>(k, a, ai, ak, b, ldb, to);
-    case 7:
-      return tile<7, vectors>(k, a, ai, ak, b, ldb, to);
-    default:
-      // The common cases with strides the compiler knows.
-      if (ak == 1) return tile<tile_rows, vectors>(k, a, ai, 1, b, ldb, to);
-      if (ai == 1) return tile<tile_rows, vectors>(k, a, 1, ak, b, ldb, to);
-      return tile<tile_rows, vectors>(k, a, ai, ak, b, ldb, to);
-  }
-}
-
-// The columns of the panel that starts with `left` columns still to do: panels of nearly even width.
-Index panel_width(Index left) {
-  const Index vectors = (left + lanes - 1) / lanes;
-  const Index panels = (vectors + tile_vectors - 1) / tile_vectors;
-  return (vectors + panels - 1) / panels * lanes;
-}
-
-inline Vector load_part(const Scalar* from, Index count) {
-  alignas(64) Scalar part[std::size_t{lanes}] = {};
-  std::copy_n(from, count, part);
-  return load(part);
-}
-
-using Square = std::array<Vector, std::size_t{lanes}>;
-
-// Swaps the off-diagonal quarters of every 2 distance x 2 distance square.
-template <int distance, int... j>
-inline void swap_quarters(Square& m, std::integer_sequence<int, j...>) {
-  constexpr int n = sizeof...(j);
-  for (std::size_t i = 0; i < n; ++i) {
-    if (i & distance) continue;
-    const Vector a = m[i], b = m[i + distance];
-    m[i] = __builtin_shufflevector(a, b, ((j & distance) == 0 ? j : n + j - distance)...);
-    m[i + distance] = __builtin_shufflevector(a, b, ((j & distance) == 0 ? j + distance : n + j)...);
-  }
-}
-
-template <int... j>
-inline void transpose(Square& m, std::integer_sequence<int, j...> columns) {
-  if constexpr (lanes >= 2) swap_quarters<1>(m, columns);
-  if constexpr (lanes >= 4) swap_quarters<2>(m, columns);
-  if constexpr (lanes >= 8) swap_quarters<4>(m, columns);
-  if constexpr (lanes >= 16) swap_quarters<8>(m, columns);
-}
-
-// Packs rows [0, k) of `cols` columns of B into rows of `width`, the rest zero.
-void pack_panel(Index k, Index cols, Index width, MatrixView b, Scalar* to) {
-  if (b.col_stride == 1) {
-    for (Index p = 0; p < k; ++p, to += width) {
-      const Scalar* from = b.data + p * b.row_stride;
-      if (cols == width) {
-        for (Index j = 0; j < width; j += lanes) store(to + j, load(from + j));
-      } else {
-        std::copy_n(from, cols, to);
-        std::fill(to + cols, to + width, Scalar(0));
-      }
-    }
-    return;
-  }
-  // B is stored transposed: turn it in squares of vectors, reading along its rows.
-  for (Index p = 0; p < k; p += lanes) {
-    const Index depth = std::min(lanes, k - p);
-    for (Index j = 0; j < width; j += lanes) {
-      const Scalar* from = b.data + p + j * b.col_stride;
-      Square square;
-      for (std::size_t i = 0; i < std::size_t{lanes}; ++i) {
-        const Scalar* row = from + at(i, b.col_stride);
-        if (j + at(i) >= cols)
-          square[i] = Vector{};
-        else if (depth == lanes)
-          square[i] = load(row);
-        else
-          square[i] = load_part(row, depth);
-      }
-      transpose(square, std::make_integer_sequence<int, int{lanes}>{});
-      for (Index i = 0; i < depth; ++i) store(to + (p + i) * width + j, square[static_cast<std::size_t>(i)]);
-    }
-  }
-}
-
-// Packs `rows` rows of A, k columns, with element (i, p) at to[p * rows + i].
-void pack_strip(Index rows, Index k, MatrixView a, Scalar* to) {
-  if (rows == tile_rows && a.row_stride == 1) {
-    for (Index p = 0; p < k; ++p) std::copy_n(a.data + p * a.col_stride, tile_rows, to + p * tile_rows);
-  } else {
-    for (Index p = 0; p < k; ++p)
-      for (Index i = 0; i < rows; ++i) to[p * rows + i] = a.data[i * a.row_stride + p * a.col_stride];
-  }
-}
-
-// Grows and is kept, one per thread.
+// Grows and is kept, one for each thread that calls gemm(): that of the threads that help it is from here too, as
+// one of them may come late, when nothing is to be allocated any more.
 Scalar* scratch(Index size) {
   struct Deleter {
     void operator()(Scalar* p) const { ::operator delete (p, std::align_val_t{64}); }
@@ -238,119 +39,52 @@ Scalar* scratch(Index size) {
   return memory.get();
 }
 
-struct Block {
-  Index m, n, k;
-  MatrixView a, b;
-  Scalar* c;
-  Index ldc;
-  GemmStart start;
-};
-
-// One thread's share.
-void run(const Block& g) {
-  const Index k_blocks = (g.k + block_k - 1) / block_k;
-  const Index k_step = k_blocks == 0 ? 0 : ((g.k + k_blocks - 1) / k_blocks + 7) / 8 * 8;
-  const Index n_step = std::min(block_n, (g.n + lanes - 1) / lanes * lanes);
-  const Index m_step = std::min(block_m, g.m);
-  const bool b_rows = g.b.col_stride == 1;
-  // Rows whose distance is a large power of two collide in the cache sets.
-  const bool direct = b_rows && g.m <= direct_rows && g.b.row_stride * Index{sizeof(Scalar)} % 1024 != 0;
-  const bool a_collides = g.a.col_stride == 1 ? g.a.row_stride * Index{sizeof(Scalar)} % 2048 == 0 : true;
-  const bool pack_a = a_collides && g.m > tile_rows && g.n > tile_vectors * lanes;
-  Scalar* packed_b = scratch((n_step + m_step + tile_rows) * k_step);
-  Scalar* packed_a = packed_b + n_step * k_step;
-
-  for (Index n0 = 0; n0 < g.n; n0 += n_step) {
-    const Index n_end = std::min(g.n, n0 + n_step);
-    Index k0 = 0;
-    do {
-      const Index k = std::min(k_step, g.k - k0);
-      for (Index j = n0; j < n_end;) {
-        const Index width = panel_width(n_end - j), cols = std::min(width, n_end - j);
-        if (!direct || cols != width)
-          pack_panel(k, cols, width,
-                     {g.b.data + k0 * g.b.row_stride + j * g.b.col_stride, g.b.row_stride, g.b.col_stride},
-                     packed_b + (j - n0) * k);
-        j += width;
-      }
-      for (Index m0 = 0; m0 < g.m; m0 += m_step) {
-        const Index m_end = std::min(g.m, m0 + m_step);
-        if (pack_a)
-          for (Index i = m0; i < m_end; i += tile_rows)
-            pack_strip(std::min<Index>(tile_rows, m_end - i), k,
-                       {g.a.data + i * g.a.row_stride + k0 * g.a.col_stride, g.a.row_stride, g.a.col_stride},
-                       packed_a + (i - m0) * k);
-        for (Index j = n0; j < n_end;) {
-          const Index width = panel_width(n_end - j), cols = std::min(width, n_end - j);
-          const bool in_place = direct && cols == width;
-          const Scalar* b = in_place ? g.b.data + k0 * g.b.row_stride + j : packed_b + (j - n0) * k;
-          const Index ldb = in_place ? g.b.row_stride : width;
-          for (Index i = m0; i < m_end; i += tile_rows) {
-            const Index rows = std::min<Index>(tile_rows, m_end - i);
-            const Scalar* a = pack_a ? packed_a + (i - m0) * k : g.a.data + i * g.a.row_stride + k0 * g.a.col_stride;
-            const Index ai = pack_a ? 1 : g.a.row_stride, ak = pack_a ? rows : g.a.col_stride;
-            const Destination to{.c = g.c + i * g.ldc + j,
-                                 .ldc = g.ldc,
-                                 .cols = cols,
-                                 .from_c = k0 > 0 || g.start.accumulate,
-                                 .row = g.start.row ? g.start.row + j : nullptr};
-            if (width == lanes)
-              tile_of<1>(rows, k, a, ai, ak, b, ldb, to);
-            else if (width == 2 * lanes)
-              tile_of<2>(rows, k, a, ai, ak, b, ldb, to);
-            else if constexpr (tile_vectors == 3)
-              tile_of<3>(rows, k, a, ai, ak, b, ldb, to);
-          }
-          j += width;
-        }
-      }
-      k0 += k_step;
-    } while (k0 < g.k);
-  }
-}
-
 }  // namespace
 
 void gemm(Index m, Index n, Index k, MatrixView a, MatrixView b, Scalar* c, Index ldc, GemmStart start) {
   if (m == 0 || n == 0) return;
+  const kernels::Kernels& set = kernels_here();
+  const kernels::Product all{.m = m,
+                             .n = n,
+                             .k = k,
+                             .a = {a.data, a.row_stride, a.col_stride},
+                             .b = {b.data, b.row_stride, b.col_stride},
+                             .c = c,
+                             .ldc = ldc,
+                             .accumulate = start.accumulate,
+                             .row = start.row};
   const Index useful = std::max<Index>(1, m * n * k / work_per_thread);
   const Index threads = std::min<Index>(num_threads(), useful);
   // Split the columns when there are enough: then no thread packs what another one packs too.
-  const bool by_columns = n >= threads * tile_vectors * lanes;
-  const Index unit = by_columns ? lanes : tile_rows;
+  const bool by_columns = n >= threads * set.tile_cols;
+  const Index unit = by_columns ? set.lanes : set.tile_rows;
   const Index units = ((by_columns ? n : m) + unit - 1) / unit;
   const Index parts = std::min(threads, units);
+  if (parts == 1) return set.product(all, scratch(scratch_size(set, m, n, k)));
+  const Index most_units = (units + parts - 1) / parts * unit;
+  const Index size = by_columns ? scratch_size(set, m, most_units, k) : scratch_size(set, most_units, n, k);
+  Scalar* memory = scratch(parts * size);
   parallel_for(parts, [&](Index part) {
     const Index begin = units * part / parts * unit;
     const Index end = std::min(by_columns ? n : m, units * (part + 1) / parts * unit);
-    if (by_columns)
-      run({m,
-           end - begin,
-           k,
-           a,
-           {b.data + begin * b.col_stride, b.row_stride, b.col_stride},
-           c + begin,
-           ldc,
-           {start.accumulate, start.row ? start.row + begin : nullptr}});
-    else
-      run({end - begin,
-           n,
-           k,
-           {a.data + begin * a.row_stride, a.row_stride, a.col_stride},
-           b,
-           c + begin * ldc,
-           ldc,
-           start});
+    kernels::Product share = all;
+    if (by_columns) {
+      share.n = end - begin;
+      share.b.data += begin * b.col_stride;
+      share.c += begin;
+      if (share.row) share.row += begin;
+    } else {
+      share.m = end - begin;
+      share.a.data += begin * a.row_stride;
+      share.c += begin * ldc;
+    }
+    set.product(share, memory + part * size);
   });
 }
 
 std::string gemm_description() {
-#ifdef __FMA__
-  constexpr const char* multiply_add = " with FMA";
-#else
-  constexpr const char* multiply_add = "";
-#endif
-  return concat(instructions, multiply_add, ", products in tiles of ", tile_rows, " x ", tile_vectors * lanes);
+  const kernels::Kernels& set = kernels_here();
+  return concat(set.instructions, ", products in tiles of ", set.tile_rows, " x ", set.tile_cols);
 }
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE

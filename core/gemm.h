@@ -28,12 +28,12 @@ struct GemmStart {
 /// C = start + A B with A [m, k], B [k, n] and C [m, n] row-major with rows ldc apart.
 /// One of the strides of B must be 1. C must not overlap A or B.
 ///
-/// Every element of C is one chain of fused multiply-adds over k in ascending order, whatever the
-/// blocking: the bits depend neither on the number of threads nor on how m and n are split up, and so
+/// Every element of C is one chain of multiply-adds over k in ascending order, fused where the processor
+/// can, whatever the blocking: the bits depend neither on the number of threads nor on how m and n are split up, and so
 /// the work may be shared out by the number of threads.
 void gemm(Index m, Index n, Index k, MatrixView a, MatrixView b, Scalar* c, Index ldc, GemmStart start = {});
 
-/// The instruction set it was built for, and its tiles.
+/// The instruction set that was chosen for this processor, and its tiles.
 std::string gemm_description();
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE

@@ -1,7 +1,5 @@
-#include <cmath>
-#include <numbers>
-
 #include <handrail/core/elementwise.h>
+#include <handrail/core/kernels.h>
 #include <handrail/core/ops.h>
 
 namespace handrail {
@@ -12,8 +10,7 @@ using handrail::detail::Keep;
 using handrail::detail::unary;
 
 Tensor exp(const Tensor& x) {
-  return unary<Keep::output>(
-      "exp", x, [](auto v) { return v.exp(); }, [](auto y) { return y; });
+  return unary<Keep::output>("exp", x, kernels_here().exp, [](auto y) { return y; });
 }
 
 Tensor log(const Tensor& x) {
@@ -37,13 +34,11 @@ Tensor abs(const Tensor& x) {
 }
 
 Tensor tanh(const Tensor& x) {
-  return unary<Keep::output>(
-      "tanh", x, [](auto v) { return v.tanh(); }, [](auto y) { return 1 - y.square(); });
+  return unary<Keep::output>("tanh", x, kernels_here().tanh, [](auto y) { return 1 - y.square(); });
 }
 
 Tensor sigmoid(const Tensor& x) {
-  return unary<Keep::output>(
-      "sigmoid", x, [](auto v) { return v.logistic(); }, [](auto y) { return y * (1 - y); });
+  return unary<Keep::output>("sigmoid", x, kernels_here().sigmoid, [](auto y) { return y * (1 - y); });
 }
 
 Tensor softplus(const Tensor& x) {
@@ -53,33 +48,31 @@ Tensor softplus(const Tensor& x) {
 }
 
 Tensor gelu(const Tensor& x) {
-  constexpr Scalar inv_sqrt2 = std::numbers::sqrt2_v<Scalar> / 2;
-  constexpr Scalar inv_sqrt_2pi = std::numbers::inv_sqrtpi_v<Scalar> * inv_sqrt2;
-  const auto cdf = [](Scalar v) { return Scalar(0.5) * (1 + std::erf(v * inv_sqrt2)); };
-  return unary<Keep::input>(
-      "gelu", x, [cdf](auto v) { return v.unaryExpr([cdf](Scalar e) { return e * cdf(e); }); },
-      [cdf](auto v) {
-        return v.unaryExpr([cdf](Scalar e) { return cdf(e) + e * inv_sqrt_2pi * std::exp(Scalar(-0.5) * e * e); });
-      });
+  Tensor y(x.shape());
+  const Scalar* in = x.data();
+  Scalar* out = y.mutable_data();
+  for_chunks(x.size(), [&](Index first, Index n) { kernels_here().gelu(in + first, n, out + first); });
+  return Tape::record("gelu", {x}, y, [kept = Saved(x)](const Backward& b) {
+    const Scalar* s = kept->data();
+    const Scalar* gy = b.output_grad().data();
+    const GradTarget to = b[0].target();
+    for_chunks(kept->size(), [s, gy, to](Index first, Index n) {
+      kernels_here().gelu_backward(s + first, gy + first, n, to.data + first, to.accumulate);
+    });
+  });
 }
 
 Tensor relu(const Tensor& x) {
   Tensor y(x.shape());
   const Scalar* in = x.data();
   Scalar* out = y.mutable_data();
-  // Written so that a NaN stays one, and as loops that compilers vectorise.
-  for_chunks(x.size(), [&](Index first, Index n) {
-    for (Index i = first; i < first + n; ++i) out[i] = in[i] < 0 ? Scalar(0) : in[i];
-  });
+  for_chunks(x.size(), [&](Index first, Index n) { kernels_here().relu(in + first, n, out + first); });
   return Tape::record("relu", {x}, y, [kept = Saved(y)](const Backward& b) {
     const Scalar* s = kept->data();
     const Scalar* gy = b.output_grad().data();
     const GradTarget to = b[0].target();
     for_chunks(kept->size(), [s, gy, to](Index first, Index n) {
-      for (Index i = first; i < first + n; ++i) {
-        const Scalar g = gy[i];  // read always: a read under a condition would become a branch
-        to.data[i] = (to.accumulate ? to.data[i] : Scalar(0)) + (s[i] > 0 ? g : Scalar(0));
-      }
+      kernels_here().relu_backward(s + first, gy + first, n, to.data + first, to.accumulate);
     });
   });
 }

@@ -3,6 +3,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/gemm.h>
+#include <handrail/core/kernels.h>
 #include <handrail/core/ops.h>
 
 namespace handrail {
@@ -29,9 +30,7 @@ void add_column_sums(const GradSlot& slot, const Tensor& gy) {
   const Index n = gy.shape().rows(), out = gy.shape().cols();
   const GradTarget to = slot.target();
   if (!to.accumulate) std::fill_n(to.data, out, Scalar(0));
-  const Scalar* row = gy.data();
-  for (Index i = 0; i < n; ++i, row += out)
-    for (Index j = 0; j < out; ++j) to.data[j] += row[j];
+  kernels_here().add_column_sums(gy.data(), n, out, to.data);
 }
 
 std::string width_hint(const Shape& x, const Shape& weight) {

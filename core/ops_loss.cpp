@@ -3,6 +3,7 @@
 
 #include <handrail/core/elementwise.h>
 #include <handrail/core/error.h>
+#include <handrail/core/kernels.h>
 #include <handrail/core/ops.h>
 
 namespace handrail {
@@ -24,21 +25,7 @@ RowExp exp_rows(const char* op, const Tensor& x) {
   const Scalar* in = x.data();
   Scalar *p = r.p.mutable_data(), *sums = r.sums.mutable_data(), *maxima = r.maxima.mutable_data();
   parallel_ranges(rows, row_grain(cols), [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      const Scalar* row = in + i * cols;
-      Scalar top = row[0];
-      for (Index j = 1; j < cols; ++j) top = std::max(top, row[j]);
-      maxima[i] = top;
-      for (Index j = 0; j < cols; ++j) p[i * cols + j] = row[j] - top;
-    }
-    // One pass over the chunk, so that narrow rows use whole vectors too.
-    ArrayMap chunk = handrail::detail::part(p, begin * cols, (end - begin) * cols);
-    chunk = chunk.exp();
-    for (Index i = begin; i < end; ++i) {
-      Scalar total = 0;
-      for (Index j = 0; j < cols; ++j) total += p[i * cols + j];
-      sums[i] = total;
-    }
+    kernels_here().exp_rows(in + begin * cols, end - begin, cols, p + begin * cols, sums + begin, maxima + begin);
   });
   return r;
 }
@@ -103,15 +90,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
                         const Scalar scale = b.output_grad().item() / static_cast<Scalar>(n);
                         const GradTarget to = b[0].target();
                         parallel_ranges(n, row_grain(c), [&](Index begin, Index end) {
-                          for (Index i = begin; i < end; ++i) {
-                            Scalar* g = to.data + i * c;
-                            const Scalar factor = scale / row_sums[i];
-                            if (to.accumulate)
-                              for (Index j = 0; j < c; ++j) g[j] += factor * e[i * c + j];
-                            else
-                              for (Index j = 0; j < c; ++j) g[j] = factor * e[i * c + j];
-                            g[static_cast<Index>(label[i])] -= scale;
-                          }
+                          kernels_here().cross_entropy_backward(e + begin * c, row_sums + begin, label + begin, scale,
+                                                                end - begin, c, to.data + begin * c, to.accumulate);
                         });
                       });
 }

@@ -5,18 +5,16 @@
 #include <handrail/core/elementwise.h>
 #include <handrail/core/error.h>
 #include <handrail/core/ops.h>
+#include <handrail/core/sum.h>
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace {
 
-// scale * the sum over all elements, in double over the chunks of the grid.
+// scale * the sum over all elements, in double.
 Tensor scaled_sum(const char* op, const Tensor& x, double scale) {
   const Scalar* in = x.data();
-  double total = 0;
-  for (Index first = 0; first < x.size(); first += elementwise_grain)
-    total +=
-        static_cast<double>(handrail::detail::part(in, first, std::min(elementwise_grain, x.size() - first)).sum());
+  const double total = handrail::detail::sum(0, x.size(), [in](Index i) { return static_cast<double>(in[i]); });
   return Tape::record(op, {x}, Tensor::scalar(static_cast<Scalar>(scale * total)),
                       [scale, size = x.size()](const Backward& b) {
                         b[0] += Array::Constant(size, static_cast<Scalar>(scale) * b.output_grad().item());

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <handrail/core/scalar.h>
+#include <handrail/core/kernels.h>
 
 // Inside the library: long sums.
 
@@ -22,7 +22,7 @@ double sum(Index begin, Index end, Term term) {
 }
 
 inline double sum_of_squares(const Scalar* values, Index begin, Index end) {
-  return sum(begin, end, [values](Index i) { return static_cast<double>(values[i]) * static_cast<double>(values[i]); });
+  return kernels_here().sum_of_squares(values + begin, end - begin);
 }
 
 }  // namespace handrail::detail

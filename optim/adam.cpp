@@ -1,11 +1,10 @@
 #include <handrail/optim/adam.h>
 
-#include <algorithm>
 #include <cmath>
 #include <sstream>
 
 #include <handrail/core/error.h>
-#include <handrail/optim/magnitude.h>
+#include <handrail/core/kernels.h>
 
 namespace handrail::optim {
 namespace {
@@ -19,36 +18,11 @@ AdamOptions checked(const char* name, AdamOptions options) {
   return options;
 }
 
-struct Coefficients {
-  Scalar beta1, beta2;
-  Scalar gain1, gain2;  // of g and g^2: 1 - beta
-  Scalar scale;         // of the gradient: in the gains, its square would vanish in float
-  Scalar penalty;       // of the weight in the gradient
-  Scalar rate;          // over the bias correction of m
-  Scalar correction;    // 1 / sqrt(1 - beta2^t)
-  Scalar eps;
-  Scalar keep;  // of the weight: 1 - rate * decay
-};
+using kernels::AdamStep;
 
 double update_adam(std::span<Scalar> weights, std::span<const Scalar> gradient, std::span<Scalar> first,
-                   std::span<Scalar> second, const Coefficients& c) {
-  Scalar* __restrict w = weights.data();
-  const Scalar* __restrict g = gradient.data();
-  Scalar* __restrict m = first.data();
-  Scalar* __restrict v = second.data();
-  detail::Bits largest = 0;
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    const Scalar grad = c.scale * g[i] + c.penalty * w[i];
-    const Scalar first_moment = c.beta1 * m[i] + c.gain1 * grad;
-    const Scalar second_moment = c.beta2 * v[i] + c.gain2 * grad * grad;
-    const Scalar weight = c.keep * w[i] - c.rate * first_moment / (std::sqrt(second_moment) * c.correction + c.eps);
-    m[i] = first_moment;
-    v[i] = second_moment;
-    w[i] = weight;
-    largest = std::max(
-        {largest, detail::magnitude(weight), detail::magnitude(first_moment), detail::magnitude(second_moment)});
-  }
-  return detail::to_double(largest);
+                   std::span<Scalar> second, const AdamStep& step) {
+  return kernels_here().adam(step, gradient.data(), std::ssize(weights), weights.data(), first.data(), second.data());
 }
 
 // 1 - beta1^t and 1 / sqrt(1 - beta2^t).
@@ -60,8 +34,7 @@ std::array<double, 2> bias_corrections(const AdamOptions& o, std::int64_t t) {
 // these bounds rate m^ / eps = 1e4 1e16 1e4 1e12 = 1e36, below the largest float of 3e38.
 bool is_bounded(const AdamOptions& o) { return 1 - o.beta1 >= 1e-4 && o.eps >= 1e-12; }
 
-Coefficients coefficients(const AdamOptions& o, double rate, double grad_scale,
-                          const std::array<double, 2>& corrections) {
+AdamStep adam_step(const AdamOptions& o, double rate, double grad_scale, const std::array<double, 2>& corrections) {
   return {.beta1 = static_cast<Scalar>(o.beta1),
           .beta2 = static_cast<Scalar>(o.beta2),
           .gain1 = static_cast<Scalar>(1 - o.beta1),
@@ -84,7 +57,7 @@ AdamW::AdamW(std::vector<ParamGroup> groups, AdamOptions options)
     : Optimizer(std::move(groups), 2), options_(checked("AdamW", options)) {}
 
 double AdamW::update_and_measure(const Piece& piece, const Step& step) const {
-  Coefficients c = coefficients(options_, step.rate, step.grad_scale, step.corrections);
+  AdamStep c = adam_step(options_, step.rate, step.grad_scale, step.corrections);
   c.keep = static_cast<Scalar>(1 - step.rate * step.weight_decay);
   return update_adam(piece.weights, piece.gradient, piece.slots[0], piece.slots[1], c);
 }
@@ -97,7 +70,7 @@ Adam::Adam(std::vector<ParamGroup> groups, AdamOptions options)
     : Optimizer(std::move(groups), 2), options_(checked("Adam", options)) {}
 
 double Adam::update_and_measure(const Piece& piece, const Step& step) const {
-  Coefficients c = coefficients(options_, step.rate, step.grad_scale, step.corrections);
+  AdamStep c = adam_step(options_, step.rate, step.grad_scale, step.corrections);
   c.penalty = static_cast<Scalar>(step.weight_decay);  // which is not clipped with the gradient
   return update_adam(piece.weights, piece.gradient, piece.slots[0], piece.slots[1], c);
 }

@@ -1,9 +1,9 @@
 #include <handrail/optim/sgd.h>
 
-#include <algorithm>
+#include <iterator>
 
 #include <handrail/core/error.h>
-#include <handrail/optim/magnitude.h>
+#include <handrail/core/kernels.h>
 
 namespace handrail::optim {
 
@@ -20,28 +20,18 @@ std::string SGD::settings() const {
 }
 
 double SGD::update_and_measure(const Piece& piece, const Step& step) const {
-  const auto rate = static_cast<Scalar>(step.rate), decay = static_cast<Scalar>(step.weight_decay);
-  const auto scale = static_cast<Scalar>(step.grad_scale), momentum = static_cast<Scalar>(options_.momentum);
-  const std::size_t n = piece.weights.size();
-  Scalar* __restrict w = piece.weights.data();
-  const Scalar* __restrict g = piece.gradient.data();
-  detail::Bits largest = 0;
-  if (options_.momentum == 0) {
-    for (std::size_t i = 0; i < n; ++i) {
-      w[i] -= rate * (scale * g[i] + decay * w[i]);
-      largest = std::max(largest, detail::magnitude(w[i]));
-    }
-    return detail::to_double(largest);
-  }
-  Scalar* __restrict u = piece.slots[0].data();
-  const Scalar ahead = options_.nesterov ? momentum : Scalar(1), direct = options_.nesterov ? Scalar(1) : Scalar(0);
-  for (std::size_t i = 0; i < n; ++i) {
-    const Scalar grad = scale * g[i] + decay * w[i];
-    u[i] = momentum * u[i] + grad;
-    w[i] -= rate * (direct * grad + ahead * u[i]);
-    largest = std::max({largest, detail::magnitude(w[i]), detail::magnitude(u[i])});
-  }
-  return detail::to_double(largest);
+  const auto momentum = static_cast<Scalar>(options_.momentum);
+  const kernels::SgdStep s{.scale = static_cast<Scalar>(step.grad_scale),
+                           .penalty = static_cast<Scalar>(step.weight_decay),
+                           .rate = static_cast<Scalar>(step.rate),
+                           .momentum = momentum,
+                           .direct = options_.nesterov ? Scalar(1) : Scalar(0),
+                           .ahead = options_.nesterov ? momentum : Scalar(1)};
+  const Scalar* g = piece.gradient.data();
+  const Index size = std::ssize(piece.weights);
+  Scalar* w = piece.weights.data();
+  if (options_.momentum == 0) return kernels_here().sgd(s, g, size, w);
+  return kernels_here().sgd_momentum(s, g, size, w, piece.slots[0].data());
 }
 
 }  // namespace handrail::optim

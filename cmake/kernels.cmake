@@ -1,0 +1,13 @@
+# The hot loops, compiled for each instruction set; core/kernels.cpp chooses one when a program runs.
+
+set(handrail_kernels core/kernels/portable.cpp)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  list(APPEND handrail_kernels core/kernels/avx2.cpp core/kernels/avx512.cpp)
+  # They come after -march=native or what else is set for all, and -march replaces that.
+  set(_avx2 -march=x86-64 -mavx2 -mfma)
+  set_source_files_properties(core/kernels/portable.cpp PROPERTIES COMPILE_OPTIONS "-march=x86-64")
+  set_source_files_properties(core/kernels/avx2.cpp PROPERTIES COMPILE_OPTIONS "${_avx2}")
+  set_source_files_properties(core/kernels/avx512.cpp PROPERTIES
+    COMPILE_OPTIONS "${_avx2};-mavx512f;-mavx512dq;-mavx512vl;-mavx512bw;-mprefer-vector-width=512")
+  set_source_files_properties(core/kernels.cpp PROPERTIES COMPILE_DEFINITIONS HANDRAIL_X86_KERNELS)
+endif()
