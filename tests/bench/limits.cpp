@@ -43,25 +43,30 @@ constexpr int lanes = 4;
 #endif
 using Vector = float __attribute__((vector_size(lanes * sizeof(float))));
 
-double peak_gflops(int threads) {
-  constexpr int chains = 12;
-  constexpr long turns = 1'000'000;
-  const auto work = [] {
-    Vector sums[chains] = {};
-    Vector a = {}, b = {};
-    a += 1.0000001F;
-    b += 0.9999999F;
-    for (long t = 0; t < turns; ++t) {
+constexpr int chains = 12;
+constexpr long turns = 1'000'000;
+
+// Not inlined, so that every thread runs the same code.
+__attribute__((noinline)) void multiply_and_add() {
+  Vector sums[chains] = {};
+  const Vector a = Vector{} + 1.0000001F, b = Vector{} + 0.9999999F;
+  for (long t = 0; t < turns; ++t) {
 #pragma GCC unroll 12
-      for (int c = 0; c < chains; ++c) sums[c] = sums[c] * a + b;
+    for (int c = 0; c < chains; ++c) {
+      sums[c] = sums[c] * a + b;
+      asm volatile("" : "+v"(sums[c]));  // each of them, and none in advance
     }
-    volatile float sink = 0;
-    for (const Vector& sum : sums) sink = sink + sum[0];
-  };
+  }
+  volatile float sink = 0;
+#pragma GCC unroll 12
+  for (int c = 0; c < chains; ++c) sink = sink + sums[c][0];
+}
+
+double peak_gflops(int threads) {
   const double seconds = seconds_of([&] {
     std::vector<std::jthread> others;
-    for (int t = 1; t < threads; ++t) others.emplace_back(work);
-    work();
+    for (int t = 1; t < threads; ++t) others.emplace_back(multiply_and_add);
+    multiply_and_add();
   });
   return 2.0 * lanes * chains * turns * threads / seconds * 1e-9;
 }
