@@ -37,9 +37,13 @@ void check(const TrainingState& state, const std::string& who) {
     for (const Tensor& slot : kept.slots) check_finite(slot, "moment of", name, who);
 
   const Progress& p = state.progress;
-  const std::int64_t least = std::min({p.epoch - 1, p.batch, p.step, p.micro_step, p.skipped, p.rollbacks,
-                                       p.epoch_samples, state.decisions.planned_steps});
-  if (least < 0) fail<CheckpointError>(who, ": want an epoch >= 1 and counts >= 0; one is below");
+  std::vector<std::int64_t> counts{p.epoch,   p.batch,     p.step,          p.micro_step,
+                                   p.skipped, p.rollbacks, p.epoch_samples, state.decisions.planned_steps};
+  for (const auto& [name, kept] : state.optimizer) counts.push_back(kept.t);
+  const auto [least, most] = std::ranges::minmax(counts);
+  if (p.epoch < 1 || least < 0) fail<CheckpointError>(who, ": want an epoch >= 1 and counts >= 0; one is below");
+  constexpr std::int64_t most_of_anything = std::int64_t{1} << 53;  // no run gets there, and none overflows from there
+  if (most > most_of_anything) fail<CheckpointError>(who, ": want counts up to 2^53; one is ", most);
 }
 
 void write(FileSystem& files, const std::filesystem::path& path, const std::vector<Section>& sections,

@@ -112,6 +112,10 @@ void write_sections() {
   TrainingState state;
   state.progress.epoch = 0;
   write("regressions/decoder/epoch_zero", numbered(encode(state), 3));
+  state.progress.epoch = std::numeric_limits<Index>::min();
+  write("regressions/decoder/epoch_smallest", numbered(encode(state), 3));
+  state.progress.epoch = std::numeric_limits<Index>::max();
+  write("regressions/decoder/epoch_largest", numbered(encode(state), 3));
   state = {};
   state.decisions.planned_steps = -1;
   write("regressions/decoder/negative_count", numbered(encode(state), 4));

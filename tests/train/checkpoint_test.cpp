@@ -88,6 +88,8 @@ TEST_CASE("values that are not finite are not saved, and the file of before stay
   refuses([](auto& s) { s.best_buffers.at("norm.mean").mutable_data()[0] = not_a_number; }, "best buffer 'norm.mean'");
   refuses([](auto& s) { s.parameters["new"] = Tensor(); }, "parameter 'new' is undefined");
   refuses([](auto& s) { s.progress.epoch = 0; }, "want an epoch >= 1");
+  refuses([](auto& s) { s.progress.epoch = std::numeric_limits<Index>::min(); }, "want an epoch >= 1");
+  refuses([](auto& s) { s.progress.step = std::numeric_limits<Index>::max(); }, "want counts up to 2^53");
   CHECK(names_in(dir.path()).size() == 1);
 }
 
