@@ -31,9 +31,11 @@ enum class Keep { input, output };
 
 /// Of elements: from where, how many, to where.
 using Kernel = void (*)(const Scalar*, Index, Scalar*);
+/// Of what was kept and the gradient of the output: how many, to where, and whether to add.
+using BackwardKernel = void (*)(const Scalar*, const Scalar*, Index, Scalar*, bool);
 
-/// An op on each element: value(x) is its Eigen expression, or else a kernel; slope(s) the expression of the
-/// derivative from the kept input or output.
+/// An op on each element: value(x) is its Eigen expression, slope(s) that of the derivative from the kept input or
+/// output; or either is a kernel.
 template <Keep keep, class Value, class Slope>
 Tensor unary(const char* op, const Tensor& x, Value value, Slope slope) {
   Tensor y(x.shape());
@@ -49,7 +51,12 @@ Tensor unary(const char* op, const Tensor& x, Value value, Slope slope) {
     const Scalar* gy = b.output_grad().data();
     const Scalar* s = kept->data();
     const GradTarget to = b[0].target();
-    for_chunks(kept->size(), [&](Index i, Index n) { write(to, i, n, part(gy, i, n) * slope(part(s, i, n))); });
+    for_chunks(kept->size(), [&](Index i, Index n) {
+      if constexpr (std::is_same_v<Slope, BackwardKernel>)
+        slope(s + i, gy + i, n, to.data + i, to.accumulate);
+      else
+        write(to, i, n, part(gy, i, n) * slope(part(s, i, n)));
+    });
   });
 }
 

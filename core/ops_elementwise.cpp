@@ -48,33 +48,11 @@ Tensor softplus(const Tensor& x) {
 }
 
 Tensor gelu(const Tensor& x) {
-  Tensor y(x.shape());
-  const Scalar* in = x.data();
-  Scalar* out = y.mutable_data();
-  for_chunks(x.size(), [&](Index first, Index n) { kernels_here().gelu(in + first, n, out + first); });
-  return Tape::record("gelu", {x}, y, [kept = Saved(x)](const Backward& b) {
-    const Scalar* s = kept->data();
-    const Scalar* gy = b.output_grad().data();
-    const GradTarget to = b[0].target();
-    for_chunks(kept->size(), [s, gy, to](Index first, Index n) {
-      kernels_here().gelu_backward(s + first, gy + first, n, to.data + first, to.accumulate);
-    });
-  });
+  return unary<Keep::input>("gelu", x, kernels_here().gelu, kernels_here().gelu_backward);
 }
 
 Tensor relu(const Tensor& x) {
-  Tensor y(x.shape());
-  const Scalar* in = x.data();
-  Scalar* out = y.mutable_data();
-  for_chunks(x.size(), [&](Index first, Index n) { kernels_here().relu(in + first, n, out + first); });
-  return Tape::record("relu", {x}, y, [kept = Saved(y)](const Backward& b) {
-    const Scalar* s = kept->data();
-    const Scalar* gy = b.output_grad().data();
-    const GradTarget to = b[0].target();
-    for_chunks(kept->size(), [s, gy, to](Index first, Index n) {
-      kernels_here().relu_backward(s + first, gy + first, n, to.data + first, to.accumulate);
-    });
-  });
+  return unary<Keep::output>("relu", x, kernels_here().relu, kernels_here().relu_backward);
 }
 
 Tensor affine(const Tensor& x, double scale, double shift) {

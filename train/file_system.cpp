@@ -125,6 +125,18 @@ int open_file(FileSystem& files, const std::filesystem::path& path, int flags, m
 
 std::string errno_text() { return std::error_code(errno, std::generic_category()).message(); }
 
+std::size_t write_all(FileSystem& files, int file, std::string_view bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    errno = EIO;  // for a write that makes no progress
+    const ssize_t count = retry_interrupted(
+        [&] { return files.write(file, bytes.data() + done, std::min(bytes.size() - done, most_at_once)); });
+    if (count <= 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
 void write_file(FileSystem& files, const std::filesystem::path& path, std::span<const std::string_view> pieces,
                 const std::string& who) {
   std::size_t total = 0, done = 0;
@@ -134,15 +146,11 @@ void write_file(FileSystem& files, const std::filesystem::path& path, std::span<
     fail<CheckpointError>(who, ": cannot ", what, " '", temporary.path().string(), "': ", errno_text(), ", after ",
                           done, " of ", total, " bytes; what was at that path is unchanged");
   };
-  for (std::string_view piece : pieces)
-    while (!piece.empty()) {
-      errno = EIO;  // for a write that makes no progress
-      const ssize_t count = retry_interrupted(
-          [&] { return files.write(temporary.file(), piece.data(), std::min(piece.size(), most_at_once)); });
-      if (count <= 0) give_up("write");
-      piece.remove_prefix(static_cast<std::size_t>(count));
-      done += static_cast<std::size_t>(count);
-    }
+  for (const std::string_view piece : pieces) {
+    const std::size_t count = write_all(files, temporary.file(), piece);
+    done += count;
+    if (count < piece.size()) give_up("write");
+  }
   // Never tried again: after a failure the system may have dropped the data and report success.
   if (files.sync(temporary.file()) != 0) give_up("sync");
   if (!temporary.close()) give_up("close");

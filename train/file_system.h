@@ -64,6 +64,9 @@ FileSystem& posix_file_system();
 /// open, again when a signal interrupts it.
 int open_file(FileSystem& files, const std::filesystem::path& path, int flags, mode_t mode = 0);
 
+/// Writes the bytes, in several calls if need be. How many got there: fewer when the system refuses, errno tells why.
+std::size_t write_all(FileSystem& files, int file, std::string_view bytes);
+
 // `who` starts the message of every error, which is a CheckpointError with path and cause.
 
 /// The text of errno.

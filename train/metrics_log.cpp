@@ -4,26 +4,18 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <charconv>
 #include <string_view>
+#include <utility>
 
 #include <handrail/core/error.h>
 #include <handrail/train/file_system.h>
+#include <handrail/train/text.h>
 
 namespace handrail::train {
 namespace {
 
 constexpr std::string_view header = "step,epoch,name,value\n";
 constexpr std::size_t enough_to_write = 1 << 16;
-
-template <class Number>
-void append(std::string& text, Number value) {
-  std::array<char, 32> digits;
-  const auto [end, error] = std::to_chars(digits.begin(), digits.end(), value);
-  text.append(digits.begin(), end);
-}
 
 // The user's own names must break no line and no column.
 std::string cell(const char* prefix, const std::string& name) {
@@ -40,7 +32,7 @@ std::string cell(const char* prefix, const std::string& name) {
 MetricsLog::MetricsLog(const std::filesystem::path& directory, std::int64_t every_n_steps, std::uint64_t length,
                        FileSystem& files)
     : path_(directory / file_name), every_n_steps_(every_n_steps), files_(files) {
-  const int file = files_.open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+  const int file = open_file(files_, path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
   file_ = std::make_unique<OpenFile>(files_, file);
   struct stat status {};
   if (file < 0 || files_.status(file, status) != 0)
@@ -58,13 +50,13 @@ MetricsLog::MetricsLog(const std::filesystem::path& directory, std::int64_t ever
 MetricsLog::~MetricsLog() { write(); }
 
 void MetricsLog::line(std::int64_t step, Index epoch, std::string_view name, double value) {
-  append(lines_, step);
+  append_exact(lines_, step);
   lines_ += ',';
-  append(lines_, epoch);
+  append_exact(lines_, epoch);
   lines_ += ',';
   lines_ += name;
   lines_ += ',';
-  append(lines_, value);
+  append_exact(lines_, value);
   lines_ += '\n';
 }
 
@@ -96,20 +88,13 @@ void MetricsLog::sync() {
 }
 
 void MetricsLog::write() {
-  std::string_view left = lines_;
-  while (!left.empty()) {
-    const ssize_t count = files_.write(file_->get(), left.data(), left.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) {
-      lose("write");
-      break;
-    }
-    left.remove_prefix(static_cast<std::size_t>(count));
+  const std::size_t count = write_all(files_, file_->get(), lines_);
+  if (count == lines_.size()) {
+    written_ += count;
+  } else {
+    lose("write");
+    if (count > 0) files_.truncate(file_->get(), static_cast<off_t>(written_));  // whole lines only
   }
-  if (left.empty()) written_ += lines_.size();
-  // Nothing of lines that did not get there whole.
-  else if (left.size() < lines_.size())
-    files_.truncate(file_->get(), static_cast<off_t>(written_));
   lines_.clear();
 }
 

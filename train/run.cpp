@@ -97,11 +97,11 @@ FitResult Trainer::Run::fit() {
       throw NonFiniteError(concat("fit: want finite parameters; '", p.name, "' ", p.tensor.shape(), " has ",
                                   p.tensor.data()[bad], " in element ", bad, "; initialise them anew"),
                            p.name);
-  settings_ = settings();
   loader_->start_epoch(1);
   set_lr(given_lr());
   check_monitor();
   if (options_.checkpoints) {
+    settings_ = settings();  // reads samples and all row numbers: only for a run that may be resumed
     open_store(new_run_dir(options_.checkpoints->dir, run_name()), {});
     open_log(0);
   }

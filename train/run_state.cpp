@@ -1,9 +1,7 @@
 // What a run remembers: copies of its state, in memory and on disk, and whether they are worth it.
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cerrno>  // program_invocation_short_name
-#include <charconv>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -18,6 +16,7 @@
 #include <handrail/train/data_part.h>
 #include <handrail/train/metrics_log.h>
 #include <handrail/train/run.h>
+#include <handrail/train/text.h>
 
 namespace handrail::train {
 namespace {
@@ -55,10 +54,10 @@ std::string samples_text(const DataPart& part, Index count) {
   return concat(count, ", hash ", hash.text());
 }
 
-// As short as reads back the same.
 std::string exact(double value) {
-  std::array<char, 32> digits;
-  return {digits.begin(), std::to_chars(digits.begin(), digits.end(), value).ptr};
+  std::string text;
+  append_exact(text, value);
+  return text;
 }
 std::string exact(const std::optional<double>& value, const char* otherwise) {
   return value ? exact(*value) : otherwise;

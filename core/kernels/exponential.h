@@ -61,7 +61,7 @@ inline double shifted_exponent(double x) { return x * 1.4426950408889634 + whole
 // out of the range of exponents.
 inline Scalar exponential(Scalar x) {
   constexpr bool is_float = sizeof(Scalar) == 4;
-  constexpr auto whole = static_cast<Scalar>(is_float ? 0x1.8p23 : 0x1.8p52);
+  constexpr auto whole = static_cast<Scalar>(is_float ? whole_float : whole_double);
   constexpr Scalar most = is_float ? 89 : 710, least = is_float ? -104 : -746;
   x = x > most ? most : x;
   x = x < least ? least : x;
