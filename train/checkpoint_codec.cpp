@@ -85,8 +85,12 @@ void load(Reader& in, std::vector<T>& values) {
     values.resize(count);
     in.read(values.data(), count * sizeof(T));
   } else {
-    // One at a time: a T may be many times as large as the bytes that tell of it.
-    for (; count > 0; --count) in(values.emplace_back());
+    // One at a time: a T may be many times as large as the bytes that tell of it. Growing by half and not twofold keeps
+    // every request below four times those bytes.
+    for (; count > 0; --count) {
+      if (values.size() == values.capacity()) values.reserve(values.size() + values.size() / 2 + 1);
+      in(values.emplace_back());
+    }
   }
 }
 template <class T>

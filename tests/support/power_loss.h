@@ -76,7 +76,7 @@ class PowerLossFiles : public handrail::train::FileSystem {
     if (node && node->directory && (flags & O_ACCMODE) != O_RDONLY) return fails(EISDIR);
     const bool made = !node;
     if (made) change(*directory, name, node = std::make_shared<Node>());
-    open_[++last_file_] = {node, 0};
+    open_[++last_file_] = {node, (flags & O_APPEND) != 0 ? node->bytes.size() : 0};
     if (made) after_change();
     return last_file_;
   }
