@@ -3,7 +3,7 @@
 set(handrail_kernels core/kernels/portable.cpp)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND handrail_kernels core/kernels/avx2.cpp core/kernels/avx512.cpp)
-  # They come after -march=native or what else is set for all, and -march replaces that.
+  # They come after what is set for all, as in CMAKE_CXX_FLAGS=-march=native, and -march replaces that.
   set(_avx2 -march=x86-64 -mavx2 -mfma)
   set_source_files_properties(core/kernels/portable.cpp PROPERTIES COMPILE_OPTIONS "-march=x86-64")
   set_source_files_properties(core/kernels/avx2.cpp PROPERTIES COMPILE_OPTIONS "${_avx2}")

@@ -47,9 +47,7 @@ list(TRANSFORM handrail_headers PREPEND ${handrail_include}/handrail/)
 add_library(handrail_own INTERFACE)
 target_compile_options(handrail_own INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast -Wnon-virtual-dtor
-  -Woverloaded-virtual $<$<BOOL:${HANDRAIL_WERROR}>:-Werror>
-  # GCC 12 sees it in its own AVX-512 intrinsics (GCC bug 105593).
-  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-uninitialized;-Wno-maybe-uninitialized>)
+  -Woverloaded-virtual $<$<BOOL:${HANDRAIL_WERROR}>:-Werror>)
 if(HANDRAIL_SANITIZE)
   add_compile_options(-fsanitize=${HANDRAIL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${HANDRAIL_SANITIZE})
@@ -77,10 +75,6 @@ function(handrail_library name)
   # errno and floating-point traps are not looked at: loops with sqrt and comparisons vectorise.
   target_compile_options(${name} PRIVATE -fno-math-errno -fno-trapping-math
     $<$<AND:$<CONFIG:Release,RelWithDebInfo>,$<CXX_COMPILER_ID:GNU>>:-O3>)
-  if(HANDRAIL_NATIVE)
-    # Exported, so that Eigen code of users and ours agree on sizes and alignment of vectors.
-    target_compile_options(${name} PUBLIC -march=native)
-  endif()
   if(HANDRAIL_TIDY)
     set_target_properties(${name} PROPERTIES CXX_CLANG_TIDY "${HANDRAIL_CLANG_TIDY}")
   endif()

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <array>
 
-#include <handrail/core/elementwise.h>
 #include <handrail/core/error.h>
+#include <handrail/core/kernels.h>
 #include <handrail/core/ops.h>
 
 // Arithmetic of two tensors with broadcasting. A plan turns both into rows: within a row an operand
@@ -13,17 +13,7 @@ inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace {
 
 constexpr int max_loops = Shape::max_rank - 1;
-
-struct Operand {
-  bool steps = true;                       // within a row
-  std::array<Index, max_loops> strides{};  // of the loops around it, 0 where the operand is stretched
-};
-
-struct Plan {
-  Index row = 1;                                // elements in a row
-  std::array<Index, max_loops> loops{1, 1, 1};  // around a row, outermost first
-  Operand a, b;
-};
+static_assert(max_loops == 3, "as many loops as kernels::Broadcast has");
 
 Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
   if (a == b) return a;
@@ -39,8 +29,8 @@ Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
   return Shape(std::span<const Index>(dims.data(), static_cast<std::size_t>(rank)));
 }
 
-Plan plan(const Shape& a, const Shape& b, const Shape& out) {
-  Plan p;
+kernels::Broadcast plan(const Shape& a, const Shape& b, const Shape& out) {
+  kernels::Broadcast p;
   if (a == b) {
     p.row = out.size();
     return p;
@@ -57,10 +47,10 @@ Plan plan(const Shape& a, const Shape& b, const Shape& out) {
       p.a.steps = steps_a;
       p.b.steps = steps_b;
     } else {
-      const auto at = static_cast<std::size_t>(--loop);
-      p.loops[at] = dim;
-      p.a.strides[at] = steps_a ? stride_a : 0;
-      p.b.strides[at] = steps_b ? stride_b : 0;
+      --loop;
+      p.loops[loop] = dim;
+      p.a.strides[loop] = steps_a ? stride_a : 0;
+      p.b.strides[loop] = steps_b ? stride_b : 0;
     }
     if (steps_a) stride_a *= dim;
     if (steps_b) stride_b *= dim;
@@ -68,114 +58,52 @@ Plan plan(const Shape& a, const Shape& b, const Shape& out) {
   return p;
 }
 
-// Calls body(output offset, a offset, b offset) for every row in order.
-template <class Body>
-void for_rows(const Plan& p, Body&& body) {
-  Index out = 0;
-  for (Index i = 0; i < p.loops[0]; ++i)
-    for (Index j = 0; j < p.loops[1]; ++j)
-      for (Index k = 0; k < p.loops[2]; ++k, out += p.row)
-        body(out, i * p.a.strides[0] + j * p.a.strides[1] + k * p.a.strides[2],
-             i * p.b.strides[0] + j * p.b.strides[1] + k * p.b.strides[2]);
-}
-
-// Calls loop(step of a, step of b) with the steps as constants, so that the loop vectorises.
-template <class Loop>
-void with_steps(const Plan& p, Loop&& loop) {
-  using One = std::integral_constant<Index, 1>;
-  using Zero = std::integral_constant<Index, 0>;
-  if (p.a.steps && p.b.steps)
-    loop(One{}, One{});
-  else if (p.a.steps)
-    loop(One{}, Zero{});
-  else if (p.b.steps)
-    loop(Zero{}, One{});
-  else
-    loop(Zero{}, Zero{});
-}
-
-template <class Function>
-Tensor forward(const Plan& p, const Shape& shape, const Tensor& a, const Tensor& b, Function f) {
-  Tensor y(shape);
-  Scalar* out = y.mutable_data();
-  const Scalar *pa = a.data(), *pb = b.data();
-  if (y.size() == 0) return y;
-  with_steps(p, [&](auto sa, auto sb) {
-    for_rows(p, [&](Index o, Index oa, Index ob) {
-      for (Index i = 0; i < p.row; ++i) out[o + i] = f(pa[oa + i * sa], pb[ob + i * sb]);
-    });
-  });
-  return y;
-}
-
-// Adds gy * slope(a, b) to the gradient of one operand, summed over what was stretched. `saved`
-// pointers may be null when the slope does not look at them.
-template <bool of_a, class Slope>
-void backward(const Plan& p, const GradSlot& slot, const Tensor& gy, const Scalar* pa, const Scalar* pb, Slope slope) {
+// What it adds to the gradient of one operand is summed over what was stretched.
+void backward(decltype(kernels::Arithmetic::backward_a) kernel, const kernels::Broadcast& p, const GradSlot& slot,
+              const Tensor& gy, const Scalar* a, const Scalar* b) {
   if (!slot.needed()) return;
   const GradTarget to = slot.target();
   if (!to.accumulate) std::fill_n(to.data, slot.shape().size(), Scalar(0));
-  const Scalar* g = gy.data();
-  if (gy.size() == 0) return;
-  with_steps(p, [&](auto sa, auto sb) {
-    for_rows(p, [&](Index o, Index oa, Index ob) {
-      Scalar* into = to.data + (of_a ? oa : ob);
-      constexpr Index step = of_a ? decltype(sa)::value : decltype(sb)::value;
-      if constexpr (step == 1) {
-        for (Index i = 0; i < p.row; ++i) into[i] += g[o + i] * slope(pa, oa + i * sa, pb, ob + i * sb);
-      } else {
-        Scalar total = 0;
-        for (Index i = 0; i < p.row; ++i) total += g[o + i] * slope(pa, oa + i * sa, pb, ob + i * sb);
-        *into += total;
-      }
-    });
+  if (gy.size() > 0) kernel(p, gy.data(), a, b, to.data);
+}
+
+Tensor forward(const kernels::Arithmetic& kernel, const kernels::Broadcast& p, const Shape& shape, const Tensor& a,
+               const Tensor& b) {
+  Tensor y(shape);
+  if (y.size() > 0) kernel.forward(p, a.data(), b.data(), y.mutable_data());
+  return y;
+}
+
+// Of add and sub, whose slopes are constants.
+Tensor sum_of(const char* op, const kernels::Arithmetic& kernel, const Tensor& a, const Tensor& b) {
+  const Shape shape = broadcast_shape(op, a.shape(), b.shape());
+  const kernels::Broadcast p = plan(a.shape(), b.shape(), shape);
+  return Tape::record(op, {a, b}, forward(kernel, p, shape, a, b), [p, &kernel](const Backward& back) {
+    const Tensor& gy = back.output_grad();
+    // In place of the operands, which nobody looks at, elements that are there.
+    backward(kernel.backward_a, p, back[0], gy, gy.data(), gy.data());
+    backward(kernel.backward_b, p, back[1], gy, gy.data(), gy.data());
   });
 }
 
-// Slopes that are constants do not look at the operands.
-template <int value>
-constexpr auto constant = [](const Scalar*, Index, const Scalar*, Index) { return Scalar(value); };
-
-template <int slope_b>
-Tensor sum_of(const char* op, const Tensor& a, const Tensor& b) {
+// Of mul and div, whose slopes look at the operands.
+Tensor product_of(const char* op, const kernels::Arithmetic& kernel, const Tensor& a, const Tensor& b) {
   const Shape shape = broadcast_shape(op, a.shape(), b.shape());
-  const Plan p = plan(a.shape(), b.shape(), shape);
-  const Tensor y = forward(p, shape, a, b, [](Scalar u, Scalar v) { return u + slope_b * v; });
-  return Tape::record(op, {a, b}, y, [p](const Backward& back) {
-    backward<true>(p, back[0], back.output_grad(), nullptr, nullptr, constant<1>);
-    backward<false>(p, back[1], back.output_grad(), nullptr, nullptr, constant<slope_b>);
-  });
+  const kernels::Broadcast p = plan(a.shape(), b.shape(), shape);
+  return Tape::record(op, {a, b}, forward(kernel, p, shape, a, b),
+                      [p, &kernel, a = Saved(a), b = Saved(b)](const Backward& back) {
+                        const Tensor& gy = back.output_grad();
+                        backward(kernel.backward_a, p, back[0], gy, a->data(), b->data());
+                        backward(kernel.backward_b, p, back[1], gy, a->data(), b->data());
+                      });
 }
 
 }  // namespace
 
-Tensor add(const Tensor& a, const Tensor& b) { return sum_of<1>("add", a, b); }
-Tensor sub(const Tensor& a, const Tensor& b) { return sum_of<-1>("sub", a, b); }
-
-Tensor mul(const Tensor& a, const Tensor& b) {
-  const Shape shape = broadcast_shape("mul", a.shape(), b.shape());
-  const Plan p = plan(a.shape(), b.shape(), shape);
-  const Tensor y = forward(p, shape, a, b, [](Scalar u, Scalar v) { return u * v; });
-  return Tape::record("mul", {a, b}, y, [p, a = Saved(a), b = Saved(b)](const Backward& back) {
-    const Scalar *pa = a->data(), *pb = b->data();
-    const Tensor& gy = back.output_grad();
-    backward<true>(p, back[0], gy, pa, pb, [](const Scalar*, Index, const Scalar* v, Index j) { return v[j]; });
-    backward<false>(p, back[1], gy, pa, pb, [](const Scalar* u, Index i, const Scalar*, Index) { return u[i]; });
-  });
-}
-
-Tensor div(const Tensor& a, const Tensor& b) {
-  const Shape shape = broadcast_shape("div", a.shape(), b.shape());
-  const Plan p = plan(a.shape(), b.shape(), shape);
-  const Tensor y = forward(p, shape, a, b, [](Scalar u, Scalar v) { return u / v; });
-  return Tape::record("div", {a, b}, y, [p, a = Saved(a), b = Saved(b)](const Backward& back) {
-    const Scalar *pa = a->data(), *pb = b->data();
-    const Tensor& gy = back.output_grad();
-    backward<true>(p, back[0], gy, pa, pb, [](const Scalar*, Index, const Scalar* v, Index j) { return 1 / v[j]; });
-    backward<false>(p, back[1], gy, pa, pb,
-                    [](const Scalar* u, Index i, const Scalar* v, Index j) { return -u[i] / (v[j] * v[j]); });
-  });
-}
+Tensor add(const Tensor& a, const Tensor& b) { return sum_of("add", kernels_here().add, a, b); }
+Tensor sub(const Tensor& a, const Tensor& b) { return sum_of("sub", kernels_here().sub, a, b); }
+Tensor mul(const Tensor& a, const Tensor& b) { return product_of("mul", kernels_here().mul, a, b); }
+Tensor div(const Tensor& a, const Tensor& b) { return product_of("div", kernels_here().div, a, b); }
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE
 }  // namespace handrail

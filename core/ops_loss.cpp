@@ -8,10 +8,10 @@
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
-namespace {
 
-// Rows to a chunk: the chunk starts aligned, as 16 rows of any width do, and is worth a thread.
-Index row_grain(Index cols) { return std::max<Index>(1, elementwise_grain / std::max<Index>(1, cols) / 16) * 16; }
+using handrail::detail::for_row_chunks;
+
+namespace {
 
 // p = exp(x - max of the row); returns in `sums` [N] the sum of each row and in `maxima` its maximum.
 struct RowExp {
@@ -24,43 +24,53 @@ RowExp exp_rows(const char* op, const Tensor& x) {
   RowExp r{Tensor(x.shape()), Tensor(Shape{rows}), Tensor(Shape{rows})};
   const Scalar* in = x.data();
   Scalar *p = r.p.mutable_data(), *sums = r.sums.mutable_data(), *maxima = r.maxima.mutable_data();
-  parallel_ranges(rows, row_grain(cols), [&](Index begin, Index end) {
-    kernels_here().exp_rows(in + begin * cols, end - begin, cols, p + begin * cols, sums + begin, maxima + begin);
+  for_row_chunks(rows, cols, [&](Index i, Index n) {
+    kernels_here().exp_rows(in + i * cols, n, cols, p + i * cols, sums + i, maxima + i);
   });
   return r;
+}
+
+// Turns the exponentials into probabilities.
+void divide_rows(const RowExp& r) {
+  const Index cols = r.p.shape().cols();
+  Scalar* p = r.p.mutable_data();
+  const Scalar* sums = r.sums.data();
+  for_row_chunks(r.p.shape().rows(), cols,
+                 [&](Index i, Index n) { kernels_here().divide_rows(sums + i, n, cols, p + i * cols); });
+}
+
+// The gradient of x from that of y, both [N, C], and the probabilities.
+void rows_backward(decltype(kernels::Kernels::softmax_backward) kernel, const Backward& b,
+                   const Tensor& probabilities) {
+  const Index cols = probabilities.shape().cols();
+  const Scalar *p = probabilities.data(), *gy = b.output_grad().data();
+  const GradTarget to = b[0].target();
+  for_row_chunks(probabilities.shape().rows(), cols, [&](Index i, Index n) {
+    kernel(p + i * cols, gy + i * cols, n, cols, to.data + i * cols, to.accumulate);
+  });
 }
 
 }  // namespace
 
 Tensor softmax(const Tensor& x) {
   const RowExp r = exp_rows("softmax", x);
-  MatrixMap rows = mutable_matrix(r.p);
-  for (Index i = 0; i < rows.rows(); ++i) rows.row(i) *= 1 / r.sums.data()[i];
-  return Tape::record("softmax", {x}, r.p, [y = Saved(r.p)](const Backward& b) {
-    const ConstMatrixMap p = matrix(*y), gy = matrix(b.output_grad());
-    const Tensor along(Shape{gy.rows()});
-    mutable_array(along) = p.cwiseProduct(gy).rowwise().sum().array();
-    b[0] += p.array() * (gy.array().colwise() - array(along));
-  });
+  divide_rows(r);
+  return Tape::record("softmax", {x}, r.p,
+                      [p = Saved(r.p)](const Backward& b) { rows_backward(kernels_here().softmax_backward, b, *p); });
 }
 
 Tensor log_softmax(const Tensor& x) {
   const RowExp r = exp_rows("log_softmax", x);
   Tensor y(x.shape());
-  const ConstMatrixMap in = matrix(x);
-  MatrixMap out = mutable_matrix(y);
-  MatrixMap p = mutable_matrix(r.p);
-  for (Index i = 0; i < out.rows(); ++i) {
-    // The maximum first: added to the logarithm, a large one would swallow it.
-    const Scalar top = r.maxima.data()[i], log_sum = std::log(r.sums.data()[i]);
-    for (Index j = 0; j < out.cols(); ++j) out(i, j) = in(i, j) - top - log_sum;
-    p.row(i) *= 1 / r.sums.data()[i];
-  }
+  const Index cols = x.shape().cols();
+  const Scalar *in = x.data(), *maxima = r.maxima.data(), *sums = r.sums.data();
+  Scalar* out = y.mutable_data();
+  for_row_chunks(x.shape().rows(), cols, [&](Index i, Index n) {
+    kernels_here().log_softmax(in + i * cols, maxima + i, sums + i, n, cols, out + i * cols);
+  });
+  divide_rows(r);
   return Tape::record("log_softmax", {x}, y, [p = Saved(r.p)](const Backward& b) {
-    const ConstMatrixMap gy = matrix(b.output_grad());
-    const Tensor total(Shape{gy.rows()});
-    mutable_array(total) = gy.rowwise().sum().array();
-    b[0] += gy.array() - matrix(*p).array().colwise() * array(total);
+    rows_backward(kernels_here().log_softmax_backward, b, *p);
   });
 }
 
@@ -89,9 +99,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
                         const Scalar *e = p->data(), *row_sums = r.sums.data(), *label = targets->data();
                         const Scalar scale = b.output_grad().item() / static_cast<Scalar>(n);
                         const GradTarget to = b[0].target();
-                        parallel_ranges(n, row_grain(c), [&](Index begin, Index end) {
-                          kernels_here().cross_entropy_backward(e + begin * c, row_sums + begin, label + begin, scale,
-                                                                end - begin, c, to.data + begin * c, to.accumulate);
+                        for_row_chunks(n, c, [&](Index i, Index count) {
+                          kernels_here().cross_entropy_backward(e + i * c, row_sums + i, label + i, scale, count, c,
+                                                                to.data + i * c, to.accumulate);
                         });
                       });
 }
@@ -105,33 +115,33 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
     if (!(t[i] >= 0 && t[i] <= 1))
       throw DataError(concat("binary_cross_entropy_with_logits: want targets in [0, 1]; got ", t[i], " in element ", i),
                       i / (targets.size() / std::max<Index>(1, targets.shape().rank() > 0 ? targets.shape()[0] : 1)));
-  const Tensor terms(logits.shape());
-  const ConstArrayMap x = array(logits);
-  mutable_array(terms) = x.max(Scalar(0)) - x * array(targets) + (-x.abs()).exp().log1p();
-  double total = 0;
-  for (const Scalar term : terms.span()) total += static_cast<double>(term);
+  const double total = kernels_here().binary_cross_entropy(logits.data(), t, logits.size());
   const Tensor loss = Tensor::scalar(static_cast<Scalar>(total / static_cast<double>(logits.size())));
-  return Tape::record("binary_cross_entropy_with_logits", {logits}, loss,
-                      [x = Saved(logits), t = Saved(targets)](const Backward& b) {
-                        const Scalar scale = b.output_grad().item() / static_cast<Scalar>(x->size());
-                        b[0] += scale * (array(*x).logistic() - array(*t));
-                      });
+  return Tape::record(
+      "binary_cross_entropy_with_logits", {logits}, loss, [x = Saved(logits), t = Saved(targets)](const Backward& b) {
+        const Scalar scale = b.output_grad().item() / static_cast<Scalar>(x->size());
+        const GradTarget to = b[0].target();
+        kernels_here().binary_cross_entropy_backward(x->data(), t->data(), x->size(), scale, to.data, to.accumulate);
+      });
 }
 
 Tensor mse_loss(const Tensor& predictions, const Tensor& targets) {
   if (predictions.shape() != targets.shape() || predictions.size() == 0)
     fail<ShapeError>("mse_loss: want predictions and targets of the same shape, not empty; got ", predictions.shape(),
                      " and ", targets.shape(), "; reshape() one of them");
-  const Tensor difference(predictions.shape());
-  mutable_array(difference) = array(predictions) - array(targets);
-  double total = 0;
-  for (const Scalar d : difference.span()) total += static_cast<double>(d) * static_cast<double>(d);
+  const double total = kernels_here().squared_distance(predictions.data(), targets.data(), predictions.size());
   const Tensor loss = Tensor::scalar(static_cast<Scalar>(total / static_cast<double>(predictions.size())));
-  return Tape::record("mse_loss", {predictions, targets}, loss, [d = Saved(difference)](const Backward& b) {
-    const Scalar scale = 2 * b.output_grad().item() / static_cast<Scalar>(d->size());
-    b[0] += scale * array(*d);
-    b[1] += -scale * array(*d);
-  });
+  return Tape::record(
+      "mse_loss", {predictions, targets}, loss, [p = Saved(predictions), t = Saved(targets)](const Backward& b) {
+        const Scalar scale = 2 * b.output_grad().item() / static_cast<Scalar>(p->size());
+        const auto add_to = [&](const GradSlot& slot, const Tensor& from, const Tensor& to) {
+          if (!slot.needed()) return;
+          const GradTarget grad = slot.target();
+          kernels_here().scaled_difference(from.data(), to.data(), from.size(), scale, grad.data, grad.accumulate);
+        };
+        add_to(b[0], *p, *t);
+        add_to(b[1], *t, *p);
+      });
 }
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE

@@ -2,10 +2,9 @@
 #include <array>
 #include <vector>
 
-#include <handrail/core/elementwise.h>
 #include <handrail/core/error.h>
+#include <handrail/core/kernels.h>
 #include <handrail/core/ops.h>
-#include <handrail/core/sum.h>
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
@@ -13,11 +12,12 @@ namespace {
 
 // scale * the sum over all elements, in double.
 Tensor scaled_sum(const char* op, const Tensor& x, double scale) {
-  const Scalar* in = x.data();
-  const double total = handrail::detail::sum(0, x.size(), [in](Index i) { return static_cast<double>(in[i]); });
+  const double total = kernels_here().sum(x.data(), x.size());
   return Tape::record(op, {x}, Tensor::scalar(static_cast<Scalar>(scale * total)),
                       [scale, size = x.size()](const Backward& b) {
-                        b[0] += Array::Constant(size, static_cast<Scalar>(scale) * b.output_grad().item());
+                        const GradTarget to = b[0].target();
+                        kernels_here().spread_axis(b.output_grad().data(), 1, size, 1, static_cast<Scalar>(scale),
+                                                   to.data, to.accumulate);
                       });
 }
 
@@ -35,21 +35,11 @@ Tensor scaled_sum(const char* op, const Tensor& x, int axis, bool keepdim, bool 
   }
   const Index count = shape[axis];
   const auto scale = mean ? 1 / static_cast<Scalar>(count) : Scalar(1);
-  Tensor y = Tensor::zeros(Shape(std::span<const Index>(dims.data(), rank)));
-  const Scalar* in = x.data();
-  Scalar* out = y.mutable_data();
-  for (Index o = 0; o < outer; ++o, out += inner) {
-    for (Index c = 0; c < count; ++c, in += inner)
-      for (Index i = 0; i < inner; ++i) out[i] += in[i];
-    for (Index i = 0; i < inner; ++i) out[i] *= scale;
-  }
+  const Tensor y(Shape(std::span<const Index>(dims.data(), rank)));
+  kernels_here().sum_axis(x.data(), outer, count, inner, scale, y.mutable_data());
   return Tape::record(op, {x}, y, [outer, count, inner, scale](const Backward& b) {
     const GradTarget to = b[0].target();
-    const Scalar* gy = b.output_grad().data();
-    Scalar* g = to.data;
-    for (Index o = 0; o < outer; ++o, gy += inner)
-      for (Index c = 0; c < count; ++c, g += inner)
-        for (Index i = 0; i < inner; ++i) g[i] = (to.accumulate ? g[i] : Scalar(0)) + scale * gy[i];
+    kernels_here().spread_axis(b.output_grad().data(), outer, count, inner, scale, to.data, to.accumulate);
   });
 }
 
@@ -72,7 +62,10 @@ Tensor mean(const Tensor& x, int axis, bool keepdim) {
 Tensor reshape(const Tensor& x, const Shape& shape) {
   if (shape.size() != x.size())
     fail<ShapeError>("reshape: want ", x.size(), " elements as in ", x.shape(), "; got shape ", shape);
-  return Tape::record("reshape", {x}, x.view(shape), [](const Backward& b) { b[0] += array(b.output_grad()); });
+  return Tape::record("reshape", {x}, x.view(shape), [size = x.size()](const Backward& b) {
+    const GradTarget to = b[0].target();
+    kernels_here().scale(b.output_grad().data(), size, 1, to.data, to.accumulate);
+  });
 }
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE

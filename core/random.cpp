@@ -19,11 +19,17 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, st
   return counter;
 }
 
-std::array<std::uint32_t, 4> random_block(const StreamKey& key, std::uint32_t index) {
+PhiloxPoint philox_point(const StreamKey& key) {
   const auto stream = static_cast<std::uint32_t>(key.stream) << 24;
-  return philox4x32({index, static_cast<std::uint32_t>(key.position), static_cast<std::uint32_t>(key.position >> 32),
-                     stream | (key.call & 0xFFFFFF)},
-                    {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)});
+  return {.counter = {0, static_cast<std::uint32_t>(key.position), static_cast<std::uint32_t>(key.position >> 32),
+                      stream | (key.call & 0xFFFFFF)},
+          .key = {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)}};
+}
+
+std::array<std::uint32_t, 4> random_block(const StreamKey& key, std::uint32_t index) {
+  PhiloxPoint point = philox_point(key);
+  point.counter[0] = index;
+  return philox4x32(point.counter, point.key);
 }
 
 std::uint32_t Rng::bits() {

@@ -23,6 +23,13 @@ struct StreamKey {
   std::uint32_t call = 0;  // below 2^24
 };
 
+/// The key of the generator there and the counter of the first block; the others count up its first word.
+struct PhiloxPoint {
+  std::array<std::uint32_t, 4> counter;
+  std::array<std::uint32_t, 2> key;
+};
+PhiloxPoint philox_point(const StreamKey& key);
+
 /// The four words with number `index` at that point: the same whoever asks, in whatever order.
 std::array<std::uint32_t, 4> random_block(const StreamKey& key, std::uint32_t index);
 

@@ -10,7 +10,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
 #include <handrail/core/parallel.h>
-#include <handrail/core/sum.h>
+#include <handrail/core/kernels.h>
 #include <handrail/core/tape.h>
 #include <handrail/optim/magnitude.h>
 
@@ -104,7 +104,8 @@ double Optimizer::grad_norm() {
   collect_gradients();
   std::ranges::fill(partial_, 0.0);
   for_ranges([&](const Range& range, std::size_t number) {
-    partial_[number] = handrail::detail::sum_of_squares(entries_[range.entry].gradient, range.begin, range.end);
+    partial_[number] =
+        kernels_here().sum_of_squares(entries_[range.entry].gradient + range.begin, range.end - range.begin);
   });
   double total = 0;
   std::ranges::fill(layer_norms_, 0.0);

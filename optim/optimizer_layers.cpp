@@ -2,14 +2,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include <handrail/core/sum.h>
+#include <handrail/core/kernels.h>
 #include <handrail/optim/magnitude.h>
 #include <handrail/optim/optimizer.h>
 
 namespace handrail::optim {
-
-using handrail::detail::sum;
-using handrail::detail::sum_of_squares;
 
 namespace {
 
@@ -67,10 +64,10 @@ void Optimizer::measure_layers(std::vector<LayerMeasure>& layers) {
     Index count = 0;
     for (const Entry& entry : entries_) {
       if (entry.layer != l) continue;
-      squares += sum_of_squares(entry.tensor.data(), 0, entry.tensor.size());
+      squares += kernels_here().sum_of_squares(entry.tensor.data(), entry.tensor.size());
       if (!entry.gradient) continue;
       const std::span gradient(entry.gradient, entry.tensor.span().size());
-      total += sum(0, std::ssize(gradient), [&](Index i) { return static_cast<double>(entry.gradient[i]); });
+      total += kernels_here().sum(gradient.data(), std::ssize(gradient));
       count += std::ssize(gradient);
       layer.grad_max = detail::larger(layer.grad_max, detail::largest_magnitude(gradient));
       const Shape& shape = entry.tensor.shape();

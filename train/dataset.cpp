@@ -8,6 +8,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
+#include <handrail/core/kernels.h>
 #include <handrail/core/parallel.h>
 #include <handrail/core/random.h>
 
@@ -107,8 +108,7 @@ void ByteDataset::gather_normalized(std::span<const Index> rows, const Normaliza
   Scalar* out = batch.inputs.mutable_data();
   Scalar* labels = batch.targets.mutable_data();
   for_rows(rows, data_->inputs.data(), width, [=](Index i, const std::uint8_t* row) {
-    Scalar* to = out + i * width;
-    for (Index j = 0; j < width; ++j) to[j] = static_cast<Scalar>(row[j]) * scale + shift;
+    kernels_here().from_bytes(row, width, scale, shift, out + i * width);
   });
   for (const Index row : rows) *labels++ = static_cast<Scalar>(data_->labels[static_cast<std::size_t>(row)]);
 }

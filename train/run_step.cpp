@@ -6,7 +6,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
 #include <handrail/core/ops.h>
-#include <handrail/core/sum.h>
+#include <handrail/core/kernels.h>
 #include <handrail/optim/clip.h>
 #include <handrail/train/layer_guard.h>
 #include <handrail/train/loss_guards.h>
@@ -227,11 +227,7 @@ void Trainer::Run::measure_layers(const StepStats& stats, Ruling& ruling) {
   moved_.assign(measures_.size() + 1, 0);  // the last one: parameters that are not optimized
   for (std::size_t p = 0; p < parameters_.size(); ++p) {
     const auto now = parameters_[p].tensor.span(), before = weights_before_[p].span();
-    moved_[layer_of_parameter_[p]] += handrail::detail::sum(0, std::ssize(now), [&](Index i) {
-      const auto at = static_cast<std::size_t>(i);
-      const auto d = static_cast<double>(now[at] - before[at]);
-      return d * d;
-    });
+    moved_[layer_of_parameter_[p]] += kernels_here().squared_distance(now.data(), before.data(), std::ssize(now));
   }
   auto& layers = layer_report_.layers;
   layers.resize(measures_.size());

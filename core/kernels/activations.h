@@ -1,6 +1,6 @@
 #pragma once
 
-#include <handrail/core/kernels/exponential.h>
+#include <handrail/core/kernels/functions.h>
 #include <handrail/core/kernels/table.h>
 
 // Inside the kernels: smooth activations, without branches, so that loops over them become vectors.
@@ -9,9 +9,6 @@ namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace kernels {
 namespace {
-
-inline float absolute(float x) { return __builtin_fabsf(x); }
-inline double absolute(double x) { return __builtin_fabs(x); }
 
 // Only e^-|x|, which cannot overflow. At most 3 ulp off.
 inline Scalar logistic(Scalar x) {
@@ -25,7 +22,7 @@ inline Scalar tangent(Scalar x) {
   const Scalar size = absolute(x);
   const Scalar e = exponential_minus_1(2 * (size > most ? most : size));
   const Scalar y = e / (e + 2);
-  return x < 0 ? -y : y;
+  return with_sign(y, x);
 }
 
 // P(X > s) e^(s^2 / 2) for X normal and s from 0 to where the probability vanishes, from a Chebyshev fit of it times
@@ -122,28 +119,11 @@ inline Scalar gelu_slope(Scalar x) {
   return n.below + x * n.density;
 }
 
-void exp(const Scalar* x, Index size, Scalar* __restrict y) {
-  for (Index i = 0; i < size; ++i) y[i] = exponential(x[i]);
-}
+inline Scalar gaussian_linear(Scalar x) { return x * normal(x).below; }
 
-void tanh(const Scalar* x, Index size, Scalar* __restrict y) {
-  for (Index i = 0; i < size; ++i) y[i] = tangent(x[i]);
-}
-
-void sigmoid(const Scalar* x, Index size, Scalar* __restrict y) {
-  for (Index i = 0; i < size; ++i) y[i] = logistic(x[i]);
-}
-
-void gelu(const Scalar* x, Index size, Scalar* __restrict y) {
-  for (Index i = 0; i < size; ++i) y[i] = x[i] * normal(x[i]).below;
-}
-
-void gelu_backward(const Scalar* x, const Scalar* gy, Index size, Scalar* __restrict to, bool accumulate) {
-  // Two loops: compilers do not make vectors of one.
-  if (accumulate)
-    for (Index i = 0; i < size; ++i) to[i] += gy[i] * gelu_slope(x[i]);
-  else
-    for (Index i = 0; i < size; ++i) to[i] = gy[i] * gelu_slope(x[i]);
+// log(1 + e^x)
+inline Scalar smooth_positive(Scalar x) {
+  return (x > 0 ? x : Scalar(0)) + logarithm_1_plus(exponential(-absolute(x)));
 }
 
 }  // namespace

@@ -1,19 +1,29 @@
 #pragma once
 
-#include <handrail/core/kernels/exponential.h>
-#include <handrail/core/kernels/table.h>
+#include <handrail/core/kernels/activations.h>
 
-// Inside the kernels: operations on single elements and on rows.
+// Inside the kernels: ops on each element, from the functions of one.
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace kernels {
 namespace {
 
-void relu(const Scalar* x, Index size, Scalar* __restrict y) {
-  for (Index i = 0; i < size; ++i) y[i] = x[i] < 0 ? Scalar(0) : x[i];
+template <Scalar f(Scalar)>
+void forward(const Scalar* x, Index size, Scalar* __restrict y) {
+  for (Index i = 0; i < size; ++i) y[i] = f(x[i]);
 }
 
+template <Scalar slope(Scalar)>
+void backward(const Scalar* kept, const Scalar* gy, Index size, Scalar* __restrict to, bool accumulate) {
+  // Two loops: compilers do not make vectors of one.
+  if (accumulate)
+    for (Index i = 0; i < size; ++i) to[i] += gy[i] * slope(kept[i]);
+  else
+    for (Index i = 0; i < size; ++i) to[i] = gy[i] * slope(kept[i]);
+}
+
+inline Scalar positive(Scalar x) { return x < 0 ? Scalar(0) : x; }
 void relu_backward(const Scalar* y, const Scalar* gy, Index size, Scalar* __restrict to, bool accumulate) {
   for (Index i = 0; i < size; ++i) {
     const Scalar g = gy[i];  // read always: a read under a condition would become a branch
@@ -21,34 +31,36 @@ void relu_backward(const Scalar* y, const Scalar* gy, Index size, Scalar* __rest
   }
 }
 
-void exp_rows(const Scalar* x, Index rows, Index cols, Scalar* __restrict p, Scalar* __restrict sums,
-              Scalar* __restrict maxima) {
-  for (Index i = 0; i < rows; ++i) {
-    const Scalar* row = x + i * cols;
-    Scalar top = row[0];
-    for (Index j = 1; j < cols; ++j) top = top < row[j] ? row[j] : top;
-    maxima[i] = top;
-    for (Index j = 0; j < cols; ++j) p[i * cols + j] = row[j] - top;
-  }
-  // One pass over all rows, so that narrow ones use whole vectors too.
-  for (Index i = 0; i < rows * cols; ++i) p[i] = exponential(p[i]);
-  for (Index i = 0; i < rows; ++i) {
-    Scalar total = 0;
-    for (Index j = 0; j < cols; ++j) total += p[i * cols + j];
-    sums[i] = total;
-  }
+// Slopes, from the input x or the output y.
+inline Scalar exp_slope(Scalar y) { return y; }
+inline Scalar log_slope(Scalar x) { return 1 / x; }
+inline Scalar sqrt_slope(Scalar y) { return Scalar(0.5) / y; }
+inline Scalar squared(Scalar x) { return x * x; }
+inline Scalar square_slope(Scalar x) { return 2 * x; }
+inline Scalar abs_slope(Scalar x) { return (x > 0 ? Scalar(1) : Scalar(0)) - (x < 0 ? Scalar(1) : Scalar(0)); }
+inline Scalar tanh_slope(Scalar y) { return 1 - y * y; }
+inline Scalar sigmoid_slope(Scalar y) { return y * (1 - y); }
+
+void affine(const Scalar* x, Index size, Scalar factor, Scalar offset, Scalar* __restrict y) {
+  for (Index i = 0; i < size; ++i) y[i] = factor * x[i] + offset;
 }
 
-void cross_entropy_backward(const Scalar* p, const Scalar* sums, const Scalar* classes, Scalar scale, Index rows,
-                            Index cols, Scalar* __restrict to, bool accumulate) {
-  for (Index i = 0; i < rows; ++i, p += cols, to += cols) {
-    const Scalar factor = scale / sums[i];
-    if (accumulate)
-      for (Index j = 0; j < cols; ++j) to[j] += factor * p[j];
-    else
-      for (Index j = 0; j < cols; ++j) to[j] = factor * p[j];
-    to[static_cast<Index>(classes[i])] -= scale;
-  }
+void scale(const Scalar* x, Index size, Scalar factor, Scalar* __restrict to, bool accumulate) {
+  if (accumulate)
+    for (Index i = 0; i < size; ++i) to[i] += factor * x[i];
+  else
+    for (Index i = 0; i < size; ++i) to[i] = factor * x[i];
+}
+
+void multiply(const Scalar* a, const Scalar* b, Index size, Scalar* __restrict to, bool accumulate) {
+  if (accumulate)
+    for (Index i = 0; i < size; ++i) to[i] += a[i] * b[i];
+  else
+    for (Index i = 0; i < size; ++i) to[i] = a[i] * b[i];
+}
+
+void from_bytes(const unsigned char* bytes, Index size, Scalar factor, Scalar offset, Scalar* __restrict y) {
+  for (Index i = 0; i < size; ++i) y[i] = static_cast<Scalar>(bytes[i]) * factor + offset;
 }
 
 }  // namespace

@@ -291,11 +291,6 @@ void product(const Product& g, Scalar* scratch) {
   }
 }
 
-void add_column_sums(const Scalar* from, Index rows, Index cols, Scalar* __restrict to) {
-  for (Index i = 0; i < rows; ++i, from += cols)
-    for (Index j = 0; j < cols; ++j) to[j] += from[j];
-}
-
 }  // namespace
 }  // namespace kernels
 }  // namespace HANDRAIL_SCALAR_NAMESPACE

@@ -123,10 +123,10 @@ TEST_CASE("relu keeps a NaN, and its gradient is taken where the output is above
       x[1] = -infinity;
       x[2] = 0;
     }
-    kernels_here().relu(x.data(), size, y.data());
+    kernels_here().relu.forward(x.data(), size, y.data());
     for (const bool accumulate : {true, false}) {
       std::ranges::fill(to, Scalar(5));
-      kernels_here().relu_backward(y.data(), gy.data(), size, to.data(), accumulate);
+      kernels_here().relu.backward(y.data(), gy.data(), size, to.data(), accumulate);
       for (std::size_t i = 0; i < x.size(); ++i) {
         if (std::isnan(x[i]))
           CHECK(std::isnan(y[i]));
@@ -177,6 +177,26 @@ TEST_CASE("rows of exponentials, their sums and the gradient of cross entropy") 
   }
 }
 
+TEST_CASE("a mask is that of the random blocks, and what is left is scaled") {
+  const StreamKey key{.seed = 0x123456789ABCDEF, .stream = Stream::dropout, .position = 0xFEDCBA987654321, .call = 5};
+  const PhiloxPoint point = philox_point(key);
+  const kernels::PhiloxStream stream{.key = {point.key[0], point.key[1]},
+                                     .counter = {point.counter[1], point.counter[2], point.counter[3]}};
+  constexpr std::uint32_t threshold = 0x40000000;
+  for (const Index first : {0, 4, 1024})
+    for (const Index size : sizes) {
+      const std::vector<Scalar> x = random_values(size, 12);
+      std::vector<Scalar> mask(x.size()), y(x.size());
+      kernels_here().dropout(stream, first, size, threshold, 2, x.data(), mask.data(), y.data());
+      for (Index i = 0; i < size; ++i) {
+        const auto block = random_block(key, static_cast<std::uint32_t>((first + i) / 4));
+        const auto at = static_cast<std::size_t>(i);
+        CHECK(mask[at] == (block[at % 4] >= threshold ? Scalar(2) : Scalar(0)));
+        CHECK(y[at] == x[at] * mask[at]);
+      }
+    }
+}
+
 TEST_CASE("updates are the formulas, and return the largest magnitude they wrote") {
   const kernels::AdamStep adam{.beta1 = Scalar(0.9),
                                .beta2 = Scalar(0.99),
@@ -225,7 +245,7 @@ TEST_CASE("updates are the formulas, and return the largest magnitude they wrote
   }
 }
 
-TEST_CASE("exp, tanh, sigmoid and gelu are within some units of the last place everywhere") {
+TEST_CASE("exp, log, tanh, sigmoid, softplus and gelu are within some units of the last place everywhere") {
   using Real = long double;
   const std::vector<Scalar> x = sweep();
   const auto size = std::ssize(x);
@@ -244,27 +264,37 @@ TEST_CASE("exp, tanh, sigmoid and gelu are within some units of the last place e
     CHECK_MESSAGE(worst <= bound, name, " is ", worst, " ulp off at ", at);
   };
   const auto value = [](Real, Real exact) { return exact; };
-  kernels_here().exp(x.data(), size, y.data());
+  kernels_here().exp.forward(x.data(), size, y.data());
   check(
       "exp", 2, [](Real v) { return std::exp(v); }, value);
-  kernels_here().tanh(x.data(), size, y.data());
+  kernels_here().log.forward(x.data(), size, y.data());
+  check(
+      "log", 3, [](Real v) { return std::log(v); }, value);
+  kernels_here().softplus.forward(x.data(), size, y.data());
+  check(
+      "softplus", 4, [](Real v) { return v > 0 ? v + std::log1p(std::exp(-v)) : std::log1p(std::exp(v)); }, value);
+  kernels_here().tanh.forward(x.data(), size, y.data());
   check(
       "tanh", 3, [](Real v) { return std::tanh(v); }, value);
-  kernels_here().sigmoid(x.data(), size, y.data());
+  const Scalar minus_zero = Scalar(-0.0);
+  Scalar of_minus_zero = 1;
+  kernels_here().tanh.forward(&minus_zero, 1, &of_minus_zero);
+  CHECK(std::signbit(of_minus_zero));
+  kernels_here().sigmoid.forward(x.data(), size, y.data());
   check(
       "sigmoid", 3, [](Real v) { return 1 / (1 + std::exp(-v)); }, value);
   const auto below = [](Real v) { return std::erfc(-v / std::sqrt(Real(2))) / 2; };
   const auto density = [](Real v) { return std::exp(-v * v / 2) / std::sqrt(2 * std::numbers::pi_v<Real>); };
-  kernels_here().gelu(x.data(), size, y.data());
+  kernels_here().gelu.forward(x.data(), size, y.data());
   check(
       "gelu", 4, [&](Real v) { return v * below(v); },
       [](Real v, Real exact) { return v < -1 && std::isfinite(v) ? v : exact; });
   const std::vector<Scalar> ones(x.size(), 1);
-  kernels_here().gelu_backward(x.data(), ones.data(), size, y.data(), false);
+  kernels_here().gelu.backward(x.data(), ones.data(), size, y.data(), false);
   check(
       "the slope of gelu", 2, [&](Real v) { return below(v) + v * density(v); }, [](Real, Real) { return Real(1); });
   std::vector<Scalar> added(x.size(), 1);
-  kernels_here().gelu_backward(x.data(), ones.data(), size, added.data(), true);
+  kernels_here().gelu.backward(x.data(), ones.data(), size, added.data(), true);
   for (std::size_t i = 0; i < x.size(); ++i)
     CHECK((std::isnan(y[i]) ? std::isnan(added[i]) : std::abs(added[i] - (y[i] + 1)) <= Scalar(1e-6)));
 }

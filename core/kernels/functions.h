@@ -2,12 +2,19 @@
 
 #include <handrail/core/kernels/table.h>
 
-// Inside the kernels: the exponential function, without branches, so that loops over it become vectors.
+// Inside the kernels: functions of one element, without branches, so that loops over them become vectors.
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace kernels {
 namespace {
+
+inline float absolute(float x) { return __builtin_fabsf(x); }
+inline double absolute(double x) { return __builtin_fabs(x); }
+inline float with_sign(float size, float of) { return __builtin_copysignf(size, of); }
+inline double with_sign(double size, double of) { return __builtin_copysign(size, of); }
+inline float root(float x) { return __builtin_sqrtf(x); }
+inline double root(double x) { return __builtin_sqrt(x); }
 
 // exp(x) = 2^n exp(r) with n whole and |r| <= ln(2) / 2; Cody and Waite 1980. Comparisons are written so that a
 // NaN stays one. Adding 1.5 * 2^(bits of the mantissa) rounds x / ln(2) to n, which is then in the low bits.
@@ -75,6 +82,50 @@ inline Scalar exponential_minus_1(Scalar x) {
   const Scalar shifted = shifted_exponent(x);
   const Scalar scale = power_of_2(low_bits(shifted));
   return rest(x, shifted) * scale + (scale - 1);
+}
+
+// 1/3 + z/5 + z^2/7 + ...: log((1 + s) / (1 - s)) is 2 s (1 + z times that) of z = s^2. `last` is the power of the last
+// term, chosen so that the next one is below a rounding.
+template <int last, int power = 0>
+inline Scalar odd_reciprocals(Scalar z) {
+  constexpr Scalar term = Scalar(1) / (2 * power + 3);
+  if constexpr (power == last)
+    return term;
+  else
+    return term + z * odd_reciprocals<last, power + 1>(z);
+}
+
+// log(1 + x) for x in [0, 1]; at most 3 ulp off.
+inline Scalar logarithm_1_plus(Scalar x) {
+  constexpr int last = sizeof(Scalar) == 4 ? 6 : 15;  // z is at most 1/9
+  const Scalar s = x / (2 + x), z = s * s;
+  return 2 * s + 2 * s * (z * odd_reciprocals<last>(z));
+}
+
+// The bits of a number, and those of sqrt(1/2).
+inline std::int32_t bits_of(float x) { return __builtin_bit_cast(std::int32_t, x); }
+inline std::int64_t bits_of(double x) { return __builtin_bit_cast(std::int64_t, x); }
+inline float from_bits(std::int32_t bits) { return __builtin_bit_cast(float, bits); }
+inline double from_bits(std::int64_t bits) { return __builtin_bit_cast(double, bits); }
+
+// log(x) = n log(2) + log(m) with x = 2^n m and m from sqrt(1/2) to sqrt(2); at most 3 ulp off.
+inline Scalar logarithm(Scalar x) {
+  constexpr bool is_float = sizeof(Scalar) == 4;
+  constexpr int mantissa_bits = is_float ? 23 : 52, last = is_float ? 4 : 9;  // z is at most 0.03
+  constexpr auto least_normal = static_cast<Scalar>(is_float ? 0x1p-126 : 0x1p-1022);
+  constexpr auto up = static_cast<Scalar>(is_float ? 0x1p23 : 0x1p52), infinity = static_cast<Scalar>(__builtin_inf());
+  constexpr auto middle = __builtin_bit_cast(decltype(bits_of(x)), static_cast<Scalar>(0.70710678118654752440));
+  // log(2) in two parts, the first with so few bits that its product with n is exact.
+  constexpr auto high = static_cast<Scalar>(is_float ? 0.693359375 : 6.93145751953125e-1);
+  constexpr auto low = static_cast<Scalar>(is_float ? -2.12194440e-4 : 1.42860682030941723212e-6);
+
+  const bool tiny = x < least_normal;
+  const auto bits = bits_of(tiny ? x * up : x) - middle;
+  const Scalar n = static_cast<Scalar>(bits >> mantissa_bits) - (tiny ? Scalar(mantissa_bits) : Scalar(0));
+  const Scalar m = from_bits((bits & ((decltype(bits){1} << mantissa_bits) - 1)) + middle);
+  const Scalar s = (m - 1) / (m + 1), z = s * s;
+  const Scalar y = n * high + (2 * s + (n * low + 2 * s * (z * odd_reciprocals<last>(z))));
+  return x > 0 ? (x < infinity ? y : x) : x == 0 ? -infinity : static_cast<Scalar>(__builtin_nan(""));
 }
 
 }  // namespace

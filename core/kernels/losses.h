@@ -1,0 +1,48 @@
+#pragma once
+
+#include <handrail/core/kernels/activations.h>
+#include <handrail/core/kernels/sums.h>
+
+// Inside the kernels: losses.
+
+namespace handrail {
+inline namespace HANDRAIL_SCALAR_NAMESPACE {
+namespace kernels {
+namespace {
+
+void cross_entropy_backward(const Scalar* p, const Scalar* sums, const Scalar* classes, Scalar scale, Index rows,
+                            Index cols, Scalar* __restrict to, bool accumulate) {
+  for (Index i = 0; i < rows; ++i, p += cols, to += cols) {
+    const Scalar factor = scale / sums[i];
+    if (accumulate)
+      for (Index j = 0; j < cols; ++j) to[j] += factor * p[j];
+    else
+      for (Index j = 0; j < cols; ++j) to[j] = factor * p[j];
+    to[static_cast<Index>(classes[i])] -= scale;
+  }
+}
+
+double binary_cross_entropy(const Scalar* x, const Scalar* targets, Index size) {
+  return long_sum(size, [x, targets](Index i) { return smooth_positive(x[i]) - x[i] * targets[i]; });
+}
+
+void binary_cross_entropy_backward(const Scalar* x, const Scalar* targets, Index size, Scalar scale,
+                                   Scalar* __restrict to, bool accumulate) {
+  if (accumulate)
+    for (Index i = 0; i < size; ++i) to[i] += scale * (logistic(x[i]) - targets[i]);
+  else
+    for (Index i = 0; i < size; ++i) to[i] = scale * (logistic(x[i]) - targets[i]);
+}
+
+void scaled_difference(const Scalar* a, const Scalar* b, Index size, Scalar scale, Scalar* __restrict to,
+                       bool accumulate) {
+  if (accumulate)
+    for (Index i = 0; i < size; ++i) to[i] += scale * (a[i] - b[i]);
+  else
+    for (Index i = 0; i < size; ++i) to[i] = scale * (a[i] - b[i]);
+}
+
+}  // namespace
+}  // namespace kernels
+}  // namespace HANDRAIL_SCALAR_NAMESPACE
+}  // namespace handrail

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <handrail/core/kernels/functions.h>
+#include <handrail/core/kernels/sums.h>
+
+// Inside the kernels: rows of exponentials.
+
+namespace handrail {
+inline namespace HANDRAIL_SCALAR_NAMESPACE {
+namespace kernels {
+namespace {
+
+inline Scalar row_maximum(const Scalar* row, Index size) {
+  Scalar top = row[0];
+  Index i = 1;
+  if (size >= side_by_side) {
+    Scalar tops[side_by_side];
+    for (Index j = 0; j < side_by_side; ++j) tops[j] = row[j];
+    for (i = side_by_side; i + side_by_side <= size; i += side_by_side)
+      for (Index j = 0; j < side_by_side; ++j) tops[j] = tops[j] < row[i + j] ? row[i + j] : tops[j];
+    for (Index j = 0; j < side_by_side; ++j) top = top < tops[j] ? tops[j] : top;
+  }
+  for (; i < size; ++i) top = top < row[i] ? row[i] : top;
+  return top;
+}
+
+void exp_rows(const Scalar* x, Index rows, Index cols, Scalar* __restrict p, Scalar* __restrict sums,
+              Scalar* __restrict maxima) {
+  for (Index i = 0; i < rows; ++i) {
+    const Scalar* row = x + i * cols;
+    const Scalar top = row_maximum(row, cols);
+    maxima[i] = top;
+    for (Index j = 0; j < cols; ++j) p[i * cols + j] = row[j] - top;
+  }
+  // One pass over all rows, so that narrow ones use whole vectors too.
+  for (Index i = 0; i < rows * cols; ++i) p[i] = exponential(p[i]);
+  for (Index i = 0; i < rows; ++i) {
+    const Scalar* row = p + i * cols;
+    sums[i] = row_sum(cols, [row](Index j) { return row[j]; });
+  }
+}
+
+void divide_rows(const Scalar* sums, Index rows, Index cols, Scalar* __restrict p) {
+  for (Index i = 0; i < rows; ++i, p += cols) {
+    const Scalar factor = 1 / sums[i];
+    for (Index j = 0; j < cols; ++j) p[j] *= factor;
+  }
+}
+
+void softmax_backward(const Scalar* p, const Scalar* gy, Index rows, Index cols, Scalar* __restrict to,
+                      bool accumulate) {
+  for (Index i = 0; i < rows; ++i, p += cols, gy += cols, to += cols) {
+    const Scalar along = row_sum(cols, [p, gy](Index j) { return p[j] * gy[j]; });
+    if (accumulate)
+      for (Index j = 0; j < cols; ++j) to[j] += p[j] * (gy[j] - along);
+    else
+      for (Index j = 0; j < cols; ++j) to[j] = p[j] * (gy[j] - along);
+  }
+}
+
+void log_softmax(const Scalar* x, const Scalar* maxima, const Scalar* sums, Index rows, Index cols,
+                 Scalar* __restrict y) {
+  for (Index i = 0; i < rows; ++i, x += cols, y += cols) {
+    // The maximum first: added to the logarithm, a large one would swallow it.
+    const Scalar top = maxima[i], log_sum = logarithm(sums[i]);
+    for (Index j = 0; j < cols; ++j) y[j] = x[j] - top - log_sum;
+  }
+}
+
+void log_softmax_backward(const Scalar* p, const Scalar* gy, Index rows, Index cols, Scalar* __restrict to,
+                          bool accumulate) {
+  for (Index i = 0; i < rows; ++i, p += cols, gy += cols, to += cols) {
+    const Scalar total = row_sum(cols, [gy](Index j) { return gy[j]; });
+    if (accumulate)
+      for (Index j = 0; j < cols; ++j) to[j] += gy[j] - p[j] * total;
+    else
+      for (Index j = 0; j < cols; ++j) to[j] = gy[j] - p[j] * total;
+  }
+}
+
+}  // namespace
+}  // namespace kernels
+}  // namespace HANDRAIL_SCALAR_NAMESPACE
+}  // namespace handrail

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <handrail/core/kernels/table.h>
+
+// Inside the kernels: sums and magnitudes.
+
+namespace handrail {
+inline namespace HANDRAIL_SCALAR_NAMESPACE {
+namespace kernels {
+namespace {
+
+template <int bytes>
+struct SignedOf {
+  using Type = std::int32_t;
+};
+template <>
+struct SignedOf<8> {
+  using Type = std::int64_t;
+};
+
+// A magnitude as an integer: in the order of the magnitudes, with infinity above all numbers and NaN above
+// infinity, so that the largest of many tells whether all are finite. Signed, as SSE2 has no other comparison.
+using Bits = SignedOf<sizeof(Scalar)>::Type;
+
+constexpr Bits magnitude_mask = static_cast<Bits>(sizeof(Scalar) == 4 ? 0x7FFFFFFFLL : 0x7FFFFFFFFFFFFFFFLL);
+inline Bits magnitude(Scalar x) { return __builtin_bit_cast(Bits, x) & magnitude_mask; }
+inline Bits larger(Bits a, Bits b) { return a > b ? a : b; }
+inline double to_double(Bits magnitude) { return static_cast<double>(__builtin_bit_cast(Scalar, magnitude)); }
+
+constexpr Index side_by_side = 16;
+
+// term(0) + ... + term(size - 1): several sums side by side, which compilers vectorise, in an order that is the same
+// for every instruction set.
+template <class Term>
+inline double long_sum(Index size, Term term) {
+  double sums[side_by_side] = {};
+  Index i = 0;
+  for (; i + side_by_side <= size; i += side_by_side)
+    for (Index j = 0; j < side_by_side; ++j) sums[j] += static_cast<double>(term(i + j));
+  for (; i < size; ++i) sums[0] += static_cast<double>(term(i));
+  double total = 0;
+  for (Index j = 0; j < side_by_side; ++j) total += sums[j];
+  return total;
+}
+
+// The same for a row, without going to double.
+template <class Term>
+inline Scalar row_sum(Index size, Term term) {
+  Scalar total = 0;
+  Index i = 0;
+  if (size >= side_by_side) {
+    Scalar sums[side_by_side] = {};
+    for (; i + side_by_side <= size; i += side_by_side)
+      for (Index j = 0; j < side_by_side; ++j) sums[j] += term(i + j);
+    for (Index half = side_by_side / 2; half > 0; half /= 2)
+      for (Index j = 0; j < half; ++j) sums[j] += sums[j + half];
+    total = sums[0];
+  }
+  for (; i < size; ++i) total += term(i);
+  return total;
+}
+
+double sum(const Scalar* x, Index size) {
+  return long_sum(size, [x](Index i) { return x[i]; });
+}
+
+double sum_of_squares(const Scalar* x, Index size) {
+  return long_sum(size, [x](Index i) { return static_cast<double>(x[i]) * static_cast<double>(x[i]); });
+}
+
+double squared_distance(const Scalar* a, const Scalar* b, Index size) {
+  return long_sum(size, [a, b](Index i) {
+    const auto d = static_cast<double>(a[i] - b[i]);
+    return d * d;
+  });
+}
+
+double largest_magnitude(const Scalar* x, Index size) {
+  Bits largest = 0;
+  for (Index i = 0; i < size; ++i) largest = larger(largest, magnitude(x[i]));
+  return to_double(largest);
+}
+
+void add_column_sums(const Scalar* from, Index rows, Index cols, Scalar* __restrict to) {
+  for (Index i = 0; i < rows; ++i, from += cols)
+    for (Index j = 0; j < cols; ++j) to[j] += from[j];
+}
+
+void add_column_products(const Scalar* a, const Scalar* b, Index rows, Index cols, Scalar* __restrict to) {
+  for (Index i = 0; i < rows; ++i, a += cols, b += cols)
+    for (Index j = 0; j < cols; ++j) to[j] += a[j] * b[j];
+}
+
+void sum_axis(const Scalar* x, Index outer, Index count, Index inner, Scalar scale, Scalar* __restrict y) {
+  for (Index o = 0; o < outer; ++o, x += count * inner, y += inner) {
+    if (inner == 1) {
+      *y = scale * row_sum(count, [x](Index i) { return x[i]; });
+    } else {
+      for (Index i = 0; i < inner; ++i) y[i] = 0;
+      add_column_sums(x, count, inner, y);
+      for (Index i = 0; i < inner; ++i) y[i] *= scale;
+    }
+  }
+}
+
+void spread_axis(const Scalar* gy, Index outer, Index count, Index inner, Scalar scale, Scalar* __restrict to,
+                 bool accumulate) {
+  for (Index o = 0; o < outer; ++o, gy += inner) {
+    if (inner == 1) {
+      const Scalar g = scale * *gy;
+      for (Index c = 0; c < count; ++c) to[c] = (accumulate ? to[c] : Scalar(0)) + g;
+      to += count;
+      continue;
+    }
+    for (Index c = 0; c < count; ++c, to += inner)
+      for (Index i = 0; i < inner; ++i) to[i] = (accumulate ? to[i] : Scalar(0)) + scale * gy[i];
+  }
+}
+
+}  // namespace
+}  // namespace kernels
+}  // namespace HANDRAIL_SCALAR_NAMESPACE
+}  // namespace handrail
