@@ -3,7 +3,7 @@
 //   peak        multiply-adds of vectors in registers, on each of the threads
 //   product     the products of a step of T2 to T5: forward, gradients of the weights and of the inputs
 //   save, load  a checkpoint of 4 million weights with their moments, on a disk in memory
-//   gather      rows of 784 floats in random order, as batches of 128
+//   gather      rows of 784 floats, or of bytes that become floats, in random order, as batches of 128
 #include <filesystem>
 #include <thread>
 
@@ -15,24 +15,6 @@
 using namespace handrail;
 
 namespace {
-
-// Seconds a call, the best of several tenths of a second: what the machine can do when it is left alone.
-template <class Body>
-double seconds_of(Body body) {
-  double best = 1e9;
-  for (int round = 0; round < 5; ++round) {
-    long calls = 0;
-    const double start = bench::now();
-    double elapsed = 0;
-    do {
-      body();
-      ++calls;
-      elapsed = bench::now() - start;
-    } while (elapsed < 0.1);
-    best = std::min(best, elapsed / static_cast<double>(calls));
-  }
-  return best;
-}
 
 #if defined(__AVX512F__)
 constexpr int lanes = 16;
@@ -63,7 +45,7 @@ __attribute__((noinline)) void multiply_and_add() {
 }
 
 double peak_gflops(int threads) {
-  const double seconds = seconds_of([&] {
+  const double seconds = bench::best_seconds([&] {
     std::vector<std::jthread> others;
     for (int t = 1; t < threads; ++t) others.emplace_back(multiply_and_add);
     multiply_and_add();
@@ -87,7 +69,7 @@ double product_gflops(const bench::Workload& w) {
                       Tensor(Shape{in, out})});
     flops += 2.0 * static_cast<double>(w.batch * in * out) * (l == 0 ? 2 : 3);
   }
-  const double seconds = seconds_of([&] {
+  const double seconds = bench::best_seconds([&] {
     for (const Layer& l : layers)
       gemm(w.batch, l.out, l.in, row_major(l.x.data(), l.in), row_major(l.weight.data(), l.out), l.y.mutable_data(),
            l.out);
@@ -111,22 +93,22 @@ void checkpoints(int threads) {
   const Tensor weights = Tensor::ones({2048, 2048});
   state.parameters = {{"weight", weights}};
   state.optimizer = {{"weight", {.t = 1, .slots = {weights.clone(), weights.clone()}}}};
-  const double save = seconds_of([&] { train::save_checkpoint(path, state); });
-  const double load = seconds_of([&] { train::load_checkpoint(path); });
+  const double save = bench::best_seconds([&] { train::save_checkpoint(path, state); });
+  const double load = bench::best_seconds([&] { train::load_checkpoint(path); });
   const double megabytes = static_cast<double>(std::filesystem::file_size(path)) * 1e-6;
   std::filesystem::remove(path);
   std::printf("handrail save %d %.0f MB/s\n", threads, megabytes / save);
   std::printf("handrail load %d %.0f MB/s\n", threads, megabytes / load);
 }
 
-void gather(int threads) {
-  constexpr Index count = 60'000, width = 784, batch = 128;
-  const train::TensorDataset data(Tensor(Shape{count, width}), Tensor(Shape{count}), {.check_finite = false});
+constexpr Index batch = 128;
+
+void gather(const char* what, const train::Dataset& data, int threads) {
   train::Loader loader(data, {.batch_size = batch, .shuffle_seed = 1});
   loader.start_epoch(1);
   Index i = 0;
-  const double seconds = seconds_of([&] { loader.batch(i++ % (count / batch)); });
-  std::printf("handrail gather %d %.1f million_samples/s\n", threads, static_cast<double>(batch) / seconds * 1e-6);
+  const double seconds = bench::best_seconds([&] { loader.batch(i++ % (data.size() / batch)); });
+  std::printf("handrail %s %d %.1f million_samples/s\n", what, threads, static_cast<double>(batch) / seconds * 1e-6);
 }
 
 }  // namespace
@@ -145,7 +127,12 @@ int main(int argc, char** argv) try {
     std::printf("handrail product-%s %d %.0f GFLOP/s %.0f %%\n", name, threads, got, 100 * got / peak);
   }
   checkpoints(threads);
-  gather(threads);
+  constexpr Index count = 60'000, width = 784;
+  gather("gather-floats",
+         train::TensorDataset(Tensor(Shape{count, width}), Tensor(Shape{count}), {.check_finite = false}), threads);
+  gather("gather-bytes",
+         train::ByteDataset(Shape{width}, std::vector<std::uint8_t>(count * width), std::vector<std::uint8_t>(count)),
+         threads);
 } catch (const std::exception& error) {
   std::fprintf(stderr, "limits: %s\n", error.what());
   return 1;

@@ -71,9 +71,9 @@ void measure_large(const char* name, Op op) {
 
 void measure_large_ones() {
   Rng rng(2);
-  const Tensor same = normal({128, 256}, 0, 1, rng), row = normal({256}, 0, 1, rng), column = normal({128, 1}, 0, 1, rng),
-               share = sigmoid(same), classes = Tensor::zeros({128}), gain = Tensor::ones({256}),
-               shift = Tensor::zeros({256});
+  const Tensor same = normal({128, 256}, 0, 1, rng), row = normal({256}, 0, 1, rng),
+               column = normal({128, 1}, 0, 1, rng), share = sigmoid(same), classes = Tensor::zeros({128}),
+               gain = Tensor::ones({256}), shift = Tensor::zeros({256});
   for (const Tensor& leaf : {row, column, gain, shift}) leaf.set_requires_grad(true);
   const RunningStats running{Tensor::zeros({256}), Tensor::ones({256})};
   measure_large("relu", [](const Tensor& x) { return relu(x); });

@@ -1,5 +1,5 @@
-// The job of train_mnist in libtorch: the same network, data, batches, rates and clip. usage and output as train_mnist's.
-// Built and run by tests/bench/all.
+// The job of train_mnist in libtorch: the same network, data, batches, rates and clip. usage and output as
+// train_mnist's. Built and run by tests/bench/all.
 #include <torch/torch.h>
 
 #include <sys/resource.h>
