@@ -40,9 +40,9 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, doub
   const Index rows = x.shape().rows(), cols = x.shape().cols();
   const Tensor y(x.shape()), normed(x.shape()), inverse(Shape{rows});  // inverse: 1 / standard deviation of each row
   const Scalar *in = x.data(), *g = gain.data(), *s = shift.data();
-  Scalar *out = y.mutable_data(), *centred = normed.mutable_data(), *inv = inverse.mutable_data();
+  Scalar *out = y.mutable_data(), *x_hat = normed.mutable_data(), *inv = inverse.mutable_data();
   for_row_chunks(rows, cols, [&](Index i, Index n) {
-    kernels_here().layer_norm(in + i * cols, g, s, static_cast<Scalar>(eps), n, cols, centred + i * cols, inv + i,
+    kernels_here().layer_norm(in + i * cols, g, s, static_cast<Scalar>(eps), n, cols, x_hat + i * cols, inv + i,
                               out + i * cols);
   });
   return Tape::record("layer_norm", {x, gain, shift}, y,
@@ -94,13 +94,13 @@ Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, cons
     if (first_non_finite(mean.span()) < 0 && first_non_finite(variance.span()) < 0)
       follow(running, mean, variance, momentum, rows);
   }
-  const Tensor y(x.shape()), normed(x.shape()),
-      inverse(gain.shape());  // inverse: 1 / standard deviation of each column
+  // inverse: 1 / standard deviation of each column
+  const Tensor y(x.shape()), normed(x.shape()), inverse(gain.shape());
   kernels_here().inverse_roots(variance.data(), cols, static_cast<Scalar>(eps), inverse.mutable_data());
   const Scalar *in = x.data(), *g = gain.data(), *s = shift.data();
-  Scalar *out = y.mutable_data(), *centred = normed.mutable_data();
+  Scalar *out = y.mutable_data(), *x_hat = normed.mutable_data();
   for_row_chunks(rows, cols, [&](Index i, Index n) {
-    kernels_here().batch_norm(in + i * cols, mean.data(), inverse.data(), g, s, n, cols, centred + i * cols,
+    kernels_here().batch_norm(in + i * cols, mean.data(), inverse.data(), g, s, n, cols, x_hat + i * cols,
                               out + i * cols);
   });
   return Tape::record(
@@ -110,18 +110,18 @@ Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, cons
         if (!b[0].needed()) return;
         // The means are those of the batch, so they fall away when the statistics are constants.
         const Index n = normed->shape().rows(), c = normed->shape().cols();
-        const Scalar *along = normed->data(), *gy = b.output_grad().data();
+        const Scalar *x_hat_data = normed->data(), *gy = b.output_grad().data();
         const Tensor means = Tensor::zeros({2, c}), factor(gain->shape());
         Scalar *mean_gy = means.mutable_data(), *mean_along = mean_gy + c, *factors = factor.mutable_data();
         if (training) {
           kernels_here().add_column_sums(gy, n, c, mean_gy);
-          kernels_here().add_column_products(gy, along, n, c, mean_along);
+          kernels_here().add_column_products(gy, x_hat_data, n, c, mean_along);
           for (Index j = 0; j < 2 * c; ++j) mean_gy[j] /= static_cast<Scalar>(n);
         }
         kernels_here().multiply(gain->data(), inverse->data(), c, factors, false);
         const GradTarget to = b[0].target();
         for_row_chunks(n, c, [&](Index i, Index count) {
-          kernels_here().batch_norm_backward(along + i * c, factors, mean_gy, mean_along, gy + i * c, count, c,
+          kernels_here().batch_norm_backward(x_hat_data + i * c, factors, mean_gy, mean_along, gy + i * c, count, c,
                                              to.data + i * c, to.accumulate);
         });
       });

@@ -120,7 +120,7 @@ inline Scalar logarithm(Scalar x) {
   constexpr auto low = static_cast<Scalar>(is_float ? -2.12194440e-4 : 1.42860682030941723212e-6);
 
   const bool tiny = x < least_normal;
-  const auto bits = bits_of(tiny ? x * up : x) - middle;
+  const auto bits = bits_of(absolute(tiny ? x * up : x)) - middle;
   const Scalar n = static_cast<Scalar>(bits >> mantissa_bits) - (tiny ? Scalar(mantissa_bits) : Scalar(0));
   const Scalar m = from_bits((bits & ((decltype(bits){1} << mantissa_bits) - 1)) + middle);
   const Scalar s = (m - 1) / (m + 1), z = s * s;
