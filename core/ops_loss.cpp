@@ -87,11 +87,13 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
           concat("cross_entropy: want a class in [0, ", cols, ") as a whole number; got ", classes[i], " in row ", i),
           i);
   const RowExp r = exp_rows("cross_entropy", logits);
-  const Scalar *in = logits.data(), *sums = r.sums.data(), *maxima = r.maxima.data();
+  const Tensor log_sums(Shape{rows});
+  kernels_here().log.forward(r.sums.data(), rows, log_sums.mutable_data());
+  const Scalar *in = logits.data(), *logs = log_sums.data(), *maxima = r.maxima.data();
   double total = 0;
   for (Index i = 0; i < rows; ++i)
-    total += static_cast<double>(maxima[i] - in[i * cols + static_cast<Index>(classes[i])]) +
-             static_cast<double>(std::log(sums[i]));
+    total +=
+        static_cast<double>(maxima[i] - in[i * cols + static_cast<Index>(classes[i])]) + static_cast<double>(logs[i]);
   const Tensor loss = Tensor::scalar(static_cast<Scalar>(total / static_cast<double>(rows)));
   return Tape::record("cross_entropy", {logits}, loss,
                       [r, p = Saved(r.p), targets = Saved(targets)](const Backward& b) {
