@@ -45,6 +45,8 @@ mutate "the fsync of a file" train/file_system.cpp \
   'if (files.sync(temporary.file()) != 0) give_up("sync");' '' train_tests '*power*'
 mutate "the fsync of the directory" train/file_system.cpp \
   'sync_directory(files, directory_of(path), who);' '' train_tests '*power*'
+mutate "the sync of the log" train/metrics_log.cpp \
+  'if (files_.sync(file_->get()) != 0) lose("sync");' '' train_tests '*power*'
 mutate "the checksums of sections" train/container.cpp \
   'if (crc_of(bytes) != section.crc)' 'if (false)' train_tests '*single bit*'
 mutate "the bound on sizes that a file tells of" train/checkpoint_codec.cpp \
