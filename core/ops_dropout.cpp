@@ -23,13 +23,12 @@ Tensor dropout(const Tensor& x, double p) {
   const auto threshold = static_cast<std::uint32_t>(std::min(std::ldexp(p, 32), 4294967295.0));
   const auto scale = static_cast<Scalar>(1 / (1 - p));
   const PhiloxPoint point = philox_point(key);
-  const kernels::PhiloxStream stream{.key = {point.key[0], point.key[1]},
-                                     .counter = {point.counter[1], point.counter[2], point.counter[3]}};
   const Tensor mask(x.shape()), y(x.shape());
   const Scalar* in = x.data();
   Scalar *m = mask.mutable_data(), *out = y.mutable_data();
-  for_chunks(x.size(),
-             [&](Index i, Index n) { kernels_here().dropout(stream, i, n, threshold, scale, in + i, m + i, out + i); });
+  for_chunks(x.size(), [&](Index i, Index n) {
+    kernels_here().dropout(point.counter.data(), point.key.data(), i, n, threshold, scale, in + i, m + i, out + i);
+  });
   return Tape::record("dropout", {x}, y, [mask](const Backward& b) {
     const Scalar *kept = mask.data(), *gy = b.output_grad().data();
     const GradTarget to = b[0].target();

@@ -13,16 +13,17 @@ namespace {
 constexpr Index philox_side_by_side = 64;
 
 // The words of blocks first, first + 1, ..., in order.
-inline void philox(const PhiloxStream& stream, std::uint32_t first, std::uint32_t* __restrict words) {
+inline void philox(const std::uint32_t* counter, const std::uint32_t* key, std::uint32_t first,
+                   std::uint32_t* __restrict words) {
   constexpr Index n = philox_side_by_side;
   std::uint32_t c0[n], c1[n], c2[n], c3[n];
   for (Index j = 0; j < n; ++j) {
     c0[j] = first + static_cast<std::uint32_t>(j);
-    c1[j] = stream.counter[0];
-    c2[j] = stream.counter[1];
-    c3[j] = stream.counter[2];
+    c1[j] = counter[1];
+    c2[j] = counter[2];
+    c3[j] = counter[3];
   }
-  std::uint32_t key0 = stream.key[0], key1 = stream.key[1];
+  std::uint32_t key0 = key[0], key1 = key[1];
   for (int round = 0; round < 10; ++round) {
     for (Index j = 0; j < n; ++j) {
       const std::uint64_t a = std::uint64_t{0xD2511F53} * c0[j], b = std::uint64_t{0xCD9E8D57} * c2[j];
@@ -42,12 +43,12 @@ inline void philox(const PhiloxStream& stream, std::uint32_t first, std::uint32_
   }
 }
 
-void dropout(const PhiloxStream& stream, Index first, Index size, std::uint32_t threshold, Scalar scale,
-             const Scalar* x, Scalar* __restrict mask, Scalar* __restrict y) {
+void dropout(const std::uint32_t* counter, const std::uint32_t* key, Index first, Index size, std::uint32_t threshold,
+             Scalar scale, const Scalar* x, Scalar* __restrict mask, Scalar* __restrict y) {
   constexpr Index at_once = 4 * philox_side_by_side;
   std::uint32_t words[at_once];
   for (Index i = 0; i < size; i += at_once) {
-    philox(stream, static_cast<std::uint32_t>((first + i) / 4), words);
+    philox(counter, key, static_cast<std::uint32_t>((first + i) / 4), words);
     const Index n = size - i < at_once ? size - i : at_once;
     for (Index j = 0; j < n; ++j) {
       const Scalar kept = words[j] >= threshold ? scale : Scalar(0);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <handrail/core/kernels/gradient.h>
 #include <handrail/core/kernels/activations.h>
 
 // Inside the kernels: ops on each element, from the functions of one.
@@ -16,19 +17,15 @@ void forward(const Scalar* x, Index size, Scalar* __restrict y) {
 
 template <Scalar slope(Scalar)>
 void backward(const Scalar* kept, const Scalar* gy, Index size, Scalar* __restrict to, bool accumulate) {
-  // Two loops: compilers do not make vectors of one.
-  if (accumulate)
-    for (Index i = 0; i < size; ++i) to[i] += gy[i] * slope(kept[i]);
-  else
-    for (Index i = 0; i < size; ++i) to[i] = gy[i] * slope(kept[i]);
+  write(to, size, accumulate, [=](Index i) { return gy[i] * slope(kept[i]); });
 }
 
 inline Scalar positive(Scalar x) { return x < 0 ? Scalar(0) : x; }
 void relu_backward(const Scalar* y, const Scalar* gy, Index size, Scalar* __restrict to, bool accumulate) {
-  for (Index i = 0; i < size; ++i) {
+  write(to, size, accumulate, [=](Index i) {
     const Scalar g = gy[i];  // read always: a read under a condition would become a branch
-    to[i] = (accumulate ? to[i] : Scalar(0)) + (y[i] > 0 ? g : Scalar(0));
-  }
+    return y[i] > 0 ? g : Scalar(0);
+  });
 }
 
 // Slopes, from the input x or the output y.
@@ -46,17 +43,11 @@ void affine(const Scalar* x, Index size, Scalar factor, Scalar offset, Scalar* _
 }
 
 void scale(const Scalar* x, Index size, Scalar factor, Scalar* __restrict to, bool accumulate) {
-  if (accumulate)
-    for (Index i = 0; i < size; ++i) to[i] += factor * x[i];
-  else
-    for (Index i = 0; i < size; ++i) to[i] = factor * x[i];
+  write(to, size, accumulate, [=](Index i) { return factor * x[i]; });
 }
 
 void multiply(const Scalar* a, const Scalar* b, Index size, Scalar* __restrict to, bool accumulate) {
-  if (accumulate)
-    for (Index i = 0; i < size; ++i) to[i] += a[i] * b[i];
-  else
-    for (Index i = 0; i < size; ++i) to[i] = a[i] * b[i];
+  write(to, size, accumulate, [=](Index i) { return a[i] * b[i]; });
 }
 
 void from_bytes(const unsigned char* bytes, Index size, Scalar factor, Scalar offset, Scalar* __restrict y) {

@@ -16,6 +16,12 @@ inline double with_sign(double size, double of) { return __builtin_copysign(size
 inline float root(float x) { return __builtin_sqrtf(x); }
 inline double root(double x) { return __builtin_sqrt(x); }
 
+// The bits of a number, and the number of bits.
+inline std::int32_t bits_of(float x) { return __builtin_bit_cast(std::int32_t, x); }
+inline std::int64_t bits_of(double x) { return __builtin_bit_cast(std::int64_t, x); }
+inline float from_bits(std::int32_t bits) { return __builtin_bit_cast(float, bits); }
+inline double from_bits(std::int64_t bits) { return __builtin_bit_cast(double, bits); }
+
 // exp(x) = 2^n exp(r) with n whole and |r| <= ln(2) / 2; Cody and Waite 1980. Comparisons are written so that a
 // NaN stays one. Adding 1.5 * 2^(bits of the mantissa) rounds x / ln(2) to n, which is then in the low bits.
 
@@ -26,8 +32,8 @@ inline double power_of_2(std::int64_t n) {
 
 constexpr float whole_float = 0x1.8p23F;
 constexpr double whole_double = 0x1.8p52;
-inline std::int32_t low_bits(float shifted) { return __builtin_bit_cast(std::int32_t, shifted) - 0x4B400000; }
-inline std::int64_t low_bits(double shifted) { return __builtin_bit_cast(std::int64_t, shifted) - 0x4338000000000000; }
+inline std::int32_t low_bits(float shifted) { return bits_of(shifted) - 0x4B400000; }
+inline std::int64_t low_bits(double shifted) { return bits_of(shifted) - 0x4338000000000000; }
 
 // exp(r) - 1, when n is what is in `shifted`.
 inline float rest(float x, float shifted) {
@@ -101,12 +107,6 @@ inline Scalar logarithm_1_plus(Scalar x) {
   const Scalar s = x / (2 + x), z = s * s;
   return 2 * s + 2 * s * (z * odd_reciprocals<last>(z));
 }
-
-// The bits of a number, and those of sqrt(1/2).
-inline std::int32_t bits_of(float x) { return __builtin_bit_cast(std::int32_t, x); }
-inline std::int64_t bits_of(double x) { return __builtin_bit_cast(std::int64_t, x); }
-inline float from_bits(std::int32_t bits) { return __builtin_bit_cast(float, bits); }
-inline double from_bits(std::int64_t bits) { return __builtin_bit_cast(double, bits); }
 
 // log(x) = n log(2) + log(m) with x = 2^n m and m from sqrt(1/2) to sqrt(2); at most 3 ulp off.
 inline Scalar logarithm(Scalar x) {

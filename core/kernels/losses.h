@@ -1,5 +1,6 @@
 #pragma once
 
+#include <handrail/core/kernels/gradient.h>
 #include <handrail/core/kernels/activations.h>
 #include <handrail/core/kernels/sums.h>
 
@@ -14,10 +15,7 @@ void cross_entropy_backward(const Scalar* p, const Scalar* sums, const Scalar* c
                             Index cols, Scalar* __restrict to, bool accumulate) {
   for (Index i = 0; i < rows; ++i, p += cols, to += cols) {
     const Scalar factor = scale / sums[i];
-    if (accumulate)
-      for (Index j = 0; j < cols; ++j) to[j] += factor * p[j];
-    else
-      for (Index j = 0; j < cols; ++j) to[j] = factor * p[j];
+    write(to, cols, accumulate, [=](Index j) { return factor * p[j]; });
     to[static_cast<Index>(classes[i])] -= scale;
   }
 }
@@ -28,18 +26,12 @@ double binary_cross_entropy(const Scalar* x, const Scalar* targets, Index size) 
 
 void binary_cross_entropy_backward(const Scalar* x, const Scalar* targets, Index size, Scalar scale,
                                    Scalar* __restrict to, bool accumulate) {
-  if (accumulate)
-    for (Index i = 0; i < size; ++i) to[i] += scale * (logistic(x[i]) - targets[i]);
-  else
-    for (Index i = 0; i < size; ++i) to[i] = scale * (logistic(x[i]) - targets[i]);
+  write(to, size, accumulate, [=](Index i) { return scale * (logistic(x[i]) - targets[i]); });
 }
 
 void scaled_difference(const Scalar* a, const Scalar* b, Index size, Scalar scale, Scalar* __restrict to,
                        bool accumulate) {
-  if (accumulate)
-    for (Index i = 0; i < size; ++i) to[i] += scale * (a[i] - b[i]);
-  else
-    for (Index i = 0; i < size; ++i) to[i] = scale * (a[i] - b[i]);
+  write(to, size, accumulate, [=](Index i) { return scale * (a[i] - b[i]); });
 }
 
 }  // namespace

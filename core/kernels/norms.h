@@ -1,5 +1,6 @@
 #pragma once
 
+#include <handrail/core/kernels/gradient.h>
 #include <handrail/core/kernels/functions.h>
 #include <handrail/core/kernels/sums.h>
 
@@ -34,10 +35,7 @@ void layer_norm_backward(const Scalar* normed, const Scalar* inverse, const Scal
     const Scalar middle = row_sum(cols, [gy, gain](Index j) { return gy[j] * gain[j]; }) / count;
     const Scalar along = row_sum(cols, [gy, gain, normed](Index j) { return gy[j] * gain[j] * normed[j]; }) / count;
     const Scalar inv = inverse[i];
-    if (accumulate)
-      for (Index j = 0; j < cols; ++j) to[j] += (gy[j] * gain[j] - middle - normed[j] * along) * inv;
-    else
-      for (Index j = 0; j < cols; ++j) to[j] = (gy[j] * gain[j] - middle - normed[j] * along) * inv;
+    write(to, cols, accumulate, [=](Index j) { return (gy[j] * gain[j] - middle - normed[j] * along) * inv; });
   }
 }
 
@@ -69,10 +67,7 @@ void batch_norm(const Scalar* x, const Scalar* mean, const Scalar* inverse, cons
 void batch_norm_backward(const Scalar* normed, const Scalar* factor, const Scalar* mean_gy, const Scalar* mean_along,
                          const Scalar* gy, Index rows, Index cols, Scalar* __restrict to, bool accumulate) {
   for (Index i = 0; i < rows; ++i, normed += cols, gy += cols, to += cols)
-    if (accumulate)
-      for (Index j = 0; j < cols; ++j) to[j] += factor[j] * (gy[j] - mean_gy[j] - normed[j] * mean_along[j]);
-    else
-      for (Index j = 0; j < cols; ++j) to[j] = factor[j] * (gy[j] - mean_gy[j] - normed[j] * mean_along[j]);
+    write(to, cols, accumulate, [=](Index j) { return factor[j] * (gy[j] - mean_gy[j] - normed[j] * mean_along[j]); });
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <handrail/core/kernels/gradient.h>
 #include <handrail/core/kernels/functions.h>
 #include <handrail/core/kernels/sums.h>
 
@@ -51,10 +52,7 @@ void softmax_backward(const Scalar* p, const Scalar* gy, Index rows, Index cols,
                       bool accumulate) {
   for (Index i = 0; i < rows; ++i, p += cols, gy += cols, to += cols) {
     const Scalar along = row_sum(cols, [p, gy](Index j) { return p[j] * gy[j]; });
-    if (accumulate)
-      for (Index j = 0; j < cols; ++j) to[j] += p[j] * (gy[j] - along);
-    else
-      for (Index j = 0; j < cols; ++j) to[j] = p[j] * (gy[j] - along);
+    write(to, cols, accumulate, [=](Index j) { return p[j] * (gy[j] - along); });
   }
 }
 
@@ -71,10 +69,7 @@ void log_softmax_backward(const Scalar* p, const Scalar* gy, Index rows, Index c
                           bool accumulate) {
   for (Index i = 0; i < rows; ++i, p += cols, gy += cols, to += cols) {
     const Scalar total = row_sum(cols, [gy](Index j) { return gy[j]; });
-    if (accumulate)
-      for (Index j = 0; j < cols; ++j) to[j] += gy[j] - p[j] * total;
-    else
-      for (Index j = 0; j < cols; ++j) to[j] = gy[j] - p[j] * total;
+    write(to, cols, accumulate, [=](Index j) { return gy[j] - p[j] * total; });
   }
 }
 

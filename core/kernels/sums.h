@@ -1,6 +1,7 @@
 #pragma once
 
-#include <handrail/core/kernels/table.h>
+#include <handrail/core/kernels/functions.h>
+#include <handrail/core/kernels/gradient.h>
 
 // Inside the kernels: sums and magnitudes.
 
@@ -9,23 +10,14 @@ inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace kernels {
 namespace {
 
-template <int bytes>
-struct SignedOf {
-  using Type = std::int32_t;
-};
-template <>
-struct SignedOf<8> {
-  using Type = std::int64_t;
-};
-
 // A magnitude as an integer: in the order of the magnitudes, with infinity above all numbers and NaN above
 // infinity, so that the largest of many tells whether all are finite. Signed, as SSE2 has no other comparison.
-using Bits = SignedOf<sizeof(Scalar)>::Type;
+using Bits = decltype(bits_of(Scalar{}));
 
 constexpr Bits magnitude_mask = static_cast<Bits>(sizeof(Scalar) == 4 ? 0x7FFFFFFFLL : 0x7FFFFFFFFFFFFFFFLL);
-inline Bits magnitude(Scalar x) { return __builtin_bit_cast(Bits, x) & magnitude_mask; }
+inline Bits magnitude(Scalar x) { return bits_of(x) & magnitude_mask; }
 inline Bits larger(Bits a, Bits b) { return a > b ? a : b; }
-inline double to_double(Bits magnitude) { return static_cast<double>(__builtin_bit_cast(Scalar, magnitude)); }
+inline double to_double(Bits magnitude) { return static_cast<double>(from_bits(magnitude)); }
 
 constexpr Index side_by_side = 16;
 
@@ -108,12 +100,11 @@ void spread_axis(const Scalar* gy, Index outer, Index count, Index inner, Scalar
   for (Index o = 0; o < outer; ++o, gy += inner) {
     if (inner == 1) {
       const Scalar g = scale * *gy;
-      for (Index c = 0; c < count; ++c) to[c] = (accumulate ? to[c] : Scalar(0)) + g;
+      write(to, count, accumulate, [g](Index) { return g; });
       to += count;
       continue;
     }
-    for (Index c = 0; c < count; ++c, to += inner)
-      for (Index i = 0; i < inner; ++i) to[i] = (accumulate ? to[i] : Scalar(0)) + scale * gy[i];
+    for (Index c = 0; c < count; ++c, to += inner) write(to, inner, accumulate, [=](Index i) { return scale * gy[i]; });
   }
 }
 

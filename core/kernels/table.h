@@ -47,12 +47,6 @@ struct Broadcast {
   Stretched a{}, b{};
 };
 
-/// All words of a random_block but the number of the block.
-struct PhiloxStream {
-  std::uint32_t key[2];
-  std::uint32_t counter[3];
-};
-
 /// What an update by Adam takes from the step.
 struct AdamStep {
   Scalar beta1, beta2;
@@ -104,10 +98,10 @@ struct Kernels {
   /// factor x, and a b
   void (*scale)(const Scalar* x, Index size, Scalar factor, Scalar* to, bool accumulate);
   void (*multiply)(const Scalar* a, const Scalar* b, Index size, Scalar* to, bool accumulate);
-  /// Of elements from `first`, a multiple of 4, on: one is kept, times scale, when its 32 bits of the stream are at
-  /// least the threshold.
-  void (*dropout)(const PhiloxStream& stream, Index first, Index size, std::uint32_t threshold, Scalar scale,
-                  const Scalar* x, Scalar* mask, Scalar* y);
+  /// Of elements from `first`, a multiple of 4, on: one is kept, times scale, when its 32 bits are at least the
+  /// threshold; counter [4] and key [2] are those of a philox_point.
+  void (*dropout)(const std::uint32_t* counter, const std::uint32_t* key, Index first, Index size,
+                  std::uint32_t threshold, Scalar scale, const Scalar* x, Scalar* mask, Scalar* y);
 
   Arithmetic add, sub, mul, div;
 

@@ -180,14 +180,13 @@ TEST_CASE("rows of exponentials, their sums and the gradient of cross entropy") 
 TEST_CASE("a mask is that of the random blocks, and what is left is scaled") {
   const StreamKey key{.seed = 0x123456789ABCDEF, .stream = Stream::dropout, .position = 0xFEDCBA987654321, .call = 5};
   const PhiloxPoint point = philox_point(key);
-  const kernels::PhiloxStream stream{.key = {point.key[0], point.key[1]},
-                                     .counter = {point.counter[1], point.counter[2], point.counter[3]}};
   constexpr std::uint32_t threshold = 0x40000000;
   for (const Index first : {0, 4, 1024})
     for (const Index size : sizes) {
       const std::vector<Scalar> x = random_values(size, 12);
       std::vector<Scalar> mask(x.size()), y(x.size());
-      kernels_here().dropout(stream, first, size, threshold, 2, x.data(), mask.data(), y.data());
+      kernels_here().dropout(point.counter.data(), point.key.data(), first, size, threshold, 2, x.data(), mask.data(),
+                             y.data());
       for (Index i = 0; i < size; ++i) {
         const auto block = random_block(key, static_cast<std::uint32_t>((first + i) / 4));
         const auto at = static_cast<std::size_t>(i);
