@@ -148,7 +148,7 @@ static void serialize(Archive& archive, ParamState& state) {
 namespace train {
 
 template <class Archive>
-static void serialize(Archive& archive, Metric& metric) {
+static void serialize(Archive& archive, MetricValue& metric) {
   auto& [name, value] = metric;
   archive(name, value);
 }

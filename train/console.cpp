@@ -85,11 +85,11 @@ class Console final : public LogSink {
     last_epoch_ = Clock::now();
     clear_bar();
     std::fprintf(stream_, "epoch %td/%td  loss %.4f", stats.epoch, epochs_, stats.train_loss);
-    for (const Metric& metric : stats.metrics) print("train_", metric);
+    for (const MetricValue& metric : stats.metrics) print("train_", metric);
     if (stats.validation) {
       std::fprintf(stream_, "  val_loss %.4f", stats.validation->loss);
       if (stats.validation->accuracy) std::fprintf(stream_, "  val_accuracy %.4f", *stats.validation->accuracy);
-      for (const Metric& metric : stats.validation->metrics) print("val_", metric);
+      for (const MetricValue& metric : stats.validation->metrics) print("val_", metric);
     }
     const bool fast = stats.seconds < 0.1;
     std::fprintf(stream_, "  lr %.2e  %.*f %s%s\n", stats.lr, fast ? 1 : 2, stats.seconds * (fast ? 1e3 : 1),
@@ -143,7 +143,7 @@ class Console final : public LogSink {
   }
 
  private:
-  void print(const char* prefix, const Metric& metric) {
+  void print(const char* prefix, const MetricValue& metric) {
     std::fprintf(stream_, "  %s%s %.4f", prefix, metric.name.c_str(), metric.value);
   }
   static bool is_terminal(std::FILE* stream) {

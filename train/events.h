@@ -14,8 +14,8 @@
 
 namespace handrail::train {
 
-/// A figure of the user's own, by name: {"val_f1", 0.93}.
-struct Metric {
+/// The value of a metric, by its name: {"f1", 0.93}.
+struct MetricValue {
   std::string name;
   double value;
 };
@@ -26,7 +26,7 @@ struct Evaluation {
   double loss = 0;
   std::optional<double> accuracy = {};
   Index samples = 0;
-  std::vector<Metric> metrics = {};
+  std::vector<MetricValue> metrics = {};
   std::vector<double> group_losses = {};  // of at least 30 fixed groups of samples, when there are as many samples
 };
 
@@ -43,6 +43,19 @@ struct FitStart {
   Index epochs;
   Index batches_per_epoch;
   std::int64_t planned_steps;
+};
+
+/// What a run is doing before its first step, or wherever else seconds may pass without one: for a live line. Comes
+/// often; what it points to is valid during the call.
+struct Activity {
+  const char* what;  // "checking the data", "LR finder"
+  Index done;        // of `total`, from 0; what is counted depends on the activity
+  Index total;       // 0 when it is not known
+};
+
+/// After the checks and the choice of the rate, right before the first step.
+struct TrainStart {
+  std::vector<SummaryItem> found;  // lines of the summary that were not known at fit_start, the rate among them
 };
 
 /// What a step came to: one optimizer update, or one that was not made.
@@ -90,8 +103,8 @@ struct EpochStats {
   Index epoch;  // from 1
   std::int64_t step;
   double lr;
-  double train_loss;                 // the mean over the samples of the epoch, as they were trained on
-  std::vector<Metric> metrics = {};  // likewise, of training_step
+  double train_loss;                      // the mean over the samples of the epoch, as they were trained on
+  std::vector<MetricValue> metrics = {};  // likewise, of training_step
   std::optional<Evaluation> validation;
   double seconds;  // with its validation
 };
@@ -178,6 +191,8 @@ class LogSink {
   LogSink& operator=(const LogSink&) = delete;
   virtual ~LogSink() = default;
   virtual void fit_start(const FitStart&) {}
+  virtual void activity(const Activity&) {}
+  virtual void train_start(const TrainStart&) {}
   virtual void step_end(const StepStats&) {}
   virtual void layers(const LayerReport&) {}
   virtual void evaluated(const EvaluationStats&) {}
@@ -195,6 +210,7 @@ using LogSinks = std::vector<std::shared_ptr<LogSink>>;
 class MemorySink : public LogSink {
  public:
   void fit_start(const FitStart& event) override { starts.push_back(event); }
+  void train_start(const TrainStart& event) override { train_starts.push_back(event); }
   void step_end(const StepStats& event) override {
     steps.push_back(event);
     steps.back().layer_norms = {};  // gone after the call
@@ -206,6 +222,7 @@ class MemorySink : public LogSink {
   void fit_end(const FitResult& event) override { results.push_back(event); }
 
   std::vector<FitStart> starts;
+  std::vector<TrainStart> train_starts;
   std::vector<StepStats> steps;
   std::vector<LayerReport> layer_reports;
   std::vector<EvaluationStats> evaluations;

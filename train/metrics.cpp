@@ -43,9 +43,9 @@ std::optional<Index> count_correct(Task task, const Tensor& predictions, const T
   return std::nullopt;
 }
 
-void add_metrics(std::vector<Metric>& sums, const std::vector<Metric>& metrics, double weight) {
-  for (const Metric& metric : metrics) {
-    const auto same = std::ranges::find(sums, metric.name, &Metric::name);
+void add_metrics(std::vector<MetricValue>& sums, const std::vector<MetricValue>& metrics, double weight) {
+  for (const MetricValue& metric : metrics) {
+    const auto same = std::ranges::find(sums, metric.name, &MetricValue::name);
     if (same != sums.end())
       same->value += metric.value * weight;
     else

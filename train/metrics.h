@@ -15,6 +15,6 @@ std::vector<Index> argmax(const Tensor& rows);
 std::optional<Index> count_correct(Task task, const Tensor& predictions, const Tensor& targets);
 
 /// Adds weight * value to the sum of each metric's name.
-void add_metrics(std::vector<Metric>& sums, const std::vector<Metric>& metrics, double weight);
+void add_metrics(std::vector<MetricValue>& sums, const std::vector<MetricValue>& metrics, double weight);
 
 }  // namespace handrail::train

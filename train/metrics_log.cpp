@@ -72,13 +72,14 @@ void MetricsLog::evaluated(const EvaluationStats& stats) {
   const Evaluation& e = stats.evaluation;
   line(stats.step, stats.epoch, "val_loss", e.loss);
   if (e.accuracy) line(stats.step, stats.epoch, "val_accuracy", *e.accuracy);
-  for (const Metric& metric : e.metrics) line(stats.step, stats.epoch, cell("val_", metric.name), metric.value);
+  for (const MetricValue& metric : e.metrics) line(stats.step, stats.epoch, cell("val_", metric.name), metric.value);
   write();
 }
 
 void MetricsLog::epoch_end(const EpochStats& stats) {
   line(stats.step, stats.epoch, "train_loss_epoch", stats.train_loss);
-  for (const Metric& metric : stats.metrics) line(stats.step, stats.epoch, cell("train_", metric.name), metric.value);
+  for (const MetricValue& metric : stats.metrics)
+    line(stats.step, stats.epoch, cell("train_", metric.name), metric.value);
   write();
 }
 

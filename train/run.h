@@ -131,7 +131,7 @@ class Trainer::Run {
   void keep_progress();
   void evaluate();
   double monitored(const Evaluation& evaluation) const;
-  std::vector<Metric> epoch_metrics() const;
+  std::vector<MetricValue> epoch_metrics() const;
   void save_last_state();
   void leave_weights();
   void diagnose();
@@ -168,7 +168,7 @@ class Trainer::Run {
   std::vector<Tensor> saved_buffers_;   // as before the step
   std::vector<Tensor> weights_before_;  // likewise, of a step whose layers are measured
   std::vector<std::size_t> layer_of_parameter_;
-  std::vector<Metric> step_metrics_;
+  std::vector<MetricValue> step_metrics_;
   LayerReport layer_report_;
   std::vector<optim::LayerMeasure> measures_;
   std::vector<double> moved_;

@@ -56,9 +56,9 @@ void Trainer::Run::keep_progress() {
   }
 }
 
-std::vector<Metric> Trainer::Run::epoch_metrics() const {
-  std::vector<Metric> metrics = progress_.epoch_metrics;
-  for (Metric& metric : metrics) metric.value /= static_cast<double>(progress_.epoch_samples);
+std::vector<MetricValue> Trainer::Run::epoch_metrics() const {
+  std::vector<MetricValue> metrics = progress_.epoch_metrics;
+  for (MetricValue& metric : metrics) metric.value /= static_cast<double>(progress_.epoch_samples);
   return metrics;
 }
 
@@ -120,15 +120,15 @@ std::optional<Evaluation> Trainer::Run::evaluate_validation() {
 }
 
 double Trainer::Run::monitored(const Evaluation& evaluation) const {
-  std::vector<Metric> known{{"train_loss", progress_.epoch_loss / static_cast<double>(progress_.epoch_samples)}};
-  for (const Metric& metric : epoch_metrics()) known.push_back({"train_" + metric.name, metric.value});
+  std::vector<MetricValue> known{{"train_loss", progress_.epoch_loss / static_cast<double>(progress_.epoch_samples)}};
+  for (const MetricValue& metric : epoch_metrics()) known.push_back({"train_" + metric.name, metric.value});
   if (validation_) {
     known.push_back({"val_loss", evaluation.loss});
     if (evaluation.accuracy) known.push_back({"val_accuracy", *evaluation.accuracy});
-    for (const Metric& metric : evaluation.metrics) known.push_back({"val_" + metric.name, metric.value});
+    for (const MetricValue& metric : evaluation.metrics) known.push_back({"val_" + metric.name, metric.value});
   }
   std::string names;
-  for (const Metric& metric : known) {
+  for (const MetricValue& metric : known) {
     if (metric.name == options_.monitor) return metric.value;
     names += " " + metric.name;
   }

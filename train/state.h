@@ -23,9 +23,9 @@ struct Progress {
   std::int64_t rollbacks = 0;
   double epoch_loss = 0;  // summed over the samples of the epoch so far
   Index epoch_samples = 0;
-  std::vector<Metric> epoch_metrics = {};  // likewise summed
-  double lr_factor = 1;                    // what guards made of the rate
-  double seconds = 0;                      // of training before this session
+  std::vector<MetricValue> epoch_metrics = {};  // likewise summed
+  double lr_factor = 1;                         // what guards made of the rate
+  double seconds = 0;                           // of training before this session
 };
 
 /// What was derived at the start of a run, and holds to its end.

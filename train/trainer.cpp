@@ -120,7 +120,7 @@ Evaluation Trainer::evaluate(const Loader& loader, Index most_batches) {
       }
   }
   total.loss /= static_cast<double>(total.samples);
-  for (Metric& metric : total.metrics) metric.value /= static_cast<double>(total.samples);
+  for (MetricValue& metric : total.metrics) metric.value /= static_cast<double>(total.samples);
   if (counted) total.accuracy = static_cast<double>(correct) / static_cast<double>(total.samples);
   return total;
 }

@@ -30,7 +30,7 @@ struct StepOutput {
   Tensor predictions = {};  // for accuracy; may be undefined
   // Figures of your own, logged as train_NAME and val_NAME: means over the samples of the batch, which are
   // averaged over batches. What is no mean, such as F1, comes out a little different from that of all samples.
-  std::vector<Metric> metrics = {};
+  std::vector<MetricValue> metrics = {};
 };
 
 /// Trains a model, safely by default:

@@ -67,7 +67,7 @@ inline void check_same(const NamedTensors& a, const NamedTensors& b) {
     CHECK(same_bits(tensor, b.at(name)));
   }
 }
-inline void check_same(const std::vector<Metric>& a, const std::vector<Metric>& b) {
+inline void check_same(const std::vector<MetricValue>& a, const std::vector<MetricValue>& b) {
   REQUIRE(a.size() == b.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
     CHECK(a[i].name == b[i].name);
