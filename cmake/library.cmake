@@ -9,7 +9,7 @@ set(handrail_headers
   optim/adam.h optim/clip.h optim/optimizer.h optim/param_group.h optim/schedule.h optim/sgd.h
   train/arguments.h train/checkpoint.h train/checkpoint_store.h train/console.h train/csv.h train/dataset.h
   train/early_stopping.h train/events.h train/guard.h train/idx.h train/layer_guard.h train/loader.h train/loss.h
-  train/loss_guards.h train/lr_finder.h train/lr_scaling.h train/metrics.h train/mnist.h train/options.h
+  train/loss_guards.h train/lr_finder.h train/lr_scaling.h train/metrics.h train/mnist.h train/model_info.h train/options.h
   train/progress_guards.h train/state.h train/statistics.h train/trainer.h train/try_fix.h)
 include(${CMAKE_CURRENT_LIST_DIR}/kernels.cmake)
 set(handrail_sources ${handrail_kernels}
@@ -25,7 +25,7 @@ set(handrail_sources ${handrail_kernels}
   train/container.cpp train/csv.cpp train/data_checks.cpp train/data_part.cpp train/dataset.cpp train/early_stopping.cpp
   train/events.cpp train/file_system.cpp train/idx.cpp train/input_file.cpp train/label_checks.cpp train/layer_guard.cpp
   train/loader.cpp train/loss.cpp train/loss_guards.cpp train/lr_finder.cpp train/lr_scaling.cpp train/metrics.cpp
-  train/metrics_log.cpp train/mnist.cpp train/options.cpp train/prediction_checks.cpp train/progress_guards.cpp
+  train/metrics_log.cpp train/mnist.cpp train/options.cpp train/prediction_checks.cpp train/preview.cpp train/progress_guards.cpp
   train/retention.cpp train/run.cpp train/run_end.cpp train/run_explain.cpp train/run_start.cpp train/run_state.cpp
   train/run_step.cpp train/scale_checks.cpp train/signals.cpp train/statistics.cpp train/summary.cpp train/text.cpp
   train/trainer.cpp train/try_fix.cpp)

@@ -28,7 +28,20 @@ void check_finite(const NamedTensors& tensors, const char* kind, const std::stri
 }
 
 // The same on the way out and in: whatever is saved can be loaded.
+void check(const ModelInfo& info, const std::string& who) {
+  const auto& constants = info.normalization;
+  if (constants && !(is_finite(constants->mean) && is_finite(constants->stddev) && constants->stddev > 0))
+    fail<CheckpointError>(who, ": want a normalization with a finite mean and stddev > 0; got ", constants->mean,
+                          " and ", constants->stddev);
+}
+
+void check(const ModelState& state, const std::string& who) {
+  check_finite(state.parameters, "parameter", who);
+  check_finite(state.buffers, "buffer", who);
+}
+
 void check(const TrainingState& state, const std::string& who) {
+  check(state.model, who);
   check_finite(state.parameters, "parameter", who);
   check_finite(state.buffers, "buffer", who);
   check_finite(state.best_parameters, "best parameter", who);
@@ -143,23 +156,46 @@ void restore(nn::Module& model, const NamedTensors& parameters, const NamedTenso
   restore(model, parameters, buffers, "restore");
 }
 
-void save_weights(const nn::Module& model, const std::filesystem::path& path, FileSystem& files) {
-  const std::string who = about("save_weights", path);
-  ModelState state;  // shares the elements: they are only read
+namespace {
+
+// Shares the elements: they are only read.
+ModelState state_of(const nn::Module& model, const std::string& who) {
+  ModelState state;
   for (const Parameter& p : model.parameters()) state.parameters.emplace(p.name, p.tensor);
   for (const Buffer& b : model.buffers()) state.buffers.emplace(b.name, b.tensor);
-  check_finite(state.parameters, "parameter", who);
-  check_finite(state.buffers, "buffer", who);
-  write(files, path, encode(state), 0, who);
+  check(state, who);
+  return state;
+}
+
+}  // namespace
+
+void save_weights(const nn::Module& model, const std::filesystem::path& path, FileSystem& files) {
+  const std::string who = about("save_weights", path);
+  write(files, path, encode(state_of(model, who)), 0, who);
 }
 
 void load_weights(nn::Module& model, const std::filesystem::path& path, FileSystem& files) {
   const std::string who = about("load_weights", path);
   const FileStart file = read_file(files, path, who);
   const ModelState state = decode_model(unpack(file.bytes, who), who);
-  check_finite(state.parameters, "parameter", who);
-  check_finite(state.buffers, "buffer", who);
+  check(state, who);
   restore(model, state.parameters, state.buffers, who);
+}
+
+void save_model(const nn::Module& model, const ModelInfo& info, const std::filesystem::path& path, FileSystem& files) {
+  const std::string who = about("save_model", path);
+  check(info, who);
+  write(files, path, encode(state_of(model, who), info), 0, who);
+}
+
+SavedModel read_model(const std::filesystem::path& path, FileSystem& files) {
+  const std::string who = about("load_model", path);
+  const FileStart file = read_file(files, path, who);
+  const Container container = unpack(file.bytes, who);
+  SavedModel saved{.weights = decode_best(container, who), .info = decode_info(container, who)};
+  check(saved.weights, who);
+  check(saved.info, who);
+  return saved;
 }
 
 }  // namespace handrail::train

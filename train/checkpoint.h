@@ -47,7 +47,19 @@ void restore(nn::Module& model, const NamedTensors& parameters, const NamedTenso
 /// Throws CheckpointError as save_checkpoint does.
 void save_weights(const nn::Module& model, const std::filesystem::path& path, FileSystem& files = posix_file_system());
 /// Reads them into a model of the same names and shapes. From a checkpoint it takes the weights of that
-/// moment, not the best ones. Throws CheckpointError, and then the model has not changed.
+/// moment, not the best ones: load_model takes those. Throws CheckpointError, and then the model has not changed.
 void load_weights(nn::Module& model, const std::filesystem::path& path, FileSystem& files = posix_file_system());
+
+/// As save_weights, with all else that the model needs to predict. Trainer::save_model knows it.
+void save_model(const nn::Module& model, const ModelInfo& info, const std::filesystem::path& path,
+                FileSystem& files = posix_file_system());
+/// A model as it was saved.
+struct SavedModel {
+  ModelState weights;
+  ModelInfo info;
+};
+/// Reads what save_model wrote; of a checkpoint the weights of its best evaluation, when it has one. Throws
+/// CheckpointError, also for a file of save_weights, which has weights alone.
+SavedModel read_model(const std::filesystem::path& path, FileSystem& files = posix_file_system());
 
 }  // namespace handrail::train

@@ -112,21 +112,31 @@ void load(Reader& in, std::map<std::string, T>& values) {
 
 namespace handrail {
 
+static void save(cereal::PortableBinaryOutputArchive& out, const Shape& shape) {
+  out(static_cast<std::uint8_t>(shape.rank()));
+  for (const Index dim : shape.dims()) out(std::int64_t{dim});
+}
+static void load(train::Reader& in, Shape& shape) {
+  std::uint8_t rank = 0;
+  in(rank);
+  in.check(rank, sizeof(Index));
+  std::vector<Index> dims;
+  for (int axis = 0; axis < rank; ++axis) in(dims.emplace_back());
+  shape = Shape{std::span<const Index>(dims)};
+}
+
 static void save(cereal::PortableBinaryOutputArchive& out, const Tensor& tensor) {
-  out(std::uint8_t{sizeof(Scalar)}, static_cast<std::uint8_t>(tensor.shape().rank()));
-  for (const Index dim : tensor.shape().dims()) out(std::int64_t{dim});
+  out(std::uint8_t{sizeof(Scalar)}, tensor.shape());
   out(cereal::binary_data(tensor.data(), tensor.span().size_bytes()));
 }
 static void load(train::Reader& in, Tensor& tensor) {
-  std::uint8_t scalar_bytes = 0, rank = 0;
-  in(scalar_bytes, rank);
+  std::uint8_t scalar_bytes = 0;
+  in(scalar_bytes);
   if (scalar_bytes != sizeof(Scalar))
     throw cereal::Exception(concat("its tensors have elements of ", int{scalar_bytes}, " bytes, this program's have ",
                                    sizeof(Scalar), "; read it with handrail_f64 if 8, handrail if 4"));
-  std::vector<Index> dims;
-  in.check(rank, sizeof(Index));
-  for (int axis = 0; axis < rank; ++axis) in(dims.emplace_back());
-  const Shape shape{std::span<const Index>(dims)};
+  Shape shape;
+  in(shape);
   in.check(static_cast<std::uint64_t>(shape.size()), sizeof(Scalar));
   tensor = Tensor(shape);
   in.read(tensor.mutable_data(), tensor.span().size_bytes());
@@ -176,8 +186,20 @@ static void serialize(Archive& archive, Progress& progress) {
 }
 template <class Archive>
 static void serialize(Archive& archive, Decisions& decisions) {
-  auto& [lr, planned_steps, seed, normalization] = decisions;
-  archive(lr, planned_steps, seed, normalization);
+  auto& [lr, planned_steps, seed] = decisions;
+  archive(lr, planned_steps, seed);
+}
+static void save(cereal::PortableBinaryOutputArchive& out, const ModelInfo& info) {
+  const auto& [task, input_shape, target_shape, normalization, class_names] = info;
+  out(static_cast<std::uint8_t>(task), input_shape, target_shape, normalization, class_names);
+}
+static void load(Reader& in, ModelInfo& info) {
+  auto& [task, input_shape, target_shape, normalization, class_names] = info;
+  std::uint8_t number = 0;
+  in(number, input_shape, target_shape, normalization, class_names);
+  if (number > static_cast<std::uint8_t>(Task::regression))
+    throw cereal::Exception(concat("want a task numbered 0 to 2; got ", int{number}));
+  task = static_cast<Task>(number);
 }
 
 namespace {
@@ -194,7 +216,10 @@ template <class... Parts>
 void decode(const Container& container, const char* name, const std::string& who, Parts&... parts) {
   const auto found = container.sections.find(name);
   if (found == container.sections.end())
-    fail<CheckpointError>(who, ": has no section '", name, "'; a checkpoint cannot be read from a file of weights");
+    fail<CheckpointError>(who, ": has no section '", name, "'; ",
+                          name == std::string_view("model")
+                              ? "it holds weights alone, which load_weights reads, or is of an earlier handrail"
+                              : "a checkpoint cannot be read from a file of weights");
   const auto refuse = [&](const char* why) {
     fail<CheckpointError>(who, ": section '", name, "' cannot be read: ", why);
   };
@@ -215,6 +240,12 @@ std::vector<Section> encode(const ModelState& model) {
   return {section("parameters", model.parameters), section("buffers", model.buffers)};
 }
 
+std::vector<Section> encode(const ModelState& model, const ModelInfo& info) {
+  auto sections = encode(model);
+  sections.push_back(section("model", info));
+  return sections;
+}
+
 ModelState decode_model(const Container& container, const std::string& who) {
   ModelState model;
   decode(container, "parameters", who, model.parameters);
@@ -222,16 +253,30 @@ ModelState decode_model(const Container& container, const std::string& who) {
   return model;
 }
 
+ModelState decode_best(const Container& container, const std::string& who) {
+  std::optional<Best> best;
+  ModelState model;
+  if (container.sections.contains("best")) decode(container, "best", who, best, model.parameters, model.buffers);
+  return best ? model : decode_model(container, who);
+}
+
+ModelInfo decode_info(const Container& container, const std::string& who) {
+  ModelInfo info;
+  decode(container, "model", who, info);
+  return info;
+}
+
 std::vector<Section> encode(const TrainingState& state) {
   const auto& [parameters, buffers, optimizer, progress, decisions, guards, best, best_parameters, best_buffers,
-               settings, log_length] = state;
+               settings, log_length, model] = state;
   return {section("parameters", parameters),
           section("buffers", buffers),
           section("optimizer", optimizer),
           section("progress", progress),
           section("decisions", decisions, settings, log_length),
           section("guards", guards),
-          section("best", best, best_parameters, best_buffers)};
+          section("best", best, best_parameters, best_buffers),
+          section("model", model)};
 }
 
 TrainingState decode_state(const Container& container, const std::string& who) {
@@ -243,6 +288,7 @@ TrainingState decode_state(const Container& container, const std::string& who) {
   decode(container, "decisions", who, state.decisions, state.settings, state.log_length);
   decode(container, "guards", who, state.guards);
   decode(container, "best", who, state.best, state.best_parameters, state.best_buffers);
+  decode(container, "model", who, state.model);
   return state;
 }
 

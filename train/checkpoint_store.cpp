@@ -38,7 +38,7 @@ CheckpointStore::CheckpointStore(std::filesystem::path directory, std::int64_t k
 CheckpointStore::~CheckpointStore() = default;
 
 void CheckpointStore::take_lock() {
-  const std::filesystem::path path = directory_ / ".lock";
+  const std::filesystem::path path = directory_ / lock_name;
   OpenFile opened(files_, open_file(files_, path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   const int file = opened.get();
   if (file < 0) fail<CheckpointError>("CheckpointStore: cannot open '", path.string(), "' for writing: ", errno_text());
@@ -60,6 +60,14 @@ void CheckpointStore::take_lock() {
   self.resize(holder.size() - 1, ' ');
   self += '\n';
   static_cast<void>(files_.write(file, self.data(), self.size()));  // only for the message above
+}
+
+bool CheckpointStore::remake() {
+  const OpenFile there(files_, open_file(files_, directory_, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (there.get() >= 0 || errno != ENOENT) return false;
+  make_directories(files_, directory_, "CheckpointStore");
+  take_lock();
+  return true;
 }
 
 void CheckpointStore::remove_temporaries() {

@@ -28,6 +28,8 @@ struct LoadedCheckpoint {
 /// or another: a lock in it, held while the store lives, sees to that. One thread at a time.
 class CheckpointStore {
  public:
+  static constexpr const char* lock_name = ".lock";
+
   /// Makes the directory when it is missing, and removes what a killed process left half written.
   /// `resumed_from` is the number of a checkpoint there to keep. Throws CheckpointError when the
   /// directory cannot be written to or another store has it; OptionError unless keep_last >= 1.
@@ -41,6 +43,9 @@ class CheckpointStore {
   /// `is_best` says that no earlier state was better. Returns the path. Throws CheckpointError as
   /// save_checkpoint does, and then has removed nothing.
   std::filesystem::path save(const TrainingState& state, bool is_best);
+  /// Makes the directory again, and takes its lock, when somebody has deleted it; returns whether that was so. Throws
+  /// CheckpointError as the constructor does.
+  bool remake();
   /// Why the last save could not remove an old file, or left one alone that it could not read; empty
   /// when all went well. The next save tries again.
   const std::string& rotation_problem() const { return rotation_problem_; }

@@ -31,7 +31,7 @@ struct Section {
 /// sections whose name they do not know.
 std::string container_header(std::span<const Section> sections, std::uint32_t flags);
 
-inline constexpr std::uint32_t container_format = 1;
+inline constexpr std::uint32_t container_format = 2;
 /// No header is longer.
 inline constexpr std::size_t max_header_bytes = 4096;
 

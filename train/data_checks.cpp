@@ -51,14 +51,11 @@ std::uint64_t hash_row(std::span<const Scalar> row) {
 // Calls visit(row, hash of its inputs).
 template <class Visit>
 void hash_rows(const DataPart& part, std::vector<Index> rows, Visit&& visit) {
-  const Loader loader = read_rows(part, std::move(rows));
-  for (Index i = 0; i < loader.size(); ++i) {
-    const auto batch_rows = loader.rows(i);
-    const Tensor inputs = loader.batch(i).inputs;
-    const std::size_t cols = inputs.span().size() / batch_rows.size();
-    for (std::size_t k = 0; k < batch_rows.size(); ++k)
-      visit(batch_rows[k], hash_row(inputs.span().subspan(k * cols, cols)));
-  }
+  for_batches(part, std::move(rows), [&](std::span<const Index> batch_rows, const Batch& batch) {
+    const auto inputs = batch.inputs.span();
+    const std::size_t cols = inputs.size() / batch_rows.size();
+    for (std::size_t k = 0; k < batch_rows.size(); ++k) visit(batch_rows[k], hash_row(inputs.subspan(k * cols, cols)));
+  });
 }
 
 // What the validation rows share with the training rows.
@@ -71,12 +68,10 @@ struct Shared {
 }  // namespace
 
 void check_finite(const DataPart& part) {
-  const Loader loader = read_rows(part, sample_rows(part));
-  for (Index i = 0; i < loader.size(); ++i) {
-    const Batch batch = loader.batch(i);
-    check_finite(part, "inputs", batch.inputs, loader.rows(i));
-    check_finite(part, "targets", batch.targets, loader.rows(i));
-  }
+  for_batches(part, sample_rows(part), [&](std::span<const Index> rows, const Batch& batch) {
+    check_finite(part, "inputs", batch.inputs, rows);
+    check_finite(part, "targets", batch.targets, rows);
+  });
 }
 
 std::optional<Anomaly> check_duplicates(const DataPart& train, const DataPart& validation) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <handrail/train/loader.h>
+
 namespace handrail::train {
 namespace {
 
@@ -29,11 +31,20 @@ Batch gather(const DataPart& part, std::span<const Index> rows) {
   return batch;
 }
 
-Loader read_rows(const DataPart& part, std::vector<Index> rows) {
+void for_batches(const DataPart& part, std::vector<Index> rows,
+                 const std::function<void(std::span<const Index>, const Batch&)>& visit) {
   constexpr Index chunk = 65536;  // numbers: a quarter of a megabyte
-  return {part.dataset,
-          std::move(rows),
-          {.batch_size = std::clamp<Index>(chunk / width(part), 1, 256), .normalization = part.normalization}};
+  const auto total = std::ssize(rows);
+  const Loader loader(
+      part.dataset, std::move(rows),
+      {.batch_size = std::clamp<Index>(chunk / width(part), 1, 256), .normalization = part.normalization});
+  Index done = 0;
+  for (Index i = 0; i < loader.size(); ++i) {
+    const auto batch_rows = loader.rows(i);
+    visit(batch_rows, loader.batch(i));
+    done += std::ssize(batch_rows);
+    if (part.progress) part.progress(done, total);
+  }
 }
 
 }  // namespace handrail::train

@@ -51,6 +51,11 @@ Tensor Dataset::inputs() const { return first_samples(*this, size()).inputs; }
 
 std::optional<Normalization> Dataset::fit_normalization(std::span<const Index>) const { return std::nullopt; }
 
+bool Dataset::is_raw() const {
+  const Index first = 0;
+  return size() > 0 && fit_normalization({&first, 1}).has_value();
+}
+
 void Dataset::gather_normalized(std::span<const Index> rows, const Normalization&, const Batch& batch) const {
   gather(rows, batch);
 }
@@ -155,12 +160,12 @@ std::vector<Index> shuffled_rows(Index size, std::uint64_t seed) {
   return rows;
 }
 
-// The class of each row, numbered from 0 in ascending order; empty when the targets are not classes.
-std::vector<std::size_t> read_classes(const Dataset& dataset) {
+bool is_whole(Scalar target) { return is_finite(target) && target == std::floor(target); }
+
+// The targets of all rows; empty when they are not classes.
+std::vector<Scalar> read_classes(const Dataset& dataset) {
   constexpr Index chunk = 256;
-  constexpr std::size_t most_classes = 1000;
   if (dataset.target_shape().size() != 1) return {};
-  std::map<Scalar, std::size_t> numbers;
   std::vector<Scalar> targets;
   std::vector<Index> rows;
   for (Index begin = 0; begin < dataset.size(); begin += chunk) {
@@ -168,11 +173,20 @@ std::vector<std::size_t> read_classes(const Dataset& dataset) {
     std::iota(rows.begin(), rows.end(), begin);
     const Batch batch = empty_batch(dataset, std::ssize(rows));
     dataset.gather(rows, batch);
-    for (const Scalar target : batch.targets.span()) {
-      if (!is_finite(target) || target != std::floor(target)) return {};
-      numbers.emplace(target, 0);
-      targets.push_back(target);
-    }
+    const auto read = batch.targets.span();
+    if (!std::ranges::all_of(read, is_whole)) return {};
+    targets.insert(targets.end(), read.begin(), read.end());
+  }
+  return targets;
+}
+
+// The class of each row, numbered from 0 in ascending order; empty when the targets are not classes.
+std::vector<std::size_t> number_classes(std::span<const Scalar> targets) {
+  constexpr std::size_t most_classes = 1000;
+  std::map<Scalar, std::size_t> numbers;
+  for (const Scalar target : targets) {
+    if (!is_whole(target)) return {};
+    numbers.emplace(target, 0);
     if (numbers.size() > most_classes) return {};
   }
   if (2 * numbers.size() > targets.size()) return {};
@@ -217,14 +231,20 @@ SplitRows split_rows(Index size, double fraction, std::uint64_t seed) {
 }
 
 SplitRows stratified_split_rows(const Dataset& dataset, double fraction, std::uint64_t seed) {
-  const Index count = second_part(dataset.size(), fraction);
-  const std::vector<std::size_t> classes = read_classes(dataset);
-  if (classes.empty()) return split_rows(dataset.size(), fraction, seed);
+  second_part(dataset.size(), fraction);  // throws before anything is read
+  const std::vector<Scalar> targets = read_classes(dataset);
+  return targets.empty() ? split_rows(dataset.size(), fraction, seed) : stratified_split_rows(targets, fraction, seed);
+}
+
+SplitRows stratified_split_rows(std::span<const Scalar> targets, double fraction, std::uint64_t seed) {
+  const Index size = std::ssize(targets), count = second_part(size, fraction);
+  const std::vector<std::size_t> classes = number_classes(targets);
+  if (classes.empty()) return split_rows(size, fraction, seed);
   std::vector<Index> sizes(1 + std::ranges::max(classes));
   for (const std::size_t c : classes) ++sizes[c];
   std::vector<Index> wanted = apportion(sizes, fraction, count);
   SplitRows split;
-  for (const Index row : shuffled_rows(dataset.size(), seed)) {
+  for (const Index row : shuffled_rows(size, seed)) {
     Index& left = wanted[classes[static_cast<std::size_t>(row)]];
     (left > 0 ? split.second : split.first).push_back(row);
     --left;

@@ -41,10 +41,16 @@ class Dataset {
   /// The inputs of all samples as one tensor [N, ...], for nn::Standardize::fit and the like.
   Tensor inputs() const;
 
+  /// Whether gather only copies memory. The Trainer reads such a set as often as its checks ask; of any other it
+  /// reads each sample once before the first step, and keeps up to 256 MB of them until then.
+  virtual bool in_memory() const { return false; }
+
   /// For data that is stored raw: the constants that bring these samples to mean 0 and standard
   /// deviation 1. Nothing for data that comes as the model should see it.
   virtual std::optional<Normalization> fit_normalization(std::span<const Index> rows) const;
-  /// The same as gather, with those constants.
+  /// Whether the data is stored raw, so that a model needs the constants it was trained with.
+  bool is_raw() const;
+  /// What gather writes, with (x - mean) / stddev of those constants.
   virtual void gather_normalized(std::span<const Index> rows, const Normalization& constants, const Batch& batch) const;
 
  protected:
@@ -70,6 +76,7 @@ class TensorDataset : public Dataset {
   Index size() const override { return inputs_.shape()[0]; }
   Shape input_shape() const override { return inputs_.shape().without_first(); }
   Shape target_shape() const override { return targets_.shape().without_first(); }
+  bool in_memory() const override { return true; }
   void gather(std::span<const Index> rows, const Batch& batch) const override;
 
  private:
@@ -89,6 +96,7 @@ class ByteDataset : public Dataset {
   Index size() const override { return std::ssize(data_->labels); }
   Shape input_shape() const override { return sample_; }
   Shape target_shape() const override { return {}; }
+  bool in_memory() const override { return true; }
   void gather(std::span<const Index> rows, const Batch& batch) const override;
   std::optional<Normalization> fit_normalization(std::span<const Index> rows) const override;
   void gather_normalized(std::span<const Index> rows, const Normalization& constants,
@@ -111,6 +119,7 @@ class Subset : public Dataset {
   Index size() const override { return std::ssize(rows_); }
   Shape input_shape() const override { return dataset_->input_shape(); }
   Shape target_shape() const override { return dataset_->target_shape(); }
+  bool in_memory() const override { return dataset_->in_memory(); }
   void gather(std::span<const Index> rows, const Batch& batch) const override;
   std::optional<Normalization> fit_normalization(std::span<const Index> rows) const override;
   void gather_normalized(std::span<const Index> rows, const Normalization& constants,
@@ -138,6 +147,8 @@ SplitRows split_rows(Index size, double fraction, std::uint64_t seed);
 /// split_rows when a target is not one whole number, or there are more than 1,000 classes or fewer
 /// than two rows to a class. Reads the targets of all rows.
 SplitRows stratified_split_rows(const Dataset& dataset, double fraction, std::uint64_t seed);
+/// The same for targets that are known already, one a row.
+SplitRows stratified_split_rows(std::span<const Scalar> targets, double fraction, std::uint64_t seed);
 
 /// The two parts as data sets that share the given one.
 template <std::derived_from<Dataset> D>

@@ -59,18 +59,16 @@ std::vector<Index> count_labels(const DataPart& part, Task task, std::optional<I
     fail<ShapeError>("fit: want one class a sample as the target; got samples of shape ", part.dataset.target_shape());
   if (task == Task::binary && width == 1) counts.resize(2);
   if (task == Task::multiclass && classes) counts.resize(static_cast<std::size_t>(*classes));
-  const Loader loader = read_rows(part, sample_rows(part));
-  for (Index i = 0; i < loader.size(); ++i) {
-    const Tensor targets = loader.batch(i).targets;
-    const Scalar* target = targets.data();
-    for (const Index row : loader.rows(i)) {
+  for_batches(part, sample_rows(part), [&](std::span<const Index> rows, const Batch& batch) {
+    const Scalar* target = batch.targets.data();
+    for (const Index row : rows) {
       if (task == Task::multiclass)
         count_class(part, row, *target, classes, counts);
       else
         count_binary(part, row, {target, static_cast<std::size_t>(width)}, counts);
       target += width;
     }
-  }
+  });
   return counts;
 }
 

@@ -14,6 +14,7 @@ enum class Task {
   binary,      // logits against 0 or 1 of the same shape: positive is 1
   regression,  // no accuracy
 };
+const char* to_string(Task task);
 
 /// A loss of (predictions, targets) that returns a scalar. Made from any such function;
 /// cross_entropy and binary_cross_entropy_with_logits bring their task along.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <string>
@@ -70,6 +71,9 @@ class LrSweep {
 
   /// The rate of the next update.
   double lr() const;
+  /// Updates so far, and at most.
+  Index steps_done() const { return std::max<Index>(0, std::ssize(losses_) - 1); }
+  Index steps() const { return options_.steps; }
   /// Takes a loss of a training batch and returns whether to make the next update: no after the last
   /// rate, on a loss that is not finite, or, from the tenth update on, when the loss has diverged.
   bool add(double loss);

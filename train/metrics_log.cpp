@@ -29,9 +29,9 @@ std::string cell(const char* prefix, const std::string& name) {
 
 }  // namespace
 
-MetricsLog::MetricsLog(const std::filesystem::path& directory, std::int64_t every_n_steps, std::uint64_t length,
+MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t every_n_steps, std::uint64_t length,
                        FileSystem& files)
-    : path_(directory / file_name), every_n_steps_(every_n_steps), files_(files) {
+    : path_(path), every_n_steps_(every_n_steps), files_(files) {
   const int file = open_file(files_, path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
   file_ = std::make_unique<OpenFile>(files_, file);
   struct stat status {};
@@ -84,8 +84,21 @@ void MetricsLog::epoch_end(const EpochStats& stats) {
 }
 
 void MetricsLog::sync() {
+  reopen();
   write();
   if (files_.sync(file_->get()) != 0) lose("sync");
+}
+
+// Somebody may have deleted the file, and its directory with it.
+void MetricsLog::reopen() {
+  const OpenFile there(files_, open_file(files_, path_, O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (there.get() >= 0 || errno != ENOENT) return;
+  const int file = open_file(files_, path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (file < 0) return;  // what is written next is lost and told of
+  file_ = std::make_unique<OpenFile>(files_, file);
+  problem_ = concat("'", path_.string(), "' was deleted: its lines so far are missing");
+  written_ = 0;
+  lines_.insert(0, header);
 }
 
 void MetricsLog::write() {

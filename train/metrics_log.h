@@ -12,7 +12,7 @@ namespace handrail::train {
 class FileSystem;
 class OpenFile;
 
-/// metrics.csv in the directory of a run, a line for each figure:
+/// The figures of a run, a line for each:
 ///
 ///   step,epoch,name,value
 ///
@@ -23,10 +23,9 @@ class MetricsLog : public LogSink {
  public:
   static constexpr const char* file_name = "metrics.csv";
 
-  /// Goes on behind the first `length` bytes, the lines that the checkpoint knows which a run is resumed from; 0
-  /// begins anew. Throws CheckpointError when the file cannot be made.
-  MetricsLog(const std::filesystem::path& directory, std::int64_t every_n_steps, std::uint64_t length,
-             FileSystem& files);
+  /// Appends after the first `length` bytes: those lines belong to the checkpoint that is resumed. 0 begins the file
+  /// anew. Throws CheckpointError when the file cannot be made.
+  MetricsLog(const std::filesystem::path& path, std::int64_t every_n_steps, std::uint64_t length, FileSystem& files);
   ~MetricsLog() override;
 
   void step_end(const StepStats& stats) override;
@@ -43,6 +42,7 @@ class MetricsLog : public LogSink {
  private:
   void line(std::int64_t step, Index epoch, std::string_view name, double value);
   void write();
+  void reopen();
   void lose(const char* call);
 
   std::filesystem::path path_;

@@ -151,8 +151,11 @@ struct TrainerOptions {
 
   Seed seed = 42;                                   // of shuffling, dropout and splits
   std::optional<Normalization> normalization = {};  // of raw data; fitted on the training split
+  std::vector<std::string> class_names = {};        // in the order of the outputs; saved with the model
   std::int64_t log_every_n_steps = 100;             // layers and the plain console
-  LogSinks sinks = {console()};                     // {} for silence
+  // The figures of the run as step,epoch,name,value; metrics.csv in the directory of the run when empty.
+  std::optional<std::filesystem::path> metrics_csv = std::filesystem::path{};
+  LogSinks sinks = {console()};  // {} for silence
 };
 
 /// Throws OptionError with every violation.

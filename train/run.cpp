@@ -32,20 +32,7 @@ Trainer::Run::Run(Trainer& trainer, RunData data)
       early_stopping_(options_.mode, options_.improvement, options_.patience),
       start_(now()) {
   decisions_.seed = options_.seed;
-  decisions_.normalization =
-      options_.normalization ? options_.normalization : data_.train.fit_normalization(data_.train_rows);
-  trainer_.normalization_ = decisions_.normalization;
-  if (options_.overfit_batches) {
-    const auto most = static_cast<std::size_t>(*options_.overfit_batches * options_.batch_size);
-    data_.train_rows.resize(std::min(data_.train_rows.size(), most));
-  }
-  LoaderOptions loading{.batch_size = options_.batch_size,
-                        .shuffle_seed = decisions_.seed,
-                        .drop_last = options_.drop_last,
-                        .normalization = decisions_.normalization};
-  if (options_.overfit_batches) loading.shuffle_seed.reset();
-  loader_.emplace(data_.train, data_.train_rows, loading);
-  if (data_.validation) validation_.emplace(trainer_.eval_loader(*data_.validation, data_.validation_rows));
+  make_loaders();  // of the right sizes; read_data makes them again
   decisions_.planned_steps = options_.epochs * steps_to_epoch();
   make_optimizer();
   for (const Buffer& buffer : buffers_) saved_buffers_.push_back(buffer.tensor.clone());
@@ -97,24 +84,15 @@ FitResult Trainer::Run::fit() {
       throw NonFiniteError(concat("fit: want finite parameters; '", p.name, "' ", p.tensor.shape(), " has ",
                                   p.tensor.data()[bad], " in element ", bad, "; initialise them anew"),
                            p.name);
-  loader_->start_epoch(1);
   set_lr(given_lr());
-  check_monitor();
-  if (options_.checkpoints) {
-    settings_ = settings();  // reads samples and all row numbers: only for a run that may be resumed
-    open_store(new_run_dir(options_.checkpoints->dir, run_name()), {});
-    open_log(0);
+  const bool logs_there = options_.metrics_csv && options_.metrics_csv->empty();
+  if (options_.checkpoints || logs_there) {
+    made_dir_ = new_run_dir(options_.checkpoints.value_or(CheckpointOptions{}).dir, run_name());
+    result_.run_dir = made_dir_.string();
   }
-  if (!options_.fast_dev_run) {
-    check_data();
-    check_model();
-    if (!options_.lr && goes_on()) pick_lr();
-    if (options_.guards.divergence) measure_start();
-  }
-  add_guards();
-  keep_good_state();
-  if (store_) save_first_state();
-  return train();
+  if (options_.checkpoints) open_store(made_dir_, {});
+  open_log(0);
+  return train([this] { prepare(); });
 }
 
 FitResult Trainer::Run::resume(const std::filesystem::path& run_dir, const ResumeOptions& options) {
@@ -122,10 +100,16 @@ FitResult Trainer::Run::resume(const std::filesystem::path& run_dir, const Resum
   if (options_.handle_signals) watch.emplace();
   check_floating_point();
   const FlushDenormals mode;
+  trainer_.stop_requested_ = false;
+  return train([&] { take_up(run_dir, options); });
+}
+
+// The newest checkpoint of that directory becomes the state of this run.
+void Trainer::Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& options) {
   std::error_code none;
   const auto dir =
       std::filesystem::is_regular_file(run_dir, none) ? std::filesystem::absolute(run_dir).parent_path() : run_dir;
-  trainer_.stop_requested_ = false;
+  read_data();
   settings_ = settings();
   auto loaded = CheckpointStore::load_newest(dir);
   if (!loaded) fail<CheckpointError>("resume: want a directory with checkpoints; got none in ", dir);
@@ -136,27 +120,45 @@ FitResult Trainer::Run::resume(const std::filesystem::path& run_dir, const Resum
   check_settings(loaded->state.settings, options);
   if (options_.checkpoints) open_store(dir, loaded->sequence);
   restore(loaded->state);
-  if (store_) open_log(loaded->state.log_length);
+  result_.run_dir = dir.string();
+  open_log(loaded->state.log_length);
   last_good_ = std::move(loaded->state);
+  result_.checkpoint = loaded->path.string();
+  begun_ = true;
+  start_event();
   for (const std::string& skipped : loaded->skipped)
     warn({.name = "checkpoint_skipped",
           .step = progress_.step,
           .evidence = skipped,
           .cause = "a damaged disk or file",
           .remedy = concat("nothing: resumed from ", loaded->path)});
-  result_.checkpoint = loaded->path.string();
-  return train();
+  trainer_.on_fit_start();
+  trainer_.on_train_start();
 }
 
 // Takes the lock of the directory.
 void Trainer::Run::open_store(const std::filesystem::path& run_dir, std::optional<std::int64_t> resumed_from) {
   store_ = std::make_unique<CheckpointStore>(run_dir, options_.checkpoints->keep_last, resumed_from);
-  result_.run_dir = run_dir.string();
 }
 
 void Trainer::Run::open_log(std::uint64_t length) {
-  log_ = std::make_shared<MetricsLog>(store_->directory(), options_.log_every_n_steps, length, posix_file_system());
+  if (!options_.metrics_csv) return;
+  const std::filesystem::path path = options_.metrics_csv->empty()
+                                         ? std::filesystem::path(result_.run_dir) / MetricsLog::file_name
+                                         : *options_.metrics_csv;
+  log_ = std::make_shared<MetricsLog>(path, options_.log_every_n_steps, length, posix_file_system());
   sinks_.push_back(log_);
+}
+
+// Of a run that ended before its first step, nothing is left behind.
+void Trainer::Run::discard_directory() {
+  if (made_dir_.empty()) return;
+  store_.reset();
+  std::error_code none;
+  std::filesystem::remove(made_dir_ / MetricsLog::file_name, none);
+  std::filesystem::remove(made_dir_ / CheckpointStore::lock_name, none);
+  std::filesystem::remove(made_dir_, none);  // unless somebody has put something there
+  result_.run_dir.clear();
 }
 
 // Another library may have changed them, such as one that was linked with -ffast-math.
@@ -172,11 +174,7 @@ void Trainer::Run::check_floating_point() {
 }
 
 // Whatever ends the training, all of the end is gone through, and the first exception goes on to the caller.
-FitResult Trainer::Run::train() {
-  clock_ = tried_time_ = now();
-  tried_step_ = progress_.step;
-  tried_epoch_ = progress_.epoch;
-  saved_micro_step_ = progress_.micro_step;
+FitResult Trainer::Run::train(const std::function<void()>& begin) {
   std::exception_ptr error;
   const auto go_through = [&](auto&& part) {
     try {
@@ -185,6 +183,7 @@ FitResult Trainer::Run::train() {
       if (error) return;
       error = std::current_exception();
       result_.reason = StopReason::exception;
+      if (!announced_) return;
       if (std::exchange(in_step_, false)) restore_buffers();
       try {
         trainer_.on_exception(error);
@@ -194,11 +193,22 @@ FitResult Trainer::Run::train() {
     }
   };
   go_through([&] {
-    start_event();
-    trainer_.on_fit_start();
-    run_epochs();
+    try {
+      polls_ = true;
+      begin();
+      clock_ = tried_time_ = now();
+      tried_step_ = progress_.step;
+      tried_epoch_ = progress_.epoch;
+      saved_micro_step_ = progress_.micro_step;
+      run_epochs();
+    } catch (const Interrupted&) {
+      // Before the first step: the reason is in the result.
+    }
   });
+  polls_ = false;
   ended_ = true;
+  if (!begun_) discard_directory();
+  if (error && !announced_) std::rethrow_exception(error);
   go_through([&] { save_last_state(); });
   leave_weights();
   go_through([&] { diagnose(); });
@@ -210,26 +220,46 @@ FitResult Trainer::Run::train() {
 }
 
 void Trainer::Run::start_event() {
+  const bool finds_lr = !options_.lr && !resumed_ && !options_.fast_dev_run;
   const Plan plan{.model = trainer_.model_,
                   .optimizer = *optimizer_,
-                  .lr = decisions_.lr,
+                  .lr = finds_lr ? std::nullopt : std::optional(decisions_.lr),
                   .lr_source = lr_source(),
                   .loader = *loader_,
                   .batches = batches(),
                   .validation = validation_ ? &*validation_ : nullptr,
                   .validation_source = data_.validation_source,
-                  .normalization = decisions_.normalization,
-                  .run_dir = store_ ? store_->directory().string() : std::string()};
+                  .is_raw = data_.train.is_raw(),
+                  .run_dir = result_.run_dir};
   result_.summary = summarise(options_, plan);
-  if (resumed_)
-    result_.summary.insert(
-        result_.summary.begin(),
-        {"resumed", concat("at step ", progress_.step, ", epoch ", progress_.epoch, ", from ", result_.checkpoint)});
+  if (resumed_) result_.summary.insert(result_.summary.begin(), {"resumed", resumed_text()});
   const FitStart event{.summary = result_.summary,
                        .epochs = options_.epochs,
                        .batches_per_epoch = batches(),
                        .planned_steps = decisions_.planned_steps};
+  announced_ = true;
   for (const auto& sink : sinks()) sink->fit_start(event);
+}
+
+std::string Trainer::Run::resumed_text() const {
+  std::string text = concat("at step ", progress_.step, ", epoch ", progress_.epoch, ", from ", result_.checkpoint);
+  if (progress_.epoch > options_.epochs)
+    text += concat("; it has finished its ", options_.epochs, " epochs: for more of them allow \"epochs\"");
+  else if (early_stopping_.stop())
+    text += "; it had stopped early: there is nothing left to do";
+  return text;
+}
+
+// What the summary could not know.
+void Trainer::Run::train_start_event() {
+  TrainStart event;
+  if (!options_.lr && !options_.fast_dev_run) event.found.push_back({"lr", lr_text(decisions_.lr, lr_source())});
+  if (const auto& constants = trainer_.info_.normalization; constants && !options_.normalization)
+    event.found.push_back({"normalization", normalization_text(*constants, "of the training split")});
+  for (const SummaryItem& item : event.found)
+    for (SummaryItem& known : result_.summary)
+      if (known.name == item.name) known = item;
+  for (const auto& sink : sinks()) sink->train_start(event);
 }
 
 std::string Trainer::Run::lr_source() const {
@@ -253,8 +283,7 @@ void Trainer::Run::run_epochs() {
     if (progress_.batch == 0) trainer_.on_epoch_start(progress_.epoch);
     heed_stop();
     while (progress_.batch < batches() && goes_on()) {
-      const bool updated = train_step(), evaluated = evaluation_due();
-      if (evaluated) evaluate();
+      const bool updated = train_step(), evaluated = evaluation_due() && evaluate();
       if (--steps_to_clock_ <= 0 || !updated) look_at_clock();
       heed_stop();
       if (goes_on() && progress_.batch < batches() && (evaluated || (updated && checkpoint_due()))) keep_progress();
@@ -270,6 +299,20 @@ void Trainer::Run::heed_stop() {
     result_.reason = StopReason::interrupted;
     result_.signal = signal;
   }
+}
+
+// Called between two pieces of work that may take as long as a step. Before the first step it leads out of whatever is
+// under way; later a signal does, and stop() waits for the step.
+void Trainer::Run::poll() {
+  if (!polls_) return;
+  heed_stop();
+  if (result_.reason == StopReason::interrupted || (result_.reason == StopReason::requested && !begun_))
+    throw Interrupted();
+}
+
+void Trainer::Run::poll(const char* what, Index done, Index total) {
+  for (const auto& sink : sinks()) sink->activity({.what = what, .done = done, .total = total});
+  poll();
 }
 
 bool Trainer::Run::evaluation_due() const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <handrail/core/first_non_finite.h>
+#include <handrail/train/data_part.h>
 #include <handrail/train/early_stopping.h>
 #include <handrail/train/guard.h>
 #include <handrail/train/loader.h>
@@ -24,6 +25,7 @@ class CheckpointStore;
 class LayerGuard;
 class MetricsLog;
 class NonFiniteGuard;
+class Preview;
 
 /// The rows that a run works on.
 struct RunData {
@@ -32,10 +34,14 @@ struct RunData {
   const Dataset* validation;  // null for none
   std::vector<Index> validation_rows;
   std::string validation_source;
+  bool stratify = false;  // the split is still to be made by class: see Run::read_data
+  // What the checks look at: the sets themselves when they are in memory, else what was read of them.
+  std::shared_ptr<const Preview> train_preview = {}, validation_preview = {};
 };
 
 /// One call of fit. Visible in train_step and end_epoch:
 ///
+///   at first:   summary -> read data -> checks -> LR finder -> first checkpoint
 ///   per step:   zero_grad -> tape -> training_step -> GUARD loss -> backward -> norms per layer
 ///               -> GUARD gradients -> clip -> update, refused when not finite -> GUARD accepted
 ///   per epoch:  evaluate -> early stopping -> GUARD epoch -> hooks -> last good state -> checkpoint
@@ -60,9 +66,12 @@ class Trainer::Run {
   Evaluation evaluate_training(std::size_t most_rows);
   TrainingState capture() const;
   const Decisions& decisions() const { return decisions_; }
+  const RunData& data() const { return data_; }
 
  private:
   class Rehearsal;
+  /// Thrown by poll, where nothing but a return to the run's end is left to do.
+  struct Interrupted {};
   struct Ruling {
     Action action = Action::proceed;
     double lr_factor = 1;
@@ -76,18 +85,23 @@ class Trainer::Run {
   void make_optimizer();
   double given_lr() const;
   void set_lr(double lr);
-  FitResult train();
+  void take_up(const std::filesystem::path& run_dir, const ResumeOptions& options);
+  FitResult train(const std::function<void()>& begin);
   void run_epochs();
   bool evaluation_due() const;
   void check_floating_point();
   void look_at_clock();
   void heed_stop();
+  void poll(const char* what, Index done, Index total);
+  void poll();
   static double now();           // in seconds
   Index batches() const;         // to an epoch
   Index steps_to_epoch() const;  // optimizer steps, when none is skipped
   bool goes_on() const { return result_.reason == StopReason::finished; }
   void start_event();
+  void train_start_event();
   std::string lr_source() const;
+  std::string resumed_text() const;
   const LogSinks& sinks() const { return sinks_; }
 
   // run_step.cpp
@@ -115,6 +129,11 @@ class Trainer::Run {
   std::string name_of(const std::vector<Tensor>& leaves) const;
 
   // run_start.cpp
+  void prepare();
+  void read_data();
+  std::shared_ptr<const Preview> preview(const Dataset& data, const char* what, bool all_targets);
+  std::vector<Index> rows_to_train() const;
+  void make_loaders();
   void check_monitor();
   void check_data();
   std::optional<Index> classes();
@@ -129,7 +148,8 @@ class Trainer::Run {
   // run_end.cpp
   void end_epoch(double start);
   void keep_progress();
-  void evaluate();
+  bool evaluate();
+  bool measure_validation();
   double monitored(const Evaluation& evaluation) const;
   std::vector<MetricValue> epoch_metrics() const;
   void save_last_state();
@@ -153,6 +173,7 @@ class Trainer::Run {
   std::string run_name() const;
   void open_store(const std::filesystem::path& run_dir, std::optional<std::int64_t> resumed_from);
   void open_log(std::uint64_t length);
+  void discard_directory();
   void sync_log();
   std::map<std::string, std::string> settings() const;
 
@@ -193,8 +214,8 @@ class Trainer::Run {
   bool was_healthy_ = true;                                         // then
   bool astray_ = false;                                             // at the end
   std::unique_ptr<CheckpointStore> store_;
-  std::shared_ptr<MetricsLog> log_;  // when there is a store
-  std::int64_t tried_step_ = 0;      // to save; so of time and epoch
+  std::shared_ptr<MetricsLog> log_;
+  std::int64_t tried_step_ = 0;  // to save; so of time and epoch
   Index tried_epoch_ = 0;
   double tried_time_ = 0;
   std::int64_t saved_micro_step_ = 0;  // of the newest checkpoint there is
@@ -207,7 +228,11 @@ class Trainer::Run {
   bool rehearsal_ = false;
   bool quiet_ = false;  // an arm of try_fix
   bool resumed_ = false;
-  bool ended_ = false;  // nothing can be done about anomalies any more
+  bool polls_ = false;              // signals and stop() are looked at
+  bool announced_ = false;          // the sinks know of the run
+  bool begun_ = false;              // the first step is due, or was made
+  std::filesystem::path made_dir_;  // by this run
+  bool ended_ = false;              // nothing can be done about anomalies any more
   FitResult result_;
 };
 

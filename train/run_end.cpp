@@ -22,10 +22,12 @@ void Trainer::Run::end_epoch(double start) {
                    .metrics = epoch_metrics(),
                    .validation = {},
                    .seconds = 0};
-  if (evaluated_at_ != progress_.step || !validation_)
-    evaluate();
-  else if (!last_evaluation_)  // it was before the run was interrupted
-    last_evaluation_ = evaluate_validation();
+  // Interrupted in its evaluation, the epoch is ended when the run goes on.
+  if (evaluated_at_ != progress_.step || !validation_) {
+    if (!evaluate()) return;
+  } else if (!last_evaluation_ && !measure_validation()) {  // it was before the run was interrupted
+    return;
+  }
   stats.validation = last_evaluation_;
   look_at_clock();
   stats.seconds = clock_ - start;
@@ -63,11 +65,12 @@ std::vector<MetricValue> Trainer::Run::epoch_metrics() const {
 }
 
 // On the validation set, or without one of the training figures so far, when those are monitored.
-void Trainer::Run::evaluate() {
+// Returns false, and nothing has happened, when a signal came meanwhile.
+bool Trainer::Run::evaluate() {
   std::optional<double> value;
   if (validation_) {
     trainer_.on_validation_start();
-    last_evaluation_ = evaluate_validation();
+    if (!measure_validation()) return false;
     result_.validation = last_evaluation_;
     value = monitored(*last_evaluation_);
   } else if (options_.monitor.starts_with("train_")) {
@@ -76,7 +79,7 @@ void Trainer::Run::evaluate() {
   // Of a run that has gone astray no evaluation is the best.
   const double judged = value && is_healthy() ? *value : std::numeric_limits<double>::quiet_NaN();
   evaluated_at_ = progress_.step;
-  if (!value) return;
+  if (!value) return true;
   const Evaluation evaluation = last_evaluation_.value_or(Evaluation{});
   const bool by_loss = options_.monitor == "val_loss";
   const bool best = early_stopping_.add(judged, by_loss ? evaluation.group_losses : std::vector<double>{});
@@ -112,11 +115,21 @@ void Trainer::Run::evaluate() {
           .cause = "a division by zero where it is computed",
           .remedy = "return 0 where the metric has no value"});
   if (early_stopping_.stop() && goes_on()) result_.reason = StopReason::early_stopping;
+  return true;
+}
+
+bool Trainer::Run::measure_validation() {
+  try {
+    last_evaluation_ = evaluate_validation();
+    return true;
+  } catch (const Interrupted&) {
+    return false;
+  }
 }
 
 std::optional<Evaluation> Trainer::Run::evaluate_validation() {
   if (!validation_) return std::nullopt;
-  return trainer_.evaluate(*validation_, options_.limit_val_batches.value_or(validation_->size()));
+  return trainer_.evaluate(*validation_, options_.limit_val_batches.value_or(validation_->size()), [this] { poll(); });
 }
 
 double Trainer::Run::monitored(const Evaluation& evaluation) const {
@@ -138,6 +151,7 @@ double Trainer::Run::monitored(const Evaluation& evaluation) const {
 // A checkpoint of where the run ended, which it can be resumed from; after a stop by a guard that is the
 // last good state.
 void Trainer::Run::save_last_state() {
+  if (!begun_) return;
   const TrainingState last = stopped_by_guard_ ? last_good_ : capture();
   if (store_ && saved_micro_step_ != last.progress.micro_step) save_checkpoint(last);
   // After an exception the user's training_step is left alone.
@@ -147,7 +161,7 @@ void Trainer::Run::save_last_state() {
 
 void Trainer::Run::leave_weights() {
   optimizer_->zero_grad();
-  if (stopped_by_guard_ || astray_) restore_weights(last_good_);
+  if (begun_ && (stopped_by_guard_ || astray_)) restore_weights(last_good_);
   if (!options_.restore_best || !best_) return;
   put_back_weights(best_parameters_, best_buffers_);
   result_.best_restored = true;
@@ -180,8 +194,8 @@ void Trainer::Run::diagnose() {
   const Tensor all(shape.with_first(rows), predictions), wanted(target_shape.with_first(rows), targets);
   std::optional<Anomaly> anomaly;
   try {
-    anomaly = diagnose_baseline(all, wanted, trainer_.task_);
-    if (!anomaly && trainer_.task_ == Task::multiclass)
+    anomaly = diagnose_baseline(all, wanted, trainer_.info_.task);
+    if (!anomaly && trainer_.info_.task == Task::multiclass)
       anomaly = diagnose_labels(all, wanted, std::span(data_.validation_rows).first(static_cast<std::size_t>(rows)));
   } catch (const Error&) {
     return;
@@ -198,7 +212,7 @@ void Trainer::Run::complete_result() {
   result_.lr = decisions_.lr;
   result_.best = best_;
   result_.seconds = now() - start_ + progress_.seconds;
-  trainer_.known_good_ = std::move(last_good_);
+  if (begun_) trainer_.known_good_ = std::move(last_good_);
 }
 
 }  // namespace handrail::train

@@ -11,6 +11,7 @@
 #include <handrail/train/label_checks.h>
 #include <handrail/train/lr_scaling.h>
 #include <handrail/train/prediction_checks.h>
+#include <handrail/train/preview.h>
 #include <handrail/train/run.h>
 #include <handrail/train/scale_checks.h>
 
@@ -92,7 +93,77 @@ class Trainer::Run::Rehearsal {
   bool refused_ = false;
 };
 
+// All that comes before the first step. The summary is the first sign of life; a signal ends it at any point, and then
+// nothing is left behind.
+void Trainer::Run::prepare() {
+  start_event();
+  trainer_.on_fit_start();
+  read_data();
+  loader_->start_epoch(1);
+  check_monitor();
+  if (!options_.fast_dev_run) {
+    check_data();
+    check_model();
+    if (!options_.lr && goes_on()) pick_lr();
+    if (options_.guards.divergence) measure_start();
+  }
+  data_.train_preview = data_.validation_preview = nullptr;
+  if (store_) settings_ = settings();  // reads samples and all row numbers: only for a run that may be resumed
+  add_guards();
+  keep_good_state();
+  if (store_) save_first_state();
+  begun_ = true;
+  train_start_event();
+  trainer_.on_train_start();
+}
+
+// Chooses the rows of the split, fits the normalization, and makes the loaders of the run. Data that is not in memory
+// is read once for this and for the checks.
+void Trainer::Run::read_data() {
+  const CheckOptions& on = options_.checks;
+  const bool looks =
+      !resumed_ && !quiet_ && !options_.fast_dev_run && (on.finite || on.input_scale || on.labels || on.duplicates);
+  if (looks || data_.stratify) data_.train_preview = preview(data_.train, "reading the data", data_.stratify);
+  if (looks && data_.validation && data_.validation != &data_.train)
+    data_.validation_preview = preview(*data_.validation, "reading the validation data", false);
+  if (data_.stratify) trainer_.stratify(data_);
+  if (data_.validation == &data_.train) data_.validation_preview = data_.train_preview;
+  ModelInfo& info = trainer_.info_;
+  info.input_shape = data_.train.input_shape();
+  info.target_shape = data_.train.target_shape();
+  info.normalization =
+      options_.normalization ? options_.normalization : data_.train.fit_normalization(data_.train_rows);
+  if (data_.validation) trainer_.check_known(*data_.validation, "fit");
+  data_.train_rows = rows_to_train();
+  make_loaders();
+}
+
+std::shared_ptr<const Preview> Trainer::Run::preview(const Dataset& data, const char* what, bool all_targets) {
+  if (data.in_memory()) return nullptr;
+  return std::make_shared<Preview>(data, all_targets, [&](Index done, Index total) { poll(what, done, total); });
+}
+
+std::vector<Index> Trainer::Run::rows_to_train() const {
+  std::vector<Index> rows = data_.train_rows;
+  if (options_.overfit_batches) {
+    const auto most = static_cast<std::size_t>(*options_.overfit_batches * options_.batch_size);
+    rows.resize(std::min(rows.size(), most));
+  }
+  return rows;
+}
+
+void Trainer::Run::make_loaders() {
+  LoaderOptions loading{.batch_size = options_.batch_size,
+                        .shuffle_seed = decisions_.seed,
+                        .drop_last = options_.drop_last,
+                        .normalization = trainer_.info_.normalization};
+  if (options_.overfit_batches) loading.shuffle_seed.reset();
+  loader_.emplace(data_.train, rows_to_train(), loading);
+  if (data_.validation) validation_.emplace(trainer_.eval_loader(*data_.validation, data_.validation_rows));
+}
+
 LrFinderResult Trainer::Run::find_lr() {
+  read_data();
   loader_->start_epoch(1);
   return sweep();
 }
@@ -118,6 +189,7 @@ LrFinderResult Trainer::Run::sweep() {
     const double loss = rehearsal.step(sweep.lr(), batch, count);
     const bool poisoned = !is_finite(loss) && !finite_batches(batch, count);
     batch += count;
+    poll("finding the learning rate", sweep.steps_done(), sweep.steps());
     // Says nothing about the rate; without a single good batch the sweep must end.
     if (poisoned && ++skipped < most_skipped) continue;
     if (!sweep.add(loss)) break;
@@ -158,10 +230,26 @@ void Trainer::Run::pick_lr() {
 
 void Trainer::Run::check_data() {
   const CheckOptions& on = options_.checks;
-  const DataPart train{data_.train, data_.train_rows, decisions_.normalization, "training"};
+  const auto seen = [&](const Dataset& data, std::span<const Index> rows, const Preview* preview, const char* name) {
+    return DataPart{.dataset = preview ? *preview : data,
+                    .rows = rows,
+                    .normalization = trainer_.info_.normalization,
+                    .name = name,
+                    .progress = [this](Index done, Index total) { poll("checking the data", done, total); }};
+  };
+  // Of a set too large to keep, the rows that were kept.
+  const auto kept = [](const std::vector<Index>& rows, const Preview* preview) {
+    if (!preview || std::ssize(preview->kept()) == preview->size()) return rows;
+    std::vector<Index> both;
+    std::ranges::set_intersection(rows, preview->kept(), std::back_inserter(both));
+    return both;
+  };
+  const std::vector<Index> rows = kept(data_.train_rows, data_.train_preview.get()),
+                           held_out = kept(data_.validation_rows, data_.validation_preview.get());
+  const DataPart train = seen(data_.train, rows, data_.train_preview.get(), "training");
   std::optional<DataPart> validation;
-  if (data_.validation)
-    validation.emplace(DataPart{*data_.validation, data_.validation_rows, decisions_.normalization, "validation"});
+  if (data_.validation && !held_out.empty())
+    validation.emplace(seen(*data_.validation, held_out, data_.validation_preview.get(), "validation"));
   if (on.finite) {
     check_finite(train);
     if (validation) check_finite(*validation);
@@ -173,18 +261,18 @@ void Trainer::Run::check_data() {
     if (anomaly) warn(std::move(*anomaly));
   };
   if (on.input_scale && !normalises(trainer_.model_)) warn_one(check_input_scale(train));
-  if (on.input_scale && trainer_.task_ == Task::regression) warn_one(check_target_scale(train));
+  if (on.input_scale && trainer_.info_.task == Task::regression) warn_one(check_target_scale(train));
   if (on.labels) {
     const auto known = classes();
-    warn_all(check_class_counts(count_labels(train, trainer_.task_, known)));
-    if (validation) count_labels(*validation, trainer_.task_, known);
+    warn_all(check_class_counts(count_labels(train, trainer_.info_.task, known)));
+    if (validation) count_labels(*validation, trainer_.info_.task, known);
   }
   if (on.duplicates && validation) warn_one(check_duplicates(train, *validation));
 }
 
 // Of the predictions, when the model tells. A subclass may train a layer on other inputs than the batch's.
 std::optional<Index> Trainer::Run::classes() {
-  if (!trainer_.layer_ || trainer_.task_ != Task::multiclass) return std::nullopt;
+  if (!trainer_.layer_ || trainer_.info_.task != Task::multiclass) return std::nullopt;
   const InferenceMode inference;
   try {
     const Tensor predictions = trainer_.predict_step(loader_->batch(0).inputs);
@@ -221,13 +309,13 @@ std::vector<Anomaly> Trainer::Run::check_first_batch() {
   const Batch batch = loader_->batch(0);
   Tape tape(Mode::train, {.seed = decisions_.seed, .position = position(0)});
   const StepOutput output = training_output(batch, 0);
-  const bool known = trainer_.plain_loss() && trainer_.task_ != Task::regression;
+  const bool known = trainer_.plain_loss() && trainer_.info_.task != Task::regression;
   if (on.initial_loss && known && output.predictions.defined()) {
     // Of the predictions: a subclass may train on more than the plain loss.
     const NoGrad values_only;
     const auto loss = static_cast<double>((*trainer_.loss_)(output.predictions, batch.targets).item());
     if (is_finite(loss))
-      if (auto anomaly = check_initial_loss(loss, trainer_.task_, classes().value_or(2)))
+      if (auto anomaly = check_initial_loss(loss, trainer_.info_.task, classes().value_or(2)))
         found.push_back(std::move(*anomaly));
   }
   if (!on.reach) return found;
@@ -260,6 +348,7 @@ void Trainer::Run::check_overfit_batch() {
   const double first = rehearsal.step(lr, 0, 1);
   double loss = first;
   for (int step = 1; step < most_steps && is_finite(loss); ++step) {
+    poll("checking that one batch can be learnt", step, most_steps);
     loss = rehearsal.step(lr, 0, 1);
     if (loss < first - enough * std::abs(first)) return;
   }
@@ -278,6 +367,7 @@ void Trainer::Run::measure_start() {
   Rehearsal rehearsal(*this);
   InitialLoss initial;
   for (std::size_t i = 0; i < InitialLoss::wanted; ++i) {
+    poll("measuring the first losses", static_cast<Index>(i), InitialLoss::wanted);
     const double loss = loss_of(static_cast<Index>(i) % batches());
     if (!is_finite(loss)) return;
     initial.add(loss);

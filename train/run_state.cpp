@@ -91,7 +91,8 @@ TrainingState Trainer::Run::capture() const {
                       .best_parameters = best_parameters_,
                       .best_buffers = best_buffers_,
                       .settings = settings_,
-                      .log_length = log_ ? log_->length() : 0};
+                      .log_length = log_ ? log_->length() : 0,
+                      .model = trainer_.info_};
   keep_weights(state.parameters, state.buffers);
   state.progress.seconds += now() - start_;
   for (const auto& guard : guards_) state.guards[guard->name()] = guard->state();
@@ -203,7 +204,7 @@ std::map<std::string, std::string> Trainer::Run::settings() const {
        data_.validation ? samples_text({*data_.validation, data_.validation_rows}, validation_->samples()) : "none"},
       {"library", version()},
       {"build", build_description()}};
-  if (const auto& constants = decisions_.normalization)
+  if (const auto& constants = trainer_.info_.normalization)
     all["normalization"] = concat("mean ", exact(constants->mean), ", stddev ", exact(constants->stddev));
   return all;
 }
@@ -260,9 +261,15 @@ bool Trainer::Run::checkpoint_due() const {
 // the next checkpoint is due.
 void Trainer::Run::save_checkpoint(const TrainingState& state) {
   note_attempt();
-  sync_log();
   std::filesystem::path path;
   try {
+    if (store_->remake())
+      warn({.name = "run_directory_deleted",
+            .step = progress_.step,
+            .evidence = concat("'", result_.run_dir, "' is gone, with the checkpoints so far"),
+            .cause = "somebody deleted it while the run goes on",
+            .remedy = "nothing: it is made again, with a checkpoint of this step"});
+    sync_log();
     path = store_->save(state, improved_);
   } catch (const CheckpointError& error) {
     result_.checkpoint_problem = error.what();
@@ -299,6 +306,7 @@ void Trainer::Run::save_first_state() {
 
 // Before a checkpoint that knows how long it is.
 void Trainer::Run::sync_log() {
+  if (!log_) return;
   log_->sync();
   if (std::string problem = log_->take_problem(); !problem.empty())
     warn({.name = "metrics_log",
@@ -316,7 +324,7 @@ void Trainer::Run::note_attempt() {
 
 // The program's name may hold what a name of a run must not.
 std::string Trainer::Run::run_name() const {
-  if (!options_.checkpoints->name.empty()) return options_.checkpoints->name;
+  if (options_.checkpoints && !options_.checkpoints->name.empty()) return options_.checkpoints->name;
   std::string name = program_invocation_short_name;
   name.resize(std::min<std::size_t>(name.size(), 100));
   for (std::size_t i = 0; i < name.size(); ++i) {

@@ -74,12 +74,10 @@ ColumnSums measure(const DataPart& part, Tensor Batch::*values) {
   std::vector<Index> rows = sample_rows(part, most_rows);
   ColumnSums sums{.rows = static_cast<double>(rows.size()), .usual = usual_values(part, rows, values)};
   sums.squares = sums.nonzero = sums.deviations = sums.active = std::vector<double>(sums.size());
-  const Loader loader = read_rows(part, std::move(rows));
-  for (Index i = 0; i < loader.size(); ++i) {
-    const Tensor tensor = loader.batch(i).*values;
-    const Scalar* row = tensor.data();
-    for (Index k = tensor.shape()[0]; k > 0; --k, row += sums.size()) add_row(sums, row);
-  }
+  for_batches(part, std::move(rows), [&](std::span<const Index> batch_rows, const Batch& batch) {
+    const Scalar* row = (batch.*values).data();
+    for (std::size_t k = batch_rows.size(); k > 0; --k, row += sums.size()) add_row(sums, row);
+  });
   return sums;
 }
 

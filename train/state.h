@@ -9,6 +9,7 @@
 #include <handrail/optim/optimizer.h>
 #include <handrail/train/dataset.h>
 #include <handrail/train/events.h>
+#include <handrail/train/model_info.h>
 
 namespace handrail::train {
 
@@ -33,7 +34,6 @@ struct Decisions {
   double lr = 0;  // the peak rate
   std::int64_t planned_steps = 0;
   std::uint64_t seed = 0;
-  std::optional<Normalization> normalization = {};
 };
 
 using NamedTensors = std::map<std::string, Tensor>;
@@ -50,6 +50,7 @@ struct TrainingState {
   // Of options, model, data and build, what must not differ on resume: by name, as text.
   std::map<std::string, std::string> settings = {};
   std::uint64_t log_length = 0;  // of metrics.csv, in bytes
+  ModelInfo model = {};
 };
 
 }  // namespace handrail::train

@@ -61,6 +61,12 @@ void add_switches(std::vector<SummaryItem>& items, const std::string& group, std
 
 }  // namespace
 
+std::string lr_text(double lr, const std::string& source) { return concat(lr, ", ", source); }
+
+std::string normalization_text(const Normalization& constants, const char* source) {
+  return concat("mean ", constants.mean, ", stddev ", constants.stddev, ", ", source);
+}
+
 std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   std::vector<SummaryItem> items;
   const auto item = [&](std::string name, std::string value, bool is_off = false) {
@@ -84,12 +90,13 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
                          : "",
          "nothing measures generalisation");
   if (!o.stratify) item("stratify", "classes may have other shares in the validation set", true);
-  if (plan.normalization)
-    item("normalization", concat("mean ", plan.normalization->mean, ", stddev ", plan.normalization->stddev,
-                                 o.normalization ? ", given" : ", of the training split"));
+  if (o.normalization)
+    item("normalization", normalization_text(*o.normalization, "given"));
+  else if (plan.is_raw)
+    item("normalization", "fitted on the training split");
   item("optimizer", plan.optimizer.settings());
   if (o.optimizer) item("default optimizer", "the program chose another", true);
-  item("lr", concat(plan.lr, ", ", plan.lr_source));
+  item("lr", plan.lr ? lr_text(*plan.lr, plan.lr_source) : "found by a sweep before the first step");
   if (o.lr) item("lr finder", "the program gave the rate", true);
   if (o.lr || o.lr_scaling != LrScaling::automatic)
     either(o.lr_scaling != LrScaling::none, "lr scaling", scaling_name(o.lr_scaling),
@@ -115,9 +122,12 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
     item("improvement", "any decrease counts, noise too", true);
   either(o.restore_best && watched, "restore best", concat("the weights of the best ", o.monitor, ", on every way out"),
          watched ? "the weights stay as they ended" : unwatched);
-  either(!plan.run_dir.empty(), "checkpoints",
+  either(o.checkpoints.has_value(), "checkpoints",
          o.checkpoints ? concat(plan.run_dir, ", the last ", o.checkpoints->keep_last, " and the best") : "",
          "a run that is interrupted is lost");
+  either(o.metrics_csv.has_value(), "metrics",
+         o.metrics_csv && !o.metrics_csv->empty() ? o.metrics_csv->string() : concat(plan.run_dir, "/metrics.csv"),
+         "the figures of the run are not kept");
   either(o.handle_signals, "signals", "SIGINT and SIGTERM end the run after the step, with a checkpoint",
          "SIGINT and SIGTERM kill the run");
   add_switches(items, "guards",

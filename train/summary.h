@@ -14,15 +14,19 @@ namespace handrail::train {
 struct Plan {
   const nn::Module& model;
   const optim::Optimizer& optimizer;
-  double lr;
-  std::string lr_source;  // "by the LR finder", say
+  std::optional<double> lr;  // nothing while it is still to be found
+  std::string lr_source;     // "by the LR finder", say
   const Loader& loader;
   Index batches;  // to an epoch
   const Loader* validation;
   std::string validation_source;
-  const std::optional<Normalization>& normalization;
-  std::string run_dir;  // empty without checkpoints
+  bool is_raw;          // the training data, so that a normalization is fitted
+  std::string run_dir;  // empty when nothing is written
 };
+
+/// The rate and where it is from; the constants and where they are from.
+std::string lr_text(double lr, const std::string& source);
+std::string normalization_text(const Normalization& constants, const char* source);
 
 /// What is on, what was opted out, and the numbers that were derived. Every opt-out has a line of its own.
 std::vector<SummaryItem> summarise(const TrainerOptions& options, const Plan& plan);

@@ -5,7 +5,9 @@
 
 #include <handrail/core/error.h>
 #include <handrail/optim/adam.h>
+#include <handrail/train/checkpoint.h>
 #include <handrail/train/metrics.h>
+#include <handrail/train/preview.h>
 #include <handrail/train/run.h>
 
 namespace handrail::train {
@@ -23,6 +25,7 @@ TrainerOptions effective(TrainerOptions o) {
   o.limit_train_batches = o.limit_val_batches = 1;
   o.accumulate_grad_batches = 1;
   o.checkpoints = off;
+  o.metrics_csv = off;
   return o;
 }
 
@@ -35,15 +38,15 @@ Trainer::Trainer(nn::Layer& model, Loss loss, TrainerOptions options)
 
 Trainer::Trainer(nn::Module& model, TrainerOptions options, Task task)
     : model_(model),
-      task_(task),
       layer_(dynamic_cast<const nn::Layer*>(&model)),
       options_(effective(std::move(options))),
-      normalization_(options_.normalization) {
+      info_{.task = task, .normalization = options_.normalization, .class_names = options_.class_names} {
   validate(options_);
 }
 
 Trainer::~Trainer() = default;
 
+// The sizes of the parts are final; Run::read_data chooses the rows of each once it knows their classes.
 RunData Trainer::split(const Dataset& train) const {
   if (!options_.validation_split)
     return {.train = train,
@@ -55,14 +58,28 @@ RunData Trainer::split(const Dataset& train) const {
     fail<DataError>("fit: want at least 2 rows to split a validation set off; got ", train.size(),
                     "; give one, or set validation_split = off");
   const double fraction = *options_.validation_split;
-  const bool classes = options_.stratify && task_ != Task::regression;
-  auto [rows, held_out] = classes ? stratified_split_rows(train, fraction, options_.seed)
-                                  : split_rows(train.size(), fraction, options_.seed);
+  const bool classes = options_.stratify && info_.task != Task::regression && !options_.fast_dev_run;
+  auto [rows, held_out] = split_rows(train.size(), fraction, options_.seed);
   return {.train = train,
           .train_rows = std::move(rows),
           .validation = &train,
           .validation_rows = std::move(held_out),
-          .validation_source = concat(fraction * 100, " % split off by seed", classes ? ", of every class" : "")};
+          .validation_source = concat(fraction * 100, " % split off by seed", classes ? ", of every class" : ""),
+          .stratify = classes};
+}
+
+void Trainer::stratify(RunData& data) const {
+  const double fraction = *options_.validation_split;
+  if (!data.train_preview) {
+    auto [rows, held_out] = stratified_split_rows(data.train, fraction, options_.seed);
+    data.train_rows = std::move(rows);
+    data.validation_rows = std::move(held_out);
+  } else if (const auto targets = data.train_preview->targets(); !targets.empty()) {
+    auto [rows, held_out] = stratified_split_rows(targets, fraction, options_.seed);
+    data.train_rows = std::move(rows);
+    data.validation_rows = std::move(held_out);
+  }
+  data.stratify = false;
 }
 
 RunData Trainer::given(const Dataset& train, const Dataset& validation) {
@@ -90,21 +107,44 @@ FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& t
 
 LrFinderResult Trainer::find_lr(const Dataset& train) { return Run(*this, split(train)).find_lr(); }
 
+// Raw data means something else without the constants that the model was trained with.
+void Trainer::check_known(const Dataset& data, const char* function) const {
+  if (info_.normalization || !data.is_raw()) return;
+  fail<OptionError>(function,
+                    ": want the normalization that the model was trained with, as the data set is raw; got "
+                    "none. fit() fits it and load_model() reads it; .normalization = Normalization{} is byte / 255");
+}
+
 Loader Trainer::eval_loader(const Dataset& data, std::vector<Index> rows) const {
   // At least 30 batches, when there are as many samples: their losses tell noise from improvement.
   constexpr Index groups = 30, most = 256;
   const Index batch_size = std::clamp<Index>(std::ssize(rows) / groups, 1, most);
-  return {data, std::move(rows), {.batch_size = batch_size, .normalization = normalization_}};
+  return {data, std::move(rows), {.batch_size = batch_size, .normalization = info_.normalization}};
 }
 
-Evaluation Trainer::evaluate(const Dataset& data) { return evaluate(eval_loader(data, all_rows(data))); }
+void Trainer::save_model(const std::filesystem::path& path) const { train::save_model(model_, info_, path); }
 
-Evaluation Trainer::evaluate(const Loader& loader, Index most_batches) {
+void Trainer::load_model(const std::filesystem::path& path) {
+  SavedModel saved = read_model(path);
+  if (saved.info.task != info_.task)
+    fail<CheckpointError>("load_model: '", path.string(), "': want a model for ", to_string(info_.task),
+                          ", as the loss of this trainer is; got one for ", to_string(saved.info.task));
+  restore(model_, saved.weights.parameters, saved.weights.buffers);
+  info_ = std::move(saved.info);
+}
+
+Evaluation Trainer::evaluate(const Dataset& data) {
+  check_known(data, "evaluate");
+  return evaluate(eval_loader(data, all_rows(data)));
+}
+
+Evaluation Trainer::evaluate(const Loader& loader, Index most_batches, const std::function<void()>& poll) {
   const InferenceMode inference;
   Evaluation total;
   Index correct = 0;
   bool counted = false;
   for (Index i = 0; i < std::min(most_batches, loader.size()); ++i) {
+    if (poll) poll();
     const Batch batch = loader.batch(i);
     const StepOutput output = named_rows("evaluated", loader, i, [&] { return validation_step(batch); });
     const Index samples = batch.inputs.shape()[0];
@@ -114,7 +154,7 @@ Evaluation Trainer::evaluate(const Loader& loader, Index most_batches) {
     total.samples += samples;
     add_metrics(total.metrics, output.metrics, static_cast<double>(samples));
     if (output.predictions.defined())
-      if (const auto right = count_correct(task_, output.predictions, batch.targets)) {
+      if (const auto right = count_correct(info_.task, output.predictions, batch.targets)) {
         correct += *right;
         counted = true;
       }
@@ -126,6 +166,7 @@ Evaluation Trainer::evaluate(const Loader& loader, Index most_batches) {
 }
 
 Tensor Trainer::predict(const Dataset& data) {
+  check_known(data, "predict");
   const InferenceMode inference;
   const Loader loader = eval_loader(data, all_rows(data));
   Tensor all;

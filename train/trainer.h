@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 #include <handrail/train/loader.h>
 #include <handrail/train/loss.h>
 #include <handrail/train/lr_finder.h>
+#include <handrail/train/model_info.h>
 #include <handrail/train/options.h>
 #include <handrail/train/state.h>
 #include <handrail/train/try_fix.h>
@@ -77,9 +79,19 @@ class Trainer {
   TryFixResult try_fix(const Dataset& train, const Dataset& validation, const std::vector<Fix>& fixes,
                        const TryFixOptions& options = {});
 
-  /// Means over the samples, in evaluation mode.
+  /// Writes the model to a file with all that it needs to predict: weights, buffers, and model_info(). After fit those
+  /// are the best weights. Throws CheckpointError as save_weights does.
+  void save_model(const std::filesystem::path& path) const;
+  /// Reads what save_model wrote, or a checkpoint of a run, then with the weights of its best evaluation, into this
+  /// trainer's model, which is built as it was then. From here on evaluate and predict see raw data as training did.
+  /// Throws CheckpointError, and then nothing has changed: for a damaged file, a model of other names or shapes, or one
+  /// of another task.
+  void load_model(const std::filesystem::path& path);
+
+  /// Means over the samples, in evaluation mode. Throws OptionError for raw data, such as a ByteDataset, when the
+  /// constants are not known that the model was trained with.
   Evaluation evaluate(const Dataset& data);
-  /// The model's outputs for all samples [N, ...], in evaluation mode.
+  /// The model's outputs for all samples [N, ...], in evaluation mode. Throws OptionError as evaluate does.
   Tensor predict(const Dataset& data);
   /// The same for inputs as the model takes them, [N, ...]: raw data must be normalised already.
   Tensor predict(const Tensor& inputs);
@@ -88,8 +100,8 @@ class Trainer {
   void stop() { stop_requested_ = true; }
 
   const TrainerOptions& options() const { return options_; }
-  /// The constants raw data is normalised with: given, or fitted by fit.
-  const std::optional<Normalization>& normalization() const { return normalization_; }
+  /// What the model needs besides its weights: of the last fit or load_model; before, what the options give.
+  const ModelInfo& model_info() const { return info_; }
 
  protected:
   /// The loss of one batch, on an active tape. Default: loss(model(inputs), targets).
@@ -107,7 +119,8 @@ class Trainer {
   virtual optim::Schedule configure_schedule(double lr, std::int64_t planned_steps);
 
   // Hooks; the defaults do nothing.
-  virtual void on_fit_start() {}
+  virtual void on_fit_start() {}    // before the checks and the choice of the rate
+  virtual void on_train_start() {}  // after them, before the first step
   virtual void on_epoch_start(Index /*epoch*/) {}
   virtual void on_step_start(std::int64_t /*step*/) {}
   virtual void on_step_end(const StepStats&) {}
@@ -127,21 +140,24 @@ class Trainer {
  private:
   class Run;
   RunData split(const Dataset& train) const;
+  void stratify(RunData& data) const;
+  Loader eval_loader(const Dataset& data, std::vector<Index> rows) const;
+  void check_known(const Dataset& data, const char* function) const;
   std::int64_t warmup_steps(std::int64_t planned_steps) const;
   TryFixResult take_first(const std::vector<Fix>& fixes);
   TryFixResult try_fix(const RunData& data, const std::vector<Fix>& fixes, const TryFixOptions& options);
   /// Whether the loss is the library's own for the task, whose values have a known meaning.
   bool plain_loss() const { return loss_ && loss_->plain(); }
   static RunData given(const Dataset& train, const Dataset& validation);
-  Evaluation evaluate(const Loader& loader, Index most_batches = std::numeric_limits<Index>::max());
-  Loader eval_loader(const Dataset& data, std::vector<Index> rows) const;
+  /// `poll` is called between batches; what it throws ends the evaluation.
+  Evaluation evaluate(const Loader& loader, Index most_batches = std::numeric_limits<Index>::max(),
+                      const std::function<void()>& poll = {});
 
   nn::Module& model_;
-  Task task_;
   const nn::Layer* layer_ = nullptr;
   std::optional<Loss> loss_;
   TrainerOptions options_;
-  std::optional<Normalization> normalization_;
+  ModelInfo info_;
   std::optional<TrainingState> known_good_;  // of the last fit
   bool stop_requested_ = false;
 };

@@ -76,7 +76,9 @@ void compare(const std::vector<double>& reference, const std::vector<double>& no
 }  // namespace
 
 TryFixResult Trainer::try_fix(const Dataset& train, const std::vector<Fix>& fixes, const TryFixOptions& options) {
-  return try_fix(split(train), fixes, options);
+  RunData data = split(train);
+  if (data.stratify) stratify(data);
+  return try_fix(data, fixes, options);
 }
 
 TryFixResult Trainer::try_fix(const Dataset& train, const Dataset& validation, const std::vector<Fix>& fixes,
@@ -107,14 +109,14 @@ TryFixResult Trainer::try_fix(const RunData& data, const std::vector<Fix>& fixes
   struct Restored {  // exceptions or not
     Trainer& trainer;
     TrainerOptions options;
-    std::optional<Normalization> normalization;
+    ModelInfo info;
     ModelState model;
     ~Restored() {
       trainer.options_ = std::move(options);
-      trainer.normalization_ = normalization;
+      trainer.info_ = info;
       restore(trainer.model_, model.parameters, model.buffers);
     }
-  } restored{*this, options_, normalization_, capture(model_)};
+  } restored{*this, options_, info_, capture(model_)};
   const TrainerOptions before = options_;
 
   TrainingState model_as_it_is;
@@ -169,6 +171,7 @@ TryFixResult Trainer::try_fix(const RunData& data, const std::vector<Fix>& fixes
 // there, with a schedule of its own. The rate is as if no guard had lowered it.
 void Trainer::Run::begin_arm(const TrainingState& from, std::int64_t steps) {
   quiet_ = true;
+  read_data();
   put_back_weights(from.parameters, from.buffers);
   progress_ = from.progress;
   progress_.lr_factor = 1;

@@ -61,7 +61,7 @@ std::vector<double> bare_loop(const nn::Layer& model, const train::TensorDataset
 }
 
 train::TrainerOptions defaults(Index epochs, std::uint64_t seed) {
-  return {.epochs = epochs, .checkpoints = train::off, .seed = seed, .sinks = {}};
+  return {.epochs = epochs, .checkpoints = train::off, .seed = seed, .metrics_csv = train::off, .sinks = {}};
 }
 
 Fit fit(nn::Layer& model, const train::TensorDataset& data, train::TrainerOptions options, train::Loss loss) {

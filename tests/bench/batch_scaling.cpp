@@ -48,6 +48,7 @@ Outcome train_on(const Dataset& data, Index epochs, const Family& family, double
                      .patience = off,
                      .checkpoints = off,
                      .seed = seeds[i],
+                     .metrics_csv = off,
                      .sinks = {}}};
     const FitResult result = trainer.fit(data);
     mean.loss += result.validation->loss / static_cast<double>(runs);

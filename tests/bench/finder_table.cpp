@@ -58,7 +58,13 @@ nn::Sequential model_for(const Task& task, std::uint64_t seed) {
 
 // Every run takes all its epochs, so that runs can be compared.
 TrainerOptions options_for(const Task& task, std::optional<double> lr, std::uint64_t seed) {
-  return {.epochs = task.epochs, .lr = lr, .patience = off, .checkpoints = off, .seed = seed, .sinks = {}};
+  return {.epochs = task.epochs,
+          .lr = lr,
+          .patience = off,
+          .checkpoints = off,
+          .seed = seed,
+          .metrics_csv = off,
+          .sinks = {}};
 }
 
 struct Outcome {

@@ -106,6 +106,7 @@ Verdict run(const Setting& s) {
                                 .lr = s.lr,
                                 .checkpoints = train::off,
                                 .seed = s.seed,
+                                .metrics_csv = train::off,
                                 .sinks = {}};
   // The check would refuse the whole data set: here the guards are to find the row.
   if (s.poisoned) options.checks.finite = train::off;

@@ -55,6 +55,7 @@ void samples(Index count) {
                  .validation_split = train::off,
                  .guards = {.divergence = false, .labels = false},
                  .checkpoints = train::off,
+                 .metrics_csv = train::off,
                  .sinks = {}});
   const double begin = bench::now();
   const auto result = trainer.fit(data);

@@ -29,6 +29,7 @@ int main(int argc, char** argv) try {
                           .validation_split = train::off,
                           .checkpoints = train::off,
                           .seed = seed,
+                          .metrics_csv = train::off,
                           .sinks = {}}};
   const auto result = trainer.fit(data.train);
   const auto test = trainer.evaluate(data.test);

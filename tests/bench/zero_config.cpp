@@ -29,6 +29,7 @@ struct Summary {
 
 Run fit(nn::Sequential& model, Loss loss, TrainerOptions options, const Dataset& train_set, const Dataset& test_set) {
   options.checkpoints = off;
+  options.metrics_csv = off;
   options.sinks = {};
   Trainer trainer{model, loss, options};
   Run run{.score = 0, .result = trainer.fit(train_set)};

@@ -18,6 +18,7 @@ void read(std::string_view bytes) {
   fuzz::OneFile file(bytes);
   const TrainingState state = load_checkpoint("file", file);
   const bool is_best = is_best_checkpoint("file", file);
+  read_model("file", file);
 
   // What loads can be saved, and then is the same, NaN and names and all: the bytes tell.
   save_checkpoint("file", state, is_best, file);

@@ -167,6 +167,7 @@ TEST_CASE("after its first steps a Trainer with all defaults makes 100 steps wit
                      .checks = {.labels = train::off},  // of ten classes it has two
                      .checkpoints = train::off,
                      .limit_val_batches = 2,
+                     .metrics_csv = train::off,
                      .sinks = {train::console(log)}}};
     trainer.fit(data);
     std::fclose(log);

@@ -69,6 +69,7 @@ struct NormModel : handrail::nn::Layer {
 /// The options without console and checkpoints.
 inline handrail::train::TrainerOptions quiet(handrail::train::TrainerOptions options) {
   options.checkpoints = handrail::train::off;
+  options.metrics_csv = handrail::train::off;
   options.sinks = {};
   return options;
 }

@@ -31,10 +31,7 @@ inline handrail::train::TrainingState full_state() {
                 .epoch_metrics = {{"f1", 22.5}, {"", -0.0}},
                 .lr_factor = 0.25,
                 .seconds = 23.5};
-  s.decisions = {.lr = 0.001,
-                 .planned_steps = std::int64_t{1} << 40,
-                 .seed = ~std::uint64_t{0},
-                 .normalization = {{.mean = 0.5, .stddev = 2}}};
+  s.decisions = {.lr = 0.001, .planned_steps = std::int64_t{1} << 40, .seed = ~std::uint64_t{0}};
   s.guards = {{"spike", {27, 28.5}}, {"early_stopping", {}}};
   s.best = {
       {.epoch = 29,
@@ -45,6 +42,11 @@ inline handrail::train::TrainingState full_state() {
   s.best_buffers = {{"norm.mean", Tensor::scalar(36)}, {"norm.none", Tensor({0, 4}, {})}};
   s.settings = {{"epochs", "37"}, {"training samples", "100, 9a"}};
   s.log_length = 38;
+  s.model = {.task = handrail::train::Task::binary,
+             .input_shape = {39, 40},
+             .target_shape = {},
+             .normalization = {{.mean = 0.5, .stddev = 2}},
+             .class_names = {"yes", ""}};
   return s;
 }
 
@@ -82,8 +84,13 @@ inline void check_same(const Progress& a, const Progress& b) {
   check_same(metrics, b.epoch_metrics);
 }
 inline void check_same(const Decisions& a, const Decisions& b) {
-  const auto& [lr, planned_steps, seed, normalization] = a;
+  const auto& [lr, planned_steps, seed] = a;
   CHECK(std::tie(lr, planned_steps, seed) == std::tie(b.lr, b.planned_steps, b.seed));
+}
+inline void check_same(const ModelInfo& a, const ModelInfo& b) {
+  const auto& [task, input_shape, target_shape, normalization, class_names] = a;
+  CHECK(std::tie(task, input_shape, target_shape, class_names) ==
+        std::tie(b.task, b.input_shape, b.target_shape, b.class_names));
   REQUIRE(normalization.has_value() == b.normalization.has_value());
   if (normalization) CHECK(normalization->mean == b.normalization->mean);
   if (normalization) CHECK(normalization->stddev == b.normalization->stddev);
@@ -98,7 +105,7 @@ inline void check_same(const Best& a, const Best& b) {
 }
 inline void check_same(const TrainingState& a, const TrainingState& b) {
   const auto& [parameters, buffers, optimizer, progress, decisions, guards, best, best_parameters, best_buffers,
-               settings, log_length] = a;
+               settings, log_length, model] = a;
   check_same(parameters, b.parameters);
   check_same(buffers, b.buffers);
   REQUIRE(optimizer.size() == b.optimizer.size());
@@ -118,6 +125,7 @@ inline void check_same(const TrainingState& a, const TrainingState& b) {
   check_same(best_buffers, b.best_buffers);
   CHECK(settings == b.settings);
   CHECK(log_length == b.log_length);
+  check_same(model, b.model);
 }
 
 }  // namespace handrail::train

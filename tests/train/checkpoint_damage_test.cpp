@@ -115,7 +115,7 @@ TEST_CASE("a newer format is refused as that, unless it says that this reader wi
   CHECK_FALSE(is_refused(file));
   put(file, 12, std::uint32_t{6});
   seal(file, sections.size());
-  check_refused(file, "written in format 7", "reader of format 6", "reads 1; use a newer one");
+  check_refused(file, "written in format 7", "reader of format 6", "reads 2; use a newer one");
 }
 
 TEST_CASE("sections that do not tile the file are refused behind a right checksum") {

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <handrail/core/error.h>
 #include <handrail/core/random.h>
 #include <handrail/train/data_checks.h>
 

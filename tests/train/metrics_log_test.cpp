@@ -36,7 +36,7 @@ const std::string begun = "step,epoch,name,value\n2,1,train_loss,0.3\n2,1,lr,0.0
 
 TEST_CASE("the log has a line for each figure, which reads back the same") {
   const TempDir dir;
-  MetricsLog log(dir.path(), 2, 0, train::posix_file_system());
+  MetricsLog log(dir.path() / MetricsLog::file_name, 2, 0, train::posix_file_system());
   for (std::int64_t number = 1; number <= 3; ++number)
     log.step_end(step(number, 0.1 * static_cast<double>(number + 1)));
   log.evaluated({.step = 3,
@@ -57,7 +57,7 @@ TEST_CASE("the log has a line for each figure, which reads back the same") {
 
 TEST_CASE("names of metrics break no line and no column") {
   const TempDir dir;
-  MetricsLog log(dir.path(), 1, 0, train::posix_file_system());
+  MetricsLog log(dir.path() / MetricsLog::file_name, 1, 0, train::posix_file_system());
   for (const char* name : {"a,b", "say \"hi\"", "two\nlines\t", ""})
     log.epoch_end(
         {.epoch = 1, .step = 1, .lr = 1, .train_loss = 5, .metrics = {{name, 6}}, .validation = {}, .seconds = 1});
@@ -74,7 +74,7 @@ TEST_CASE("a log goes on behind the lines that the checkpoint knows of") {
   const TempDir dir;
   std::uint64_t length = 0;
   {
-    MetricsLog log(dir.path(), 1, 0, train::posix_file_system());
+    MetricsLog log(dir.path() / MetricsLog::file_name, 1, 0, train::posix_file_system());
     log.step_end(step(2, 0.3));
     length = log.length();
     log.sync();
@@ -83,7 +83,7 @@ TEST_CASE("a log goes on behind the lines that the checkpoint knows of") {
   CHECK(length == begun.size());
   CHECK(text_in(dir).size() > length);
   {
-    MetricsLog log(dir.path(), 1, length, train::posix_file_system());
+    MetricsLog log(dir.path() / MetricsLog::file_name, 1, length, train::posix_file_system());
     CHECK(log.take_problem().empty());
     CHECK(text_in(dir) == begun);
     log.step_end(step(3, 0.2));
@@ -91,7 +91,7 @@ TEST_CASE("a log goes on behind the lines that the checkpoint knows of") {
   CHECK(text_in(dir) == begun + "3,1,train_loss,0.2\n3,1,lr,0.001\n3,1,grad_norm,0.1\n");
 
   dir.write(MetricsLog::file_name, begun.substr(0, 30));
-  MetricsLog cut(dir.path(), 1, length, train::posix_file_system());
+  MetricsLog cut(dir.path() / MetricsLog::file_name, 1, length, train::posix_file_system());
   CHECK(cut.take_problem().find(concat("has 30 bytes; the checkpoint knows of ", length)) != std::string::npos);
   CHECK(cut.take_problem().empty());
 }
@@ -99,7 +99,7 @@ TEST_CASE("a log goes on behind the lines that the checkpoint knows of") {
 TEST_CASE("a log that cannot be written keeps whole lines only, tells of it, and goes on") {
   const TempDir dir;
   FailingFiles files;
-  MetricsLog log(dir.path(), 1, 0, files);
+  MetricsLog log(dir.path() / MetricsLog::file_name, 1, 0, files);
   log.step_end(step(2, 0.3));
   log.sync();
   CHECK(text_in(dir) == begun);
@@ -125,6 +125,7 @@ TEST_CASE("a log that cannot be written keeps whole lines only, tells of it, and
 
 TEST_CASE("a log that cannot be made is an error that names it") {
   const TempDir dir;
-  check_throws<CheckpointError>([&] { MetricsLog(dir.path() / "none", 1, 0, train::posix_file_system()); },
-                                "cannot make", "metrics.csv", "No such file");
+  check_throws<CheckpointError>(
+      [&] { MetricsLog(dir.path() / "none" / "metrics.csv", 1, 0, train::posix_file_system()); }, "cannot make",
+      "metrics.csv", "No such file");
 }

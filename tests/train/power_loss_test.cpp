@@ -116,7 +116,7 @@ TEST_CASE("whenever the power is cut, the log has all the lines that the newest 
       });
     };
     CheckpointStore store(run_dir, 2, {}, disk);
-    MetricsLog log(run_dir, 1, 0, disk);
+    MetricsLog log(path, 1, 0, disk);
     for (std::int64_t step = 1; step <= 8; ++step) {
       StepStats stats{};
       stats.step = step;

@@ -2,6 +2,7 @@
 
 #include <cerrno>  // program_invocation_short_name
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -120,8 +121,14 @@ TEST_CASE("a checkpoint that cannot be written is an anomaly, training goes on, 
   std::int64_t step = 0;
   trainer.step_end = [&](const train::StepStats& stats) {
     step = stats.step;
-    if (step == 3) std::filesystem::rename(run, away);
-    if (step == 8) std::filesystem::rename(away, run);
+    if (step == 3) {
+      std::filesystem::rename(run, away);
+      std::ofstream in_the_way(run);
+    }
+    if (step == 8) {
+      std::filesystem::remove(run);
+      std::filesystem::rename(away, run);
+    }
   };
   trainer.checkpoint = [&](const std::filesystem::path&) { written.push_back(step); };
   trainer.anomaly = [&](const train::Anomaly& anomaly) {

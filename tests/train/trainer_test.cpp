@@ -176,14 +176,14 @@ TEST_CASE("raw bytes are normalised by constants of the training split only") {
       squares += value * value;
     }
   const double mean = sum / 360;
-  REQUIRE(trainer.normalization());
-  CHECK(trainer.normalization()->mean == doctest::Approx(mean));
-  CHECK(trainer.normalization()->stddev == doctest::Approx(std::sqrt(squares / 360 - mean * mean)));
+  REQUIRE(trainer.model_info().normalization);
+  CHECK(trainer.model_info().normalization->mean == doctest::Approx(mean));
+  CHECK(trainer.model_info().normalization->stddev == doctest::Approx(std::sqrt(squares / 360 - mean * mean)));
 
   // predict sees the data with the same constants.
   const train::Batch raw = train::first_samples(data, 100);
-  const auto scale = trainer.normalization()->stddev;
-  const Tensor inputs = (raw.inputs - trainer.normalization()->mean) / scale;
+  const auto scale = trainer.model_info().normalization->stddev;
+  const Tensor inputs = (raw.inputs - trainer.model_info().normalization->mean) / scale;
   const Tensor by_data = trainer.predict(data), by_hand = trainer.predict(inputs);
   for (Index i = 0; i < by_data.size(); ++i)
     CHECK(by_data.data()[i] == doctest::Approx(by_hand.data()[i]).epsilon(1e-4));

@@ -237,7 +237,7 @@ TEST_CASE("a run that ends before any evaluation keeps its weights and does not 
   CHECK(trainer.fit(points(200)).reason == StopReason::finished);
 }
 
-TEST_CASE("an exception before the first step leaves the model as it was and on_fit_end is not called") {
+TEST_CASE("an exception before the first step leaves the model as it was, and on_fit_end is called") {
   struct Throwing : Hooked {
     using Hooked::Hooked;
     int count = 0;
@@ -249,10 +249,10 @@ TEST_CASE("an exception before the first step leaves the model as it was and on_
   NormModel model;
   const auto before = hash_of(model);
   Throwing trainer(model, cross_entropy, quiet({.epochs = 2}));
-  bool ended = false;
-  trainer.fit_end = [&](const train::FitResult&) { ended = true; };
+  StopReason reason = StopReason::finished;
+  trainer.fit_end = [&](const train::FitResult& result) { reason = result.reason; };
   CHECK_THROWS_WITH(trainer.fit(points(200)), "mine");
-  CHECK_FALSE(ended);
+  CHECK(reason == StopReason::exception);
   CHECK(hash_of(model) == before);
 }
 
