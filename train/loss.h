@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <functional>
+#include <type_traits>
 #include <utility>
 
 #include <handrail/core/tensor.h>
@@ -15,6 +16,13 @@ enum class Task {
   regression,  // no accuracy
 };
 
+class Loss;
+
+/// Any function, lambda or function object Tensor(const Tensor& predictions, const Tensor& targets).
+template <class F>
+concept LossFunction = !std::same_as<F, Loss> && std::copy_constructible<F> &&
+                       std::is_invocable_r_v<Tensor, F&, const Tensor&, const Tensor&>;
+
 /// A loss of (predictions, targets) that returns a scalar. Made from any such function;
 /// cross_entropy and binary_cross_entropy_with_logits bring their task along.
 class Loss {
@@ -22,10 +30,9 @@ class Loss {
   using Function = Tensor(const Tensor& predictions, const Tensor& targets);
 
   Loss(Function* function);  // implicit: Trainer{model, cross_entropy, ...}
-  template <class F>
-  requires std::invocable<F, const Tensor&, const Tensor&> &&
-      (!std::same_as<F, Function*>)Loss(F function, Task task = Task::regression)
-      : function_(std::move(function)), task_(task) {}
+  Loss(Function* function, Task task);
+  template <LossFunction F>
+  Loss(F function, Task task = Task::regression) : function_(std::move(function)), task_(task) {}
 
   Tensor operator()(const Tensor& predictions, const Tensor& targets) const { return function_(predictions, targets); }
   Task task() const { return task_; }
