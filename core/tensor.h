@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <span>
 #include <utility>
 
@@ -126,6 +127,11 @@ class Tensor {
 
   storage::TensorImpl* impl_ = nullptr;
 };
+
+/// Prints as PyTorch does, with the shape behind: Tensor([[1, 2.5], [-3, 4]], shape [2, 2]), a line for each row.
+/// Four digits; of more than 1,000 elements the first and the last three along each dimension.
+/// A tensor of rank 0 prints as Tensor(0.25), an undefined one as Tensor(undefined).
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE
 }  // namespace handrail
