@@ -46,4 +46,8 @@ class Loss {
   bool plain_ = false;
 };
 
+/// What cannot be a loss for a Trainer, whose first error then says so.
+template <class T>
+concept OtherThanLoss = !std::convertible_to<T, Loss>;
+
 }  // namespace handrail::train
