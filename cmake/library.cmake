@@ -16,8 +16,8 @@ set(handrail_sources ${handrail_kernels}
   core/build.cpp core/denormals.cpp core/finite.cpp core/first_non_finite.cpp core/gemm.cpp core/gradcheck.cpp
   core/kernels.cpp
   core/ops_broadcast.cpp core/ops_dropout.cpp core/ops_elementwise.cpp core/ops_linear.cpp core/ops_loss.cpp
-  core/ops_norm.cpp core/ops_reduce.cpp core/parallel.cpp core/parameter.cpp core/pool.cpp core/random.cpp
-  core/shape.cpp core/tape.cpp core/tensor.cpp
+  core/ops_norm.cpp core/ops_reduce.cpp core/parallel.cpp core/parameter.cpp core/pool.cpp core/print.cpp
+  core/random.cpp core/shape.cpp core/tape.cpp core/tensor.cpp
   nn/activation.cpp nn/dropout.cpp nn/init.cpp nn/linear.cpp nn/module.cpp nn/norm.cpp nn/standardize.cpp
   optim/adam.cpp optim/clip.cpp optim/optimizer.cpp optim/optimizer_layers.cpp optim/optimizer_state.cpp
   optim/param_group.cpp optim/schedule.cpp optim/sgd.cpp

@@ -18,6 +18,8 @@ using ConstArrayMap = Eigen::Map<const Array, Eigen::Aligned64>;
 using MatrixMap = Eigen::Map<RowMajor, Eigen::Aligned64>;
 using ConstMatrixMap = Eigen::Map<const RowMajor, Eigen::Aligned64>;
 
+// The views do not hold the tensor: give a temporary one a name before you keep a view of it.
+
 /// All elements as an Eigen column of coefficients.
 inline ConstArrayMap array(const Tensor& t) { return {t.data(), t.size()}; }
 inline ArrayMap mutable_array(const Tensor& t) { return {t.mutable_data(), t.size()}; }

@@ -35,7 +35,8 @@ class Shape {
     if (axis < 0 && axis >= -rank_) return axis + rank_;
     no_such_axis(axis);
   }
-  std::span<const Index> dims() const { return {dims_.data(), static_cast<std::size_t>(rank_)}; }
+  std::span<const Index> dims() const& { return {dims_.data(), static_cast<std::size_t>(rank_)}; }
+  std::span<const Index> dims() const&& = delete;  // they are gone when the loop begins: give the shape a name
   /// This shape with `first` as its first dimension: the shape of a batch from that of one sample.
   Shape with_first(Index first) const;
   /// This shape with `last` as its last dimension.

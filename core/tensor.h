@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <span>
 #include <utility>
 
@@ -13,6 +14,7 @@ namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 
 class Tensor;
+class HeldSpan;
 
 namespace storage {
 
@@ -75,7 +77,8 @@ class Tensor {
 
   /// The elements, for reading. Valid while a handle to the tensor lives.
   const Scalar* data() const { return impl().data; }
-  std::span<const Scalar> span() const { return {data(), static_cast<std::size_t>(size())}; }
+  std::span<const Scalar> span() const& { return {data(), static_cast<std::size_t>(size())}; }
+  HeldSpan span() const&&;
   /// The elements, for writing; counts as a change, which backward notices in tensors it saved.
   Scalar* mutable_data() const {
     ++owner().version;
@@ -126,6 +129,22 @@ class Tensor {
 
   storage::TensorImpl* impl_ = nullptr;
 };
+
+/// The elements of a temporary tensor, with a handle: for (const Scalar p : trainer.predict(x).span()) is right,
+/// and so is a variable of type auto. As a plain std::span they are valid while the temporary lives.
+class HeldSpan : public std::span<const Scalar> {
+ public:
+  explicit HeldSpan(Tensor tensor) : std::span<const Scalar>(tensor.span()), tensor_(std::move(tensor)) {}
+
+ private:
+  Tensor tensor_;
+};
+inline HeldSpan Tensor::span() const&& { return HeldSpan(*this); }
+
+/// Prints as PyTorch does, with the shape behind: Tensor([[1, 2.5], [-3, 4]], shape [2, 2]), a line for each row.
+/// Four digits; of more than 1,000 elements the first and the last three along each dimension.
+/// A tensor of rank 0 prints as Tensor(0.25), an undefined one as Tensor(undefined).
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE
 }  // namespace handrail

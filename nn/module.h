@@ -101,4 +101,8 @@ class Layer : public Module {
   Layer(Layer&&) = default;
 };
 
+/// What cannot be a model for a Trainer, whose first error then says so.
+template <class T>
+concept OtherThanLayer = !std::derived_from<T, Layer>;
+
 }  // namespace handrail::nn

@@ -20,6 +20,9 @@ class Sequential : public Layer {
   explicit Sequential(Layers&&... layers) {
     (push_back(std::forward<Layers>(layers)), ...);
   }
+  // Refused, with the reason where compilers quote it.
+  template <class LayerOrNot, class... OrNot>
+  explicit Sequential(const LayerOrNot&, const OrNot&...) = delete;  // want layers, made in place or std::move(layer)
 
   /// Appends a layer and returns a reference to it that stays valid.
   template <std::derived_from<Layer> L>

@@ -9,6 +9,16 @@
 #include <handrail/core/ops.h>
 
 namespace handrail::nn {
+namespace {
+
+Index checked(Index features) {
+  if (features < 1) fail<OptionError>("Standardize: want at least 1 feature; got ", features);
+  return features;
+}
+
+}  // namespace
+
+Standardize::Standardize(Index features) : Standardize(Tensor::zeros({checked(features)}), Tensor::ones({features})) {}
 
 Standardize::Standardize(Tensor m, Tensor inv)
     : mean(buffer("mean", std::move(m))), inverse(buffer("inverse", std::move(inv))) {}

@@ -10,6 +10,9 @@ namespace handrail::nn {
 /// model: as the first layer, it takes raw inputs of whatever scale. x: [N, features].
 class Standardize : public Layer {
  public:
+  /// Mean 0 and scale 1, for load_weights to replace: a program that predicts has no training data to fit on.
+  /// Throws OptionError unless features is positive.
+  explicit Standardize(Index features);
   /// The mean and standard deviation (with N) of each column of inputs [N, features]. A column that
   /// is constant keeps scale 1. Throws ShapeError unless there are rows; DataError naming row and
   /// column on a value that is not finite.

@@ -70,8 +70,8 @@ class TensorDataset : public Dataset {
   /// are no rows, or naming row and column of a value that is not finite.
   TensorDataset(Tensor inputs, Tensor targets, TensorDatasetOptions options = {});
 
-  const Tensor& inputs() const { return inputs_; }
-  const Tensor& targets() const { return targets_; }
+  Tensor inputs() const { return inputs_; }
+  Tensor targets() const { return targets_; }
 
   Index size() const override { return inputs_.shape()[0]; }
   Shape input_shape() const override { return inputs_.shape().without_first(); }

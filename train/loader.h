@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -28,6 +29,14 @@ class Loader {
   Loader(const Dataset& dataset, std::vector<Index> rows, LoaderOptions options);
   /// Over all rows.
   Loader(const Dataset& dataset, LoaderOptions options);
+
+  // Refused, with the reason where compilers quote it.
+  template <std::derived_from<Dataset> TemporaryDataset>
+  Loader(const TemporaryDataset&&, LoaderOptions) = delete;  // the loader refers to the data set: give it a name
+  template <std::derived_from<Dataset> TemporaryDataset>
+  Loader(const TemporaryDataset&&, std::vector<Index>, LoaderOptions) = delete;  // give the data set a name
+  template <class WrongOption = void>
+  Loader(const Dataset&, ...) = delete;  // no option has this name and type: `LoaderOptions o{...};` says which
 
   /// Batches to an epoch.
   Index size() const { return batches_; }

@@ -23,4 +23,9 @@ Loss::Loss(Function* function)
                                                             : Task::regression),
       plain_(task_ != Task::regression || function == &mse_loss) {}
 
+Loss::Loss(Function* function, Task task) : Loss(function) {
+  plain_ = plain_ && task == task_;
+  task_ = task;
+}
+
 }  // namespace handrail::train

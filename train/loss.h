@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <functional>
+#include <type_traits>
 #include <utility>
 
 #include <handrail/core/tensor.h>
@@ -16,6 +17,13 @@ enum class Task {
 };
 const char* to_string(Task task);
 
+class Loss;
+
+/// Any function, lambda or function object Tensor(const Tensor& predictions, const Tensor& targets).
+template <class F>
+concept LossFunction = !std::same_as<F, Loss> && std::copy_constructible<F> &&
+                       std::is_invocable_r_v<Tensor, F&, const Tensor&, const Tensor&>;
+
 /// A loss of (predictions, targets) that returns a scalar. Made from any such function;
 /// cross_entropy and binary_cross_entropy_with_logits bring their task along.
 class Loss {
@@ -23,10 +31,9 @@ class Loss {
   using Function = Tensor(const Tensor& predictions, const Tensor& targets);
 
   Loss(Function* function);  // implicit: Trainer{model, cross_entropy, ...}
-  template <class F>
-  requires std::invocable<F, const Tensor&, const Tensor&> &&
-      (!std::same_as<F, Function*>)Loss(F function, Task task = Task::regression)
-      : function_(std::move(function)), task_(task) {}
+  Loss(Function* function, Task task);
+  template <LossFunction F>
+  Loss(F function, Task task = Task::regression) : function_(std::move(function)), task_(task) {}
 
   Tensor operator()(const Tensor& predictions, const Tensor& targets) const { return function_(predictions, targets); }
   Task task() const { return task_; }
@@ -39,5 +46,9 @@ class Loss {
   Task task_;
   bool plain_ = false;
 };
+
+/// What cannot be a loss for a Trainer, whose first error then says so.
+template <class T>
+concept OtherThanLoss = !std::convertible_to<T, Loss>;
 
 }  // namespace handrail::train

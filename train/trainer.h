@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <exception>
 #include <filesystem>
 #include <functional>
@@ -56,6 +57,16 @@ class Trainer {
   virtual ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
+
+  // Refused, with the reason where compilers quote it.
+  template <class WrongOption = void>
+  Trainer(nn::Layer&, Loss, ...) = delete;  // no option has this name and type: `TrainerOptions o{...};` says which
+  template <std::derived_from<nn::Module> TemporaryModel>
+  Trainer(const TemporaryModel&&, ...) = delete;  // the model must outlive the trainer: give it a name
+  template <nn::OtherThanLayer NotALayer>
+  Trainer(NotALayer&, const Loss&, const TrainerOptions&) = delete;  // want a model derived from nn::Layer
+  template <OtherThanLoss NotALoss>
+  Trainer(nn::Layer&, const NotALoss&, const TrainerOptions&) = delete;  // want a Tensor of (predictions, targets)
 
   /// Trains on the set; validation samples are split off as the options say. Whatever ends it, the
   /// model is left with the weights of the best evaluation, or with the last good ones without any. Weights

@@ -1,7 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
+#include <span>
 #include <vector>
 
 #include <handrail/core/error.h>
@@ -129,6 +132,20 @@ TEST_CASE("a leaf has no gradient before a backward") {
   CHECK_FALSE(a.clone().requires_grad());
   a.set_requires_grad(false);
   CHECK_FALSE(a.requires_grad());
+}
+
+TEST_CASE("the elements of a temporary tensor stay as long as their span") {
+  // The pool gives the memory of a tensor that is gone to the next one of its size.
+  for (const Scalar element : Tensor::full({100}, 3).span()) {
+    const Tensor next = Tensor::full({100}, 7);
+    CHECK(element == 3);
+  }
+  const auto kept = Tensor::full({100}, 3).span();
+  const Tensor next = Tensor::full({100}, 7);
+  CHECK(kept[99] == 3);
+  const auto sum = [](std::span<const Scalar> values) { return std::accumulate(values.begin(), values.end(), 0.0); };
+  CHECK(sum(Tensor::full({100}, 3).span()) == 300);
+  CHECK(std::ranges::equal(Tensor::ones({3}).span(), Tensor::ones({3}).span()));
 }
 
 TEST_CASE("elements without values are NaN in a build with assertions") {

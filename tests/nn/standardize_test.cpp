@@ -96,6 +96,14 @@ TEST_CASE("Standardize can be undone, for predictions of targets that were stand
   check_throws<ShapeError>([&] { layer.undo(Tensor::ones({2, 1})); }, "Standardize: want y [N, 3]; got y [2, 1]");
 }
 
+TEST_CASE("Standardize of a width passes its input on until its constants are loaded") {
+  const nn::Standardize layer{3};
+  const Tensor x({2, 3}, {1, 2, 3, 4, 5, 6});
+  CHECK(same_bits(layer(x), x));
+  check_throws<ShapeError>([&] { layer(Tensor::ones({2, 4})); }, "Standardize: want x [N, 3]; got x [2, 4]");
+  check_throws<OptionError>([] { nn::Standardize{0}; }, "Standardize: want at least 1 feature; got 0");
+}
+
 TEST_CASE("Standardize is fitted on whatever has its inputs at hand") {
   struct Data {
     Tensor x;

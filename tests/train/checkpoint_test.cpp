@@ -10,6 +10,8 @@
 #include <handrail/core/error.h>
 #include <handrail/nn/linear.h>
 #include <handrail/nn/norm.h>
+#include <handrail/nn/sequential.h>
+#include <handrail/nn/standardize.h>
 #include <handrail/train/checkpoint.h>
 #include <handrail/train/file_system.h>
 
@@ -173,6 +175,17 @@ TEST_CASE("captured weights are copies, and restoring brings them back") {
   CHECK(hash_of(model) != hash);
   restore(model, state.parameters, state.buffers);
   CHECK(hash_of(model) == hash);
+}
+
+TEST_CASE("a program that only predicts loads the constants of Standardize with the weights") {
+  const TempDir dir;
+  const auto path = dir.path() / "weights";
+  Rng rng(1);
+  const nn::Sequential trained{nn::Standardize::fit(Tensor({2, 2}, {1, 10, 3, 30})), nn::Linear{2, 1, rng}};
+  save_weights(trained, path);
+  nn::Sequential model{nn::Standardize{2}, nn::Linear{2, 1, rng}};
+  load_weights(model, path);
+  CHECK(hash_of(model) == hash_of(trained));
 }
 
 TEST_CASE("weights go to a file of their own and back, and come from checkpoints too") {
