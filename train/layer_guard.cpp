@@ -12,6 +12,7 @@ namespace {
 constexpr std::int32_t patience = 20, dead_patience = 3;  // steps, measurements
 constexpr double vanishing = 1e-7, exploding = 100;       // gradient norms
 constexpr double dead_share = 0.5;
+constexpr Index max_rollbacks = 3;
 
 Finding dead_units(std::int64_t step, std::string evidence) {
   return {.anomaly = {.name = "dead_units",
@@ -54,9 +55,12 @@ std::optional<Finding> LayerGuard::check_gradients(const StepStats& stats) {
   const std::size_t count = std::min(stats.layer_norms.size(), layers_.size());
   const bool learnt = std::abs(stats.loss) <= 0.01 * std::abs(initial_.mean());
   std::optional<Finding> finding;
+  proposed_ = false;
   for (std::size_t l = 0; l < count; ++l) {
     const double norm = stats.layer_norms[l];
     Layer& layer = layers_[l];
+    layer.gone = norm == 0;
+    layer.lived = layer.lived || !layer.gone;
     const bool vanishes = layer.vanishing.step(norm < vanishing, patience) && !learnt;
     const bool explodes = layer.exploding.step(norm > exploding, patience);
     if (!(vanishes || explodes) || finding) [[likely]]
@@ -64,8 +68,20 @@ std::optional<Finding> LayerGuard::check_gradients(const StepStats& stats) {
     (vanishes ? layer.vanishing : layer.exploding).reported = true;
     finding = vanishes ? vanishing_gradient(stats, norm) : exploding_gradient(stats, norm);
     finding->anomaly.where = names_[l];
+    if (vanishes && layer.gone && layer.lived && rollbacks_ < max_rollbacks) {
+      finding->anomaly.action = Action::rollback;
+      finding->lr_factor = rollbacks_ == 0 ? 0.1 : 0.5;
+      proposed_ = true;
+    }
   }
   return finding;
+}
+
+std::vector<std::string> LayerGuard::lost() const {
+  std::vector<std::string> names;
+  for (std::size_t l = 0; l < layers_.size(); ++l)
+    if (layers_[l].gone && layers_[l].lived) names.push_back(names_[l]);
+  return names;
 }
 
 std::optional<Finding> LayerGuard::accepted(const StepStats& stats) {
@@ -88,11 +104,15 @@ std::optional<Finding> LayerGuard::check_units(const LayerReport& report) {
   return finding;
 }
 
-void LayerGuard::rolled_back() { std::ranges::fill(layers_, Layer{}); }
+void LayerGuard::rolled_back() {
+  if (std::exchange(proposed_, false)) ++rollbacks_;
+  for (Layer& layer : layers_) layer = {.lived = layer.lived};
+}
 
 std::vector<double> LayerGuard::state() const {
-  std::vector<double> state{static_cast<double>(layers_.size())};
+  std::vector<double> state{static_cast<double>(layers_.size()), static_cast<double>(rollbacks_)};
   initial_.save(state);
+  for (const Layer& layer : layers_) state.insert(state.end(), {layer.lived ? 1.0 : 0.0, layer.gone ? 1.0 : 0.0});
   for (const Layer& layer : layers_)
     for (const Stretch& stretch : {layer.vanishing, layer.exploding, layer.dead})
       state.insert(state.end(), {static_cast<double>(stretch.length), stretch.reported ? 1.0 : 0.0});
@@ -102,9 +122,14 @@ std::vector<double> LayerGuard::state() const {
 bool LayerGuard::load_state(std::span<const double> state) {
   StateReader reader(state);
   if (reader.count() != std::ssize(layers_)) return false;
+  const auto rollbacks = reader.count(max_rollbacks);
   InitialLoss initial;
   initial.load(reader);
   std::vector<Layer> layers(layers_.size());
+  for (Layer& layer : layers) {
+    layer.lived = reader.flag();
+    layer.gone = reader.flag();
+  }
   for (Layer& layer : layers)
     for (Stretch* stretch : {&layer.vanishing, &layer.exploding, &layer.dead}) {
       stretch->length = static_cast<std::int32_t>(reader.count(stretch == &layer.dead ? dead_patience : patience));
@@ -113,6 +138,7 @@ bool LayerGuard::load_state(std::span<const double> state) {
   if (!reader.done()) return false;
   initial_ = initial;
   layers_ = std::move(layers);
+  rollbacks_ = rollbacks;
   return true;
 }
 

@@ -16,6 +16,8 @@ namespace handrail::train {
 /// ("vanishing_gradient", while the loss is above 1 % of its first value: of a task that is learnt, gradients
 /// are small; exactly 0 is "dead_units") or above 100 ("exploding_gradient") for 20 steps in a row; and more than half
 /// of a hidden layer's units without gradient in three measurements in a row ("dead_units"). Once a layer and stretch.
+/// A layer that had a gradient and has lost all of it will not learn again by itself: the guard goes back to the last
+/// good state, at a tenth of the rate the first time and half of it after, at most three times.
 class LayerGuard final : public Guard {
  public:
   /// In the order of StepStats::layer_norms and LayerReport::layers; the last one is the output layer.
@@ -27,6 +29,8 @@ class LayerGuard final : public Guard {
   std::optional<Finding> accepted(const StepStats& stats) override;
   /// To be called with every measurement; likewise one finding each.
   std::optional<Finding> check_units(const LayerReport& report);
+  /// The layers whose gradient is gone as of the last step: a state with one of them is not one to go back to.
+  std::vector<std::string> lost() const;
   void rolled_back() override;
   std::vector<double> state() const override;
   bool load_state(std::span<const double> state) override;
@@ -49,11 +53,15 @@ class LayerGuard final : public Guard {
   };
   struct Layer {
     Stretch vanishing, exploding, dead;
+    bool lived = false;  // it has had a gradient
+    bool gone = false;   // that of the last step is exactly 0
   };
 
   std::vector<std::string> names_;
   std::vector<Layer> layers_;
   InitialLoss initial_;
+  Index rollbacks_ = 0;    // made for its sake
+  bool proposed_ = false;  // one, in this step
 };
 
 }  // namespace handrail::train

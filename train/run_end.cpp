@@ -8,6 +8,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
+#include <handrail/train/layer_guard.h>
 #include <handrail/train/prediction_checks.h>
 #include <handrail/train/run.h>
 
@@ -50,7 +51,9 @@ void Trainer::Run::end_epoch(double start) {
 // As the state to go back to, and on disk when it is time; but not one in which training has gone astray.
 void Trainer::Run::keep_progress() {
   const bool due = checkpoint_due();
-  if (is_healthy()) {
+  const auto lost = layer_guard_ ? layer_guard_->lost() : std::vector<std::string>();
+  const bool whole = std::ranges::all_of(lost, [this](const std::string& place) { return is_frozen(place); });
+  if (whole && is_healthy()) {
     keep_good_state();
     if (due) save_checkpoint(last_good_);
   } else if (due) {

@@ -107,7 +107,7 @@ std::size_t largest_column(const ColumnSums& sums) {
 }  // namespace
 
 std::optional<Anomaly> check_input_scale(const DataPart& train) {
-  constexpr double most_spread = 100;
+  constexpr double largest_scale = 5, smallest_scale = 0.04, most_spread = 100;
   const ColumnSums sums = measure(train, &Batch::inputs);
   const auto [largest, smallest, farthest] = compare_columns(sums);
   const double value = sums.value();
@@ -117,7 +117,7 @@ std::optional<Anomaly> check_input_scale(const DataPart& train) {
                   .cause = "raw data: initial weights and rate suit inputs of mean 0 and standard deviation 1",
                   .remedy = "put nn::Standardize::fit(train) first in the model"};
   const auto precision = std::setprecision(4);
-  if (value > 5 || (value > 0 && value < 0.01)) {
+  if (value > largest_scale || (value > 0 && value < smallest_scale)) {
     const std::size_t j = largest_column(sums);
     anomaly.where = concat("column ", j, " of the inputs");
     anomaly.evidence = concat(precision, "a root mean square of ", sums.value(j), ", in all columns ", value,

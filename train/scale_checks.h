@@ -11,7 +11,7 @@
 
 namespace handrail::train {
 
-/// "input_scale": values whose root mean square (of those that are not 0) is above 5 or below 0.01,
+/// "input_scale": values whose root mean square (of those that are not 0) is above 5 or below 0.04,
 /// columns whose scales differ by more than 100, or one that lies 50 times its scale away from 0.
 /// Columns that are as usual in more than 95 % of the rows are not compared.
 /// Takes the inputs as they come: not for a model whose first layer normalises them.

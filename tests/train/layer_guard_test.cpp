@@ -97,6 +97,37 @@ TEST_CASE("no gradient at all is that of dead units") {
   CHECK(contains(finding->anomaly.evidence, "exactly 0 for 20 steps"));
 }
 
+TEST_CASE("a layer that has lost its gradient goes back, three times at most; one that never had any does not") {
+  LayerGuard guard(names);
+  std::vector<double> factors;
+  std::int64_t step = 0;
+  const auto lose = [&] {
+    norm_step(guard, ++step, {1, 1, 1});
+    for (int i = 0; i < 19; ++i) CHECK_FALSE(norm_step(guard, ++step, {1, 0, 1}));
+    CHECK(guard.lost() == std::vector<std::string>{"second"});
+    return norm_step(guard, ++step, {1, 0, 1});
+  };
+  for (int i = 0; i < 3; ++i) {
+    const auto finding = lose();
+    REQUIRE(finding);
+    CHECK(finding->anomaly.name == "dead_units");
+    CHECK(finding->anomaly.action == Action::rollback);
+    factors.push_back(finding->lr_factor);
+    guard.rolled_back();
+    CHECK(guard.lost().empty());
+    LayerGuard resumed(names);
+    CHECK(resumed.load_state(guard.state()));
+    CHECK(resumed.state() == guard.state());
+  }
+  CHECK(factors == std::vector<double>{0.1, 0.5, 0.5});
+  CHECK(lose()->anomaly.action == Action::proceed);
+
+  LayerGuard never(names);
+  for (std::int64_t s = 1; s < 20; ++s) CHECK_FALSE(norm_step(never, s, {1, 0, 1}));
+  CHECK(never.lost().empty());
+  CHECK(norm_step(never, 20, {1, 0, 1})->anomaly.action == Action::proceed);
+}
+
 TEST_CASE("small gradients of a task that is learnt do not count as vanishing") {
   LayerGuard guard(names);
   for (std::int64_t step = 1; step <= 20; ++step) norm_step(guard, step, {1, 1, 1}, 2.3);

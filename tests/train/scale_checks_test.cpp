@@ -92,6 +92,7 @@ TEST_CASE("bytes normalised by their constants are not named, as pixels from 0 t
 TEST_CASE("inputs that are large or small as a whole are named") {
   CHECK(check_inputs(times(standard(), 20)));
   CHECK(check_inputs(times(pixels(), 1.0 / 255)));
+  CHECK(check_inputs(times(standard(), 0.024)));
   const auto year = check_inputs(with_column(standard(), 6, 10, 2000));
   REQUIRE(year);
   CHECK(year->where == "column 6 of the inputs");

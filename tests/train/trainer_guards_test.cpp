@@ -46,6 +46,23 @@ bool same(const optim::OptimizerState& a, const optim::OptimizerState& b) {
 
 }  // namespace
 
+TEST_CASE("a network that dies of its rate is brought back to life") {
+  // One step kills all units for good: the loss of a constant answer is below any bound of divergence.
+  auto model = small_model();
+  Hooked trainer(model, cross_entropy, quiet({.epochs = 10, .lr = 0.02, .guards = {.spike = off}}));
+  trainer.step_end = [&](const train::StepStats& stats) {
+    if (stats.step != 60 || trainer.attempt > 60) return;
+    for (Scalar& b : model.parameters()[1].tensor.mutable_span()) b = -1000;
+  };
+  const auto data = points(600);
+  const auto result = trainer.fit(data);
+  const auto* anomaly = find_anomaly(result, "dead_units");
+  REQUIRE(anomaly);
+  CHECK(anomaly->action == train::Action::rollback);
+  CHECK(result.rollbacks == 1);
+  CHECK(result.best->evaluation.loss < 0.3);
+}
+
 TEST_CASE("a step that is rejected leaves parameters, buffers, moments and counts as they were before it") {
   for (const bool in_gradient : {false, true}) {
     NormModel model;
