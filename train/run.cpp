@@ -143,7 +143,7 @@ FitResult Trainer::Run::resume(const std::filesystem::path& run_dir, const Resum
           .step = progress_.step,
           .evidence = skipped,
           .cause = "a damaged disk or file",
-          .remedy = concat("nothing: resumed from ", loaded->path)});
+          .remedy = concat("nothing needs to be done: the run resumed from ", loaded->path)});
   result_.checkpoint = loaded->path.string();
   return train();
 }
@@ -167,8 +167,7 @@ void Trainer::Run::check_floating_point() {
         .evidence = concat(rounds ? "" : "results are not rounded to nearest", !rounds && flushes ? ", and " : "",
                            flushes ? "denormal numbers are flushed to zero" : ""),
         .cause = "another library, or code linked with -ffast-math, changed the mode of the processor",
-        .remedy =
-            "fesetenv(FE_DFL_ENV) for results elsewhere; this run rounds to nearest and flushes, whatever the mode"});
+        .remedy = "call fesetenv(FE_DFL_ENV) for other code; this run sets its own mode"});
 }
 
 // Whatever ends the training, all of the end is gone through, and the first exception goes on to the caller.
@@ -212,6 +211,7 @@ FitResult Trainer::Run::train() {
 void Trainer::Run::start_event() {
   const Plan plan{.model = trainer_.model_,
                   .optimizer = *optimizer_,
+                  .own_schedule = own_schedule(),
                   .lr = decisions_.lr,
                   .lr_source = lr_source(),
                   .loader = *loader_,
@@ -232,14 +232,21 @@ void Trainer::Run::start_event() {
   for (const auto& sink : sinks()) sink->fit_start(event);
 }
 
+// What an override of configure_schedule does; empty when the schedule is the Trainer's own.
+std::string Trainer::Run::own_schedule() const {
+  if (!(decisions_.lr > 0)) return {};  // the Trainer's own schedule would refuse it
+  return describe_own_schedule(schedule_, trainer_.Trainer::configure_schedule(decisions_.lr, decisions_.planned_steps),
+                               decisions_.planned_steps);
+}
+
 std::string Trainer::Run::lr_source() const {
   if (options_.lr) {
     const Index batch = options_.batch_size * options_.accumulate_grad_batches;
     return decisions_.lr == *options_.lr
                ? "given"
-               : concat("given as ", *options_.lr, " for ", reference_batch, " samples a step, of ", batch);
+               : concat("given as ", *options_.lr, " for ", reference_batch, " samples per step, scaled to ", batch);
   }
-  if (resumed_) return "as the run began with";
+  if (resumed_) return "as when the run began";
   return result_.lr_finder && result_.lr_finder->suggestion ? "by the LR finder" : "the optimizer's default";
 }
 

@@ -88,6 +88,7 @@ class Trainer::Run {
   bool goes_on() const { return result_.reason == StopReason::finished; }
   void start_event();
   std::string lr_source() const;
+  std::string own_schedule() const;
   const LogSinks& sinks() const { return sinks_; }
 
   // run_step.cpp

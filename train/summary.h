@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include <handrail/nn/module.h>
 #include <handrail/optim/optimizer.h>
+#include <handrail/optim/schedule.h>
 #include <handrail/train/loader.h>
 #include <handrail/train/options.h>
 
@@ -14,6 +16,7 @@ namespace handrail::train {
 struct Plan {
   const nn::Module& model;
   const optim::Optimizer& optimizer;
+  std::string own_schedule;  // what an override of configure_schedule does; empty without one
   double lr;
   std::string lr_source;  // "by the LR finder", say
   const Loader& loader;
@@ -23,6 +26,12 @@ struct Plan {
   const std::optional<Normalization>& normalization;
   std::string run_dir;  // empty without checkpoints
 };
+
+/// The rates of a schedule, "1e-05 at step 1, at most 0.001, 1e-05 at the last step", when it differs from the
+/// Trainer's own one; empty when it is the same at every step that is looked at. A hundred steps are looked at, the
+/// first and the last among them.
+std::string describe_own_schedule(const optim::Schedule& schedule, const optim::Schedule& trainers,
+                                  std::int64_t planned_steps);
 
 /// What is on, what was opted out, and the numbers that were derived. Every opt-out has a line of its own.
 std::vector<SummaryItem> summarise(const TrainerOptions& options, const Plan& plan);
