@@ -23,8 +23,8 @@ class MetricsLog : public LogSink {
  public:
   static constexpr const char* file_name = "metrics.csv";
 
-  /// Goes on behind the first `length` bytes, the lines that the checkpoint knows which a run is resumed from; 0
-  /// begins anew. Throws CheckpointError when the file cannot be made.
+  /// Appends after the first `length` bytes: those lines belong to the checkpoint that is resumed. A length of 0 starts
+  /// an empty log. Throws CheckpointError when the file cannot be created.
   MetricsLog(const std::filesystem::path& directory, std::int64_t every_n_steps, std::uint64_t length,
              FileSystem& files);
   ~MetricsLog() override;
@@ -37,7 +37,7 @@ class MetricsLog : public LogSink {
   std::uint64_t length() const { return written_ + lines_.size(); }
   /// Writes them all, down to the device: before a checkpoint that tells of their length.
   void sync();
-  /// What went wrong, once: empty afterwards.
+  /// What went wrong since the last call; empty when nothing did.
   std::string take_problem();
 
  private:
