@@ -22,13 +22,14 @@ set(handrail_sources ${handrail_kernels}
   optim/adam.cpp optim/clip.cpp optim/optimizer.cpp optim/optimizer_layers.cpp optim/optimizer_state.cpp
   optim/param_group.cpp optim/schedule.cpp optim/sgd.cpp
   train/arguments.cpp train/checkpoint.cpp train/checkpoint_codec.cpp train/checkpoint_store.cpp train/console.cpp
+  train/console_lines.cpp
   train/container.cpp train/csv.cpp train/data_checks.cpp train/data_part.cpp train/dataset.cpp train/early_stopping.cpp
   train/events.cpp train/file_system.cpp train/idx.cpp train/input_file.cpp train/label_checks.cpp train/layer_guard.cpp
   train/loader.cpp train/loss.cpp train/loss_guards.cpp train/lr_finder.cpp train/lr_scaling.cpp train/metrics.cpp
   train/metrics_log.cpp train/mnist.cpp train/options.cpp train/prediction_checks.cpp train/preview.cpp train/progress_guards.cpp
   train/retention.cpp train/run.cpp train/run_end.cpp train/run_explain.cpp train/run_start.cpp train/run_state.cpp
-  train/run_step.cpp train/scale_checks.cpp train/signals.cpp train/statistics.cpp train/summary.cpp train/text.cpp
-  train/trainer.cpp train/try_fix.cpp)
+  train/run_step.cpp train/scale_checks.cpp train/signals.cpp train/statistics.cpp train/summary.cpp train/terminal.cpp
+  train/text.cpp train/trainer.cpp train/try_fix.cpp)
 
 set_source_files_properties(core/build.cpp PROPERTIES COMPILE_DEFINITIONS HANDRAIL_VERSION="${PROJECT_VERSION}")
 

@@ -22,7 +22,7 @@ Level wanted() {
   if (name.empty() || name == "avx512") return Level::avx512;
   if (name == "avx2") return Level::avx2;
   if (name == "portable") return Level::portable;
-  fail<OptionError>("want HANDRAIL_ISA = avx512, avx2 or portable, or none; got '", name, "'");
+  fail<OptionError>("want HANDRAIL_ISA = avx512, avx2 or portable, or unset; got '", name, "'");
 }
 
 // Their answers include whether the operating system keeps the registers.

@@ -48,7 +48,7 @@ std::uint64_t next_serial() {
 }
 
 [[noreturn]] void not_needed(const char* asked) {
-  fail<TapeError>("want ", asked, "() of an input whose gradient is needed(); got one whose is not");
+  fail<TapeError>("want ", asked, "() of an input for which needed() is true; got one for which it is false");
 }
 
 }  // namespace
@@ -124,7 +124,7 @@ std::span<const Tensor> Tape::leaves() const { return memory_->leaves; }
 RandomPosition Tape::next_random(const char* op, std::uint32_t& call) {
   if (!active_ || !active_->random_)
     fail<TapeError>(op,
-                    ": want a tape that knows its place in the random streams, as in "
+                    ": want a tape with a position in the random streams, as in "
                     "Tape tape{Mode::train, {.seed = 42, .position = step}}; got ",
                     active_ ? "one without" : "no tape");
   call = active_->random_calls_++;
@@ -139,7 +139,7 @@ bool Tape::tracks(const char* op, std::span<const Input> inputs, const Tensor& o
       any = true;
     else if (impl.tape != 0) [[unlikely]]
       fail<TapeError>(op, ": an input of shape ", impl.shape, ", output of '", impl.op,
-                      "', belongs to a tape that is gone; detach() makes it a constant");
+                      "', belongs to a tape that no longer exists; detach() makes it a constant");
   }
   if (observer_) [[unlikely]]
     return show_forward(op, inputs, output, any);

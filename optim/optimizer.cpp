@@ -37,7 +37,7 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, std::size_t slot_count)
     for (const Parameter& p : group.params) {
       if (!names.insert(p.name).second) wrong << "\n  two parameters are called '" << p.name << "'";
       for (const Entry& other : entries_)
-        if (other.tensor.is_same(p.tensor)) wrong << "\n  '" << p.name << "' is the tensor of another parameter too";
+        if (other.tensor.is_same(p.tensor)) wrong << "\n  '" << p.name << "' shares its tensor with another parameter";
       Entry entry{.param = &p, .group = g, .layer = 0, .tensor = p.tensor, .slots = {}};
       for (std::size_t s = 0; s < slot_count; ++s) {
         entry.slots.push_back(Tensor::zeros(p.tensor.shape()));

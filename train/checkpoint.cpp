@@ -20,7 +20,7 @@ void check_finite(const Tensor& tensor, const char* kind, const std::string& nam
   if (const Index bad = first_non_finite(tensor.span()); bad >= 0)
     fail<CheckpointError>(who, ": ", kind, ' ', quoted_name(name), ' ', tensor.shape(),
                           ": want finite values; element ", bad, " is ", tensor.data()[bad],
-                          "; go back to a checkpoint of before");
+                          "; use an earlier checkpoint");
 }
 
 void check_finite(const NamedTensors& tensors, const char* kind, const std::string& who) {
@@ -54,7 +54,7 @@ void check(const TrainingState& state, const std::string& who) {
                                    p.skipped, p.rollbacks, p.epoch_samples, state.decisions.planned_steps};
   for (const auto& [name, kept] : state.optimizer) counts.push_back(kept.t);
   const auto [least, most] = std::ranges::minmax(counts);
-  if (p.epoch < 1 || least < 0) fail<CheckpointError>(who, ": want an epoch >= 1 and counts >= 0; one is below");
+  if (p.epoch < 1 || least < 0) fail<CheckpointError>(who, ": want an epoch >= 1 and counts >= 0; got a smaller one");
   constexpr std::int64_t most_of_anything = std::int64_t{1} << 53;  // no run gets there, and none overflows from there
   if (most > most_of_anything) fail<CheckpointError>(who, ": want counts up to 2^53; one is ", most);
 }

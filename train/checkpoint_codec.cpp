@@ -42,8 +42,8 @@ class Reader : public cereal::InputArchive<Reader, cereal::AllowEmptyClassElisio
   // Throws unless so many elements of that many bytes can follow.
   void check(std::uint64_t count, std::size_t element_bytes) const {
     if (count > left_.size() / element_bytes)
-      throw cereal::Exception(concat("it tells of ", count, " elements of ", element_bytes,
-                                     " bytes or more, and there are ", left_.size(), " bytes left"));
+      throw cereal::Exception(concat("it claims ", count, " elements of ", element_bytes,
+                                     " bytes or more, but there are ", left_.size(), " bytes left"));
   }
   void finish() const {
     if (!left_.empty()) throw cereal::Exception(concat("there are ", left_.size(), " bytes too many"));
@@ -134,7 +134,7 @@ static void load(train::Reader& in, Tensor& tensor) {
   in(scalar_bytes);
   if (scalar_bytes != sizeof(Scalar))
     throw cereal::Exception(concat("its tensors have elements of ", int{scalar_bytes}, " bytes, this program's have ",
-                                   sizeof(Scalar), "; read it with handrail_f64 if 8, handrail if 4"));
+                                   sizeof(Scalar), "; handrail_f64 reads 8, handrail 4"));
   Shape shape;
   in(shape);
   in.check(static_cast<std::uint64_t>(shape.size()), sizeof(Scalar));

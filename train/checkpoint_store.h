@@ -14,7 +14,7 @@ namespace handrail::train {
 class OpenFile;
 
 /// What ends errors of users who did not ask for checkpoints: they are on by default.
-inline constexpr const char* checkpoints_opt_out = "; choose another place, or do without with .checkpoints = off";
+inline constexpr const char* checkpoints_opt_out = "; choose another directory, or set .checkpoints = off";
 
 /// What load_newest found.
 struct LoadedCheckpoint {

@@ -65,10 +65,10 @@ ContainerHeader parse_header(std::string_view start, std::uint64_t file_size, co
   if (signature != magic)
     fail<CheckpointError>(who, ": want a handrail file; ",
                           magic.starts_with(signature) ? concat("got only ", file_size, " bytes, it is truncated")
-                                                       : "its first 8 bytes are others");
+                                                       : "its first 8 bytes are different");
   if (start.size() < fixed_bytes) damaged(who, concat("it is truncated to ", file_size, " bytes"));
   const auto count = get<std::uint32_t>(start, 20);
-  if (count > max_sections) damaged(who, concat("its header tells of ", count, " sections"));
+  if (count > max_sections) damaged(who, concat("its header claims ", count, " sections"));
   const std::size_t header_bytes = fixed_bytes + count * entry_bytes + crc_bytes;
   if (start.size() < header_bytes) damaged(who, concat("it is truncated to ", file_size, " bytes"));
   if (crc_of(start.substr(0, header_bytes - crc_bytes)) != get<std::uint32_t>(start, header_bytes - crc_bytes))
@@ -76,7 +76,7 @@ ContainerHeader parse_header(std::string_view start, std::uint64_t file_size, co
   if (const auto oldest = get<std::uint32_t>(start, 12); oldest > container_format)
     fail<CheckpointError>(who, ": written in format ", get<std::uint32_t>(start, 8),
                           ", which needs a reader of format ", oldest, "; this handrail reads ", container_format,
-                          "; use a newer one");
+                          "; use a newer version");
   const auto total = get<std::uint64_t>(start, 24);
   if (total != file_size) damaged(who, concat("want ", total, " bytes; got ", file_size));
 

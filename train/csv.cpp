@@ -68,13 +68,13 @@ class LineReader {
     bytes_ += static_cast<std::uint64_t>(end_);
     if (file_.is_gzip() && bytes_ > options_.max_inflated_bytes)
       fail<DataError>(name(), ": want at most ", options_.max_inflated_bytes,
-                      " inflated bytes; got more; inflate the file, or set max_inflated_bytes");
+                      " bytes after decompression; got more; decompress the file, or raise max_inflated_bytes");
     return end_ > 0;
   }
   void append(std::span<const std::uint8_t> bytes) {
     if (bytes.size() > options_.max_line_bytes - line_.size())
       fail<DataError>(name(), ": want at most ", options_.max_line_bytes,
-                      " bytes in a line; got more; if the file is right, set max_line_bytes");
+                      " bytes in a line; got more; if the file is correct, raise max_line_bytes");
     line_.append(bytes.begin(), bytes.end());
   }
 
@@ -147,7 +147,7 @@ class CsvReader {
   char* split_quoted(char* first, char* end) {
     char *in = first + 1, *out = first;
     for (;; *out++ = *in++) {
-      if (in == end) fail<DataError>(cell_name(cells_.size()), ": want the quote closed on its line; got no other one");
+      if (in == end) fail<DataError>(cell_name(cells_.size()), ": want a closing quote on the same line; got none");
       if (*in != '"') continue;
       ++in;
       if (in == end || *in != '"') break;
@@ -155,7 +155,7 @@ class CsvReader {
     in = std::find_if_not(in, end, [this](char c) { return is_padding(c); });
     if (in != end && *in != options_.delimiter)
       fail<DataError>(cell_name(cells_.size()), ": want the cell to end with its quote; got ", excerpt({in, end}),
-                      " behind it; write quotes inside twice");
+                      " after it; double the quotes inside a cell");
     cells_.push_back(trimmed({first, out}));
     return in;
   }
@@ -172,7 +172,7 @@ class CsvReader {
     if (!options_.header && texts > 0 && texts < cells_.size()) {
       const auto at = static_cast<std::size_t>(std::ranges::find_if(cells_, is_text) - cells_.begin());
       fail<DataError>(cell_name(at), ": want all numbers, or all names, in the first line; got ", excerpt(cells_[at]),
-                      " among numbers; mend it, or set header = true if it is a header");
+                      " among numbers; correct it, or set header = true if this is a header");
     }
     std::vector<std::string> names;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
@@ -193,7 +193,7 @@ class CsvReader {
                       no_header_hint());
   }
   const char* no_header_hint() const {
-    return options_.header ? "" : "; if the first line is no header, set header = false";
+    return options_.header ? "" : "; if the first line is not a header, set header = false";
   }
 
   void take_row() {
@@ -243,7 +243,7 @@ void check_options(const CsvOptions& options) {
   const bool in_numbers = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' ||
                           c == '-' || c == '.' || c == '(' || c == ')' || c == '_';
   if (in_numbers || c == '"' || c == '\n' || c == '\r' || c == '\0')
-    fail<OptionError>("read_csv: want a delimiter that is no quote, line end or part of numbers; got ",
+    fail<OptionError>("read_csv: want a delimiter that is not a quote, a line end or part of a number; got ",
                       excerpt({&c, 1}));
   if (options.max_line_bytes == 0) fail<OptionError>("read_csv: want max_line_bytes > 0; got 0");
 }
@@ -281,8 +281,8 @@ TensorDataset CsvTable::dataset(std::string_view target, Target kind, TensorData
     y[row] = in[skip];
     if (kind == Target::class_index && !(is_finite(y[row]) && y[row] >= 0 && y[row] == std::floor(y[row])))
       throw DataError(concat("CsvTable: '", path.string(), "' line ", first_line + row, " (row ", row, "), column ",
-                             skip + 1, " ", excerpt(target), ": want a class index, a whole number from 0 on; got ",
-                             y[row], "; for regression use Target::value"),
+                             skip + 1, " ", excerpt(target), ": want a class index, a whole number >= 0; got ", y[row],
+                             "; for regression use Target::value"),
                       row);
   }
   return {inputs, targets, options};

@@ -118,13 +118,14 @@ std::optional<Anomaly> check_duplicates(const DataPart& train, const DataPart& v
       .name = "duplicate_rows",
       .where = concat("row ", shared.validation_row, " of the ", validation.name, " set"),
       .evidence = concat(std::setprecision(3), shared.rows, " of ", wanted.size(), " ", validation.name, " rows (",
-                         100 * share, " %) have the inputs of a ", train.name, " row, the first those of row ",
-                         shared.training_row, "; the targets agree in ", shared.same_target, "; ", 100 * repeated,
-                         " % of the ", train.name, " rows repeat one of their own"),
-      .cause = everywhere ? "repeated rows in the data, or inputs of few values; the validation loss is too good"
-                          : "the same rows were put into both sets; the validation loss is too good",
-      .remedy = everywhere ? "drop repeated rows before splitting, or keep them on one side"
-                           : "take these rows out of one of the sets"};
+                         100 * share, " %) occur in the ", train.name, " set"),
+      .cause = everywhere ? "repeated rows in the data, or inputs with few distinct values: the validation loss looks "
+                            "better than it is"
+                          : "the same rows are in both sets: the validation loss looks better than it is",
+      .remedy = everywhere ? "drop repeated rows before splitting" : "remove them from one set",
+      .details = concat(std::setprecision(3), "the inputs are the same, the first as in row ", shared.training_row,
+                        "; the targets agree in ", shared.same_target, "; ", 100 * repeated, " % of the ", train.name,
+                        " rows repeat another row of their set")};
 }
 
 }  // namespace handrail::train

@@ -32,6 +32,23 @@ int rank(const Anomaly& anomaly) {
   return 0;
 }
 
+// For a headline, where every word counts.
+const char* short_name(Action action) {
+  switch (action) {
+    case Action::proceed:
+      return "training continues";
+    case Action::skip:
+      return "step skipped";
+    case Action::reduce_lr:
+      return "step skipped, lr lowered";
+    case Action::rollback:
+      return "rolled back, lr lowered";
+    case Action::stop:
+      return "training stops";
+  }
+  return "unknown";
+}
+
 }  // namespace
 
 std::vector<Anomaly> FitResult::diagnosis() const {
@@ -42,9 +59,33 @@ std::vector<Anomaly> FitResult::diagnosis() const {
   return causes;
 }
 
+std::string FitResult::diagnosis_text() const {
+  std::string all;
+  for (const Anomaly& anomaly : diagnosis()) {
+    if (anomaly.step > 0) all += "step " + std::to_string(anomaly.step) + ": ";
+    all += anomaly.name + ": " + anomaly.text();
+    const auto count = anomaly_counts.find(anomaly.name);
+    if (count != anomaly_counts.end() && count->second > 1)
+      all += " (the first of " + std::to_string(count->second) + ")";
+    all += '\n';
+  }
+  return all;
+}
+
+std::string Anomaly::headline() const {
+  std::string line = step > 0 ? "step " + std::to_string(step) + ": " : std::string();
+  line += name + ": ";
+  if (!where.empty()) line += where + ": ";
+  line += evidence;
+  if (action != Action::proceed) line += std::string("; ") + short_name(action);
+  if (!remedy.empty()) line += "; try: " + remedy;
+  return line;
+}
+
 std::string Anomaly::text() const {
   std::string all = where.empty() ? evidence : where + ": " + evidence;
-  if (!cause.empty()) all += "; likely " + cause;
+  if (!details.empty()) all += "; " + details;
+  if (!cause.empty()) all += "; likely cause: " + cause;
   if (action != Action::proceed) all += std::string("; ") + to_string(action);
   if (!remedy.empty()) all += "; try: " + remedy;
   return all;
@@ -53,13 +94,13 @@ std::string Anomaly::text() const {
 const char* to_string(Action action) {
   switch (action) {
     case Action::proceed:
-      return "training goes on";
+      return "training continues";
     case Action::skip:
       return "the step is skipped";
     case Action::reduce_lr:
-      return "the step is skipped and the rate lowered";
+      return "the step is skipped and lr is lowered";
     case Action::rollback:
-      return "back to the last good state, at a lower rate";
+      return "the run returns to the last good state, with a lower lr";
     case Action::stop:
       return "training stops";
   }

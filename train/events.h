@@ -30,11 +30,12 @@ struct Evaluation {
   std::vector<double> group_losses = {};  // of at least 30 fixed groups of samples, when there are as many samples
 };
 
-/// One line of the summary before training. Every protection has one; `off` marks an opt-out.
+/// One line of the summary before training. Every protection has one.
 struct SummaryItem {
   std::string name;
   std::string value;
-  bool off = false;
+  bool off = false;    // a protection that is off; the value says what may happen without it
+  bool limit = false;  // a limit that is on, such as fast_dev_run: this is not a complete training run
 };
 
 /// Before the first step.
@@ -128,8 +129,11 @@ struct Anomaly {
   std::string cause;       // the likely one
   std::string remedy;      // one line to try
   Action action = Action::proceed;
+  std::string details = {};  // more measurements, for whoever looks for the cause
 
-  /// All of it in one line.
+  /// What happened, where, what is done about it and what to try, in one short line.
+  std::string headline() const;
+  /// All of it except the name and the step, in one long line.
   std::string text() const;
 };
 
@@ -163,6 +167,7 @@ struct FitResult {
   double lr = std::numeric_limits<double>::quiet_NaN();          // the peak rate
   double train_loss = std::numeric_limits<double>::quiet_NaN();  // of the last epoch completed
   std::optional<Evaluation> validation = {};                     // the last one
+  std::string monitor = {};                                      // the name of the value that `best` is about
   std::optional<Best> best = {};
   bool best_restored = false;                               // whether the model has the weights of `best` now
   std::vector<Anomaly> anomalies = {};                      // in order; at most 100 warnings of a kind
@@ -181,6 +186,8 @@ struct FitResult {
   /// model as they were before the first step, then values that are not finite, the rate, the labels, and
   /// symptoms such as dead units at last; in order of time among equals.
   std::vector<Anomaly> diagnosis() const;
+  /// The diagnosis as text for people: a line for each anomaly, with all that was measured. Empty without anomalies.
+  std::string diagnosis_text() const;
 };
 
 /// Where a Trainer reports to. The library prints nothing itself; all functions do nothing here.

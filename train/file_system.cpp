@@ -184,7 +184,7 @@ FileStart read_file(FileSystem& files, const std::filesystem::path& path, const 
     const ssize_t got = retry_interrupted([&] { return files.read(opened.get(), start.bytes.data() + done, count); });
     if (got <= 0)
       fail<CheckpointError>(who, ": cannot read byte ", done, " of ", start.file_size, ": ",
-                            got < 0 ? errno_text() : "the file became shorter meanwhile");
+                            got < 0 ? errno_text() : "the file became shorter while it was read");
     done += static_cast<std::size_t>(got);
   }
   return start;

@@ -98,14 +98,14 @@ std::size_t InputFile::read_gzip(std::span<std::uint8_t> out) {
     else if (status != Z_OK)
       fail<DataError>(name_, " byte ", offset(),
                       ": the gzip data is damaged: ", inflater_->msg ? inflater_->msg : "no valid stream",
-                      "; get the file again");
+                      "; download or copy the file again");
   }
   return done;
 }
 
 void InputFile::begin_member() {
   if (buffer_[next_] != gzip_magic[0])
-    fail<DataError>(name_, " byte ", offset(), ": bytes that are no gzip data follow the gzip data");
+    fail<DataError>(name_, " byte ", offset(), ": bytes that are not gzip data follow the gzip data");
   inflateReset(inflater_.get());
   in_member_ = true;
 }

@@ -23,7 +23,8 @@ void count_class(const DataPart& part, Index row, Scalar target, std::optional<I
   const Index limit = classes.value_or(most_classes);
   if (!(target >= 0 && target < static_cast<Scalar>(limit)) || target != std::floor(target)) {
     const bool from_one = classes && target == static_cast<Scalar>(limit);
-    bad_target(part, row, target, "a class in [0, ", limit, ") as a whole number", from_one ? " (not from 1 on)" : "");
+    bad_target(part, row, target, "a class in [0, ", limit, ") as a whole number",
+               from_one ? " (counted from 0, not from 1)" : "");
   }
   const auto c = static_cast<std::size_t>(target);
   if (c >= counts.size()) counts.resize(c + 1);
@@ -56,7 +57,8 @@ std::vector<Index> count_labels(const DataPart& part, Task task, std::optional<I
   if (task == Task::regression) return counts;
   const Index width = part.dataset.target_shape().size();
   if (task == Task::multiclass && width != 1)
-    fail<ShapeError>("fit: want one class a sample as the target; got samples of shape ", part.dataset.target_shape());
+    fail<ShapeError>("fit: want one class per sample as the target; got targets of shape ",
+                     part.dataset.target_shape());
   if (task == Task::binary && width == 1) counts.resize(2);
   if (task == Task::multiclass && classes) counts.resize(static_cast<std::size_t>(*classes));
   for_batches(part, sample_rows(part), [&](std::span<const Index> rows, const Batch& batch) {
@@ -82,10 +84,10 @@ std::vector<Anomaly> check_class_counts(std::span<const Index> counts) {
         {.name = "missing_class",
          .where = "training targets",
          .evidence = concat(missing, " of ", counts.size(), " classes never occur: ", missing_classes(counts)),
-         .cause = counts[0] == 0 ? "labels counted from 1, or samples of some classes only"
-                                 : "more outputs than classes, or samples of some classes only",
-         .remedy = "number the classes from 0 without a gap, give the model as many outputs, and "
-                   "training samples of each"});
+         .cause = counts[0] == 0 ? "labels that are counted from 1, or a set without samples of some classes"
+                                 : "a model with more outputs than there are classes, or a set without samples of some "
+                                   "classes",
+         .remedy = "number classes from 0, with samples and an output for each"});
   const auto rarest =
       std::ranges::min_element(counts, {}, [](Index n) { return n > 0 ? n : std::numeric_limits<Index>::max(); });
   const auto commonest = std::ranges::max_element(counts);
@@ -94,9 +96,8 @@ std::vector<Anomaly> check_class_counts(std::span<const Index> counts) {
                      .where = concat("class ", rarest - counts.begin()),
                      .evidence = concat("occurs ", *rarest, " times, class ", commonest - counts.begin(), " ",
                                         *commonest, " times"),
-                     .cause = "classes of very different frequency: the loss hardly sees the rare ones",
-                     .remedy = "weigh rare classes in the loss, or draw them more often, and look at their errors "
-                               "apart"});
+                     .cause = "classes of very different frequency: the rare ones contribute little to the loss",
+                     .remedy = "oversample or weight rare classes, and measure their accuracy separately"});
   return found;
 }
 

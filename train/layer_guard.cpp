@@ -5,6 +5,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
+#include <handrail/train/text.h>
 
 namespace handrail::train {
 namespace {
@@ -18,35 +19,36 @@ Finding dead_units(std::int64_t step, std::string evidence) {
   return {.anomaly = {.name = "dead_units",
                       .step = step,
                       .evidence = std::move(evidence),
-                      .cause = "a rate that was too high has pushed units out of reach, or inputs far from unit scale",
-                      .remedy = "a lower rate, standardised inputs, gelu in place of relu",
+                      .cause = "a learning rate that was too high, or inputs that are not normalised",
+                      .remedy = "lower lr, standardise the inputs, or use gelu instead of relu",
                       .action = Action::proceed}};
 }
 
 Finding vanishing_gradient(const StepStats& stats, double norm) {
   // Saturation leaves something; nothing at all is left where no unit is active.
   if (norm == 0)
-    return dead_units(stats.step, concat("its gradient is exactly 0 for ", patience, " steps in a row, at loss ",
+    return dead_units(stats.step, concat("its gradient has been exactly 0 for ", patience, " steps, at loss ",
                                          short_form(stats.loss)));
   return {.anomaly = {.name = "vanishing_gradient",
                       .step = stats.step,
-                      .evidence = concat("gradient norm ", short_form(norm), ", below 1e-7 for ", patience,
-                                         " steps in a row, at loss ", short_form(stats.loss)),
-                      .cause = "saturated or dead units behind this layer, or weights that start too small",
-                      .remedy = "relu or gelu in place of tanh or sigmoid, a norm layer, the default initialisation",
-                      .action = Action::proceed}};
+                      .evidence = concat("gradient norm ", short_form(norm), ", below 1e-7 for ", patience, " steps"),
+                      .cause = "saturated or dead units after this layer, or initial weights that are too small",
+                      .remedy = "use relu or gelu, or add a norm layer",
+                      .action = Action::proceed,
+                      .details = concat("at loss ", short_form(stats.loss))}};
 }
 
 Finding exploding_gradient(const StepStats& stats, double norm) {
-  return {
-      .anomaly = {
-          .name = "exploding_gradient",
-          .step = stats.step,
-          .evidence = concat("gradient norm ", short_form(norm), ", above 100 for ", patience,
-                             " steps in a row, at loss ", short_form(stats.loss)),
-          .cause = "inputs or targets far from unit scale, weights that start too large, or a rate too high",
-          .remedy = concat("standardise inputs and targets, a norm layer, or a lower rate than ", short_form(stats.lr)),
-          .action = Action::proceed}};
+  return {.anomaly = {
+              .name = "exploding_gradient",
+              .step = stats.step,
+              .evidence = concat("gradient norm ", short_form(norm), ", above 100 for ", patience, " steps"),
+              .cause =
+                  "inputs or targets that are not normalised, initial weights that are too large, or a learning rate "
+                  "that is too high",
+              .remedy = concat("standardise the data, or set lr below ", short_form(stats.lr)),
+              .action = Action::proceed,
+              .details = concat("at loss ", short_form(stats.loss))}};
 }
 
 }  // namespace
@@ -97,7 +99,7 @@ std::optional<Finding> LayerGuard::check_units(const LayerReport& report) {
     const double share = report.layers[l].dead_units;
     if (!layers_[l].dead.step(share > dead_share, dead_patience) || finding) continue;
     layers_[l].dead.reported = true;
-    finding = dead_units(report.step, concat(short_form(100 * share), " % of its units got no gradient, in ",
+    finding = dead_units(report.step, concat(short_form(100 * share), " % of its units got no gradient in ",
                                              dead_patience, " measurements in a row"));
     finding->anomaly.where = names_[l];
   }

@@ -88,8 +88,8 @@ void Loader::check_gather() const {
     };
     for (Index i = 0; i < first.size(); ++i)
       if (is_filled(first.data()[i], fillings[0]) && is_filled(second.data()[i], fillings[1]))
-        fail<DataError>("Loader: want gather to write all of the batch; it left element ", i, " of the ", what,
-                        ", shape ", first.shape(), ", as it was");
+        fail<DataError>("Loader: want gather() to fill the whole batch; it did not write element ", i, " of the ", what,
+                        ", shape ", first.shape());
   };
   check("inputs", batches[0].inputs, batches[1].inputs);
   check("targets", batches[0].targets, batches[1].targets);

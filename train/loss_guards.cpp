@@ -7,6 +7,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
+#include <handrail/train/text.h>
 
 namespace handrail::train {
 namespace {
@@ -44,8 +45,9 @@ std::optional<Finding> NonFiniteGuard::check_gradients(const StepStats& stats) {
 }
 
 Finding NonFiniteGuard::update_failed(const StepStats& stats, std::string where, const std::string& evidence) {
-  Finding finding = found(stats, evidence);
+  Finding finding = found(stats, "an update that is not finite");
   finding.anomaly.where = std::move(where);
+  finding.anomaly.details = evidence;
   return finding;
 }
 
@@ -54,9 +56,8 @@ Finding NonFiniteGuard::found(const StepStats& stats, const std::string& evidenc
   Finding finding{.anomaly = {.name = "non_finite",
                               .step = stats.step,
                               .evidence = concat(evidence, ", bad step ", in_a_row_, " in a row"),
-                              .cause = "a value in the data, or a rate too high",
-                              .remedy = concat("look for NaN or huge values in the data, then a lower rate than ",
-                                               short_form(stats.lr)),
+                              .cause = "NaN or huge values in the data, or a learning rate that is too high",
+                              .remedy = concat("look for NaN in the data, or set lr below ", short_form(stats.lr)),
                               .action = Action::skip}};
   if (in_a_row_ == patience_) {
     finding.anomaly.action = Action::reduce_lr;
@@ -68,7 +69,7 @@ Finding NonFiniteGuard::found(const StepStats& stats, const std::string& evidenc
       finding.lr_factor = 0.5;
     } else {
       finding.anomaly.action = Action::stop;
-      finding.anomaly.evidence += concat(", after ", rollbacks_, " returns to the last good state");
+      finding.anomaly.evidence += concat(", after ", rollbacks_, " rollbacks");
     }
     in_a_row_ = 0;
   }
@@ -203,8 +204,8 @@ std::optional<Finding> LossGuard::check_loss(const StepStats& stats) {
   constexpr Index too_many = 3;
   const Index in_a_row = spikes_.in_a_row();
   if (roll_back_ && in_a_row >= too_many)
-    return divergence(stats, concat("loss ", short_form(stats.loss), " against a recent mean of ",
-                                    short_form(spikes_.mean()), ", spike ", in_a_row, " in a row"));
+    return divergence(stats, concat("loss ", short_form(stats.loss), ", recent mean ", short_form(spikes_.mean()),
+                                    ", spike ", in_a_row, " in a row"));
   if (!warn_ || spikes_.early()) return std::nullopt;
   return spike(stats);
 }
@@ -241,30 +242,33 @@ void LossGuard::rolled_back() {
 
 Finding LossGuard::spike(const StepStats& stats) const {
   const bool rebased = spikes_.in_a_row() == 0;
-  return {.anomaly = {
-              .name = "spike",
-              .step = stats.step,
-              .evidence = rebased
-                              ? concat("loss ", short_form(stats.loss), " after nine spikes in a row: the new level")
-                              : concat("loss ", short_form(stats.loss), " against a recent mean of ",
-                                       short_form(spikes_.mean())),
-              .cause = "an unusual batch, or a rate too high",
-              .remedy = concat("keep gradient clipping on; when it recurs, a lower rate than ", short_form(stats.lr)),
-              .action = Action::proceed}};
+  const double mean = spikes_.mean(), ratio = stats.loss / mean;
+  const std::string loss = concat("loss ", short_form(stats.loss));
+  return {.anomaly = {.name = "spike",
+                      .step = stats.step,
+                      .evidence = rebased ? concat(loss, ", spike 10 in a row: taken as the new level")
+                                  : mean > 0
+                                      ? concat(loss, " is ",
+                                               short_form(ratio < 10 ? std::round(10 * ratio) / 10 : std::round(ratio)),
+                                               " times the recent mean of ", short_form(mean))
+                                      : concat(loss, ", recent mean ", short_form(mean)),
+                      .cause = "an unusual batch, or a learning rate that is too high",
+                      .remedy = concat("keep clip_norm on; if spikes recur, set lr below ", short_form(stats.lr)),
+                      .action = Action::proceed}};
 }
 
 Finding LossGuard::divergence(const StepStats& stats, std::string evidence) {
   Finding finding{.anomaly = {.name = "divergence",
                               .step = stats.step,
                               .evidence = std::move(evidence),
-                              .cause = "a rate too high",
-                              .remedy = concat("a tenth of the rate (it was ", short_form(stats.lr),
-                                               " at this step), or a longer warmup"),
-                              .action = Action::rollback},
+                              .cause = "a learning rate that is too high",
+                              .remedy = "lower lr tenfold, or warm up longer",
+                              .action = Action::rollback,
+                              .details = concat("lr was ", short_form(stats.lr), " at this step")},
                   .lr_factor = rollbacks_ == 0 ? 0.1 : 0.5};
   if (rollbacks_ == most_rollbacks) {
     finding.anomaly.action = Action::stop;
-    finding.anomaly.evidence += concat(", after ", rollbacks_, " returns to the last good state");
+    finding.anomaly.evidence += concat(", after ", rollbacks_, " rollbacks");
     finding.lr_factor = 1;
   } else {
     ++rollbacks_;

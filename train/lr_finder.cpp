@@ -131,9 +131,11 @@ std::string why_unusable(const Reading& r, const LrFinderResult& result) {
   const auto [low, high] = std::ranges::minmax(result.curve, {}, &LrPoint::loss);
   if (high.loss - low.loss <= 1e-7 * std::abs(r.initial))
     return concat("the loss stayed at ", short_number(r.initial),
-                  " at every rate: the gradient is zero; is the loss connected to the parameters, are all units dead?");
+                  " at every rate: the gradient is zero; check that the loss depends on the parameters and that not "
+                  "all units are dead");
   if (r.fall() > r.threshold)
-    return concat("the loss was lowest at the first rate, ", short_number(r.lr.front()), ": start the sweep lower");
+    return concat("the loss was lowest at the first rate, ", short_number(r.lr.front()),
+                  ": start the sweep at a lower rate");
   const std::string what = concat("the loss started at ", short_number(r.initial), " and fell by ",
                                   short_number(std::max(0.0, r.fall())), " at most");
   const char* why = "the model has already converged, its gradient is nearly zero, or it learns too slowly for a sweep";
@@ -142,8 +144,8 @@ std::string why_unusable(const Reading& r, const LrFinderResult& result) {
                   ") can look like a fall of ", short_number(r.threshold), ": ", why,
                   "; larger batches or more sweep steps lower the noise");
   return concat(what, ", less than 2 %",
-                result.diverged_at ? concat(", before lr ", short_number(*result.diverged_at), " undid it") : "", ": ",
-                why);
+                result.diverged_at ? concat(", before it rose again at lr ", short_number(*result.diverged_at)) : "",
+                ": ", why);
 }
 
 std::string why_too_short(std::size_t losses, bool diverged, double lr) {
@@ -151,7 +153,7 @@ std::string why_too_short(std::size_t losses, bool diverged, double lr) {
   if (losses == 0)
     return "the loss or its gradient is not finite before any update: look for NaN or huge values in the data";
   return concat("the loss was not finite after ", losses, " updates, at lr ", short_number(lr),
-                ": start the sweep lower");
+                ": start the sweep at a lower rate");
 }
 
 std::string what_to_know(const Reading& r, const LrFinderResult& result) {

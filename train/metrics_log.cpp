@@ -39,8 +39,8 @@ MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t every_n_s
     fail<CheckpointError>("MetricsLog: cannot make '", path_.string(), "': ", errno_text());
   const auto there = static_cast<std::uint64_t>(status.st_size);
   if (there < length)
-    problem_ =
-        concat("'", path_.string(), "' has ", there, " bytes; the checkpoint knows of ", length, ": lines are missing");
+    problem_ = concat("'", path_.string(), "' has ", there, " bytes; when the checkpoint was written it had ", length,
+                      ": lines are missing");
   written_ = std::min(there, length);
   if (there > written_ && files_.truncate(file, static_cast<off_t>(written_)) != 0)
     fail<CheckpointError>("MetricsLog: cannot cut '", path_.string(), "' to ", written_, " bytes: ", errno_text());

@@ -23,8 +23,8 @@ class MetricsLog : public LogSink {
  public:
   static constexpr const char* file_name = "metrics.csv";
 
-  /// Appends after the first `length` bytes: those lines belong to the checkpoint that is resumed. 0 begins the file
-  /// anew. Throws CheckpointError when the file cannot be made.
+  /// Appends after the first `length` bytes: those lines belong to the checkpoint that is resumed. A length of 0 starts
+  /// an empty log. Throws CheckpointError when the file cannot be created.
   MetricsLog(const std::filesystem::path& path, std::int64_t every_n_steps, std::uint64_t length, FileSystem& files);
   ~MetricsLog() override;
 
@@ -36,7 +36,7 @@ class MetricsLog : public LogSink {
   std::uint64_t length() const { return written_ + lines_.size(); }
   /// Writes them all, down to the device: before a checkpoint that tells of their length.
   void sync();
-  /// What went wrong, once: empty afterwards.
+  /// What went wrong since the last call; empty when nothing did.
   std::string take_problem();
 
  private:

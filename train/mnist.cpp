@@ -18,7 +18,7 @@ constexpr std::array<const char*, 4> names = {"train-images-idx3-ubyte", "train-
 std::array<std::filesystem::path, 4> find_files(const std::filesystem::path& directory) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(directory, ignored))
-    fail<DataError>("load_mnist: want a directory; '", directory.string(), "' is none");
+    fail<DataError>("load_mnist: want a directory; '", directory.string(), "' is not one");
   std::array<std::filesystem::path, 4> files;
   std::string missing;
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -40,8 +40,9 @@ Mnist load_mnist(const std::filesystem::path& directory) {
   const IdxOptions options{.classes = 10, .flatten = true};
   Mnist mnist{.train = load_idx(files[0], files[1], options), .test = load_idx(files[2], files[3], options)};
   if (mnist.train.input_shape() != mnist.test.input_shape())
-    fail<DataError>("load_mnist: '", directory.string(), "': want images of one size; got ", mnist.train.input_shape(),
-                    " pixels in the training set and ", mnist.test.input_shape(), " in the test set");
+    fail<DataError>("load_mnist: '", directory.string(), "': want images of the same size in both sets; got ",
+                    mnist.train.input_shape(), " pixels in the training set and ", mnist.test.input_shape(),
+                    " in the test set");
   return mnist;
 }
 

@@ -34,7 +34,7 @@ void validate(const TrainerOptions& o) {
     if (!good) ((wrong << "\n  want ") << ... << text);
   };
   const auto at_least_one = [&](const char* name, const auto& value) {
-    if (value) check(*value >= 1, name, " >= 1; got ", *value, "; off is without");
+    if (value) check(*value >= 1, name, " >= 1; got ", *value, "; off means no limit");
   };
   check(o.epochs >= 1 && o.epochs <= most_epochs, "epochs in [1, ", most_epochs, "]; got ", o.epochs);
   check(o.batch_size >= 1, "batch_size >= 1; got ", o.batch_size);
@@ -42,18 +42,18 @@ void validate(const TrainerOptions& o) {
   if (o.lr) check(positive(*o.lr), "lr > 0; got ", *o.lr);
   if (o.warmup && o.check_warmup)
     check(*o.warmup >= 0.01 && *o.warmup <= 0.1, "warmup in [0.01, 0.1] of the planned steps; got ", *o.warmup,
-          "; off is without, check_warmup = off allows any share");
+          "; off means no warmup, check_warmup = off allows any share");
   else if (o.warmup)
     check(*o.warmup >= 0 && *o.warmup < 1, "warmup in [0, 1) of the planned steps; got ", *o.warmup);
   if (o.weight_decay)
     check(*o.weight_decay >= 0 && std::isfinite(*o.weight_decay), "weight_decay >= 0; got ", *o.weight_decay);
-  if (o.clip_norm) check(*o.clip_norm > 0, "clip_norm > 0; got ", *o.clip_norm, "; off is without");
+  if (o.clip_norm) check(*o.clip_norm > 0, "clip_norm > 0; got ", *o.clip_norm, "; off means no clipping");
   if (o.ema_beta) check(*o.ema_beta >= 0 && *o.ema_beta < 1, "ema_beta in [0, 1); got ", *o.ema_beta);
   if (o.validation_split)
     check(*o.validation_split > 0 && *o.validation_split < 1, "validation_split in (0, 1); got ", *o.validation_split,
-          "; off is without");
+          "; off means no validation set");
   check(o.val_check_interval >= 1, "val_check_interval >= 1 step; got ", o.val_check_interval);
-  check(!o.monitor.empty(), "monitor to be a name, val_loss say; got none");
+  check(!o.monitor.empty(), "monitor to be the name of a value, such as val_loss; got an empty name");
   const bool is_max = o.mode == MonitorMode::max;
   if (o.monitor.ends_with("accuracy")) check(is_max, "mode = max with monitor '", o.monitor, "'; got min");
   if (o.monitor.ends_with("loss")) check(!is_max, "mode = min with monitor '", o.monitor, "'; got max");
@@ -61,7 +61,7 @@ void validate(const TrainerOptions& o) {
   at_least_one("limit_train_batches", o.limit_train_batches);
   at_least_one("limit_val_batches", o.limit_val_batches);
   at_least_one("overfit_batches", o.overfit_batches);
-  if (o.max_seconds) check(*o.max_seconds > 0, "max_seconds > 0; got ", *o.max_seconds, "; off is without");
+  if (o.max_seconds) check(*o.max_seconds > 0, "max_seconds > 0; got ", *o.max_seconds, "; off means no limit");
   check(o.log_every_n_steps >= 1, "log_every_n_steps >= 1; got ", o.log_every_n_steps);
   if (o.normalization)
     check(o.normalization->stddev > 0 && std::isfinite(o.normalization->mean),
@@ -72,9 +72,10 @@ void validate(const TrainerOptions& o) {
     check(c.every_n_epochs >= 1, "checkpoints.every_n_epochs >= 1; got ", c.every_n_epochs);
     if (c.every_n_steps) check(*c.every_n_steps >= 1, "checkpoints.every_n_steps >= 1; got ", *c.every_n_steps);
     check(c.every_minutes > 0, "checkpoints.every_minutes > 0; got ", c.every_minutes);
-    check(c.keep_last >= 1, "checkpoints.keep_last >= 1; got ", c.keep_last, "; checkpoints = off is without");
-    check(is_name(c.name), "checkpoints.name of at most 100 letters, digits, '_', '-' and '.', not first; got '",
-          c.name, "'");
+    check(c.keep_last >= 1, "checkpoints.keep_last >= 1; got ", c.keep_last, "; checkpoints = off means none");
+    check(is_name(c.name),
+          "checkpoints.name of at most 100 letters, digits, '_', '-' and '.', not starting with '.'; got '", c.name,
+          "'");
   }
   for (const auto& sink : o.sinks) check(sink != nullptr, "sinks that are not null");
   if (!wrong.str().empty()) fail<OptionError>("TrainerOptions:", wrong.str());

@@ -119,12 +119,11 @@ std::optional<Anomaly> check_initial_loss(double loss, Task task, Index classes)
   // with the weights of nn::Linear or nn::init, which train well; at least 17 with bytes for inputs or
   // ten times the weights.
   if (!(loss > guess + std::max(guess, 3.0))) return std::nullopt;
-  return Anomaly{
-      .name = "initial_loss",
-      .where = "first batch",
-      .evidence = concat(std::setprecision(3), "the loss is ", loss, " before training; a guess has ", guess),
-      .cause = "initial weights too large, or inputs not normalised",
-      .remedy = "keep the initial weights of nn::Linear, and put nn::Standardize::fit(train) first in the model"};
+  return Anomaly{.name = "initial_loss",
+                 .where = "first batch",
+                 .evidence = concat(std::setprecision(3), "loss ", loss, " before training; guessing gives ", guess),
+                 .cause = "initial weights that are too large, or inputs that are not normalised",
+                 .remedy = "use nn::Standardize::fit(train) and the default weights"};
 }
 
 std::optional<Anomaly> diagnose_labels(const Tensor& predictions, const Tensor& targets, std::span<const Index> rows) {
@@ -164,16 +163,15 @@ std::optional<Anomaly> diagnose_labels(const Tensor& predictions, const Tensor& 
   }
   // Natural mistakes are of rank 0, random labels 0.5 in the mean, and one in C of those is right by chance.
   const double noise = of_chance * std::min(1.0, 2 * rank.mean);
-  return Anomaly{.name = "label_noise",
-                 .where = concat("rows ", named, " of the validation set"),
-                 .evidence = concat(std::setprecision(3), 100 * share,
-                                    " % of the predictions are wrong, with the given label at "
-                                    "relative rank ",
-                                    rank.mean,
-                                    " (0 second choice, 0.5 chance, 1 last) among the other classes; "
-                                    "these rows contradict the model most"),
-                 .cause = concat(std::setprecision(2), "random labels, about ", 100 * noise, " % of all"),
-                 .remedy = "check the labels of these rows, and how the labels were made"};
+  return Anomaly{
+      .name = "label_noise",
+      .where = concat("rows ", named, " of the validation set"),
+      .evidence = concat(std::setprecision(3), 100 * share, " % of predictions are wrong, seemingly at random"),
+      .cause = concat(std::setprecision(2), "random labels, about ", 100 * noise, " % of all"),
+      .remedy = "check the labels of these rows",
+      .details = concat(std::setprecision(3), "the mean rank of the given label is ", rank.mean,
+                        " among the other classes (0 is second choice, 0.5 chance, 1 last); the rows named "
+                        "contradict the model most")};
 }
 
 std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor& targets, Task task) {
@@ -199,11 +197,12 @@ std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor
   return Anomaly{
       .name = "no_better_than_baseline",
       .where = "validation set",
-      .evidence =
-          concat(std::setprecision(4), "the loss is ", model.mean, ", that of predicting ",
-                 task == Task::regression ? "the mean" : "the class frequencies", " for every sample ", baseline.mean),
-      .cause = "the inputs do not predict the targets (rows out of order, random labels), or the rate is far off",
-      .remedy = "check that row i of the inputs belongs to row i of the targets; then overfit one batch"};
+      .evidence = concat(std::setprecision(4), "the loss is ", model.mean, "; always predicting ",
+                         task == Task::regression ? "the mean" : "the class frequencies", " gives ", baseline.mean),
+      .cause =
+          "inputs that do not predict the targets (rows out of order, random labels), or a learning rate that is "
+          "far off",
+      .remedy = "check that inputs and targets match row by row"};
 }
 
 }  // namespace handrail::train

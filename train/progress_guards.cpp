@@ -7,6 +7,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
+#include <handrail/train/text.h>
 
 namespace handrail::train {
 namespace {
@@ -83,10 +84,11 @@ std::optional<Finding> PlateauGuard::found(std::int64_t step, double level, doub
   return Finding{
       .anomaly = {.name = "plateau",
                   .step = step,
-                  .evidence = concat("loss ", short_form(level), " over the last ", length_, " steps, came down by ",
-                                     percent(std::max(most, 0.0)), " at most"),
-                  .cause = "all that this model can learn from this data, or a rate that does not fit any more",
-                  .remedy = "a lower rate to settle or a larger model; stop here when the loss is good enough",
+                  .evidence = concat("loss ", short_form(level),
+                                     most > 0 ? concat(" fell by at most ", percent(most)) : " did not fall",
+                                     " over the last ", length_, " steps"),
+                  .cause = "the model has learnt all it can from this data, or the learning rate no longer fits",
+                  .remedy = "lower lr, use a larger model, or stop here",
                   .action = Action::proceed}};
 }
 
@@ -161,14 +163,13 @@ std::optional<Finding> SlowProgressGuard::judge(std::int64_t step) {
   if (rises || uncertain || std::abs(initial - level) >= 0.1 * scale || expected >= 0.01 * scale) return std::nullopt;
   reported_ = true;
   return Finding{
-      .anomaly = {
-          .name = "slow_progress",
-          .step = step,
-          .evidence = concat("loss ", short_form(initial), " at first, ", short_form(level), " now; at this slope ",
-                             short_form(level - std::max(expected, 0.0)), " at the end"),
-          .cause = "a rate too low",
-          .remedy = concat("lr = ", short_form(10 * peak_lr_), " in place of ", short_form(peak_lr_)),
-          .action = Action::proceed}};
+      .anomaly = {.name = "slow_progress",
+                  .step = step,
+                  .evidence = concat("loss ", short_form(initial), " at first, ", short_form(level),
+                                     " now; at this pace ", short_form(level - std::max(expected, 0.0)), " at the end"),
+                  .cause = "a learning rate that is too low",
+                  .remedy = concat("set lr = ", short_form(10 * peak_lr_), " instead of ", short_form(peak_lr_)),
+                  .action = Action::proceed}};
 }
 
 std::vector<double> SlowProgressGuard::state() const {
@@ -216,16 +217,15 @@ std::optional<Finding> OverfittingGuard::epoch_end(const EpochStats& stats) {
       validation - train <= 0.1 * initial_.magnitude())
     return std::nullopt;
   reported_ = true;
-  return Finding{
-      .anomaly = {
-          .name = "overfitting",
-          .step = stats.step,
-          .evidence = concat("since epoch ", best_epoch_, " the validation loss rose from ", short_form(best_), " to ",
-                             short_form(validation), " while the training loss fell from ", short_form(train_then_),
-                             " to ", short_form(train)),
-          .cause = "the model learns its training samples by heart",
-          .remedy = concat("stop at epoch ", best_epoch_, ", or more data, dropout, weight decay, a smaller model"),
-          .action = Action::proceed}};
+  return Finding{.anomaly = {.name = "overfitting",
+                             .step = stats.step,
+                             .evidence = concat("val_loss rose from ", short_form(best_), " in epoch ", best_epoch_,
+                                                " to ", short_form(validation)),
+                             .cause = "the model memorises its training samples",
+                             .remedy = concat("stop at epoch ", best_epoch_, ", or add data, dropout or weight decay"),
+                             .action = Action::proceed,
+                             .details = concat("the training loss fell from ", short_form(train_then_), " to ",
+                                               short_form(train), " meanwhile")}};
 }
 
 std::vector<double> OverfittingGuard::state() const {
@@ -269,14 +269,13 @@ Finding ClipPressureGuard::found(const StepStats& stats) const {
   std::array<double, capacity> norms;
   std::ranges::copy(norms_.values(), norms.begin());
   const double usual = quantile(norms, 0.9);
-  return {
-      .anomaly = {.name = "clip_pressure",
-                  .step = stats.step,
-                  .evidence = concat(count_, " of the last ", capacity,
-                                     " gradients were clipped, 90 % of their norms are below ", short_form(usual)),
-                  .cause = "a clip norm too low for this model, or a rate too high",
-                  .remedy = concat("clip_norm = ", short_form(usual), ", or a lower rate than ", short_form(stats.lr)),
-                  .action = Action::proceed}};
+  return {.anomaly = {.name = "clip_pressure",
+                      .step = stats.step,
+                      .evidence = concat(count_, " of the last ", capacity, " gradients were clipped"),
+                      .cause = "a clip_norm that is too low for this model, or a learning rate that is too high",
+                      .remedy = concat("set clip_norm = ", short_form(usual), ", or lr below ", short_form(stats.lr)),
+                      .action = Action::proceed,
+                      .details = concat("90 % of their norms are below ", short_form(usual))}};
 }
 
 void ClipPressureGuard::rolled_back() {

@@ -131,7 +131,7 @@ void Trainer::Run::take_up(const std::filesystem::path& run_dir, const ResumeOpt
           .step = progress_.step,
           .evidence = skipped,
           .cause = "a damaged disk or file",
-          .remedy = concat("nothing: resumed from ", loaded->path)});
+          .remedy = concat("nothing needs to be done: the run resumed from ", loaded->path)});
   trainer_.on_fit_start();
   trainer_.on_train_start();
 }
@@ -169,8 +169,7 @@ void Trainer::Run::check_floating_point() {
         .evidence = concat(rounds ? "" : "results are not rounded to nearest", !rounds && flushes ? ", and " : "",
                            flushes ? "denormal numbers are flushed to zero" : ""),
         .cause = "another library, or code linked with -ffast-math, changed the mode of the processor",
-        .remedy =
-            "fesetenv(FE_DFL_ENV) for results elsewhere; this run rounds to nearest and flushes, whatever the mode"});
+        .remedy = "call fesetenv(FE_DFL_ENV) for other code; this run sets its own mode"});
 }
 
 // Whatever ends the training, all of the end is gone through, and the first exception goes on to the caller.
@@ -223,6 +222,7 @@ void Trainer::Run::start_event() {
   const bool finds_lr = !options_.lr && !resumed_ && !options_.fast_dev_run;
   const Plan plan{.model = trainer_.model_,
                   .optimizer = *optimizer_,
+                  .own_schedule = own_schedule(),
                   .lr = finds_lr ? std::nullopt : std::optional(decisions_.lr),
                   .lr_source = lr_source(),
                   .loader = *loader_,
@@ -256,10 +256,19 @@ void Trainer::Run::train_start_event() {
   if (!options_.lr && !options_.fast_dev_run) event.found.push_back({"lr", lr_text(decisions_.lr, lr_source())});
   if (const auto& constants = trainer_.info_.normalization; constants && !options_.normalization)
     event.found.push_back({"normalization", normalization_text(*constants, "of the training split")});
+  if (const std::string schedule = own_schedule(); !schedule.empty() && !options_.lr)
+    event.found.push_back({"lr schedule", schedule_text(schedule)});
   for (const SummaryItem& item : event.found)
     for (SummaryItem& known : result_.summary)
       if (known.name == item.name) known = item;
   for (const auto& sink : sinks()) sink->train_start(event);
+}
+
+// What an override of configure_schedule does; empty when the schedule is the Trainer's own.
+std::string Trainer::Run::own_schedule() const {
+  if (!(decisions_.lr > 0)) return {};  // the Trainer's own schedule would refuse it
+  return describe_own_schedule(schedule_, trainer_.Trainer::configure_schedule(decisions_.lr, decisions_.planned_steps),
+                               decisions_.planned_steps);
 }
 
 std::string Trainer::Run::lr_source() const {
@@ -267,9 +276,9 @@ std::string Trainer::Run::lr_source() const {
     const Index batch = options_.batch_size * options_.accumulate_grad_batches;
     return decisions_.lr == *options_.lr
                ? "given"
-               : concat("given as ", *options_.lr, " for ", reference_batch, " samples a step, of ", batch);
+               : concat("given as ", *options_.lr, " for ", reference_batch, " samples per step, scaled to ", batch);
   }
-  if (resumed_) return "as the run began with";
+  if (resumed_) return "as when the run began";
   return result_.lr_finder && result_.lr_finder->suggestion ? "by the LR finder" : "the optimizer's default";
 }
 

@@ -102,6 +102,7 @@ class Trainer::Run {
   void train_start_event();
   std::string lr_source() const;
   std::string resumed_text() const;
+  std::string own_schedule() const;
   const LogSinks& sinks() const { return sinks_; }
 
   // run_step.cpp

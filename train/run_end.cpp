@@ -104,17 +104,17 @@ bool Trainer::Run::evaluate() {
             .step = progress_.step,
             .where = "validation set",
             .evidence = concat("its loss is ", evaluation.loss, sound ? " with finite parameters" : ""),
-            .cause = sound ? "a value in the validation data, or outputs too large for the loss"
+            .cause = sound ? "NaN or huge values in the validation data, or outputs that are too large for the loss"
                            : "parameters that are not finite",
             .remedy = sound ? "look for NaN and huge values in the validation set"
-                            : "look at who writes to the parameters besides the optimizer"});
+                            : "find out what writes to the parameters besides the optimizer"});
     }
   }
   if (!is_finite(*value) && is_finite(evaluation.loss))
     warn({.name = "non_finite_metric",
           .step = progress_.step,
           .where = options_.monitor,
-          .evidence = concat("it is ", *value, ", which no other value is better or worse than"),
+          .evidence = concat("it is ", *value, ", which cannot be compared with other values"),
           .cause = "a division by zero where it is computed",
           .remedy = "return 0 where the metric has no value"});
   if (early_stopping_.stop() && goes_on()) result_.reason = StopReason::early_stopping;
@@ -213,6 +213,7 @@ void Trainer::Run::complete_result() {
   result_.skipped = progress_.skipped;
   result_.rollbacks = progress_.rollbacks;
   result_.lr = decisions_.lr;
+  result_.monitor = options_.monitor;
   result_.best = best_;
   result_.seconds = now() - start_ + progress_.seconds;
   if (begun_) trainer_.known_good_ = std::move(last_good_);

@@ -60,20 +60,21 @@ void Trainer::Run::explain(Anomaly& anomaly, const StepStats& stats) {
     const Batch batch = loader_->batch(i);
     inputs.add(batch.inputs);
     targets.add(batch.targets);
-    for (const auto& [what, part] : {std::pair("input", batch.inputs), std::pair("target", batch.targets)}) {
+    for (const auto& [what, part] : {std::pair("an input", batch.inputs), std::pair("a target", batch.targets)}) {
       const Index row = find_row(part, limit);
       if (row < 0 || !anomaly.where.empty()) continue;
       anomaly.where = concat("row ", loader_->rows(i)[static_cast<std::size_t>(row)], " of the training set");
-      anomaly.cause = concat("an ", what, " in the data that is NaN, infinite or huge");
-      anomaly.remedy = "clean that row; checks.finite finds all of them before the first step";
+      anomaly.cause = concat(what, " in the data that is NaN, infinite or huge");
+      anomaly.remedy = "clean that row; checks.finite finds every such row";
     }
   }
-  anomaly.evidence += concat("; inputs: ", inputs.text(), "; targets: ", targets.text());
+  if (!anomaly.details.empty()) anomaly.details += "; ";
+  anomaly.details += concat("inputs: ", inputs.text(), "; targets: ", targets.text());
   const auto origin = replay(first, count);
   if (!origin) return;
   const std::string layer = name_of(origin->leaves);
-  anomaly.evidence += concat("; first seen in the ", to_string(origin->source), " of op '", origin->op, "'",
-                             layer.empty() ? "" : " at layer '" + layer + "'");
+  anomaly.details += concat("; first seen in the ", to_string(origin->source), " of op '", origin->op, "'",
+                            layer.empty() ? "" : " at layer '" + layer + "'");
   if (anomaly.where.empty())
     anomaly.where = layer.empty() ? concat("op '", origin->op, "'") : concat("layer '", layer, "'");
 }

@@ -14,6 +14,7 @@
 #include <handrail/train/preview.h>
 #include <handrail/train/run.h>
 #include <handrail/train/scale_checks.h>
+#include <handrail/train/text.h>
 
 namespace handrail::train {
 namespace {
@@ -173,7 +174,7 @@ LrFinderResult Trainer::Run::sweep() {
   // may not look at the targets.
   if (trainer_.plain_loss() && !targets_vary(*loader_)) {
     LrFinderResult refused;
-    refused.note = "all targets are the same: there is nothing to tell apart";
+    refused.note = "all targets are the same, so there is nothing to learn";
     return refused;
   }
   Rehearsal rehearsal(*this);
@@ -219,11 +220,11 @@ void Trainer::Run::pick_lr() {
     set_lr(*found.suggestion);
   } else {
     warn({.name = "no_usable_lr",
-          .evidence = concat("the LR finder saw no usable rate: ", found.note, "; using the optimizer's default ",
-                             decisions_.lr),
-          .cause =
-              "a loss that does not depend on the parameters, targets without a pattern, or a model already trained",
-          .remedy = "look at the data and the loss, or give lr"});
+          .evidence = concat("the LR finder found none; using the optimizer's default ", short_form(decisions_.lr)),
+          .cause = "a loss that does not depend on the parameters, targets without a pattern, or a model that is "
+                   "trained already",
+          .remedy = "check the data and the loss, or set lr",
+          .details = found.note});
   }
   result_.lr_finder = found;
 }
@@ -323,19 +324,18 @@ std::vector<Anomaly> Trainer::Run::check_first_batch() {
   for (const Tensor& leaf : tape.leaves())
     if (std::ranges::none_of(parameters_, [&](const Parameter& p) { return p.tensor.is_same(leaf); }))
       found.push_back({.name = "unregistered",
-                       .evidence = concat("the loss depends on a tensor of shape ", leaf.shape(),
-                                          " that requires a gradient but is no parameter of the model, so it is not "
-                                          "trained"),
+                       .evidence = concat("a tensor of shape ", leaf.shape(),
+                                          " that the loss depends on is not a parameter: it is not trained"),
                        .cause = "a layer that is a plain member of its module",
-                       .remedy = "register its layer with add(), or it with param()"});
+                       .remedy = "register its layer with add(), or the tensor with param()"});
   tape.backward(output.loss);
   for (const Parameter& p : parameters_)
     if (p.tensor.requires_grad() && !p.tensor.grad().defined())
       found.push_back({.name = "unreached",
                        .where = p.name,
-                       .evidence = "the loss does not depend on this parameter, so it is not trained",
-                       .cause = "a layer that forward does not use, or a detach() on the way",
-                       .remedy = "use it in forward, remove it, or freeze it"});
+                       .evidence = "the loss does not depend on this parameter: it is not trained",
+                       .cause = "a layer that forward() does not use, or a detach() between it and the loss",
+                       .remedy = "use it in forward(), remove it, or freeze it"});
   return found;
 }
 
@@ -354,10 +354,10 @@ void Trainer::Run::check_overfit_batch() {
   }
   if (!is_finite(loss)) return;  // for the guards to name
   warn({.name = "overfit_batch",
-        .evidence = concat(most_steps, " steps on one batch brought its loss from ", first, " to ", loss,
-                           ", less than 5 % down"),
+        .evidence = concat(most_steps, " steps on one batch lowered its loss only from ", short_form(first), " to ",
+                           short_form(loss)),
         .cause = "gradients that do not reach the weights, dead units, or targets on another scale than the outputs",
-        .remedy = "start from a model and data that can learn one batch by heart"});
+        .remedy = "find a model that can memorise one batch first"});
 }
 
 // What losses are like with the initial weights. The first ones of the run are no measure of that when the

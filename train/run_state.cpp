@@ -109,7 +109,8 @@ void Trainer::Run::check_settings(const std::map<std::string, std::string>& begu
   std::string known;
   for (const auto& [name, unused] : settings_) known += concat(known.empty() ? "" : ", ", name);
   for (const std::string& name : options.allow)
-    if (!settings_.contains(name)) fail<OptionError>("resume: want names to allow of: ", known, "; got '", name, "'");
+    if (!settings_.contains(name))
+      fail<OptionError>("resume: want only these names in `allow`: ", known, "; got '", name, "'");
   std::string wrong, names;
   std::map<std::string, std::string> all = begun;
   all.insert(settings_.begin(), settings_.end());
@@ -124,9 +125,8 @@ void Trainer::Run::check_settings(const std::map<std::string, std::string>& begu
     names += concat(names.empty() ? "\"" : ", \"", name, "\"");
   }
   if (!wrong.empty())
-    fail<CheckpointError>("resume: want data, model, options and build as the run began with; got others:", wrong,
-                          "\n  to go on all the same, without the bits of an uninterrupted run: {.allow = {", names,
-                          "}}");
+    fail<CheckpointError>("resume: want the data, model, options and build that the run began with; got others:", wrong,
+                          "\n  to resume anyway, with other bits than an uninterrupted run: {.allow = {", names, "}}");
 }
 
 // Into a run that has not begun. The model comes last: when something does not fit it is as it was.
@@ -276,8 +276,8 @@ void Trainer::Run::save_checkpoint(const TrainingState& state) {
     warn({.name = "checkpoint_failed",
           .step = progress_.step,
           .evidence = error.what(),
-          .cause = "the disk, or a value that is not finite",
-          .remedy = "make room, or set checkpoints = off"});
+          .cause = "a problem with the disk, or a value that is not finite",
+          .remedy = "free disk space, or set checkpoints = off"});
     return;
   }
   result_.checkpoint = path.string();
@@ -288,8 +288,8 @@ void Trainer::Run::save_checkpoint(const TrainingState& state) {
     warn({.name = "checkpoint_rotation",
           .step = progress_.step,
           .evidence = store_->rotation_problem(),
-          .cause = "the disk, or rights in the directory",
-          .remedy = "remove old checkpoints by hand, or they fill the disk"});
+          .cause = "a problem with the disk, or missing permissions in the directory",
+          .remedy = "remove old checkpoints by hand before they fill the disk"});
   trainer_.on_checkpoint(path);
 }
 
@@ -312,8 +312,8 @@ void Trainer::Run::sync_log() {
     warn({.name = "metrics_log",
           .step = progress_.step,
           .evidence = std::move(problem),
-          .cause = "the disk, or somebody who changed the file",
-          .remedy = "make room; the checkpoints are not concerned"});
+          .cause = "a problem with the disk, or a change of the file by another program",
+          .remedy = "free disk space; the checkpoints are not affected"});
 }
 
 void Trainer::Run::note_attempt() {

@@ -111,20 +111,21 @@ std::optional<Anomaly> check_input_scale(const DataPart& train) {
   const ColumnSums sums = measure(train, &Batch::inputs);
   const auto [largest, smallest, farthest] = compare_columns(sums);
   const double value = sums.value();
-  Anomaly anomaly{.name = "input_scale",
-                  .where = {},
-                  .evidence = {},
-                  .cause = "raw data: initial weights and rate suit inputs of mean 0 and standard deviation 1",
-                  .remedy = "put nn::Standardize::fit(train) first in the model"};
+  Anomaly anomaly{
+      .name = "input_scale",
+      .where = {},
+      .evidence = {},
+      .cause = "raw data: the initial weights and the learning rate suit inputs with mean 0 and standard deviation 1",
+      .remedy = "put nn::Standardize::fit(train) first in the model"};
   const auto precision = std::setprecision(4);
   if (value > largest_scale || (value > 0 && value < smallest_scale)) {
     const std::size_t j = largest_column(sums);
     anomaly.where = concat("column ", j, " of the inputs");
-    anomaly.evidence = concat(precision, "a root mean square of ", sums.value(j), ", in all columns ", value,
-                              "; want about 1 (zeros apart)");
+    anomaly.evidence = concat(precision, "root mean square ", sums.value(j), ", want about 1");
+    anomaly.details = concat(precision, "it is ", value, " over all columns, zeros not counted");
   } else if (largest && sums.scale(*largest) > most_spread * sums.scale(*smallest)) {
     anomaly.where = concat("columns ", *smallest, " and ", *largest, " of the inputs");
-    anomaly.evidence = concat(precision, "scales that are ", sums.scale(*largest) / sums.scale(*smallest),
+    anomaly.evidence = concat(precision, "their scales are ", sums.scale(*largest) / sums.scale(*smallest),
                               " times apart: ", sums.scale(*smallest), " and ", sums.scale(*largest));
   } else if (farthest && sums.offset(*farthest) > most_offset) {
     anomaly.where = concat("column ", *farthest, " of the inputs");
@@ -144,10 +145,12 @@ std::optional<Anomaly> check_target_scale(const DataPart& train) {
     if (value <= 100 && !odd) continue;
     return Anomaly{.name = "target_scale",
                    .where = concat("column ", j, " of the targets"),
-                   .evidence = concat(std::setprecision(4), "values about ", usual, " that vary by ", scale,
-                                      ", with a root mean square of ", value),
-                   .cause = "raw targets: initial weights and rate suit targets of mean 0 and standard deviation 1",
-                   .remedy = "standardise the targets, and undo it on the predictions"};
+                   .evidence = concat(std::setprecision(4), "values about ", usual, " that vary by ", scale),
+                   .cause =
+                       "raw targets: the initial weights and the learning rate suit targets with mean 0 and standard "
+                       "deviation 1",
+                   .remedy = "standardise the targets, undo it on predictions",
+                   .details = concat(std::setprecision(4), "their root mean square is ", value)};
   }
   return std::nullopt;
 }

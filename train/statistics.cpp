@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 
 #include <handrail/core/finite.h>
@@ -177,12 +176,6 @@ LineFit fit_line(std::span<const double> values) {
   fit.slope_error = std::sqrt(squares / (count - 2) / spread * inflation);
   fit.effective_count = count / inflation;
   return fit;
-}
-
-std::string short_form(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.4g", value);
-  return text.data();
 }
 
 }  // namespace handrail::train

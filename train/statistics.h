@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
 namespace handrail::train {
@@ -176,8 +175,5 @@ struct LineFit {
 };
 /// values: finite, oldest first; all zeros for fewer than three.
 LineFit fit_line(std::span<const double> values);
-
-/// With four digits: 0.02346.
-std::string short_form(double value);
 
 }  // namespace handrail::train

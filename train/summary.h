@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include <handrail/nn/module.h>
 #include <handrail/optim/optimizer.h>
+#include <handrail/optim/schedule.h>
 #include <handrail/train/loader.h>
 #include <handrail/train/options.h>
 
@@ -14,6 +16,7 @@ namespace handrail::train {
 struct Plan {
   const nn::Module& model;
   const optim::Optimizer& optimizer;
+  std::string own_schedule;  // what an override of configure_schedule does; empty without one
   std::optional<double> lr;  // nothing while it is still to be found
   std::string lr_source;     // "by the LR finder", say
   const Loader& loader;
@@ -24,9 +27,17 @@ struct Plan {
   std::string run_dir;  // empty when nothing is written
 };
 
-/// The rate and where it is from; the constants and where they are from.
+/// Lines of the summary: the rate and where it is from; the constants and where they are from; the rates that
+/// describe_own_schedule gives.
 std::string lr_text(double lr, const std::string& source);
 std::string normalization_text(const Normalization& constants, const char* source);
+std::string schedule_text(const std::string& rates);
+
+/// The rates of a schedule, "1e-05 at step 1, at most 0.001, 1e-05 at the last step", when it differs from the
+/// Trainer's own one; empty when it is the same at every step that is looked at. A hundred steps are looked at, the
+/// first and the last among them.
+std::string describe_own_schedule(const optim::Schedule& schedule, const optim::Schedule& trainers,
+                                  std::int64_t planned_steps);
 
 /// What is on, what was opted out, and the numbers that were derived. Every opt-out has a line of its own.
 std::vector<SummaryItem> summarise(const TrainerOptions& options, const Plan& plan);

@@ -2,15 +2,31 @@
 
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace handrail::train {
 
-/// With the thousands apart: 54,000.
+/// The number with its thousands separated: 54,000.
 std::string grouped(std::int64_t value);
+/// The number and what it counts, in the singular for one: "1 epoch", "54,000 steps".
+std::string counted(std::int64_t count, const char* singular, const char* plural = nullptr);
 
-/// Appends the number, as short as reads back the same.
+/// The number with at most four significant digits: 0.02346, 0.5, 12.34, 2.346e-05. A value other than 0 never
+/// reads as 0.
+std::string short_form(double value);
+/// The number with exactly four significant digits, for figures that stand below each other: 0.5000, 12.34, 2.346e-05.
+std::string four_digits(double value);
+
+/// The number of columns that a text in UTF-8 takes on a terminal, when no character is wider than one column.
+std::size_t text_width(std::string_view text);
+/// The text in lines of at most `columns` columns, broken at spaces. Every line but the first starts with `indent`
+/// spaces. A word that is longer than a line is not broken. Zero columns mean no limit.
+std::string wrapped(std::string_view text, std::size_t columns, std::size_t indent);
+
+/// Appends the shortest text that reads back as the same number.
 template <class Number>
 void append_exact(std::string& text, Number value) {
   std::array<char, 32> digits;

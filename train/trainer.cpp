@@ -15,7 +15,7 @@ namespace {
 
 // What the modes for trying things out imply. A fast_dev_run is one step and one evaluation, nothing written.
 TrainerOptions effective(TrainerOptions o) {
-  // Learning a few batches by heart is not to be stopped because it does not generalise.
+  // Memorising a few batches is not to be stopped because it does not generalise.
   if (o.overfit_batches) {
     o.patience = off;
     o.restore_best = false;
@@ -55,8 +55,8 @@ RunData Trainer::split(const Dataset& train) const {
             .validation_rows = {},
             .validation_source = {}};
   if (train.size() < 2)
-    fail<DataError>("fit: want at least 2 rows to split a validation set off; got ", train.size(),
-                    "; give one, or set validation_split = off");
+    fail<DataError>("fit: want at least 2 rows to split off a validation set; got ", train.size(),
+                    "; pass a validation set, or set validation_split = off");
   const double fraction = *options_.validation_split;
   const bool classes = options_.stratify && info_.task != Task::regression && !options_.fast_dev_run;
   auto [rows, held_out] = split_rows(train.size(), fraction, options_.seed);
@@ -64,7 +64,8 @@ RunData Trainer::split(const Dataset& train) const {
           .train_rows = std::move(rows),
           .validation = &train,
           .validation_rows = std::move(held_out),
-          .validation_source = concat(fraction * 100, " % split off by seed", classes ? ", of every class" : ""),
+          .validation_source =
+              concat(fraction * 100, classes ? " % of every class" : " % of the data", ", split off by seed"),
           .stratify = classes};
 }
 

@@ -1,6 +1,7 @@
 #include <handrail/train/try_fix.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <functional>
@@ -11,6 +12,7 @@
 #include <handrail/train/checkpoint.h>
 #include <handrail/train/run.h>
 #include <handrail/train/statistics.h>
+#include <handrail/train/text.h>
 
 namespace handrail::train {
 
@@ -41,15 +43,20 @@ Fix batch_size(Index size) {
 }  // namespace fixes
 
 std::string TryFixResult::text() const {
-  std::string text = "arm              train before  after    validation before  after    difference (95 % interval)\n";
+  std::string text =
+      "arm              train before  after     validation before  after     difference (95 % interval)\n";
   for (const TryFixArm& arm : arms) {
-    char line[200];
-    std::snprintf(line, sizeof line, "%-16s %12.4f  %-8.4f %17.4f  %-8.4f %+.4f (%+.4f to %+.4f)%s\n", arm.name.c_str(),
-                  arm.train_before, arm.train_after, arm.validation_before, arm.validation_after, arm.difference,
-                  arm.difference_low, arm.difference_high, arm.finite ? "" : ", steps were refused");
-    text += line;
+    const auto signed_form = [](double value) { return (value < 0 ? "" : "+") + four_digits(value); };
+    std::array<char, 300> line;
+    std::snprintf(line.data(), line.size(), "%-16s %12s  %-9s %17s  %-9s %s (%s to %s)%s\n", arm.name.c_str(),
+                  four_digits(arm.train_before).c_str(), four_digits(arm.train_after).c_str(),
+                  four_digits(arm.validation_before).c_str(), four_digits(arm.validation_after).c_str(),
+                  signed_form(arm.difference).c_str(), signed_form(arm.difference_low).c_str(),
+                  signed_form(arm.difference_high).c_str(), arm.finite ? "" : ", steps were skipped");
+    text += line.data();
   }
-  return text + (kept.empty() ? "no fix is better beyond noise: options unchanged\n" : "kept: " + kept + "\n");
+  return text + (kept.empty() ? "no fix is a statistically significant improvement: the options are unchanged\n"
+                              : "kept: " + kept + "\n");
 }
 
 namespace {
@@ -103,7 +110,7 @@ TryFixResult Trainer::take_first(const std::vector<Fix>& fixes) {
 }
 
 TryFixResult Trainer::try_fix(const RunData& data, const std::vector<Fix>& fixes, const TryFixOptions& options) {
-  if (!data.validation) fail<OptionError>("try_fix: want a validation set to judge by; got validation_split = off");
+  if (!data.validation) fail<OptionError>("try_fix: want a validation set to compare by; got validation_split = off");
   if (options.steps < 1) fail<OptionError>("try_fix: want steps >= 1; got ", options.steps);
   if (!options_.verify_fixes) return take_first(fixes);
   struct Restored {  // exceptions or not

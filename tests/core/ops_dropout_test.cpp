@@ -80,7 +80,7 @@ TEST_CASE("dropout is the identity in evaluation, without a tape and for p of 0"
 TEST_CASE("dropout on a tape without random position is refused, showing how to make one") {
   const Tape tape;
   check_throws<TapeError>([] { return dropout(Tensor::ones({2}), 0.5); },
-                          "dropout: want a tape that knows its place in the random streams",
+                          "dropout: want a tape with a position in the random streams",
                           "Tape tape{Mode::train, {.seed = 42, .position = step}}", "got one without");
   std::uint32_t call = 0;
   check_throws<TapeError>([&] { return Tape::next_random("mine", call); }, "mine: ", "got one without");

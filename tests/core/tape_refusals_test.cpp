@@ -33,7 +33,7 @@ TEST_CASE("recording with a tensor of a finished tape is refused with its shape 
   }
   Tape tape;
   check_throws<TapeError>([&] { return stale * 2.0; }, "affine: an input of shape [2, 3], output of 'square'",
-                          "belongs to a tape that is gone", "detach() makes it a constant");
+                          "belongs to a tape that no longer exists", "detach() makes it a constant");
   check_throws<TapeError>([&] { return a + stale; }, "add: ", "output of 'square'");
   tape.backward(sum(a * stale.detach()));
   check_values(a.grad(), std::vector<double>(6, 3.0));
@@ -47,7 +47,7 @@ TEST_CASE("a tensor of a tape that ended without backward is refused as well") {
     stale = exp(a);
   }
   const Tape tape;
-  check_throws<TapeError>([&] { return log(stale); }, "log: ", "output of 'exp'", "gone");
+  check_throws<TapeError>([&] { return log(stale); }, "log: ", "output of 'exp'", "no longer exists");
 }
 
 TEST_CASE("a tensor of another thread's tape is refused") {
@@ -180,7 +180,7 @@ TEST_CASE("the target of a gradient that nobody needs is refused") {
         b[0].shape();
     });
     check_throws<TapeError>([&] { tape.backward(sum(y)); }, "backward of 'mine': want ",
-                            target ? "target()" : "shape()", "of an input whose gradient is needed()");
+                            target ? "target()" : "shape()", "of an input for which needed() is true");
   }
 }
 

@@ -66,7 +66,7 @@ TEST_CASE("the gradient goes through Dropout where the value did") {
 TEST_CASE("Dropout in training wants a tape with a random position") {
   const Tape tape;
   check_throws<TapeError>([] { nn::Dropout{0.5}(Tensor::ones({2})); },
-                          "dropout: want a tape that knows its place in the random streams", "got one without");
+                          "dropout: want a tape with a position in the random streams", "got one without");
 }
 
 TEST_CASE("Dropout refuses probabilities outside [0, 1)") {

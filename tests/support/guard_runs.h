@@ -12,14 +12,24 @@
 
 #include <handrail/train/guard.h>
 
+/// What the console shows of an anomaly must be short. Two lines of a terminal are at most 160 columns.
+inline void check_headline(const handrail::train::Anomaly& anomaly) {
+  constexpr std::size_t max_headline = 140;
+  const std::string line = anomaly.headline();
+  CHECK_MESSAGE(line.size() <= max_headline, line);
+  CHECK_MESSAGE(line.ends_with("try: " + anomaly.remedy), line);
+}
+
 /// What a guard says over a run: "step name where action factor evidence", one line a finding.
 using Said = std::vector<std::string>;
 
 inline void note(Said& said, const std::optional<handrail::train::Finding>& finding) {
   if (!finding) return;
   const handrail::train::Anomaly& a = finding->anomaly;
+  check_headline(a);
   said.push_back(std::to_string(a.step) + " " + a.name + " " + a.where + " " + handrail::train::to_string(a.action) +
-                 " " + std::to_string(finding->lr_factor) + " " + a.evidence + " " + a.cause + " " + a.remedy);
+                 " " + std::to_string(finding->lr_factor) + " " + a.evidence + " " + a.cause + " " + a.remedy + " " +
+                 a.details);
 }
 
 /// One step, as the Trainer makes it: nothing is accepted after a finding that forbids it, and a rollback is

@@ -99,11 +99,11 @@ TEST_CASE("what is no checkpoint is named as what it is") {
   refused("/dev/zero", "want a regular file");
   REQUIRE(mkfifo((dir.path() / "pipe").c_str(), 0600) == 0);
   refused(dir.path() / "pipe", "want a regular file");
-  refused(dir.write("text", "not a checkpoint"), "its first 8 bytes are others");
+  refused(dir.write("text", "not a checkpoint"), "its first 8 bytes are different");
   refused(dir.write("empty", ""), "truncated");
   std::string file = file_of(encode(full_state()));
   file.insert(4, 1, '\r');  // as a conversion of line ends would
-  refused(dir.write("converted", file), "its first 8 bytes are others");
+  refused(dir.write("converted", file), "its first 8 bytes are different");
 }
 
 TEST_CASE("a newer format is refused as that, unless it says that this reader will do") {
@@ -115,7 +115,7 @@ TEST_CASE("a newer format is refused as that, unless it says that this reader wi
   CHECK_FALSE(is_refused(file));
   put(file, 12, std::uint32_t{6});
   seal(file, sections.size());
-  check_refused(file, "written in format 7", "reader of format 6", "reads 2; use a newer one");
+  check_refused(file, "written in format 7", "reader of format 6", "reads 2; use a newer version");
 }
 
 TEST_CASE("sections that do not tile the file are refused behind a right checksum") {
@@ -137,7 +137,7 @@ TEST_CASE("sections that do not tile the file are refused behind a right checksu
   check_refused(changed(second + length, std::uint64_t{3}), "overlap or leave gaps");
   check_refused(changed(second + length, std::uint64_t{1}), "1 bytes belong to no section");
   check_refused(changed(20, std::uint32_t{1}), "checksum of the header");
-  check_refused(changed(20, ~std::uint32_t{0}), "tells of 4294967295 sections");
+  check_refused(changed(20, ~std::uint32_t{0}), "claims 4294967295 sections");
   check_refused(changed(24, ~std::uint64_t{0}), "want 18446744073709551615 bytes");
   check_refused(std::vector<Section>{{"a", "1"}, {"a", "1"}}, "two sections 'a'");
   check_refused(std::vector<Section>(65, {"a", ""}), "65 sections");
@@ -150,7 +150,7 @@ TEST_CASE("sizes that exceed the bytes left are refused before memory is taken f
       for (const std::size_t at : {std::size_t{1}, std::size_t{9}}) {
         std::vector<Section> sections = encode(full_state());
         put(section(sections, name).bytes, at, size);
-        check_refused(sections, concat("section '", name, "'"), concat("tells of ", size, " elements"), " bytes left");
+        check_refused(sections, concat("section '", name, "'"), concat("claims ", size, " elements"), " bytes left");
       }
 }
 
@@ -162,7 +162,7 @@ TEST_CASE("tensors that cannot be are refused") {
     put(section(sections, "parameters").bytes, at, value);
     check_refused(sections, "section 'parameters'", why);
   };
-  refused(element, static_cast<std::uint8_t>(12 - sizeof(Scalar)), "read it with handrail_f64 if 8");
+  refused(element, static_cast<std::uint8_t>(12 - sizeof(Scalar)), "handrail_f64 reads 8");
   refused(rank, std::uint8_t{5}, "want rank <= 4");
   refused(rank, std::uint8_t{255}, "bytes left");
   refused(dim, std::int64_t{-1}, "want dimensions >= 0");

@@ -1,4 +1,3 @@
-#include <pty.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,127 +6,312 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <handrail/handrail.h>
+
+#include "support/screen.h"
+#include "support/tasks.h"
 
 using namespace handrail;
 
 namespace {
 
-void emit(train::LogSink& sink) {
-  sink.fit_start({.summary = {{"data", "some", false}, {"clip", "gradients may explode", true}},
+constexpr useconds_t redraw_interval_us = 110'000;  // longer than the console waits before it draws again
+
+void start(train::LogSink& sink) {
+  sink.fit_start({.summary = {{"data", "some", false},
+                              {"clip", "gradients may explode", true},
+                              {.name = "fast_dev_run", .value = "one step", .limit = true}},
                   .epochs = 2,
                   .batches_per_epoch = 10,
                   .planned_steps = 20});
-  usleep(110'000);  // past the pace of the bar
-  sink.step_end({.step = 5,
-                 .micro_step = 4,
-                 .epoch = 1,
-                 .batch = 5,
-                 .samples = 32,
-                 .loss = 0.75,
-                 .ema_loss = 0.5,
-                 .grad_norm = 1,
-                 .lr = 0.01});
-  sink.anomaly({.name = "non_finite",
-                .step = 6,
-                .where = "row 3",
-                .evidence = "loss nan",
-                .cause = "the data",
-                .remedy = "look at it",
-                .action = train::Action::skip});
-  const train::Evaluation evaluation{.loss = 0.125, .accuracy = 0.5, .samples = 4, .metrics = {{"f1", 0.75}}};
-  sink.evaluated({.step = 10, .epoch = 1, .evaluation = evaluation, .monitored = 0.125, .best = true});
-  sink.epoch_end({.epoch = 1,
-                  .step = 10,
-                  .lr = 0.002,
-                  .train_loss = 0.25,
-                  .metrics = {{"ones", 0.5}},
-                  .validation = evaluation,
-                  .seconds = 1});
-  sink.fit_end({.epochs = 1,
-                .steps = 12345,
-                .skipped = 1,
-                .rollbacks = 1,
-                .best = train::Best{.epoch = 1, .step = 10, .value = 0.125, .evaluation = evaluation},
-                .best_restored = true,
-                .anomalies = {{.name = "non_finite",
-                               .step = 6,
-                               .where = {},
-                               .evidence = "loss nan",
-                               .cause = {},
-                               .remedy = {},
-                               .action = train::Action::skip}},
-                .anomaly_counts = {{"non_finite", 1}},
-                .checkpoint = "runs/x/1/checkpoint-000001.hrc",
-                .seconds = 3700});
 }
+
+train::StepStats step(Index batch) {
+  return {.step = batch,
+          .micro_step = batch - 1,
+          .epoch = 1,
+          .batch = batch,
+          .samples = 32,
+          .loss = 0.75,
+          .ema_loss = 0.5,
+          .grad_norm = 1,
+          .lr = 0.01};
+}
+
+const train::Anomaly not_finite{.name = "non_finite",
+                                .step = 6,
+                                .where = "row 3",
+                                .evidence = "loss nan",
+                                .cause = "the data",
+                                .remedy = "look at it",
+                                .action = train::Action::skip,
+                                .details = "inputs: min 0"};
+
+const train::Evaluation evaluation{.loss = 0.125, .accuracy = 0.5, .samples = 4, .metrics = {{"f1", 0.75}}};
+
+train::EpochStats epoch(Index number) {
+  return {.epoch = number,
+          .step = 10 * number,
+          .lr = 0.002,
+          .train_loss = 0.25,
+          .metrics = {{"ones", 0.5}},
+          .validation = evaluation,
+          .seconds = 1};
+}
+
+train::FitResult result() {
+  return {.epochs = 1,
+          .steps = 12345,
+          .skipped = 1,
+          .rollbacks = 1,
+          .monitor = "val_loss",
+          .best = train::Best{.epoch = 1, .step = 10, .value = 0.0000125, .evaluation = evaluation},
+          .best_restored = true,
+          .anomalies = {not_finite},
+          .anomaly_counts = {{"non_finite", 1}},
+          .checkpoint = "runs/x/1/checkpoint-000001.hrc",
+          .seconds = 3700};
+}
+
+void emit(train::LogSink& sink) {
+  start(sink);
+  usleep(redraw_interval_us);
+  sink.step_end(step(5));
+  sink.anomaly(not_finite);
+  sink.evaluated({.step = 10, .epoch = 1, .evaluation = evaluation, .monitored = 0.125, .best = true});
+  sink.epoch_end(epoch(1));
+  sink.fit_end(result());
+}
+
+/// What a sink writes to a file.
+template <class Emit>
+std::string written(Emit&& emit_to) {
+  std::FILE* file = std::tmpfile();
+  REQUIRE(file);
+  emit_to(*train::console(file));
+  std::rewind(file);
+  std::array<char, 8192> buffer{};
+  const std::string text(buffer.data(), std::fread(buffer.data(), 1, buffer.size(), file));
+  std::fclose(file);
+  return text;
+}
+
+constexpr const char* plain_lines =
+    "data          some\n"
+    "clip          off: gradients may explode\n"
+    "fast_dev_run  LIMITED: one step\n"
+    "warning: step 6: non_finite: row 3: loss nan; step skipped; try: look at it\n"
+    "epoch 1/2  loss 0.2500  train_ones 0.5000  val_loss 0.1250  val_accuracy 0.5000  val_f1 0.7500  lr 0.002000  "
+    "1.00 s  best\n"
+    "finished: 1 epoch, 12,345 steps, 1 skipped, 1:01:40\n"
+    "best evaluation: epoch 1, val_loss 1.250e-05, its weights restored\n"
+    "anomalies: non_finite 1\n"
+    "likely cause: step 6: non_finite: row 3: loss nan; step skipped; try: look at it\n"
+    "details: FitResult::diagnosis_text()\n"
+    "checkpoint: runs/x/1/checkpoint-000001.hrc\n";
 
 }  // namespace
 
-TEST_CASE("elsewhere than on a terminal the console writes plain lines") {
-  std::FILE* file = std::tmpfile();
-  REQUIRE(file);
-  emit(*train::console(file));
-  std::rewind(file);
-  std::array<char, 4096> buffer{};
-  const std::string text(buffer.data(), std::fread(buffer.data(), 1, buffer.size(), file));
-  std::fclose(file);
-  CHECK(text ==
-        "data  some\n"
-        "clip  off: gradients may explode\n"
-        "warning: step 6: non_finite: row 3: loss nan; likely the data; the step is skipped; try: look at it\n"
-        "epoch 1/2  loss 0.2500  train_ones 0.5000  val_loss 0.1250  val_accuracy 0.5000  val_f1 0.7500  lr 2.00e-03  "
-        "1.00 s  best\n"
-        "finished: 1 epochs, 12,345 steps, 1 skipped, 1:01:40\n"
-        "best evaluation: epoch 1, value 0.1250, its weights restored\n"
-        "anomalies: non_finite 1\n"
-        "likely cause: non_finite: loss nan; the step is skipped\n"
-        "checkpoint: runs/x/1/checkpoint-000001.hrc\n");
+TEST_CASE("elsewhere than on a terminal the console writes plain lines") { CHECK(written(emit) == plain_lines); }
+
+TEST_CASE("a terminal without escape sequences gets plain lines too") {
+  Terminal terminal(40);
+  setenv("TERM", "dumb", 1);
+  emit(*train::console(terminal.stream()));
+  std::string text = terminal.written();
+  std::erase(text, '\r');  // the terminal driver makes CR LF of LF
+  CHECK(text == plain_lines);
+}
+
+TEST_CASE("NO_COLOR changes nothing: the console uses no colours") {
+  setenv("NO_COLOR", "1", 1);
+  Terminal terminal(200);
+  emit(*train::console(terminal.stream()));
+  unsetenv("NO_COLOR");
+  CHECK(contains(terminal.written(), "epoch 1/2 [============>"));
+  CHECK_FALSE(contains(terminal.written(), "\x1b[3"));
+  CHECK_FALSE(contains(terminal.written(), "\x1b[0"));
 }
 
 TEST_CASE("of one kind of anomaly a few are shown, and all that something was done about") {
-  std::FILE* file = std::tmpfile();
-  REQUIRE(file);
-  const auto sink = train::console(file);
-  for (int i = 1; i <= 20; ++i)
-    sink->anomaly({.name = "spike",
-                   .step = i,
-                   .evidence = "loss",
-                   .cause = {},
-                   .remedy = {},
-                   .action = i == 15 ? train::Action::rollback : train::Action::proceed});
-  std::rewind(file);
-  std::array<char, 4096> buffer{};
-  const std::string text(buffer.data(), std::fread(buffer.data(), 1, buffer.size(), file));
-  std::fclose(file);
+  const std::string text = written([](train::LogSink& sink) {
+    for (int i = 1; i <= 20; ++i)
+      sink.anomaly({.name = "spike",
+                    .step = i,
+                    .evidence = "loss",
+                    .cause = {},
+                    .remedy = {},
+                    .action = i == 15 ? train::Action::rollback : train::Action::proceed});
+  });
   CHECK(std::ranges::count(text, '\n') == 6);
-  CHECK(text.find("step 5: spike") != std::string::npos);
-  CHECK(text.find("step 6: spike") == std::string::npos);
-  CHECK(text.find("step 15: spike: loss; back to the last good state") != std::string::npos);
+  CHECK(contains(text, "step 5: spike"));
+  CHECK_FALSE(contains(text, "step 6: spike"));
+  CHECK(contains(text, "step 15: spike: loss; rolled back, lr lowered"));
 }
 
 TEST_CASE("on a terminal the console draws a bar with rate and remaining time, and clears it for lines") {
-  int reading = -1, writing = -1;
-  REQUIRE(openpty(&reading, &writing, nullptr, nullptr, nullptr) == 0);
-  std::FILE* terminal = fdopen(writing, "w");
-  setenv("TERM", "xterm", 1);
-  emit(*train::console(terminal));
-  std::string text;
-  std::array<char, 4096> buffer{};
-  while (text.find("finished") == std::string::npos) {
-    const ssize_t count = read(reading, buffer.data(), buffer.size());
-    REQUIRE(count > 0);
-    text.append(buffer.data(), static_cast<std::size_t>(count));
+  Terminal terminal(120);
+  emit(*train::console(terminal.stream()));
+  const std::string& text = terminal.written();
+  CHECK(contains(text, "\r\x1b[?7lepoch 1/2 [============>"));
+  CHECK(contains(text, "5/10  loss 0.5000  lr 0.01000"));
+  CHECK(contains(text, "samples/s"));
+  CHECK(contains(text, " left\x1b[J"));
+  CHECK(contains(text, "\r\x1b[Jwarning"));
+  CHECK(terminal.screen().rows_with("samples/s") == 0);
+  CHECK(terminal.screen().rows_with("warning: step 6") == 1);
+}
+
+TEST_CASE("no line of progress is left over on a terminal, whatever its width and however it is resized") {
+  for (const std::vector<std::size_t>& widths : std::vector<std::vector<std::size_t>>{
+           {40}, {80}, {200}, {20}, {200, 80, 40}, {40, 200, 40}, {120, 30, 90, 20, 200}}) {
+    CAPTURE(widths.size());
+    CAPTURE(widths.front());
+    Terminal terminal(widths.front());
+    const auto sink = train::console(terminal.stream());
+    start(*sink);
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      if (i > 0) terminal.resize(widths[i]);
+      usleep(redraw_interval_us);
+      sink->step_end(step(5));
+      CHECK(terminal.screen().rows_with("loss 0.5000") == 1);
+      CHECK(terminal.screen().rows().back().size() < widths[i]);
+    }
+    terminal.resize(widths.front() / 2);  // the last line that was drawn is wrapped when it is cleared
+    sink->epoch_end(epoch(1));
+    usleep(redraw_interval_us);
+    sink->step_end(step(7));
+    sink->fit_end(result());
+    CHECK_MESSAGE(terminal.screen().rows_with("loss 0.5000") == 0, terminal.screen().text());
+    CHECK_MESSAGE(terminal.screen().rows_with("left") == 0, terminal.screen().text());
+    CHECK(terminal.screen().rows_with("finished") == 1);
   }
-  std::fclose(terminal);
-  close(reading);
-  CHECK(text.find("\repoch 1/2 [============>") != std::string::npos);
-  CHECK(text.find("5/10  loss 0.5000  lr 1.00e-02") != std::string::npos);
-  CHECK(text.find("samples/s") != std::string::npos);
-  CHECK(text.find("left\x1b[K") != std::string::npos);
-  CHECK(text.find("\r\x1b[Kwarning") != std::string::npos);
+}
+
+TEST_CASE("a terminal that became narrower after it was asked for its width does not wrap the line of progress") {
+  Terminal terminal(200);
+  const auto sink = train::console(terminal.stream());
+  start(*sink);
+  for (int i = 0; i < 3; ++i) {
+    usleep(redraw_interval_us);
+    sink->step_end(step(5));
+    if (i == 0) terminal.resize_unnoticed(60);
+    CHECK_MESSAGE(terminal.screen().rows_with("epoch 1/2 [") == 1, terminal.screen().text());
+  }
+  sink->fit_end(result());
+  CHECK_MESSAGE(terminal.screen().rows_with("epoch 1/2 [") == 0, terminal.screen().text());
+}
+
+TEST_CASE("lines that stay are not wrapped by the terminal at 40 and 80 columns") {
+  for (const std::size_t columns : {40U, 80U, 200U}) {
+    Terminal terminal(columns);
+    emit(*train::console(terminal.stream()));
+    CHECK_MESSAGE(terminal.screen().wrapped_rows() == 0, terminal.screen().text());
+    std::string text;  // without the indents of lines that go on
+    for (const std::string& row : terminal.screen().rows())
+      text += (text.empty() ? "" : " ") + row.substr(std::min(row.find_first_not_of(' '), row.size()));
+    for (const char* part : {"look at it", "val_loss 0.1250", "val_accuracy 0.5000", "val_f1 0.7500"})
+      CHECK_MESSAGE(contains(text, part), text);
+  }
+}
+
+TEST_CASE("without a width of its own a terminal has that of COLUMNS, or 80") {
+  for (const char* given : {"50", "", "many"}) {
+    setenv("COLUMNS", given, 1);
+    Terminal terminal(0);
+    emit(*train::console(terminal.stream()));
+    unsetenv("COLUMNS");
+    CHECK(contains(terminal.written(), "lr 0.01000") == (std::string(given) != "50"));
+  }
+}
+
+TEST_CASE("a terminal of a few columns is no reason to fail") {
+  for (const std::size_t columns : {1U, 2U, 5U, 10U, 20U}) {
+    Terminal terminal(columns);
+    const auto sink = train::console(terminal.stream());
+    emit(*sink);
+    usleep(redraw_interval_us);
+    sink->activity({.what = "checking the data", .done = 1, .total = 2});
+    CHECK_FALSE(terminal.written().empty());
+  }
+}
+
+TEST_CASE("on a terminal an activity has a live line, which is cleared by whatever comes next") {
+  Terminal terminal(80);
+  const auto sink = train::console(terminal.stream());
+  start(*sink);
+  sink->activity({.what = "checking the data", .done = 0, .total = 4000});
+  CHECK(terminal.screen().rows_with("checking the data") == 0);  // it may be over at once
+  usleep(redraw_interval_us);
+  sink->activity({.what = "checking the data", .done = 120, .total = 4000});
+  CHECK(terminal.screen().rows_with("checking the data [>") == 1);
+  CHECK(terminal.screen().rows_with("120/4,000") == 1);
+  sink->activity({.what = "LR finder", .done = 57, .total = 200});
+  CHECK(terminal.screen().rows_with("LR finder") == 0);  // at most ten drawings a second
+  usleep(redraw_interval_us);
+  sink->activity({.what = "LR finder", .done = 58, .total = 200});
+  CHECK(terminal.screen().rows_with("LR finder") == 1);
+  CHECK(terminal.screen().rows_with("checking the data") == 0);
+  sink->anomaly(not_finite);
+  CHECK(terminal.screen().rows_with("LR finder") == 0);
+  usleep(redraw_interval_us);
+  sink->activity({.what = "LR finder", .done = 200, .total = 200});
+  sink->train_start({.found = {{"lr", "0.01, by the LR finder"}}});
+  CHECK(terminal.screen().rows_with("LR finder [") == 0);
+  CHECK(terminal.screen().rows_with("lr            0.01, by the LR finder") == 1);
+}
+
+TEST_CASE("elsewhere an activity has a line after two seconds, and none when it is shorter") {
+  const std::string text = written([](train::LogSink& sink) {
+    sink.activity({.what = "checking the data", .done = 0, .total = 4000});
+    usleep(1'000'000);
+    sink.activity({.what = "checking the data", .done = 10, .total = 4000});
+    sink.activity({.what = "LR finder", .done = 1, .total = 200});
+    usleep(1'200'000);
+    sink.activity({.what = "LR finder", .done = 57, .total = 200});
+    usleep(1'000'000);
+    sink.activity({.what = "LR finder", .done = 157, .total = 200});
+    sink.activity({.what = "LR finder", .done = 158, .total = 200});
+  });
+  CHECK(text == "LR finder: 157 of 200\n");
+}
+
+TEST_CASE("what was found before the first step is aligned with the summary, and the time left is counted from there") {
+  const std::string text = written([](train::LogSink& sink) {
+    start(sink);
+    sink.train_start(
+        {.found = {{"lr", "0.01, by the LR finder"}, {"warmup", "the first steps use the full lr", true}}});
+  });
+  CHECK(contains(text,
+                 "fast_dev_run  LIMITED: one step\n"
+                 "lr            0.01, by the LR finder\n"
+                 "warmup        off: the first steps use the full lr\n"));
+  Terminal terminal(120);
+  const auto sink = train::console(terminal.stream());
+  start(*sink);
+  usleep(1'000'000);
+  sink->train_start({});
+  usleep(redraw_interval_us);
+  sink->step_end(step(2));
+  // The one step took 0.11 s, and 18 are left; the second before training began would make that 20 s.
+  CHECK_MESSAGE(terminal.screen().rows_with("  0:0") == 1, terminal.screen().text());
+}
+
+TEST_CASE("the diagnosis as text has all that a headline leaves out") {
+  const auto told = result();
+  CHECK(told.anomalies[0].headline() == "step 6: non_finite: row 3: loss nan; step skipped; try: look at it");
+  CHECK(told.diagnosis_text() ==
+        "step 6: non_finite: row 3: loss nan; inputs: min 0; likely cause: the data; the step is skipped; "
+        "try: look at it\n");
+  CHECK(train::FitResult{}.diagnosis_text().empty());
+}
+
+TEST_CASE("a run without anomalies says nothing of details") {
+  const std::string text = written([](train::LogSink& sink) { sink.fit_end({.epochs = 2, .steps = 1}); });
+  CHECK(text == "finished: 2 epochs, 1 step, 0:00\n");
 }
 
 TEST_CASE("numbers are grouped by thousands") {
@@ -140,6 +324,6 @@ TEST_CASE("numbers are grouped by thousands") {
   trainer.fit(data);
   bool found = false;
   for (const auto& item : log->starts[0].summary)
-    found = found || item.value == "1,800 samples, batches of 1, 1 to an epoch, 1 epochs";
+    found = found || item.value == "1,800 samples, 1 batch of 1 per epoch, 1 epoch";
   CHECK(found);
 }

@@ -91,8 +91,8 @@ TEST_CASE("read_csv reads compressed files") {
   const std::string text = "x,y\n1,2\n3,4\n";
   reads(gzip(text), {2, 2}, {1, 2, 3, 4});
   reads(gzip("x,y\n1,") + gzip("2\n3,4"), {2, 2}, {1, 2, 3, 4});
-  rejects(gzip(text) + "5,6\n", {}, "bytes that are no gzip data follow");
-  rejects(gzip(text), {.max_inflated_bytes = 11}, "want at most 11 inflated bytes", "max_inflated_bytes");
+  rejects(gzip(text) + "5,6\n", {}, "bytes that are not gzip data follow");
+  rejects(gzip(text), {.max_inflated_bytes = 11}, "want at most 11 bytes after decompression", "max_inflated_bytes");
   CHECK(read(gzip(text), {.max_inflated_bytes = 12}).values.shape() == Shape{2, 2});
 }
 
@@ -147,7 +147,8 @@ TEST_CASE("read_csv suggests what may be meant") {
   rejects("1;2\n3;4\n", {}, "line 2, column 1 '1;2': want a number; got '3;4'; is the delimiter ';' instead of ','?");
   rejects("1,2\n3,x\n", {}, "line 2, column 2 '1': want a number; got 'x'");
   rejects("1.x,2\n3,4\n", {}, "line 1, column 1", "all numbers, or all names", "'1.x' among numbers");
-  rejects("a,\n1,2\n", {}, "line 1, column 2: want a column name; got an empty cell; if the first line is no header");
+  rejects("a,\n1,2\n", {},
+          "line 1, column 2: want a column name; got an empty cell; if the first line is not a header");
 }
 
 TEST_CASE("read_csv shows what is in a file without its control characters and in short") {
@@ -160,11 +161,11 @@ TEST_CASE("read_csv rejects two columns of one name") {
 }
 
 TEST_CASE("read_csv rejects quotes that are not closed, or closed too early") {
-  rejects("a,b\n1,\"2\n", {}, "line 2, column 2 'b': want the quote closed on its line");
-  rejects("a,b\n1,\"\n", {}, "line 2, column 2 'b': want the quote closed on its line");
-  rejects("a,b\n1,\"2\"\"\n", {}, "line 2, column 2 'b': want the quote closed on its line");
-  rejects("\"a\nb\",c\n1,2\n", {}, "line 1, column 1: want the quote closed on its line");
-  rejects("a,b\n\"1\"2,3\n", {}, "line 2, column 1 'a': want the cell to end with its quote; got '2,3' behind it");
+  rejects("a,b\n1,\"2\n", {}, "line 2, column 2 'b': want a closing quote on the same line");
+  rejects("a,b\n1,\"\n", {}, "line 2, column 2 'b': want a closing quote on the same line");
+  rejects("a,b\n1,\"2\"\"\n", {}, "line 2, column 2 'b': want a closing quote on the same line");
+  rejects("\"a\nb\",c\n1,2\n", {}, "line 1, column 1: want a closing quote on the same line");
+  rejects("a,b\n\"1\"2,3\n", {}, "line 2, column 1 'a': want the cell to end with its quote; got '2,3' after it");
 }
 
 TEST_CASE("read_csv rejects NUL bytes") {

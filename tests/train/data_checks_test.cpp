@@ -91,7 +91,7 @@ TEST_CASE("validation rows that are also training rows are counted and named") {
     CHECK(found->name == "duplicate_rows");
     CHECK(found->where == "row 950 of the validation set");
     CHECK(found->evidence.find("3 of 100 validation rows (3 %)") == 0);
-    CHECK(found->evidence.find("row 17; the targets agree in 2") != std::string::npos);
+    CHECK(found->details.find("row 17; the targets agree in 2") != std::string::npos);
     CHECK(found->cause.find("both sets") != std::string::npos);
     CHECK(found->action == train::Action::proceed);
   }
@@ -143,7 +143,7 @@ TEST_CASE("rows that repeat everywhere have another remedy than rows that were c
   const auto found = check_duplicates({data, first}, {data, second});
   REQUIRE(found);
   CHECK(found->evidence.find("30 of 30") == 0);
-  CHECK(found->cause.find("few values") != std::string::npos);
+  CHECK(found->cause.find("few distinct values") != std::string::npos);
   CHECK(found->remedy.find("before splitting") != std::string::npos);
 }
 

@@ -136,12 +136,12 @@ TEST_CASE("read_idx rejects damaged gzip data") {
   const std::string good = gzip(header({100}) + data(100));
   auto bad_sum = good;
   bad_sum[good.size() - 5] ^= 1;
-  rejects(bad_sum, "byte ", "the gzip data is damaged: incorrect data check", "get the file again");
+  rejects(bad_sum, "byte ", "the gzip data is damaged: incorrect data check", "download or copy the file again");
   auto bad_length = good;
   bad_length[good.size() - 1] ^= 1;
   rejects(bad_length, "the gzip data is damaged: incorrect length check");
   rejects(good.substr(0, good.size() - 1), concat("byte ", good.size() - 1), "the gzip data ends early");
-  rejects(good + "x", concat("byte ", good.size()), "bytes that are no gzip data follow");
+  rejects(good + "x", concat("byte ", good.size()), "bytes that are not gzip data follow");
 }
 
 TEST_CASE("read_idx allocates what it reads, not what a header promises") {
@@ -254,7 +254,7 @@ TEST_CASE("load_mnist lists all files that are missing") {
   std::filesystem::remove(dir.path() / "t10k-images-idx3-ubyte.gz");
   check_throws<DataError>([&] { load_mnist(dir.path()); }, dir.path().string(),
                           "missing train-images-idx3-ubyte, t10k-images-idx3-ubyte");
-  check_throws<DataError>([&] { load_mnist(dir.path() / "none"); }, "want a directory", "none' is none");
+  check_throws<DataError>([&] { load_mnist(dir.path() / "none"); }, "want a directory", "none' is not one");
   check_throws<DataError>([&] { load_mnist(dir.path() / "t10k-labels-idx1-ubyte"); }, "want a directory");
 }
 
@@ -268,5 +268,6 @@ TEST_CASE("load_mnist names the row of a label that is no digit") {
 TEST_CASE("load_mnist rejects images of two sizes") {
   const TempDir dir;
   MnistFiles{.test_images = header({2, 14, 14}) + data(2 * 196)}.write(dir);
-  check_throws<DataError>([&] { load_mnist(dir.path()); }, "want images of one size; got [784]", "[196]");
+  check_throws<DataError>([&] { load_mnist(dir.path()); }, "want images of the same size in both sets; got [784]",
+                          "[196]");
 }

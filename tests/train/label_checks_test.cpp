@@ -42,10 +42,10 @@ TEST_CASE("a target that is no class is named by set and row") {
   refused(Tensor({3}, {0, -1, 1}), Task::multiclass, "got -1 in row 1");
   refused(Tensor({3}, {0, 1, Scalar(1.5)}), Task::multiclass, "got 1.5 in row 2");
   refused(Tensor({3}, {0, 1, 7}), Task::multiclass, "a class in [0, 3) as a whole number; got 7 in row 2");
-  refused(Tensor({3}, {3, 1, 2}), Task::multiclass, "(not from 1 on); got 3 in row 0");
+  refused(Tensor({3}, {3, 1, 2}), Task::multiclass, "(counted from 0, not from 1); got 3 in row 0");
   refused(Tensor({3}, {0, 1, -1}), Task::binary, "binary targets 0 or 1; got -1 in row 2");
   refused(Tensor({2, 2}, {0, 1, 1, 2}), Task::binary, "got 2 in row 1");
-  check_throws<ShapeError>([] { count(Tensor::zeros({3, 2}), Task::multiclass); }, "one class a sample", "[2]");
+  check_throws<ShapeError>([] { count(Tensor::zeros({3, 2}), Task::multiclass); }, "one class per sample", "[2]");
   check_throws<DataError>([] { count(Tensor({1}, {Scalar(3e7)}), Task::multiclass); }, "got 3e+07");
 }
 

@@ -86,7 +86,7 @@ TEST_CASE("an accepted step ends the row of bad ones, but not the count of retur
   for (int i = 0; i < 5; ++i) run.step(nan_value);
   const auto last = run.step(nan_value);
   CHECK(last->anomaly.action == Action::stop);
-  CHECK(contains(last->anomaly.evidence, "after 3 returns"));
+  CHECK(contains(last->anomaly.evidence, "after 3 rollbacks"));
 }
 
 TEST_CASE("gradients and updates that are not finite climb the same ladder") {
@@ -103,7 +103,8 @@ TEST_CASE("gradients and updates that are not finite climb the same ladder") {
   CHECK(second.anomaly.action == Action::reduce_lr);
   CHECK(second.lr_factor == 0.5);
   CHECK(second.anomaly.where == "hidden.weight");
-  CHECK(contains(second.anomaly.evidence, "its square overflows, bad step 2"));
+  CHECK(contains(second.anomaly.evidence, "bad step 2"));
+  CHECK(second.anomaly.details == "its square overflows");
   CHECK(second.anomaly.step == 7);
   CHECK_FALSE(second.anomaly.cause.empty());
   CHECK_FALSE(second.anomaly.remedy.empty());
@@ -235,9 +236,10 @@ TEST_CASE("the third spike in a row is divergence: back before its update, to a 
   CHECK(finding->anomaly.name == "divergence");
   CHECK(finding->anomaly.action == Action::rollback);
   CHECK(finding->lr_factor == 0.1);
-  CHECK(contains(finding->anomaly.evidence, "loss 50 against a recent mean of "));
+  CHECK(contains(finding->anomaly.evidence, "loss 50, recent mean "));
   CHECK(contains(finding->anomaly.evidence, "spike 3 in a row"));
-  CHECK(contains(finding->anomaly.remedy, "a tenth of the rate (it was 0.01 at this step)"));
+  CHECK(contains(finding->anomaly.remedy, "lower lr tenfold"));
+  CHECK(contains(finding->anomaly.details, "lr was 0.01 at this step"));
 }
 
 TEST_CASE("after three returns divergence stops training") {

@@ -370,7 +370,7 @@ TEST_CASE("a sweep that is lost at once is refused with the rate") {
   }
   const auto r = sweep.result();
   CHECK_FALSE(r.suggestion);
-  CHECK(contains(r.note, "start the sweep lower"));
+  CHECK(contains(r.note, "start the sweep at a lower rate"));
 }
 
 TEST_CASE("a gradient that is not finite ends the sweep at the rate before it") {

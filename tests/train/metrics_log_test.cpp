@@ -92,7 +92,8 @@ TEST_CASE("a log goes on behind the lines that the checkpoint knows of") {
 
   dir.write(MetricsLog::file_name, begun.substr(0, 30));
   MetricsLog cut(dir.path() / MetricsLog::file_name, 1, length, train::posix_file_system());
-  CHECK(cut.take_problem().find(concat("has 30 bytes; the checkpoint knows of ", length)) != std::string::npos);
+  CHECK(cut.take_problem().find(concat("has 30 bytes; when the checkpoint was written it had ", length)) !=
+        std::string::npos);
   CHECK(cut.take_problem().empty());
 }
 

@@ -64,7 +64,7 @@ TEST_CASE("a first loss far above that of a guess is named") {
   const auto found = check_initial_loss(24, Task::multiclass, 10);
   REQUIRE(found);
   CHECK(found->name == "initial_loss");
-  CHECK(found->evidence == "the loss is 24 before training; a guess has 2.3");
+  CHECK(found->evidence == "loss 24 before training; guessing gives 2.3");
 }
 
 TEST_CASE("random labels are told from the mistakes of a model") {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "support/guard_runs.h"
 #include "support/check_throws.h"
 #include "support/hash.h"
 #include "support/tasks.h"
@@ -44,6 +45,7 @@ bool has(const std::vector<train::Anomaly>& anomalies, const std::string& name) 
       CHECK(anomaly.step == 0);
       CHECK_FALSE(anomaly.evidence.empty());
       CHECK_FALSE(anomaly.remedy.empty());
+      check_headline(anomaly);
       return true;
     }
   return false;

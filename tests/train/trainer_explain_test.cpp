@@ -45,10 +45,10 @@ TEST_CASE("a value in the data that cannot be trained on is named by its row in 
       CHECK(anomaly->where == "row " + std::to_string(row) + " of the training set");
       CHECK(contains(anomaly->text(), "input in the data that is NaN, infinite or huge"));
       CHECK(contains(anomaly->text(), "clean that row"));
-      CHECK(contains(anomaly->evidence, "inputs: min "));
-      CHECK(contains(anomaly->evidence, "targets: min 0, max 1, mean 0."));
-      CHECK(contains(anomaly->evidence, ", 1 of "));
-      CHECK(contains(anomaly->evidence, "at layer '0'"));
+      CHECK(contains(anomaly->details, "inputs: min "));
+      CHECK(contains(anomaly->details, "targets: min 0, max 1, mean 0."));
+      CHECK(contains(anomaly->details, ", 1 of "));
+      CHECK(contains(anomaly->details, "at layer '0'"));
       CHECK(all_finite(model));
     }
 }
@@ -76,7 +76,7 @@ TEST_CASE("a value that the model makes is named by the op and the layer before 
   const auto* anomaly = find_anomaly(result, "non_finite");
   REQUIRE(anomaly);
   CHECK(anomaly->where == "layer 'second'");
-  CHECK(contains(anomaly->evidence, "first seen in the forward of op 'log' at layer 'second'"));
+  CHECK(contains(anomaly->details, "first seen in the forward of op 'log' at layer 'second'"));
   CHECK(contains(anomaly->evidence, "loss "));
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("a gradient that is not finite is named by the op whose backward made 
   const auto* anomaly = find_anomaly(result, "non_finite");
   REQUIRE(anomaly);
   CHECK(contains(anomaly->evidence, "gradient norm"));
-  CHECK(contains(anomaly->evidence, "first seen in the backward of op 'sqrt'"));
+  CHECK(contains(anomaly->details, "first seen in the backward of op 'sqrt'"));
   CHECK(anomaly->step == 2);
 }
 

@@ -114,7 +114,7 @@ TEST_CASE("an update that would not be finite is refused by the name of its para
   const auto* anomaly = find_anomaly(result, "non_finite");
   REQUIRE(anomaly);
   CHECK(anomaly->where == "in.weight");
-  CHECK(contains(anomaly->evidence, "in a moment"));
+  CHECK(contains(anomaly->details, "in a moment"));
   CHECK(all_finite(model));
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("bad steps in a row: skip, skip, half the rate, and the same again wit
   CHECK(result.skipped == 24);
   const auto& last = result.anomalies.back();
   CHECK(last.action == Action::stop);
-  CHECK(contains(last.text(), "after 3 returns"));
+  CHECK(contains(last.text(), "after 3 rollbacks"));
   CHECK(contains(last.text(), "first seen in the forward of op 'affine' at layer '2'"));
   CHECK(contains(last.text(), "inputs: min"));
 }

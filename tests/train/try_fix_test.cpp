@@ -65,6 +65,21 @@ TEST_CASE("a fix that helps is kept, one that does not is not, and the model is 
   CHECK(contains(result.text(), "kept: lr*10000"));
 }
 
+TEST_CASE("the table of a comparison is aligned and shows small losses") {
+  const train::TryFixResult result{.arms = {{.name = "lr/10",
+                                             .train_before = 1.5e-6,
+                                             .train_after = 0.25,
+                                             .validation_before = 1234,
+                                             .validation_after = 3.25e-7,
+                                             .difference = -2e-8,
+                                             .difference_low = -3e-8,
+                                             .difference_high = 0.5}}};
+  CHECK(result.text() ==
+        "arm              train before  after     validation before  after     difference (95 % interval)\n"
+        "lr/10               1.500e-06  0.2500                 1234  3.250e-07 -2.000e-08 (-3.000e-08 to +0.5000)\n"
+        "no fix is a statistically significant improvement: the options are unchanged\n");
+}
+
 TEST_CASE("when no fix is better beyond noise the options stay as they are") {
   NormModel model;
   train::Trainer trainer(model, cross_entropy, bare({.epochs = 40, .lr = 0.01}));
@@ -74,7 +89,7 @@ TEST_CASE("when no fix is better beyond noise the options stay as they are") {
   CHECK(*trainer.options().weight_decay == 0.01);
   CHECK(trainer.options().lr_scaling == train::LrScaling::automatic);
   CHECK(result.arms[1].difference > 0);
-  CHECK(contains(result.text(), "options unchanged"));
+  CHECK(contains(result.text(), "the options are unchanged"));
 }
 
 TEST_CASE("a fix is only measured when it is not to be kept") {
