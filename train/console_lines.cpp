@@ -130,7 +130,7 @@ std::string epoch_line(const EpochStats& stats, Index epochs, bool best, std::si
   for (const MetricValue& metric : stats.metrics) part(train_metric, "train_" + metric.name, metric.value);
   if (stats.validation) {
     part(needed, "val_loss", stats.validation->loss);
-    if (stats.validation->accuracy) part(needed, "val_accuracy", *stats.validation->accuracy);
+    if (stats.validation->measured_accuracy) part(needed, "val_accuracy", *stats.validation->measured_accuracy);
     for (const MetricValue& metric : stats.validation->metrics) part(needed, "val_" + metric.name, metric.value);
   }
   part(rate, "lr", stats.lr);

@@ -124,6 +124,11 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
                                   "; evaluated every epoch or ", counted(o.val_check_interval, "step"))
                          : "",
          "nothing measures generalisation");
+  std::string metrics;
+  for (const Metric& metric : o.metrics) metrics += concat(metrics.empty() ? "" : ", ", metric.name());
+  if (!metrics.empty())
+    either(plan.validation, "metrics", concat(metrics, ", each over a whole evaluation"),
+           concat(metrics, ": there is no validation set to measure them on"));
   if (!o.stratify) item("stratify", "classes may have other shares in the validation set than in the data", true);
   if (o.normalization)
     item("normalization", normalization_text(*o.normalization, "given"));
@@ -167,7 +172,7 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   either(o.checkpoints.has_value(), "checkpoints",
          o.checkpoints ? concat("the last ", o.checkpoints->keep_last, " and the best in ", plan.run_dir) : "",
          "a run that is interrupted is lost");
-  either(o.metrics_csv.has_value(), "metrics",
+  either(o.metrics_csv.has_value(), "metrics_csv",
          o.metrics_csv && !o.metrics_csv->empty() ? o.metrics_csv->string() : concat(plan.run_dir, "/metrics.csv"),
          "the figures of the run are not kept");
   either(o.handle_signals, "signals",

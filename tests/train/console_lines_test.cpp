@@ -28,7 +28,7 @@ std::string line_of(const StepProgress& p, std::size_t columns) {
 }
 
 train::EpochStats epoch_with(std::vector<train::MetricValue> metrics) {
-  const train::Evaluation validation{.loss = 0.125, .accuracy = 0.96875, .samples = 4, .metrics = metrics};
+  const train::Evaluation validation{.loss = 0.125, .measured_accuracy = 0.96875, .samples = 4, .metrics = metrics};
   return {.epoch = 12,
           .step = 10,
           .lr = 0.002,

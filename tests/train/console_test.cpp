@@ -50,7 +50,7 @@ const train::Anomaly not_finite{.name = "non_finite",
                                 .action = train::Action::skip,
                                 .details = "inputs: min 0"};
 
-const train::Evaluation evaluation{.loss = 0.125, .accuracy = 0.5, .samples = 4, .metrics = {{"f1", 0.75}}};
+const train::Evaluation evaluation{.loss = 0.125, .measured_accuracy = 0.5, .samples = 4, .metrics = {{"f1", 0.75}}};
 
 train::EpochStats epoch(Index number) {
   return {.epoch = number,
