@@ -10,7 +10,7 @@
 namespace handrail::train {
 namespace {
 
-constexpr Index most_classes = 100;  // of a confusion matrix that nobody asked for
+constexpr Index max_confusion_classes = 100;  // of a confusion matrix that nobody asked for
 
 std::string names_of(const std::vector<Metric>& metrics) {
   std::string names;
@@ -51,7 +51,7 @@ void Evaluator::add_predictions(const Tensor& predictions, const Batch& batch) {
 // In one pass, as counting is a noticeable part of evaluating a small model.
 void Evaluator::count(const Tensor& predictions, const Tensor& targets) {
   const LabelShape shape = label_shape("accuracy", task_, predictions, targets);
-  if (shape.columns == 1 && shape.classes <= most_classes && !sums_.measured_confusion)
+  if (shape.columns == 1 && shape.classes <= max_confusion_classes && !sums_.measured_confusion)
     sums_.measured_confusion.emplace(shape.classes);
   Confusion* confusion = sums_.measured_confusion ? &*sums_.measured_confusion : nullptr;
   for_each_label("accuracy", shape, predictions, targets, [&](Index, Index truth, Index predicted) {
