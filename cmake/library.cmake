@@ -8,6 +8,7 @@ set(handrail_headers
   nn/activation.h nn/dropout.h nn/init.h nn/linear.h nn/module.h nn/norm.h nn/sequential.h nn/standardize.h
   optim/adam.h optim/clip.h optim/optimizer.h optim/param_group.h optim/schedule.h optim/sgd.h
   train/arguments.h train/checkpoint.h train/checkpoint_store.h train/console.h train/csv.h train/dataset.h
+  train/class_metrics.h train/confusion.h train/metric.h train/regression_metrics.h
   train/early_stopping.h train/events.h train/guard.h train/idx.h train/layer_guard.h train/loader.h train/loss.h
   train/loss_guards.h train/lr_finder.h train/lr_scaling.h train/metrics.h train/mnist.h train/options.h
   train/progress_guards.h train/state.h train/statistics.h train/trainer.h train/try_fix.h)
@@ -22,6 +23,7 @@ set(handrail_sources ${handrail_kernels}
   optim/adam.cpp optim/clip.cpp optim/optimizer.cpp optim/optimizer_layers.cpp optim/optimizer_state.cpp
   optim/param_group.cpp optim/schedule.cpp optim/sgd.cpp
   train/arguments.cpp train/checkpoint.cpp train/checkpoint_codec.cpp train/checkpoint_store.cpp train/console.cpp
+  train/class_metrics.cpp train/confusion.cpp train/evaluator.cpp train/regression_metrics.cpp
   train/container.cpp train/csv.cpp train/data_checks.cpp train/data_part.cpp train/dataset.cpp train/early_stopping.cpp
   train/events.cpp train/file_system.cpp train/idx.cpp train/input_file.cpp train/label_checks.cpp train/layer_guard.cpp
   train/loader.cpp train/loss.cpp train/loss_guards.cpp train/lr_finder.cpp train/lr_scaling.cpp train/metrics.cpp

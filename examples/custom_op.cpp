@@ -38,7 +38,7 @@ int main(int argc, char** argv) try {
   nn::Sequential model{nn::Standardize::fit(train_set), nn::Linear{4, 32, rng}, Swish{}, nn::Linear{32, 3, rng}};
   train::Trainer trainer{model, cross_entropy, options};
   trainer.fit(train_set);
-  std::printf("test accuracy %.4f\n", *trainer.evaluate(test_set).accuracy);
+  std::printf("test accuracy %.4f\n", trainer.evaluate(test_set).accuracy());
   return check.passed ? 0 : 1;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "custom_op: %s\n", error.what());

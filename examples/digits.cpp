@@ -34,7 +34,7 @@ int main(int argc, char** argv) try {
   const auto result = trainer.fit(train_set);
   const auto test = trainer.evaluate(test_set);
   std::printf("trained in %.2f s, test loss %.4f\n", result.seconds, test.loss);
-  std::printf("test accuracy %.4f\n", *test.accuracy);
+  std::printf("test accuracy %.4f\n", test.accuracy());
 } catch (const std::exception& error) {
   std::fprintf(stderr, "digits: %s\n", error.what());
   return 1;

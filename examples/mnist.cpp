@@ -43,7 +43,7 @@ int main(int argc, char** argv) try {
   for (std::size_t i = 0; i < 10; ++i) std::printf(" %td", predicted[i]);
   std::printf("\n                 labels    ");
   for (const Scalar label : labels.span()) std::printf(" %.0f", static_cast<double>(label));
-  std::printf("\ntest accuracy %.4f\n", *test.accuracy);
+  std::printf("\ntest accuracy %.4f\n", test.accuracy());
   return result.exit_status();
 } catch (const std::exception& error) {
   std::fprintf(stderr, "mnist: %s\n", error.what());

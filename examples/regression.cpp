@@ -9,11 +9,12 @@ int main(int argc, char** argv) try {
   train::Arguments arguments(argc, argv);
   const std::string file = arguments.get("csv", EXAMPLES_DATA "iris.csv");
   const std::string target = arguments.get("target", "petal_width");
-  const auto options = arguments.options({.epochs = 200, .batch_size = 16, .lr = 3e-3});
+  // R^2: the share of the variance that the model explains.
+  const auto options =
+      arguments.options({.epochs = 200, .batch_size = 16, .lr = 3e-3, .metrics = {train::R2{}, train::Mae{}}});
 
   const train::TensorDataset table = train::read_csv(file).dataset(target, train::Target::value);
   const auto [train_set, test_set] = train::random_split(table, 0.2, options.seed);
-  const train::Batch train_rows = train::first_samples(train_set, train_set.size());
   const train::Batch test_rows = train::first_samples(test_set, test_set.size());
 
   Rng rng(options.seed);
@@ -22,16 +23,13 @@ int main(int argc, char** argv) try {
   train::Trainer trainer{model, mse_loss, options};
   trainer.fit(train_set);
 
-  // R^2: the share of the variance that the mean leaves and the model explains.
-  const Tensor mean_only = Tensor::full(test_rows.targets.shape(), mean(train_rows.targets).item());
-  const double unexplained = static_cast<double>(mse_loss(mean_only, test_rows.targets).item());
-  const double r2 = 1 - trainer.evaluate(test_set).loss / unexplained;
   const Tensor predicted = trainer.predict(test_rows.inputs);
   std::printf("\n%-12s predicted\n", target.c_str());
   for (Index i = 0; i < 5; ++i)
     std::printf("%-12.2f %.2f\n", static_cast<double>(test_rows.targets.at({i, 0})),
                 static_cast<double>(predicted.at({i, 0})));
-  std::printf("test R2 %.4f\n", r2);
+  const auto test = trainer.evaluate(test_set);
+  std::printf("test R2 %.4f, mean absolute error %.4f\n", test.metric("r2"), test.metric("mae"));
 } catch (const std::exception& error) {
   std::fprintf(stderr, "regression: %s\n", error.what());
   return 1;

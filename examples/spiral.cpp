@@ -46,7 +46,7 @@ int main(int argc, char** argv) try {
   const auto winner = train::argmax(trainer.predict(grid));
   for (std::size_t i = 0; i < winner.size(); ++i)
     std::printf("%c%s", ".o#"[winner[i]], (i + 1) % cols == 0 ? "\n" : "");
-  std::printf("test accuracy %.4f\n", *trainer.evaluate(test_set).accuracy);
+  std::printf("test accuracy %.4f\n", trainer.evaluate(test_set).accuracy());
 } catch (const std::exception& error) {
   std::fprintf(stderr, "spiral: %s\n", error.what());
   return 1;

@@ -154,7 +154,8 @@ static void serialize(Archive& archive, MetricValue& metric) {
 }
 template <class Archive>
 static void serialize(Archive& archive, Evaluation& evaluation) {
-  auto& [loss, accuracy, samples, metrics, group_losses] = evaluation;
+  auto& [loss, accuracy, samples, metrics, group_losses, confusion] = evaluation;
+  static_cast<void>(confusion);  // only of evaluations just made
   archive(loss, accuracy, samples, metrics, group_losses);
 }
 template <class Archive>

@@ -88,7 +88,8 @@ class Console final : public LogSink {
     for (const MetricValue& metric : stats.metrics) print("train_", metric);
     if (stats.validation) {
       std::fprintf(stream_, "  val_loss %.4f", stats.validation->loss);
-      if (stats.validation->accuracy) std::fprintf(stream_, "  val_accuracy %.4f", *stats.validation->accuracy);
+      if (const auto accuracy = stats.validation->measured_accuracy)
+        std::fprintf(stream_, "  val_accuracy %.4f", *accuracy);
       for (const MetricValue& metric : stats.validation->metrics) print("val_", metric);
     }
     const bool fast = stats.seconds < 0.1;

@@ -7,10 +7,22 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <handrail/core/error.h>
 #include <handrail/core/scalar.h>
+#include <handrail/train/confusion.h>
 #include <handrail/train/lr_finder.h>
+
+namespace handrail {
+
+/// A figure that was asked for and not measured; the text says why, and lists those that were.
+struct MetricError : Error {
+  using Error::Error;
+};
+
+}  // namespace handrail
 
 namespace handrail::train {
 
@@ -20,14 +32,22 @@ struct MetricValue {
   double value;
 };
 
-/// Means over samples: the loss, the share of right predictions where the task has one, and what the
-/// user's validation_step measures.
+/// What was measured on a data set.
 struct Evaluation {
-  double loss = 0;
-  std::optional<double> accuracy = {};
+  double loss = 0;                               // the mean over samples
+  std::optional<double> measured_accuracy = {};  // see Task; nothing for regression, or without predictions
   Index samples = 0;
-  std::vector<MetricValue> metrics = {};
+  std::vector<MetricValue> metrics = {};  // of TrainerOptions::metrics, then of StepOutput::metrics
   std::vector<double> group_losses = {};  // of at least 30 fixed groups of samples, when there are as many samples
+  // Of up to 100 classes, one label a row. Checkpoints do not keep it.
+  std::optional<Confusion> measured_confusion = {};
+
+  /// The accuracy. Throws MetricError, saying why, when there is none.
+  double accuracy() const;
+  /// The metric of that name: metric("f1"). Throws MetricError listing those there are.
+  double metric(std::string_view name) const;
+  /// Which classes were taken for which. Throws MetricError, saying why, when there is none.
+  Confusion confusion() const;
 };
 
 /// One line of the summary before training. Every protection has one; `off` marks an opt-out.
@@ -104,7 +124,7 @@ struct EpochStats {
   std::int64_t step;
   double lr;
   double train_loss;                      // the mean over the samples of the epoch, as they were trained on
-  std::vector<MetricValue> metrics = {};  // likewise, of training_step
+  std::vector<MetricValue> metrics = {};  // likewise, of training_step: StepOutput::metrics alone
   std::optional<Evaluation> validation;
   double seconds;  // with its validation
 };

@@ -3,13 +3,9 @@
 #include <algorithm>
 
 #include <handrail/core/error.h>
+#include <handrail/train/labels.h>
 
 namespace handrail::train {
-namespace {
-
-Index first_largest(const Scalar* row, Index cols) { return std::max_element(row, row + cols) - row; }
-
-}  // namespace
 
 std::vector<Index> argmax(const Tensor& rows) {
   const Index n = rows.shape().rows(), cols = rows.shape().cols();
@@ -20,27 +16,12 @@ std::vector<Index> argmax(const Tensor& rows) {
 }
 
 std::optional<Index> count_correct(Task task, const Tensor& predictions, const Tensor& targets) {
-  const Scalar *p = predictions.data(), *t = targets.data();
+  if (task == Task::regression) return std::nullopt;
+  const LabelShape shape = label_shape("accuracy", task, predictions, targets);
   Index correct = 0;
-  switch (task) {
-    case Task::multiclass: {
-      const Index n = predictions.shape().rows(), cols = predictions.shape().cols();
-      if (targets.size() != n || cols == 0)
-        fail<ShapeError>("accuracy: want predictions [N, C], targets [N]; got ", predictions.shape(), " and ",
-                         targets.shape());
-      for (Index i = 0; i < n; ++i) correct += first_largest(p + i * cols, cols) == static_cast<Index>(t[i]);
-      return correct;
-    }
-    case Task::binary:
-      if (predictions.size() != targets.size())
-        fail<ShapeError>("accuracy: want predictions and targets of the same shape; got ", predictions.shape(), " and ",
-                         targets.shape());
-      for (Index i = 0; i < targets.size(); ++i) correct += (p[i] > 0) == (t[i] > Scalar(0.5));
-      return correct;
-    case Task::regression:
-      break;
-  }
-  return std::nullopt;
+  for_each_label("accuracy", shape, predictions, targets,
+                 [&](Index, Index truth, Index predicted) { correct += truth == predicted; });
+  return correct;
 }
 
 void add_metrics(std::vector<MetricValue>& sums, const std::vector<MetricValue>& metrics, double weight) {

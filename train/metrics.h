@@ -3,15 +3,20 @@
 #include <optional>
 #include <vector>
 
+#include <handrail/train/class_metrics.h>
+#include <handrail/train/confusion.h>
 #include <handrail/train/events.h>
 #include <handrail/train/loss.h>
+#include <handrail/train/metric.h>
+#include <handrail/train/regression_metrics.h>
 
 namespace handrail::train {
 
 /// The position of the largest value of each row [N, C]; the first of several.
 std::vector<Index> argmax(const Tensor& rows);
 
-/// How many predictions are right; nothing for regression.
+/// How many of the targets.size() predictions are right, as Task says; nothing for regression. Throws ShapeError when
+/// the shapes do not fit the task, DataError naming the row of a target that is no class.
 std::optional<Index> count_correct(Task task, const Tensor& predictions, const Tensor& targets);
 
 /// Adds weight * value to the sum of each metric's name.

@@ -71,7 +71,7 @@ void MetricsLog::step_end(const StepStats& stats) {
 void MetricsLog::evaluated(const EvaluationStats& stats) {
   const Evaluation& e = stats.evaluation;
   line(stats.step, stats.epoch, "val_loss", e.loss);
-  if (e.accuracy) line(stats.step, stats.epoch, "val_accuracy", *e.accuracy);
+  if (e.measured_accuracy) line(stats.step, stats.epoch, "val_accuracy", *e.measured_accuracy);
   for (const MetricValue& metric : e.metrics) line(stats.step, stats.epoch, cell("val_", metric.name), metric.value);
   write();
 }

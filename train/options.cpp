@@ -1,8 +1,13 @@
 #include <handrail/train/options.h>
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <random>
+#include <set>
 #include <sstream>
+#include <string>
+#include <string_view>
 
 #include <handrail/core/error.h>
 
@@ -17,6 +22,35 @@ bool positive(double value) { return value > 0 && std::isfinite(value); }
 bool is_name(const std::string& text) {
   constexpr const char* letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
   return text.find_first_not_of(letters) == std::string::npos && !text.starts_with('.') && text.size() <= 100;
+}
+
+// Whether higher or lower is better, where the name says so: of losses, accuracies and the metrics of the library.
+std::optional<MonitorMode> mode_of(std::string_view monitor) {
+  if (monitor.ends_with("accuracy")) return MonitorMode::max;
+  if (monitor.ends_with("loss")) return MonitorMode::min;
+  std::string_view name = monitor.substr(std::min(monitor.size(), monitor.find('_') + 1));
+  for (const std::string_view average : {"_macro", "_micro", "_weighted"})
+    if (name.ends_with(average)) name.remove_suffix(average.size());
+  for (const std::string_view metric : {"f1", "precision", "recall", "auc", "r2"})
+    if (name == metric) return MonitorMode::max;
+  for (const std::string_view metric : {"mae", "mse", "rmse"})
+    if (name == metric) return MonitorMode::min;
+  return std::nullopt;
+}
+
+// Complaints about the names of metrics, each with its line.
+std::string wrong_names(const std::vector<Metric>& metrics) {
+  std::string wrong;
+  std::set<std::string> seen{"loss", "accuracy"};
+  for (const Metric& metric : metrics) {
+    const std::string name = metric.name();
+    if (name.empty()) wrong += "\n  want metrics with names; got one without";
+    if (!seen.insert(name).second)
+      wrong +=
+          concat("\n  want metrics of different names, and none of loss and accuracy, which are always there; got '",
+                 name, name == "loss" || name == "accuracy" ? "'" : "' twice");
+  }
+  return wrong;
 }
 
 }  // namespace
@@ -54,9 +88,11 @@ void validate(const TrainerOptions& o) {
           "; off is without");
   check(o.val_check_interval >= 1, "val_check_interval >= 1 step; got ", o.val_check_interval);
   check(!o.monitor.empty(), "monitor to be a name, val_loss say; got none");
-  const bool is_max = o.mode == MonitorMode::max;
-  if (o.monitor.ends_with("accuracy")) check(is_max, "mode = max with monitor '", o.monitor, "'; got min");
-  if (o.monitor.ends_with("loss")) check(!is_max, "mode = min with monitor '", o.monitor, "'; got max");
+  if (const auto mode = mode_of(o.monitor); mode && *mode != o.mode) {
+    const bool max = *mode == MonitorMode::max;
+    check(false, "mode = ", max ? "max" : "min", " with monitor '", o.monitor, "'; got ", max ? "min" : "max");
+  }
+  wrong << wrong_names(o.metrics);
   at_least_one("patience", o.patience);
   at_least_one("limit_train_batches", o.limit_train_batches);
   at_least_one("limit_val_batches", o.limit_val_batches);

@@ -13,6 +13,7 @@
 #include <handrail/train/console.h>
 #include <handrail/train/dataset.h>
 #include <handrail/train/events.h>
+#include <handrail/train/metric.h>
 
 namespace handrail::train {
 
@@ -131,7 +132,8 @@ struct TrainerOptions {
   std::optional<double> validation_split = 0.1;  // split off when no validation set is given
   bool stratify = true;                          // the same share of every class
   std::int64_t val_check_interval = 1000;        // steps between evaluations, when epochs are longer
-  std::string monitor = "val_loss";              // or val_accuracy, train_loss, or a metric of your own
+  std::vector<Metric> metrics = {};              // {F1{}}: computed over the whole evaluation, logged as val_NAME
+  std::string monitor = "val_loss";              // or val_accuracy, train_loss, or val_NAME of a metric
   MonitorMode mode = MonitorMode::min;           // whether lower or higher is better
   std::optional<Index> patience = 10;            // evaluations without improvement before training stops
   Improvement improvement = Improvement::significant;

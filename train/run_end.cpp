@@ -83,6 +83,7 @@ void Trainer::Run::evaluate() {
   if (best) {
     best_ = Best{.epoch = progress_.epoch, .step = progress_.step, .value = *value, .evaluation = evaluation};
     best_->evaluation.group_losses.clear();
+    best_->evaluation.measured_confusion.reset();
     keep_weights(best_parameters_, best_buffers_);
     improved_ = true;
   }
@@ -109,8 +110,9 @@ void Trainer::Run::evaluate() {
           .step = progress_.step,
           .where = options_.monitor,
           .evidence = concat("it is ", *value, ", which no other value is better or worse than"),
-          .cause = "a division by zero where it is computed",
-          .remedy = "return 0 where the metric has no value"});
+          .cause = "a division by zero where it is computed, or samples for which it is not defined: an AUC needs both "
+                   "classes",
+          .remedy = "return 0 where a metric of your own has no value; validate on samples of every class"});
   if (early_stopping_.stop() && goes_on()) result_.reason = StopReason::early_stopping;
 }
 
@@ -124,7 +126,7 @@ double Trainer::Run::monitored(const Evaluation& evaluation) const {
   for (const MetricValue& metric : epoch_metrics()) known.push_back({"train_" + metric.name, metric.value});
   if (validation_) {
     known.push_back({"val_loss", evaluation.loss});
-    if (evaluation.accuracy) known.push_back({"val_accuracy", *evaluation.accuracy});
+    if (evaluation.measured_accuracy) known.push_back({"val_accuracy", *evaluation.measured_accuracy});
     for (const MetricValue& metric : evaluation.metrics) known.push_back({"val_" + metric.name, metric.value});
   }
   std::string names;

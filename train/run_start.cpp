@@ -194,9 +194,11 @@ std::optional<Index> Trainer::Run::classes() {
   }
 }
 
-// A figure that nobody measures is an error before the first step, not after the first epoch.
+// A figure that nobody measures is an error before the first step, not after the first epoch; so are predictions
+// that do not suit a metric.
 void Trainer::Run::check_monitor() {
-  if (options_.monitor == "train_loss" || options_.monitor == "val_loss") return;
+  const bool unmeasured = options_.metrics.empty() || !validation_;
+  if (unmeasured && (options_.monitor == "train_loss" || options_.monitor == "val_loss")) return;
   Rehearsal rehearsal(*this);
   {
     Tape tape(Mode::train, {.seed = decisions_.seed, .position = position(0)});

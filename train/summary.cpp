@@ -83,6 +83,11 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
                                   "; every epoch or ", grouped(o.val_check_interval), " steps")
                          : "",
          "nothing measures generalisation");
+  std::string metrics;
+  for (const Metric& metric : o.metrics) metrics += concat(metrics.empty() ? "" : ", ", metric.name());
+  if (!metrics.empty())
+    either(plan.validation, "metrics", concat(metrics, ", each over a whole evaluation"),
+           concat(metrics, ": there is no validation set to measure them on"));
   if (!o.stratify) item("stratify", "classes may have other shares in the validation set", true);
   if (plan.normalization)
     item("normalization", concat("mean ", plan.normalization->mean, ", stddev ", plan.normalization->stddev,

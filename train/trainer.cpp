@@ -5,7 +5,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/optim/adam.h>
-#include <handrail/train/metrics.h>
+#include <handrail/train/evaluator.h>
 #include <handrail/train/run.h>
 
 namespace handrail::train {
@@ -101,28 +101,12 @@ Evaluation Trainer::evaluate(const Dataset& data) { return evaluate(eval_loader(
 
 Evaluation Trainer::evaluate(const Loader& loader, Index most_batches) {
   const InferenceMode inference;
-  Evaluation total;
-  Index correct = 0;
-  bool counted = false;
+  Evaluator evaluator(task_, options_.metrics);
   for (Index i = 0; i < std::min(most_batches, loader.size()); ++i) {
     const Batch batch = loader.batch(i);
-    const StepOutput output = named_rows("evaluated", loader, i, [&] { return validation_step(batch); });
-    const Index samples = batch.inputs.shape()[0];
-    const auto loss = static_cast<double>(output.loss.item());
-    total.loss += loss * static_cast<double>(samples);
-    total.group_losses.push_back(loss);
-    total.samples += samples;
-    add_metrics(total.metrics, output.metrics, static_cast<double>(samples));
-    if (output.predictions.defined())
-      if (const auto right = count_correct(task_, output.predictions, batch.targets)) {
-        correct += *right;
-        counted = true;
-      }
+    named_rows("evaluated", loader, i, [&] { evaluator.add(validation_step(batch), batch); });
   }
-  total.loss /= static_cast<double>(total.samples);
-  for (MetricValue& metric : total.metrics) metric.value /= static_cast<double>(total.samples);
-  if (counted) total.accuracy = static_cast<double>(correct) / static_cast<double>(total.samples);
-  return total;
+  return evaluator.result();
 }
 
 Tensor Trainer::predict(const Dataset& data) {
@@ -131,7 +115,10 @@ Tensor Trainer::predict(const Dataset& data) {
   Tensor all;
   Index done = 0;
   for (Index i = 0; i < loader.size(); ++i) {
-    const Tensor outputs = predict_step(loader.batch(i).inputs);
+    const Tensor inputs = loader.batch(i).inputs, outputs = predict_step(inputs);
+    if (outputs.shape().rank() == 0 || outputs.shape()[0] != inputs.shape()[0])
+      fail<ShapeError>("predict: want a row of outputs for each sample; got outputs ", outputs.shape(), ", inputs ",
+                       inputs.shape());
     if (!all.defined()) all = Tensor(outputs.shape().with_first(data.size()));
     std::ranges::copy(outputs.span(), all.mutable_data() + done);
     done += outputs.size();

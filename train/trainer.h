@@ -27,9 +27,9 @@ struct RunData;
 /// What a training or validation step returns.
 struct StepOutput {
   Tensor loss;              // one element, the mean over the samples
-  Tensor predictions = {};  // for accuracy; may be undefined
-  // Figures of your own, logged as train_NAME and val_NAME: means over the samples of the batch, which are
-  // averaged over batches. What is no mean, such as F1, comes out a little different from that of all samples.
+  Tensor predictions = {};  // [N, ...], for accuracy and metrics; may be undefined without
+  // Means over the samples of the batch, such as the parts of a loss: logged as train_NAME and val_NAME, averaged over
+  // batches. A metric that is not a mean over samples, such as F1, belongs in TrainerOptions::metrics.
   std::vector<MetricValue> metrics = {};
 };
 
@@ -77,7 +77,8 @@ class Trainer {
   TryFixResult try_fix(const Dataset& train, const Dataset& validation, const std::vector<Fix>& fixes,
                        const TryFixOptions& options = {});
 
-  /// Means over the samples, in evaluation mode.
+  /// The loss, the accuracy and options.metrics over all samples, in evaluation mode. Throws ShapeError when the
+  /// predictions have another number of rows than the inputs, DataError naming the row of a target that is no class.
   Evaluation evaluate(const Dataset& data);
   /// The model's outputs for all samples [N, ...], in evaluation mode.
   Tensor predict(const Dataset& data);

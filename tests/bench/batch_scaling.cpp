@@ -51,7 +51,7 @@ Outcome train_on(const Dataset& data, Index epochs, const Family& family, double
                      .sinks = {}}};
     const FitResult result = trainer.fit(data);
     mean.loss += result.validation->loss / static_cast<double>(runs);
-    mean.accuracy += *result.validation->accuracy / static_cast<double>(runs);
+    mean.accuracy += result.validation->accuracy() / static_cast<double>(runs);
     mean.rollbacks += result.rollbacks;
   }
   return mean;

@@ -35,7 +35,7 @@ int main(int argc, char** argv) try {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   std::printf("handrail mnist %s train_s %.2f total_s %.2f test_accuracy %.4f peak_rss_MB %.0f\n", argv[2],
-              result.seconds, bench::now() - start, *test.accuracy, static_cast<double>(usage.ru_maxrss) / 1024);
+              result.seconds, bench::now() - start, test.accuracy(), static_cast<double>(usage.ru_maxrss) / 1024);
 } catch (const std::exception& error) {
   std::fprintf(stderr, "train_mnist: %s\n", error.what());
   return 1;

@@ -33,8 +33,8 @@ Run fit(nn::Sequential& model, Loss loss, TrainerOptions options, const Dataset&
   Trainer trainer{model, loss, options};
   Run run{.score = 0, .result = trainer.fit(train_set)};
   const Evaluation test = trainer.evaluate(test_set);
-  if (test.accuracy) {
-    run.score = *test.accuracy;
+  if (test.measured_accuracy) {
+    run.score = test.accuracy();
   } else {
     // R2: the share of the squared error of the training mean that the model saves.
     const Tensor targets = first_samples(test_set, test_set.size()).targets;

@@ -19,8 +19,8 @@ int main() try {
   train::Trainer trainer{model, cross_entropy, {.epochs = 300, .batch_size = 4, .lr = 0.02, .sinks = {}}};
   trainer.fit(data, data);
   const auto result = trainer.evaluate(data);
-  std::printf("xor: loss %.4f, accuracy %.2f\n", result.loss, *result.accuracy);
-  return *result.accuracy == 1.0 ? 0 : 1;
+  std::printf("xor: loss %.4f, accuracy %.2f\n", result.loss, result.accuracy());
+  return result.accuracy() == 1.0 ? 0 : 1;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return 1;

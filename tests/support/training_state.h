@@ -40,7 +40,8 @@ inline handrail::train::TrainingState full_state() {
       {.epoch = 29,
        .step = 30,
        .value = 31.5,
-       .evaluation = {.loss = 32.5, .accuracy = 0.75, .samples = 33, .metrics = {{"auc", 34}}, .group_losses = {35}}}};
+       .evaluation = {
+           .loss = 32.5, .measured_accuracy = 0.75, .samples = 33, .metrics = {{"auc", 34}}, .group_losses = {35}}}};
   s.best_parameters = {{"hidden.weight", Tensor::ones({2, 3})}, {"hidden.bias", Tensor::zeros({3})}};
   s.best_buffers = {{"norm.mean", Tensor::scalar(36)}, {"norm.none", Tensor({0, 4}, {})}};
   s.settings = {{"epochs", "37"}, {"training samples", "100, 9a"}};
@@ -91,9 +92,10 @@ inline void check_same(const Decisions& a, const Decisions& b) {
 inline void check_same(const Best& a, const Best& b) {
   const auto& [epoch, step, value, evaluation] = a;
   CHECK(std::tie(epoch, step, value) == std::tie(b.epoch, b.step, b.value));
-  const auto& [loss, accuracy, samples, metrics, group_losses] = evaluation;
+  const auto& [loss, accuracy, samples, metrics, group_losses, confusion] = evaluation;
+  CHECK_FALSE((confusion || b.evaluation.measured_confusion));
   CHECK(std::tie(loss, accuracy, samples, group_losses) ==
-        std::tie(b.evaluation.loss, b.evaluation.accuracy, b.evaluation.samples, b.evaluation.group_losses));
+        std::tie(b.evaluation.loss, b.evaluation.measured_accuracy, b.evaluation.samples, b.evaluation.group_losses));
   check_same(metrics, b.evaluation.metrics);
 }
 inline void check_same(const TrainingState& a, const TrainingState& b) {

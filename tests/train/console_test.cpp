@@ -37,7 +37,7 @@ void emit(train::LogSink& sink) {
                 .cause = "the data",
                 .remedy = "look at it",
                 .action = train::Action::skip});
-  const train::Evaluation evaluation{.loss = 0.125, .accuracy = 0.5, .samples = 4, .metrics = {{"f1", 0.75}}};
+  const train::Evaluation evaluation{.loss = 0.125, .measured_accuracy = 0.5, .samples = 4, .metrics = {{"f1", 0.75}}};
   sink.evaluated({.step = 10, .epoch = 1, .evaluation = evaluation, .monitored = 0.125, .best = true});
   sink.epoch_end({.epoch = 1,
                   .step = 10,

@@ -41,7 +41,7 @@ TEST_CASE("the log has a line for each figure, which reads back the same") {
     log.step_end(step(number, 0.1 * static_cast<double>(number + 1)));
   log.evaluated({.step = 3,
                  .epoch = 1,
-                 .evaluation = {.loss = 1.0 / 3, .accuracy = 0.5, .samples = 4, .metrics = {{"f1", 2}}},
+                 .evaluation = {.loss = 1.0 / 3, .measured_accuracy = 0.5, .samples = 4, .metrics = {{"f1", 2}}},
                  .monitored = 1,
                  .best = true});
   log.epoch_end(

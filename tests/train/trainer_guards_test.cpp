@@ -70,7 +70,7 @@ TEST_CASE("a step that is rejected leaves parameters, buffers, moments and count
     CHECK(result.anomaly_counts.at("non_finite") == 14);
     CHECK(all_finite(model));
     CHECK(std::isfinite(result.train_loss));
-    CHECK(*result.validation->accuracy > 0.9);
+    CHECK(result.validation->accuracy() > 0.9);
   }
 }
 

@@ -144,7 +144,7 @@ TEST_CASE("the accuracy can be monitored, on validation or the training loss wit
                              quiet({.epochs = 5, .lr = 0.01, .monitor = "val_accuracy", .mode = MonitorMode::max}));
   const auto result = by_accuracy.fit(points(300));
   REQUIRE(result.best);
-  CHECK(result.best->value == *result.best->evaluation.accuracy);
+  CHECK(result.best->value == result.best->evaluation.accuracy());
 
   auto other = small_model();
   train::Trainer by_training(other, cross_entropy,
@@ -169,7 +169,8 @@ TEST_CASE("an unknown monitor is refused before the first step, with the names t
                             "val_accuracy", "val_f1", "val_ones");
   CHECK(hash_of(model) == before);
 
-  Measuring blind(model, cross_entropy, quiet({.epochs = 5, .validation_split = off, .monitor = "val_f1"}));
+  Measuring blind(model, cross_entropy,
+                  quiet({.epochs = 5, .validation_split = off, .monitor = "val_f1", .mode = MonitorMode::max}));
   check_throws<OptionError>([&] { blind.fit(points(100)); }, "'val_f1'", "train_loss", "train_ones");
 }
 
