@@ -61,7 +61,7 @@ std::optional<Finding> LayerGuard::check_gradients(const StepStats& stats) {
   for (std::size_t l = 0; l < count; ++l) {
     const double norm = stats.layer_norms[l];
     Layer& layer = layers_[l];
-    layer.gone = norm == 0;
+    layer.gone = norm == 0 && is_finite(stats.loss);  // else other guards know better
     layer.lived = layer.lived || !layer.gone;
     const bool vanishes = layer.vanishing.step(norm < vanishing, patience) && !learnt;
     const bool explodes = layer.exploding.step(norm > exploding, patience);

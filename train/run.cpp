@@ -252,15 +252,19 @@ std::string Trainer::Run::resumed_text() const {
 
 // What the summary could not know.
 void Trainer::Run::train_start_event() {
-  TrainStart event;
+  TrainStart event{.found = found_};
   if (!options_.lr && !options_.fast_dev_run) event.found.push_back({"lr", lr_text(decisions_.lr, lr_source())});
   if (const auto& constants = trainer_.info_.normalization; constants && !options_.normalization)
     event.found.push_back({"normalization", normalization_text(*constants, "of the training split")});
   if (const std::string schedule = own_schedule(); !schedule.empty() && !options_.lr)
     event.found.push_back({"lr schedule", schedule_text(schedule)});
-  for (const SummaryItem& item : event.found)
-    for (SummaryItem& known : result_.summary)
-      if (known.name == item.name) known = item;
+  for (const SummaryItem& item : event.found) {
+    const auto known = std::ranges::find(result_.summary, item.name, &SummaryItem::name);
+    if (known != result_.summary.end())
+      *known = item;
+    else
+      result_.summary.push_back(item);
+  }
   for (const auto& sink : sinks()) sink->train_start(event);
 }
 

@@ -234,6 +234,7 @@ class Trainer::Run {
   bool begun_ = false;              // the first step is due, or was made
   std::filesystem::path made_dir_;  // by this run
   bool ended_ = false;              // nothing can be done about anomalies any more
+  std::vector<SummaryItem> found_;  // by the checks, for train_start
   FitResult result_;
 };
 

@@ -15,6 +15,7 @@
 #include <handrail/train/run.h>
 #include <handrail/train/scale_checks.h>
 #include <handrail/train/text.h>
+#include <handrail/train/text.h>
 
 namespace handrail::train {
 namespace {
@@ -251,6 +252,10 @@ void Trainer::Run::check_data() {
   std::optional<DataPart> validation;
   if (data_.validation && !held_out.empty())
     validation.emplace(seen(*data_.validation, held_out, data_.validation_preview.get(), "validation"));
+  if (std::ssize(rows) < std::ssize(data_.train_rows))
+    found_.push_back(
+        {"checked samples", concat(grouped(std::ssize(rows)), " of ", grouped(std::ssize(data_.train_rows)),
+                                   ", evenly spaced: no more fit in memory")});
   if (on.finite) {
     check_finite(train);
     if (validation) check_finite(*validation);
@@ -265,6 +270,9 @@ void Trainer::Run::check_data() {
   if (on.input_scale && trainer_.info_.task == Task::regression) warn_one(check_target_scale(train));
   if (on.labels) {
     const auto known = classes();
+    const auto names = std::ssize(options_.class_names);
+    if (known && names > 0 && names != *known)
+      fail<OptionError>("fit: want a name for each of the ", *known, " outputs; got ", names, " class_names");
     warn_all(check_class_counts(count_labels(train, trainer_.info_.task, known)));
     if (validation) count_labels(*validation, trainer_.info_.task, known);
   }

@@ -267,3 +267,9 @@ TEST_CASE("the resume of a finished run says so") {
   CHECK(contains(value_of(again.summary, "resumed"), "it has finished its 2 epochs"));
   CHECK(contains(value_of(again.summary, "resumed"), "allow \"epochs\""));
 }
+
+TEST_CASE("class names are counted") {
+  auto model = small_model();
+  train::Trainer trainer(model, cross_entropy, quiet({.epochs = 1, .class_names = {"a", "b", "c"}}));
+  check_throws<OptionError>([&] { trainer.fit(points(100)); }, "each of the 2 outputs; got 3 class_names");
+}
