@@ -20,7 +20,7 @@ done
 # Each fenced block with a main is a program.
 awk -v prefix="$work/program" '
   /^```cpp$/ { block = ""; inside = 1; next }
-  /^```$/ && inside { inside = 0; if (block ~ /int main/) printf "%s", block > (prefix ++count ".cpp"); next }
+  /^```$/ && inside { inside = 0; if (block ~ /int main/) { count += 1; printf "%s", block > (prefix count ".cpp") } next }
   inside { block = block $0 "\n" }' "$readme"
 cd "$work"
 for program in 1 2; do
