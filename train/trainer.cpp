@@ -88,7 +88,11 @@ FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& t
   return Run(*this, given(train, validation)).resume(run_dir, options);
 }
 
-LrFinderResult Trainer::find_lr(const Dataset& train) { return Run(*this, split(train)).find_lr(); }
+LrFinderResult Trainer::find_lr(const Dataset& train) { return Run(*this, split(train)).find_lr({}); }
+
+LrFinderResult Trainer::find_lr(const Dataset& train, const LrFinderOptions& options) {
+  return Run(*this, split(train)).find_lr(options);
+}
 
 Loader Trainer::eval_loader(const Dataset& data, std::vector<Index> rows) const {
   // At least 30 batches, when there are as many samples: their losses tell noise from improvement.

@@ -52,9 +52,9 @@ Split split_table(const D& data, bool standard_targets, std::uint64_t seed) {
 
 void add_public_tables(std::vector<Table>& tasks, const std::filesystem::path& folder) {
   const auto add = [&](const char* name, Index classes, std::vector<Index> hidden) {
-    const auto data = std::make_shared<TensorDataset>(
-        read_csv(folder / (std::string(name) + ".csv"))
-            .dataset("target", classes > 0 ? Target::class_index : Target::value));
+    const auto data =
+        std::make_shared<TensorDataset>(read_csv(folder / (std::string(name) + ".csv"))
+                                            .dataset("target", classes > 0 ? Target::class_index : Target::value));
     tasks.push_back({.name = name,
                      .loss = classes > 0 ? Loss(cross_entropy) : Loss(mse_loss),
                      .hidden = std::move(hidden),
@@ -121,7 +121,8 @@ TensorDataset draw(const Recipe& r, Index rows, std::uint64_t number, Rng& rng) 
         highest = std::max(highest, logit);
       }
     }
-    if (rng.uniform() < r.noise) label = static_cast<Index>(rng.below(static_cast<std::uint64_t>(std::max<Index>(r.classes, 2))));
+    if (rng.uniform() < r.noise)
+      label = static_cast<Index>(rng.below(static_cast<std::uint64_t>(std::max<Index>(r.classes, 2))));
     targets.mutable_data()[i] = static_cast<Scalar>(label);
   }
   return {x, targets};
@@ -132,14 +133,51 @@ const Recipe recipes[] = {
     {.name = "2 classes, linear", .rows = 100, .columns = 5, .classes = 2, .signal = 1, .linear = true},
     {.name = "4 classes, 20 % noise", .rows = 240, .columns = 8, .classes = 4, .signal = 1, .noise = 0.2},
     {.name = "binary, 10 % noise", .rows = 160, .columns = 6, .classes = 1, .signal = 1, .noise = 0.1},
-    {.name = "regression, linear, noisy", .rows = 120, .columns = 10, .classes = 0, .signal = 1, .noise = 0.7, .linear = true},
+    {.name = "regression, linear, noisy",
+     .rows = 120,
+     .columns = 10,
+     .classes = 0,
+     .signal = 1,
+     .noise = 0.7,
+     .linear = true},
     {.name = "regression, nonlinear", .rows = 320, .columns = 5, .classes = 0, .signal = 1, .noise = 0.1},
     // Checked on these.
     {.name = "6 classes", .rows = 200, .columns = 12, .classes = 6, .signal = 1, .linear = true},
-    {.name = "2 classes, 1 in 10 rare", .rows = 240, .columns = 8, .classes = 2, .signal = 1, .noise = 0.05, .rare = 1.7},
+    {.name = "2 classes, 1 in 10 rare",
+     .rows = 240,
+     .columns = 8,
+     .classes = 2,
+     .signal = 1,
+     .noise = 0.05,
+     .rare = 1.7},
     {.name = "3 classes, wide", .rows = 80, .columns = 120, .classes = 3, .signal = 1, .linear = true},
     {.name = "3 classes, tiny", .rows = 60, .columns = 4, .classes = 3, .signal = 1, .noise = 0.1},
-    {.name = "regression, noisy, 2 layers", .rows = 160, .columns = 6, .classes = 0, .signal = 1, .noise = 0.5, .hidden = {32, 32}},
+    {.name = "regression, noisy, 2 layers",
+     .rows = 160,
+     .columns = 6,
+     .classes = 0,
+     .signal = 1,
+     .noise = 0.5,
+     .hidden = {32, 32}},
+    // Added when the rule was fixed.
+    {.name = "5 classes, nonlinear", .rows = 180, .columns = 6, .classes = 5, .signal = 1},
+    {.name = "binary, linear, 2 layers",
+     .rows = 90,
+     .columns = 8,
+     .classes = 1,
+     .signal = 1,
+     .noise = 0.05,
+     .linear = true,
+     .hidden = {32, 32}},
+    {.name = "regression, nonlinear, noisy", .rows = 200, .columns = 4, .classes = 0, .signal = 1, .noise = 0.3},
+    {.name = "regression, linear, wide",
+     .rows = 70,
+     .columns = 40,
+     .classes = 0,
+     .signal = 1,
+     .noise = 0.3,
+     .linear = true},
+    {.name = "3 classes, 30 epochs", .rows = 300, .columns = 10, .classes = 3, .signal = 1, .noise = 0.1, .epochs = 30},
 };
 
 void add_generated_tables(std::vector<Table>& tasks) {
@@ -179,14 +217,10 @@ nn::Sequential model_for(const Table& table, const Split& data, std::uint64_t se
 
 Outcome train_on(const Table& table, const Split& data, std::optional<double> lr, std::uint64_t seed) {
   nn::Sequential model = model_for(table, data, seed);
-  Trainer trainer{model,
-                  table.loss,
-                  {.epochs = table.epochs,
-                   .lr = lr,
-                   .lr_scaling = LrScaling::none,
-                   .checkpoints = off,
-                   .seed = seed,
-                   .sinks = {}}};
+  Trainer trainer{
+      model,
+      table.loss,
+      {.epochs = table.epochs, .lr = lr, .lr_scaling = LrScaling::none, .checkpoints = off, .seed = seed, .sinks = {}}};
   FitResult result = trainer.fit(data.train);
   const double test_loss = trainer.evaluate(data.test).loss;
   return {test_loss, std::move(result)};
