@@ -135,7 +135,9 @@ bool few_samples(const PlannedRun& run) {
 // As the comment of LrSweep says; nothing for a run that is read as any other.
 std::optional<double> pick_for_few_samples(const LrFinderResult& result, const LrFinderOptions& options,
                                            const PlannedRun& run) {
-  if (!few_samples(run) || run.task == Task::regression) return std::nullopt;
+  if (!few_samples(run)) return std::nullopt;
+  if (run.task == Task::regression)
+    return run.plain_loss ? std::optional(std::min(*result.bottom_end / 7, options.end / 10)) : std::nullopt;
   const double sweep_share = static_cast<double>(options.steps) / static_cast<double>(full_sweep);
   const double more_steps = static_cast<double>(std::max<Index>(run.steps, 1)) / (2.0 * full_sweep);
   return std::min(*result.half_fall * sweep_share * std::pow(more_steps, -0.75), *result.minimum / 2);

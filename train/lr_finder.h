@@ -26,6 +26,7 @@ struct PlannedRun {
   Index steps;    // optimizer updates
   Index samples;  // of an epoch
   Task task = Task::regression;
+  bool plain_loss = true;  // the library's own loss for that task
 };
 
 /// The steps of the sweep before that run, which bound what it costs: a tenth of the planned steps, a fifth with few
@@ -78,11 +79,13 @@ struct LrFinderResult {
 /// tenth lies before the descent, it is the geometric mean of the descent's start and the minimum. It is
 /// always below the rate at the minimum.
 ///
-/// Of a classifier with at most 800 samples the suggestion is read elsewhere. The sweep sees training losses only, and
-/// they go on falling at rates at which so few samples are memorised. There the suggestion is
+/// For a run with at most 800 samples the suggestion is read elsewhere. The sweep sees training losses only, and of few
+/// samples they go on falling at rates at which a classifier memorises them. There the suggestion is
 ///   half_fall * (sweep steps / 200) * (400 / planned steps)^(3/4), at most half of the rate at the minimum:
 /// the middle of the descent; a sweep of fewer steps gets there at higher rates, and a run of more steps needs a lower
-/// rate to get as far. Calibrated for AdamW in docs/lr_finder.md.
+/// rate to get as far. The mean squared error does not reward confidence: its suggestion is a seventh of the rate at
+/// the end of the bottom, at most a tenth of `end`. A loss of the user's own is read as on larger data.
+/// Measured in docs/lr_finder.md.
 class LrSweep {
  public:
   /// Throws OptionError on options out of range.

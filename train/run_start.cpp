@@ -99,7 +99,10 @@ LrFinderResult Trainer::Run::find_lr(const std::optional<LrFinderOptions>& optio
 }
 
 PlannedRun Trainer::Run::planned_run() const {
-  return {.steps = decisions_.planned_steps, .samples = std::ssize(data_.train_rows), .task = trainer_.task_};
+  return {.steps = decisions_.planned_steps,
+          .samples = std::ssize(data_.train_rows),
+          .task = trainer_.task_,
+          .plain_loss = trainer_.plain_loss()};
 }
 
 // In noise a fall may be too small for a short sweep to see.

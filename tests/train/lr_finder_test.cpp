@@ -252,10 +252,16 @@ TEST_CASE("for a classifier of few samples sweeps of any length suggest about th
   }
 }
 
-TEST_CASE("for a regression of few samples the suggestion is a tenth of where the bottom ends, as of many") {
-  const auto r = sweep(digits, {}, PlannedRun{.steps = 400, .samples = 100});
-  CHECK(*r.suggestion == doctest::Approx(*r.bottom_end / 10));
-  CHECK_FALSE(r.few_samples);
+TEST_CASE("for a regression of few samples the suggestion is a seventh of where the bottom ends") {
+  const PlannedRun few{.steps = 400, .samples = 100};
+  const auto r = sweep(digits, {}, few);
+  CHECK(*r.suggestion == doctest::Approx(*r.bottom_end / 7));
+  CHECK(r.few_samples);
+  const auto still = sweep([](double lr) { return 3 / (1 + 100 * lr); }, {}, few);
+  CHECK(*still.suggestion == doctest::Approx(0.1));  // what lies behind the end is not known
+  const auto own = sweep(digits, {}, PlannedRun{.steps = 400, .samples = 100, .plain_loss = false});
+  CHECK(*own.suggestion == doctest::Approx(*own.bottom_end / 10));
+  CHECK_FALSE(own.few_samples);
 }
 
 TEST_CASE("losses may be negative") {
