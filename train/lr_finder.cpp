@@ -307,7 +307,7 @@ LrFinderResult LrSweep::result(const std::optional<PlannedRun>& run) const {
       pick = *careful;
       result.few_samples = true;
     }
-  result.suggestion = std::min(pick, r.lr[r.minimum - 1]);
+  result.suggestion = std::clamp(pick, r.lr.front(), r.lr[r.minimum - 1]);
 
   result.censored = !result.diverged_at;
   const auto [low, high] = std::minmax({*result.suggestion, *result.steepest, *result.valley});

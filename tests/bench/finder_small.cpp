@@ -267,7 +267,7 @@ void row(const Table& table, int seeds) {
   std::fflush(stdout);
 }
 
-std::vector<Table> all_tasks(const std::filesystem::path& tables) {
+std::vector<Table> all_tables(const std::filesystem::path& tables) {
   std::vector<Table> tasks;
   add_public_tables(tasks, tables);
   add_generated_tables(tasks);
@@ -281,7 +281,7 @@ int main(int argc, char** argv) try {
     std::fprintf(stderr, "usage: finder_small TABLES [SEEDS [FIRST LAST]]\n");
     return 2;
   }
-  const std::vector<Table> tasks = all_tasks(argv[1]);
+  const std::vector<Table> tasks = all_tables(argv[1]);
   const int seeds = argc > 2 ? std::atoi(argv[2]) : 20;
   const std::size_t first = argc > 4 ? std::strtoul(argv[3], nullptr, 10) : 0,
                     last = argc > 4 ? std::strtoul(argv[4], nullptr, 10) : tasks.size() - 1;

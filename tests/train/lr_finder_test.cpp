@@ -476,7 +476,7 @@ TEST_CASE("whatever the losses, a suggestion lies below the minimum, and the min
       continue;
     }
     ++suggested;
-    CHECK(*r.suggestion >= options.start / 1000);
+    CHECK(*r.suggestion >= options.start);
     CHECK(*r.suggestion < *r.minimum);
     CHECK((*r.half_fall >= *r.descent_start && *r.half_fall <= *r.minimum));
     CHECK(*r.minimum <= *r.bottom_end);
