@@ -210,7 +210,7 @@ void validate(const LrFinderOptions& o) {
 
 Index sweep_steps(const PlannedRun& run) {
   constexpr Index shortest_sweep = 40;
-  return std::clamp<Index>(run.steps / (few_samples(run) ? 5 : 10), shortest_sweep, full_sweep);
+  return std::clamp<Index>(run.steps / 5, shortest_sweep, full_sweep);
 }
 
 LrSweep::LrSweep(const LrFinderOptions& options) : options_(options) { validate(options_); }

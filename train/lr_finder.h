@@ -29,8 +29,8 @@ struct PlannedRun {
   bool plain_loss = true;  // the library's own loss for that task
 };
 
-/// The steps of the sweep before that run, which bound what it costs: a tenth of the planned steps, a fifth with few
-/// samples (at most 800), but at least 40 and at most 200. Shorter sweeps find higher rates, which short runs need.
+/// The steps of the sweep before that run, which bound what it costs: a fifth of the planned steps, but at least 40,
+/// below which a curve is hard to read, and at most 200.
 Index sweep_steps(const PlannedRun& run);
 
 /// One rate of a sweep.

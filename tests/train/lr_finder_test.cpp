@@ -215,13 +215,11 @@ TEST_CASE("a descent of two and a half times the noise of a batch is found") {
   CHECK(count_accepted(500, half, [](Rng& rng) { return 0.92 * rng.normal(); }) >= 475);
 }
 
-TEST_CASE("the length of a sweep is a share of the planned steps, from 40 to 200") {
-  CHECK(sweep_steps({.steps = 50, .samples = 1600}) == 40);
-  CHECK(sweep_steps({.steps = 1000, .samples = 1600}) == 100);
-  CHECK(sweep_steps({.steps = 1'000'000, .samples = 1600}) == 200);
-  CHECK(sweep_steps({.steps = 50, .samples = 800}) == 40);
-  CHECK(sweep_steps({.steps = 500, .samples = 800}) == 100);
+TEST_CASE("the length of a sweep is a fifth of the planned steps, from 40 to 200") {
   CHECK(sweep_steps({.steps = 0, .samples = 1}) == 40);
+  CHECK(sweep_steps({.steps = 50, .samples = 1600}) == 40);
+  CHECK(sweep_steps({.steps = 500, .samples = 1600}) == 100);
+  CHECK(sweep_steps({.steps = 1'000'000, .samples = 1600}) == 200);
 }
 
 TEST_CASE("for a classifier of few samples the suggestion is the middle of the descent") {
