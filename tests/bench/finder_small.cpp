@@ -129,7 +129,7 @@ TensorDataset draw(const Recipe& r, Index rows, std::uint64_t number, Rng& rng) 
 }
 
 const Recipe recipes[] = {
-    // The pick was calibrated on the first five.
+    // The rule got its form from the first five.
     {.name = "2 classes, linear", .rows = 100, .columns = 5, .classes = 2, .signal = 1, .linear = true},
     {.name = "4 classes, 20 % noise", .rows = 240, .columns = 8, .classes = 4, .signal = 1, .noise = 0.2},
     {.name = "binary, 10 % noise", .rows = 160, .columns = 6, .classes = 1, .signal = 1, .noise = 0.1},
@@ -141,7 +141,7 @@ const Recipe recipes[] = {
      .noise = 0.7,
      .linear = true},
     {.name = "regression, nonlinear", .rows = 320, .columns = 5, .classes = 0, .signal = 1, .noise = 0.1},
-    // Checked on these.
+    // Its exponent was chosen with these in sight too.
     {.name = "6 classes", .rows = 200, .columns = 12, .classes = 6, .signal = 1, .linear = true},
     {.name = "2 classes, 1 in 10 rare",
      .rows = 240,
@@ -159,7 +159,7 @@ const Recipe recipes[] = {
      .signal = 1,
      .noise = 0.5,
      .hidden = {32, 32}},
-    // Added when the rule was fixed.
+    // Added when the rule was fixed: a clean test.
     {.name = "5 classes, nonlinear", .rows = 180, .columns = 6, .classes = 5, .signal = 1},
     {.name = "binary, linear, 2 layers",
      .rows = 90,
