@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t first_check = 10;  // updates before a divergence is looked for
 constexpr double largest_loss = 1e150;   // beyond which arithmetic on losses may overflow
 
+constexpr Index full_sweep = LrFinderOptions{}.steps;
+
 bool usable(double loss) { return std::abs(loss) <= largest_loss; }  // false for NaN
 
 double mean(std::span<const double> values) {
@@ -81,6 +83,12 @@ struct Reading {
     while (i > 0 && y[i - 1] < initial - threshold / 2) --i;
     return i;
   }
+  // The first point of the stretch before the minimum where the loss has fallen by half.
+  std::size_t half_fall() const {
+    std::size_t i = minimum;
+    while (i > 0 && y[i - 1] < initial - fall() / 2) --i;
+    return i;
+  }
   // The bottom is flat and noise decides where on it the minimum is, mostly early: its end is a steadier reading.
   std::size_t bottom_end(double share) const {
     std::size_t i = minimum;
@@ -118,6 +126,22 @@ struct Reading {
     return best_begin + 2 * best_length / 3;
   }
 };
+
+bool few_samples(const PlannedRun& run) {
+  constexpr Index most_samples = 800;
+  return run.samples <= most_samples;
+}
+
+// As the comment of LrSweep says; nothing for a run that is read as any other.
+std::optional<double> pick_for_few_samples(const LrFinderResult& result, const LrFinderOptions& options,
+                                           const PlannedRun& run) {
+  if (!few_samples(run)) return std::nullopt;
+  if (run.task == Task::regression)
+    return run.plain_loss ? std::optional(std::min(*result.bottom_end / 7, options.end / 10)) : std::nullopt;
+  const double sweep_share = static_cast<double>(options.steps) / static_cast<double>(full_sweep);
+  const double more_steps = static_cast<double>(std::max<Index>(run.steps, 1)) / (2.0 * full_sweep);
+  return std::min(*result.half_fall * sweep_share * std::pow(more_steps, -0.75), *result.minimum / 2);
+}
 
 std::string short_number(double value) {
   char text[32];
@@ -158,7 +182,10 @@ std::string why_too_short(std::size_t losses, bool diverged, double lr) {
 
 std::string what_to_know(const Reading& r, const LrFinderResult& result) {
   std::string note;
-  if (*result.bottom_end == r.lr.back())
+  if (result.few_samples && result.censored)
+    add_note(note, concat("the loss did not diverge up to lr ", short_number(r.lr.back()),
+                          ": of few samples it falls on while the model memorises them"));
+  else if (*result.bottom_end == r.lr.back())
     add_note(note, concat("the loss was still at its minimum at lr ", short_number(r.lr.back()),
                           ", where the sweep ended: higher rates may do as well; raise `end` to see"));
   else if (result.censored)
@@ -181,6 +208,11 @@ void validate(const LrFinderOptions& o) {
   if (o.steps < 20 || o.steps > most_steps) wrong << "\n  want steps in [20, " << most_steps << "]; got " << o.steps;
   if (!(o.bottom >= 0 && o.bottom <= 0.5)) wrong << "\n  want bottom in [0, 0.5]; got " << o.bottom;
   if (!wrong.str().empty()) fail<OptionError>("LrFinderOptions:", wrong.str());
+}
+
+Index sweep_steps(const PlannedRun& run) {
+  constexpr Index shortest_sweep = 40;
+  return std::clamp<Index>(run.steps / 5, shortest_sweep, full_sweep);
 }
 
 LrSweep::LrSweep(const LrFinderOptions& options) : options_(options) { validate(options_); }
@@ -220,7 +252,7 @@ void LrSweep::diverge() {
   done_ = diverged_ = true;
 }
 
-LrFinderResult LrSweep::result() const {
+LrFinderResult LrSweep::result(const std::optional<PlannedRun>& run) const {
   LrFinderResult result;
   std::span<const double> losses(losses_);
   if (!losses.empty() && !usable(losses.back())) losses = losses.first(losses.size() - 1);
@@ -265,13 +297,19 @@ LrFinderResult LrSweep::result() const {
   }
   const std::size_t start = r.descent_start();
   result.descent_start = r.lr[start];
+  result.half_fall = r.lr[r.half_fall()];
   result.minimum = r.lr[r.minimum];
   result.bottom_end = r.lr[r.bottom_end(options_.bottom)];
   result.steepest = r.lr[r.steepest(start)];
   result.valley = r.lr[r.valley(start)];
   double pick = *result.bottom_end / 10;
   if (pick < *result.descent_start) pick = std::sqrt(*result.descent_start * *result.minimum);
-  result.suggestion = std::min(pick, r.lr[r.minimum - 1]);
+  if (run)
+    if (const auto careful = pick_for_few_samples(result, options_, *run)) {
+      pick = *careful;
+      result.few_samples = true;
+    }
+  result.suggestion = std::clamp(pick, r.lr.front(), r.lr[r.minimum - 1]);
 
   result.censored = !result.diverged_at;
   const auto [low, high] = std::minmax({*result.suggestion, *result.steepest, *result.valley});

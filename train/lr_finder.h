@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <handrail/core/scalar.h>
+#include <handrail/train/loss.h>
 
 namespace handrail::train {
 
@@ -20,6 +21,18 @@ struct LrFinderOptions {
 
 /// Throws OptionError with every violation.
 void validate(const LrFinderOptions& options);
+
+/// The run that a rate is wanted for.
+struct PlannedRun {
+  Index steps;    // optimizer updates
+  Index samples;  // of an epoch
+  Task task = Task::regression;
+  bool plain_loss = true;  // the library's own loss for that task
+};
+
+/// The steps of the sweep before that run, which bound what it costs: a fifth of the planned steps, but at least 40,
+/// below which a curve is hard to read, and at most 200.
+Index sweep_steps(const PlannedRun& run);
 
 /// One rate of a sweep.
 struct LrPoint {
@@ -37,14 +50,16 @@ struct LrFinderResult {
   std::optional<double> suggestion = {};  // the peak rate to train with; nothing when no rate is usable
   // The rates of the readings of the smoothed loss; all but the last come with a suggestion only.
   std::optional<double> descent_start = {};  // from where to the minimum it is clearly below the initial loss
+  std::optional<double> half_fall = {};      // from where to the minimum it has fallen by at least half
   std::optional<double> steepest = {};       // where it falls fastest, per decade
   std::optional<double> valley = {};         // two thirds into the longest stretch in which it only falls
   std::optional<double> minimum = {};        // where it is lowest
-  std::optional<double> bottom_end = {};     // where it begins to rise: the suggestion is a tenth of it
+  std::optional<double> bottom_end = {};     // where it begins to rise: mostly the suggestion is a tenth of it
   std::optional<double> diverged_at = {};    // where it is above the initial loss again, or the sweep was stopped
 
   bool censored = false;        // the loss did not diverge: what higher rates do was not seen
   bool low_confidence = false;  // suggestion, steepest and valley lie more than a decade apart
+  bool few_samples = false;     // the suggestion was read as for a small data set
   std::string note = {};        // why no rate is usable, or what to know of the one suggested
 
   /// The curve as text, loss over rate on a logarithmic axis, with marks for the readings; `width` columns
@@ -64,6 +79,14 @@ struct LrFinderResult {
 /// most half a decade above the minimum: the lowest point alone is read too early and scatters. Where the
 /// tenth lies before the descent, it is the geometric mean of the descent's start and the minimum. It is
 /// always below the rate at the minimum.
+///
+/// For a run with at most 800 samples the suggestion is read elsewhere. The sweep sees training losses only, and of few
+/// samples they go on falling at rates at which a classifier memorises them. There the suggestion is
+///   half_fall * (sweep steps / 200) * (400 / planned steps)^(3/4), at most half of the rate at the minimum:
+/// the middle of the descent; a sweep of fewer steps gets there at higher rates, and a run of more steps needs a lower
+/// rate to get as far. The mean squared error does not reward confidence: its suggestion is a seventh of the rate at
+/// the end of the bottom, at most a tenth of `end`. A loss of the user's own is read as on larger data.
+/// Measured in docs/lr_finder.md.
 class LrSweep {
  public:
   /// Throws OptionError on options out of range.
@@ -79,8 +102,8 @@ class LrSweep {
   bool add(double loss);
   /// For a gradient or parameter that is not finite: the loss added last counts as not finite either.
   void diverge();
-  /// Of the losses so far.
-  LrFinderResult result() const;
+  /// Of the losses so far, the suggestion for that run when one is given.
+  LrFinderResult result(const std::optional<PlannedRun>& run = {}) const;
 
  private:
   double rate(Index i) const;

@@ -283,7 +283,10 @@ std::string Trainer::Run::lr_source() const {
                : concat("given as ", *options_.lr, " for ", reference_batch, " samples per step, scaled to ", batch);
   }
   if (resumed_) return "as when the run began";
-  return result_.lr_finder && result_.lr_finder->suggestion ? "by the LR finder" : "the optimizer's default";
+  if (!result_.lr_finder || !result_.lr_finder->suggestion) return "the optimizer's default";
+  return concat("by the LR finder", result_.lr_finder->few_samples ? ", as for few samples" : "",
+                result_.lr_finder->low_confidence ? "; its readings lie more than a decade apart" : "",
+                result_.lr_finder->censored ? "; the sweep did not diverge" : "");
 }
 
 void Trainer::Run::run_epochs() {

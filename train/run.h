@@ -57,7 +57,7 @@ class Trainer::Run {
   /// Goes on from the newest checkpoint of that directory.
   FitResult resume(const std::filesystem::path& run_dir, const ResumeOptions& options);
   /// The sweep alone; the model is as before.
-  LrFinderResult find_lr();
+  LrFinderResult find_lr(const std::optional<LrFinderOptions>& options);
 
   // For the arms of try_fix, which report nothing.
   void begin_arm(const TrainingState& from, std::int64_t steps);
@@ -143,7 +143,9 @@ class Trainer::Run {
   void check_overfit_batch();
   void measure_start();
   void pick_lr();
+  PlannedRun planned_run() const;
   LrFinderResult sweep();
+  LrFinderResult sweep(const LrFinderOptions& options);
   bool finite_batches(Index first, Index count) const;
 
   // run_end.cpp

@@ -1,6 +1,7 @@
 // What happens before the first step: checks of data and model, and the choice of the rate.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
@@ -164,13 +165,30 @@ void Trainer::Run::make_loaders() {
   if (data_.validation) validation_.emplace(trainer_.eval_loader(*data_.validation, data_.validation_rows));
 }
 
-LrFinderResult Trainer::Run::find_lr() {
+LrFinderResult Trainer::Run::find_lr(const std::optional<LrFinderOptions>& options) {
   read_data();
   loader_->start_epoch(1);
-  return sweep();
+  return options ? sweep(*options) : sweep();
 }
 
+PlannedRun Trainer::Run::planned_run() const {
+  return {.steps = decisions_.planned_steps,
+          .samples = std::ssize(data_.train_rows),
+          .task = trainer_.info_.task,
+          .plain_loss = trainer_.plain_loss()};
+}
+
+// In noise a fall may be too small for a short sweep to see.
 LrFinderResult Trainer::Run::sweep() {
+  LrFinderOptions options{.end = is_adam_like(*optimizer_) ? 1.0 : 10.0};
+  const Index full = std::exchange(options.steps, sweep_steps(planned_run()));
+  const LrFinderResult found = sweep(options);
+  if (found.suggestion || options.steps == full || found.noise == 0) return found;
+  options.steps = full;
+  return sweep(options);
+}
+
+LrFinderResult Trainer::Run::sweep(const LrFinderOptions& options) {
   // The loss would fall, towards a model that gives one answer whatever the input. A loss of the user's own
   // may not look at the targets.
   if (trainer_.plain_loss() && !targets_vary(*loader_)) {
@@ -178,8 +196,8 @@ LrFinderResult Trainer::Run::sweep() {
     refused.note = "all targets are the same, so there is nothing to learn";
     return refused;
   }
+  LrSweep sweep(options);
   Rehearsal rehearsal(*this);
-  LrSweep sweep({.end = is_adam_like(*optimizer_) ? 1.0 : 10.0});
   constexpr Index most_skipped = 50;
   Index epoch = 1, batch = 0, skipped = 0;
   while (true) {
@@ -200,7 +218,7 @@ LrFinderResult Trainer::Run::sweep() {
       break;
     }
   }
-  return sweep.result();
+  return sweep.result(planned_run());
 }
 
 // Whether inputs and targets of those batches are finite, and their squares.

@@ -106,7 +106,11 @@ FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& t
   return Run(*this, given(train, validation)).resume(run_dir, options);
 }
 
-LrFinderResult Trainer::find_lr(const Dataset& train) { return Run(*this, split(train)).find_lr(); }
+LrFinderResult Trainer::find_lr(const Dataset& train) { return Run(*this, split(train)).find_lr({}); }
+
+LrFinderResult Trainer::find_lr(const Dataset& train, const LrFinderOptions& options) {
+  return Run(*this, split(train)).find_lr(options);
+}
 
 // Raw data means something else without the constants that the model was trained with.
 void Trainer::check_known(const Dataset& data, const char* function) const {

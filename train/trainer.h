@@ -81,8 +81,11 @@ class Trainer {
                    const ResumeOptions& options = {});
 
   /// Sweeps the rate over a copy of the run's start; the model is left as it was, exceptions or not. The
-  /// suggestion is for the batch size of these options: give it with lr_scaling = LrScaling::none.
+  /// suggestion is for the batch size and the epochs of these options: give it with lr_scaling = LrScaling::none.
+  /// Without options the sweep is that of fit: up to 1, or 10 for SGD, in sweep_steps() steps, and once more in 200
+  /// when noise hides what fewer show. Throws OptionError on options out of range.
   LrFinderResult find_lr(const Dataset& train);
+  LrFinderResult find_lr(const Dataset& train, const LrFinderOptions& options);
   /// Trains from the last good state of the last fit, or from the model as it is, once unchanged and once
   /// with each of the fixes, on the same batches and random numbers; keeps in the options the fix whose
   /// validation loss is lowest, when it is lower beyond noise. The model is left as it was, exceptions or not.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <sstream>
 
 #include <handrail/core/error.h>
@@ -24,10 +25,11 @@ constexpr double infinite = std::numeric_limits<double>::infinity();
 // The loss that a rate leads to; 0 is before any update.
 using Landscape = std::function<double(double lr)>;
 
-LrFinderResult sweep(const Landscape& loss, const LrFinderOptions& options = {}) {
+LrFinderResult sweep(const Landscape& loss, const LrFinderOptions& options = {},
+                     const std::optional<PlannedRun>& run = {}) {
   LrSweep sweep(options);
   for (double lr = 0; sweep.add(loss(lr));) lr = sweep.lr();
-  return sweep.result();
+  return sweep.result(run);
 }
 
 // Falls from 2.3 to 0.5 around 2e-3 and explodes from 0.3 on, as a small network on digits with AdamW.
@@ -211,6 +213,53 @@ TEST_CASE("a descent is accepted under white and under heavy-tailed noise, and r
 TEST_CASE("a descent of two and a half times the noise of a batch is found") {
   const auto half = [](double lr) { return 1.3 * digits(lr); };  // falls by 2.3
   CHECK(count_accepted(500, half, [](Rng& rng) { return 0.92 * rng.normal(); }) >= 475);
+}
+
+TEST_CASE("the length of a sweep is a fifth of the planned steps, from 40 to 200") {
+  CHECK(sweep_steps({.steps = 0, .samples = 1}) == 40);
+  CHECK(sweep_steps({.steps = 50, .samples = 1600}) == 40);
+  CHECK(sweep_steps({.steps = 500, .samples = 1600}) == 100);
+  CHECK(sweep_steps({.steps = 1'000'000, .samples = 1600}) == 200);
+}
+
+TEST_CASE("for a classifier of few samples the suggestion is the middle of the descent") {
+  const auto suggestion = [](Index steps, Index samples) {
+    const auto r = sweep(digits, {}, PlannedRun{.steps = steps, .samples = samples, .task = Task::multiclass});
+    CHECK(r.few_samples == (samples <= 800));
+    CHECK(*r.half_fall == doctest::Approx(2e-3).epsilon(0.15));  // the middle of the sigmoid
+    return *r.suggestion / *r.half_fall;
+  };
+  CHECK(suggestion(400, 800) == doctest::Approx(1));
+  CHECK(suggestion(6400, 800) == doctest::Approx(0.125));  // 16^(-3/4)
+  CHECK(suggestion(25, 100) == doctest::Approx(8));
+  const auto large = sweep(digits, {}, PlannedRun{.steps = 400, .samples = 801, .task = Task::multiclass});
+  CHECK(*large.suggestion == doctest::Approx(*large.bottom_end / 10));
+  CHECK_FALSE(large.few_samples);
+  const auto shortest = sweep(digits, {}, PlannedRun{.steps = 1, .samples = 10, .task = Task::binary});
+  CHECK(*shortest.suggestion == doctest::Approx(*shortest.minimum / 2));
+}
+
+TEST_CASE("for a classifier of few samples sweeps of any length suggest about the same") {
+  for (const Index steps : {40, 100, 200}) {
+    // What is learnt is a matter of the way travelled, as far as the rates do no harm.
+    LrSweep sweep({.steps = steps});
+    double lr = 0, way = 0;
+    while (sweep.add(0.1 + 2 * std::exp(-way / 0.1) + (lr > 0.1 ? lr : 0))) way += lr = sweep.lr();
+    const auto r = sweep.result(PlannedRun{.steps = 400, .samples = 100, .task = Task::multiclass});
+    CHECK(r.suggestion.value() == doctest::Approx(5.6e-3).epsilon(0.25));
+  }
+}
+
+TEST_CASE("for a regression of few samples the suggestion is a seventh of where the bottom ends") {
+  const PlannedRun few{.steps = 400, .samples = 100};
+  const auto r = sweep(digits, {}, few);
+  CHECK(*r.suggestion == doctest::Approx(*r.bottom_end / 7));
+  CHECK(r.few_samples);
+  const auto still = sweep([](double lr) { return 3 / (1 + 100 * lr); }, {}, few);
+  CHECK(*still.suggestion == doctest::Approx(0.1));  // what lies behind the end is not known
+  const auto own = sweep(digits, {}, PlannedRun{.steps = 400, .samples = 100, .plain_loss = false});
+  CHECK(*own.suggestion == doctest::Approx(*own.bottom_end / 10));
+  CHECK_FALSE(own.few_samples);
 }
 
 TEST_CASE("losses may be negative") {
@@ -415,15 +464,19 @@ TEST_CASE("whatever the losses, a suggestion lies below the minimum, and the min
                        : kind == 3 ? -1e140
                                    : scale * level);
     }
-    const auto r = sweep.result();
+    const PlannedRun run{.steps = static_cast<Index>(rng.below(10'000)),
+                         .samples = static_cast<Index>(rng.below(1600)),
+                         .task = rng.below(2) == 0 ? Task::multiclass : Task::regression};
+    const auto r = sweep.result(seed % 2 == 0 ? std::optional(run) : std::nullopt);
     CHECK(r.draw(static_cast<int>(rng.below(120)), static_cast<int>(rng.below(40))).empty() == r.curve.empty());
     if (!r.suggestion) {
       CHECK_FALSE(r.note.empty());
       continue;
     }
     ++suggested;
-    CHECK(*r.suggestion >= options.start / 10);
+    CHECK(*r.suggestion >= options.start);
     CHECK(*r.suggestion < *r.minimum);
+    CHECK((*r.half_fall >= *r.descent_start && *r.half_fall <= *r.minimum));
     CHECK(*r.minimum <= *r.bottom_end);
     if (r.diverged_at) CHECK(*r.bottom_end < *r.diverged_at);
     CHECK(r.censored == !r.diverged_at);
