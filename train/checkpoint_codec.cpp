@@ -3,7 +3,8 @@
 #include <bit>
 #include <concepts>
 #include <cstring>
-#include <sstream>
+#include <ostream>
+#include <streambuf>
 #include <type_traits>
 
 #include <cereal/archives/portable_binary.hpp>
@@ -205,12 +206,44 @@ static void load(Reader& in, ModelInfo& info) {
 
 namespace {
 
+// Counts what is written to it, or appends it to a string.
+class Sink : public std::streambuf {
+ public:
+  explicit Sink(std::string* bytes = nullptr) : bytes_(bytes) {}
+  std::size_t count() const { return count_; }
+
+ protected:
+  std::streamsize xsputn(const char* from, std::streamsize size) override {
+    count_ += static_cast<std::size_t>(size);
+    if (bytes_) bytes_->append(from, static_cast<std::size_t>(size));
+    return size;
+  }
+  int_type overflow(int_type byte) override {
+    const char one = traits_type::to_char_type(byte);
+    xsputn(&one, 1);
+    return byte;
+  }
+
+ private:
+  std::string* bytes_;
+  std::size_t count_ = 0;
+};
+
+// In two passes: a string that grows to a hundred megabytes is copied several times on the way.
 template <class... Parts>
 Section section(const char* name, const Parts&... parts) {
-  std::ostringstream out(std::ios::binary);
-  cereal::PortableBinaryOutputArchive archive(out, cereal::PortableBinaryOutputArchive::Options::LittleEndian());
-  archive(parts...);
-  return {name, std::move(out).str()};
+  const auto put = [&](Sink& sink) {
+    std::ostream out(&sink);
+    cereal::PortableBinaryOutputArchive archive(out, cereal::PortableBinaryOutputArchive::Options::LittleEndian());
+    archive(parts...);
+  };
+  Sink counter;
+  put(counter);
+  Section section{name, {}};
+  section.bytes.reserve(counter.count());
+  Sink writer(&section.bytes);
+  put(writer);
+  return section;
 }
 
 template <class... Parts>

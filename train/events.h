@@ -74,6 +74,9 @@ struct Activity {
   Index total;       // 0 when it is not known
 };
 
+/// The activity of a run that a signal has stopped.
+inline constexpr const char* stopping_activity = "interrupted, saving a checkpoint";
+
 /// After the checks and the choice of the rate, right before the first step.
 struct TrainStart {
   std::vector<SummaryItem> found;  // lines of the summary that were not known at fit_start, the rate among them

@@ -157,11 +157,17 @@ double Trainer::Run::monitored(const Evaluation& evaluation) const {
 // last good state.
 void Trainer::Run::save_last_state() {
   if (!begun_) return;
+  // Writing a large model takes a while: whoever pressed Ctrl-C sees that it was heard.
+  if (store_ && result_.reason == StopReason::interrupted)
+    for (const auto& sink : sinks()) sink->activity({.what = stopping_activity, .done = 0, .total = 1});
   const TrainingState last = stopped_by_guard_ ? last_good_ : capture();
   if (store_ && saved_micro_step_ != last.progress.micro_step) save_checkpoint(last);
-  // After an exception the user's training_step is left alone.
-  astray_ = !stopped_by_guard_ && result_.reason != StopReason::exception && !is_healthy();
-  if (!astray_) last_good_ = last;
+  // After an exception the user's training_step is left alone; after a signal there is no time to lose, and the best
+  // weights are there.
+  const bool looks = result_.reason != StopReason::exception &&
+                     !(result_.reason == StopReason::interrupted && best_ && options_.restore_best);
+  astray_ = !stopped_by_guard_ && looks && !is_healthy();
+  if (!astray_ && (looks || result_.reason == StopReason::exception)) last_good_ = last;
 }
 
 void Trainer::Run::leave_weights() {
