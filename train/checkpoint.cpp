@@ -63,7 +63,8 @@ void write(FileSystem& files, const std::filesystem::path& path, const std::vect
            std::uint32_t flags, const std::string& who) {
   const std::string header = container_header(sections, flags);
   std::vector<std::string_view> pieces{header};
-  for (const Section& section : sections) pieces.emplace_back(section.bytes);
+  for (const Section& section : sections)
+    for (const std::string_view piece : section.pieces()) pieces.push_back(piece);
   write_file(files, path, pieces, who);
 }
 

@@ -206,43 +206,38 @@ static void load(Reader& in, ModelInfo& info) {
 
 namespace {
 
-// Counts what is written to it, or appends it to a string.
+// Appends what is written to it to a section. Elements of large tensors stay where they are: a copy of a hundred
+// megabytes takes longer than the disk.
 class Sink : public std::streambuf {
  public:
-  explicit Sink(std::string* bytes = nullptr) : bytes_(bytes) {}
-  std::size_t count() const { return count_; }
+  explicit Sink(Section& section) : section_(section) {}
 
  protected:
   std::streamsize xsputn(const char* from, std::streamsize size) override {
-    count_ += static_cast<std::size_t>(size);
-    if (bytes_) bytes_->append(from, static_cast<std::size_t>(size));
+    constexpr std::streamsize large = 1 << 20;
+    const std::string_view bytes(from, static_cast<std::size_t>(size));
+    if (size >= large)
+      section_.borrowed.push_back({section_.bytes.size(), bytes});
+    else
+      section_.bytes += bytes;
     return size;
   }
   int_type overflow(int_type byte) override {
-    const char one = traits_type::to_char_type(byte);
-    xsputn(&one, 1);
+    section_.bytes += traits_type::to_char_type(byte);
     return byte;
   }
 
  private:
-  std::string* bytes_;
-  std::size_t count_ = 0;
+  Section& section_;
 };
 
-// In two passes: a string that grows to a hundred megabytes is copied several times on the way.
 template <class... Parts>
 Section section(const char* name, const Parts&... parts) {
-  const auto put = [&](Sink& sink) {
-    std::ostream out(&sink);
-    cereal::PortableBinaryOutputArchive archive(out, cereal::PortableBinaryOutputArchive::Options::LittleEndian());
-    archive(parts...);
-  };
-  Sink counter;
-  put(counter);
-  Section section{name, {}};
-  section.bytes.reserve(counter.count());
-  Sink writer(&section.bytes);
-  put(writer);
+  Section section{.name = name, .bytes = {}};
+  Sink sink(section);
+  std::ostream out(&sink);
+  cereal::PortableBinaryOutputArchive archive(out, cereal::PortableBinaryOutputArchive::Options::LittleEndian());
+  archive(parts...);
   return section;
 }
 

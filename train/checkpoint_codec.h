@@ -8,7 +8,8 @@
 
 namespace handrail::train {
 
-// The sections of a file and back. Not installed; cereal stays in the source.
+// The sections of a file and back. Not installed; cereal stays in the source. Sections borrow the elements of large
+// tensors from what they encode.
 
 std::vector<Section> encode(const TrainingState& state);
 std::vector<Section> encode(const ModelState& model);

@@ -28,9 +28,10 @@ T get(std::string_view bytes, std::size_t at) {
   return value;
 }
 
-std::uint32_t crc_of(std::string_view bytes) {
-  // A view of nothing may be null, for which zlib returns its initial value, which is the same.
-  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+// Of bytes that follow those of that checksum.
+std::uint32_t crc_of(std::string_view bytes, std::uint32_t before = 0) {
+  if (bytes.empty()) return before;  // may be null, for which zlib returns its initial value
+  return static_cast<std::uint32_t>(crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 [[noreturn]] void damaged(const std::string& who, const std::string& what) {
@@ -39,6 +40,24 @@ std::uint32_t crc_of(std::string_view bytes) {
 
 }  // namespace
 
+std::vector<std::string_view> Section::pieces() const {
+  std::vector<std::string_view> all;
+  std::size_t from = 0;
+  for (const Borrowed& piece : borrowed) {
+    all.push_back(std::string_view(bytes).substr(from, piece.position - from));
+    all.push_back(piece.bytes);
+    from = piece.position;
+  }
+  all.push_back(std::string_view(bytes).substr(from));
+  return all;
+}
+
+std::uint64_t Section::size() const {
+  std::uint64_t size = 0;
+  for (const std::string_view piece : pieces()) size += piece.size();
+  return size;
+}
+
 std::string container_header(std::span<const Section> sections, std::uint32_t flags) {
   std::uint64_t offset = fixed_bytes + sections.size() * entry_bytes + crc_bytes;
   std::string header(magic), table;
@@ -46,9 +65,11 @@ std::string container_header(std::span<const Section> sections, std::uint32_t fl
     table += section.name;
     table.append(name_bytes - section.name.size(), '\0');
     put<std::uint64_t>(table, offset);
-    put<std::uint64_t>(table, section.bytes.size());
-    put(table, crc_of(section.bytes));
-    offset += section.bytes.size();
+    std::uint32_t crc = 0;
+    for (const std::string_view piece : section.pieces()) crc = crc_of(piece, crc);
+    put<std::uint64_t>(table, section.size());
+    put(table, crc);
+    offset += section.size();
   }
   put(header, container_format);
   put(header, container_format);

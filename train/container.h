@@ -15,6 +15,17 @@ namespace handrail::train {
 struct Section {
   std::string name;
   std::string bytes;
+  /// Large pieces that are not copied: each comes before the byte at that position. Whoever owns them must outlive
+  /// this.
+  struct Borrowed {
+    std::size_t position;
+    std::string_view bytes;
+  };
+  std::vector<Borrowed> borrowed = {};
+
+  /// All of the content, in order.
+  std::vector<std::string_view> pieces() const;
+  std::uint64_t size() const;
 };
 
 /// The start of a file, before its sections, which follow in that order without gaps. All numbers are

@@ -13,6 +13,7 @@
 #include <handrail/nn/sequential.h>
 #include <handrail/nn/standardize.h>
 #include <handrail/train/checkpoint.h>
+#include <handrail/train/checkpoint_codec.h>
 #include <handrail/train/file_system.h>
 
 #include <support/check_throws.h>
@@ -186,6 +187,22 @@ TEST_CASE("a program that only predicts loads the constants of Standardize with 
   nn::Sequential model{nn::Standardize{2}, nn::Linear{2, 1, rng}};
   load_weights(model, path);
   CHECK(hash_of(model) == hash_of(trained));
+}
+
+TEST_CASE("large tensors are written without a copy, between whatever lies around them") {
+  const TempDir dir;
+  const auto path = dir.path() / "large";
+  Rng rng(5);
+  TrainingState state = full_state();
+  state.parameters["a"] = normal({600, 500}, 0, 1, rng);
+  state.parameters["z"] = normal({1 << 18}, 0, 1, rng);
+  state.best_parameters["a"] = normal({600, 500}, 0, 1, rng);
+  const auto sections = encode(state);
+  CHECK(sections[0].borrowed.size() == 2);
+  CHECK(sections[0].bytes.size() < 10'000);
+  CHECK(sections[0].size() > 1'200'000 + (1 << 20));
+  save_checkpoint(path, state);
+  check_same(load_checkpoint(path), state);
 }
 
 TEST_CASE("weights go to a file of their own and back, and come from checkpoints too") {
