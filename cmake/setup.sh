@@ -60,7 +60,9 @@ progress() {
     line+=$part
     if [ "$status" -gt 0 ] && [ "$status" -le 128 ]; then ended=1; fi
     if [ "$status" -le 128 ]; then
-      if [[ $line =~ $counter ]]; then
+      if [[ $line == '[0/'* ]]; then
+        at=''  # ninja looks for what has changed
+      elif [[ $line =~ $counter ]]; then
         at=${BASH_REMATCH[2]}
       elif [[ -z $all && ! $at =~ ^[0-9]+[/%] && $line == *[![:space:]]* ]]; then
         at=$line
@@ -150,7 +152,7 @@ configure() {
   cmake "$@"
 }
 
-# build PRESET [TARGET]: configures when needed; CMake itself notices edited CMake files.
+# build PRESET [TARGET...]: configures when needed; CMake itself notices edited CMake files.
 build() {
   local dir=$root/build/$1
   mkdir -p "$dir"
@@ -160,6 +162,6 @@ build() {
     ! have flock || flock 9
     is_configured "$dir" || configure "$1" || exit
     CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(getconf _NPROCESSORS_ONLN)} \
-      cmake --build --preset "$1" ${2:+--target "$2"}
+      cmake --build --preset "$1" ${2:+--target "${@:2}"}
   ) 9>"$dir/.lock"
 }
