@@ -198,7 +198,7 @@ FitResult Trainer::Run::train(const std::function<void()>& begin) {
       clock_ = tried_time_ = now();
       tried_step_ = progress_.step;
       tried_epoch_ = progress_.epoch;
-      saved_micro_step_ = progress_.micro_step;
+      saved_position_ = {progress_.micro_step, progress_.epoch, evaluated_at_};
       run_epochs();
     } catch (const Interrupted&) {
       // Before the first step: the reason is in the result.

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <handrail/core/first_non_finite.h>
@@ -221,8 +222,11 @@ class Trainer::Run {
   std::int64_t tried_step_ = 0;  // to save; so of time and epoch
   Index tried_epoch_ = 0;
   double tried_time_ = 0;
-  std::int64_t saved_micro_step_ = 0;  // of the newest checkpoint there is
-  bool improved_ = false;              // since then
+  // Batches, epochs and evaluations can each be what a state is further than the newest checkpoint.
+  using Position = std::tuple<std::int64_t, Index, std::int64_t>;
+  static Position position_of(const TrainingState& state);
+  Position saved_position_{};  // of the newest checkpoint there is
+  bool improved_ = false;      // since then
 
   double start_, clock_ = 0;
   Index steps_to_clock_ = 1, clock_interval_ = 1;

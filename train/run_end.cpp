@@ -161,7 +161,7 @@ void Trainer::Run::save_last_state() {
   if (store_ && result_.reason == StopReason::interrupted)
     for (const auto& sink : sinks()) sink->activity({.what = stopping_activity, .done = 0, .total = 1});
   const TrainingState last = stopped_by_guard_ ? last_good_ : capture();
-  if (store_ && saved_micro_step_ != last.progress.micro_step) save_checkpoint(last);
+  if (store_ && saved_position_ != position_of(last)) save_checkpoint(last);
   // After an exception the user's training_step is left alone; after a signal there is no time to lose, and the best
   // weights are there.
   const bool looks = result_.reason != StopReason::exception &&

@@ -282,7 +282,7 @@ void Trainer::Run::save_checkpoint(const TrainingState& state) {
   }
   result_.checkpoint = path.string();
   result_.checkpoint_problem.clear();
-  saved_micro_step_ = state.progress.micro_step;
+  saved_position_ = position_of(state);
   improved_ = false;
   if (!store_->rotation_problem().empty())
     warn({.name = "checkpoint_rotation",
@@ -291,6 +291,11 @@ void Trainer::Run::save_checkpoint(const TrainingState& state) {
           .cause = "a problem with the disk, or missing permissions in the directory",
           .remedy = "remove old checkpoints by hand before they fill the disk"});
   trainer_.on_checkpoint(path);
+}
+
+Trainer::Run::Position Trainer::Run::position_of(const TrainingState& state) {
+  return {state.progress.micro_step, state.progress.epoch,
+          static_cast<std::int64_t>(state.guards.at("evaluated_at").at(0))};
 }
 
 // Before the first step, so that what stands in the way of checkpoints is known now, and no kill loses the choice of

@@ -15,6 +15,7 @@
 #include "support/files.h"
 #include "support/hash.h"
 #include "support/tasks.h"
+#include "support/training_state.h"
 
 using namespace handrail;
 using train::TrainerOptions;
@@ -196,19 +197,25 @@ TEST_CASE("a signal within an evaluation ends it, and the resumed run comes to t
     };
     auto whole = small_model();
     Raising undisturbed(whole, cross_entropy, options());
-    undisturbed.fit(points(400));
+    const auto finished = undisturbed.fit(points(400));
     REQUIRE(undisturbed.calls > 60);
-
-    auto model = small_model();
-    Raising trainer(model, cross_entropy, options());
-    trainer.raise_at = undisturbed.calls / 2 / 30 * 30 + 5;  // an evaluation has 30 batches and more
-    const auto result = trainer.fit(points(400));
-    CHECK(result.reason == train::StopReason::interrupted);
-    CHECK(trainer.calls == trainer.raise_at);
-    auto resumed = small_model();
-    CHECK(Raising(resumed, cross_entropy, options()).resume(result.run_dir, points(400)).reason ==
-          train::StopReason::finished);
-    CHECK(hash_of(resumed) == hash_of(whole));
+    // The last 40 calls, one a sample, are the diagnosis of labels after the end.
+    for (const int at : {undisturbed.calls / 2, undisturbed.calls - 43}) {
+      auto model = small_model();
+      Raising trainer(model, cross_entropy, options());
+      trainer.raise_at = at;
+      const auto result = trainer.fit(points(400));
+      CHECK(result.reason == train::StopReason::interrupted);
+      CHECK(trainer.calls == at);
+      auto resumed = small_model();
+      const auto end = Raising(resumed, cross_entropy, options()).resume(result.run_dir, points(400));
+      CHECK(end.reason == train::StopReason::finished);
+      CHECK(hash_of(resumed) == hash_of(whole));
+      auto state = train::load_checkpoint(end.checkpoint), want = train::load_checkpoint(finished.checkpoint);
+      state.progress.seconds = want.progress.seconds = 0;
+      state.log_length = want.log_length;
+      check_same(state, want);
+    }
   }
 }
 
