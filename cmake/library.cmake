@@ -29,7 +29,7 @@ set(handrail_sources ${handrail_kernels}
   train/events.cpp train/file_system.cpp train/idx.cpp train/input_file.cpp train/label_checks.cpp train/layer_guard.cpp
   train/loader.cpp train/loss.cpp train/loss_guards.cpp train/lr_finder.cpp train/lr_scaling.cpp train/metrics.cpp
   train/metrics_log.cpp train/mnist.cpp train/options.cpp train/prediction_checks.cpp train/preview.cpp train/progress_guards.cpp
-  train/retention.cpp train/run.cpp train/run_end.cpp train/run_explain.cpp train/run_start.cpp train/run_state.cpp
+  train/retention.cpp train/run.cpp train/run_checks.cpp train/run_end.cpp train/run_explain.cpp train/run_start.cpp train/run_state.cpp
   train/run_step.cpp train/scale_checks.cpp train/signals.cpp train/statistics.cpp train/summary.cpp train/terminal.cpp
   train/text.cpp train/trainer.cpp train/try_fix.cpp)
 

@@ -136,6 +136,13 @@ class Trainer::Run {
   std::shared_ptr<const Preview> preview(const Dataset& data, const char* what, bool all_targets);
   std::vector<Index> rows_to_train() const;
   void make_loaders();
+  void pick_lr();
+  PlannedRun planned_run() const;
+  LrFinderResult sweep();
+  LrFinderResult sweep(const LrFinderOptions& options);
+  bool finite_batches(Index first, Index count) const;
+
+  // run_checks.cpp
   void check_monitor();
   void check_data();
   std::optional<Index> classes();
@@ -143,11 +150,6 @@ class Trainer::Run {
   std::vector<Anomaly> check_first_batch();
   void check_overfit_batch();
   void measure_start();
-  void pick_lr();
-  PlannedRun planned_run() const;
-  LrFinderResult sweep();
-  LrFinderResult sweep(const LrFinderOptions& options);
-  bool finite_batches(Index first, Index count) const;
 
   // run_end.cpp
   void end_epoch(double start);
