@@ -108,7 +108,11 @@ std::optional<Finding> LayerGuard::check_units(const LayerReport& report) {
 
 void LayerGuard::rolled_back() {
   if (std::exchange(proposed_, false)) ++rollbacks_;
-  for (Layer& layer : layers_) layer = {.lived = layer.lived};
+  for (Layer& layer : layers_) {
+    const bool lived = layer.lived;
+    layer = {};
+    layer.lived = lived;
+  }
 }
 
 std::vector<double> LayerGuard::state() const {
