@@ -46,7 +46,7 @@ std::string TryFixResult::text() const {
   std::string text =
       "arm              train before  after     validation before  after     difference (95 % interval)\n";
   for (const TryFixArm& arm : arms) {
-    const auto signed_form = [](double value) { return (value < 0 ? "" : "+") + four_digits(value); };
+    const auto signed_form = [](double value) { return concat(value < 0 ? "" : "+", four_digits(value)); };
     std::array<char, 300> line;
     std::snprintf(line.data(), line.size(), "%-16s %12s  %-9s %17s  %-9s %s (%s to %s)%s\n", arm.name.c_str(),
                   four_digits(arm.train_before).c_str(), four_digits(arm.train_after).c_str(),
