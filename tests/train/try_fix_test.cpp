@@ -73,7 +73,7 @@ TEST_CASE("the table of a comparison is aligned and shows small losses") {
                                              .validation_after = 3.25e-7,
                                              .difference = -2e-8,
                                              .difference_low = -3e-8,
-                                             .difference_high = 0.5}}};
+                                             .difference_high = 0.5}}, .kept = {}};
   CHECK(result.text() ==
         "arm              train before  after     validation before  after     difference (95 % interval)\n"
         "lr/10               1.500e-06  0.2500                 1234  3.250e-07 -2.000e-08 (-3.000e-08 to +0.5000)\n"
