@@ -9,5 +9,5 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set_source_files_properties(core/kernels/avx2.cpp PROPERTIES COMPILE_OPTIONS "${_avx2}")
   set_source_files_properties(core/kernels/avx512.cpp PROPERTIES
     COMPILE_OPTIONS "${_avx2};-mavx512f;-mavx512dq;-mavx512vl;-mavx512bw;-mprefer-vector-width=512")
-  set_source_files_properties(core/kernels.cpp PROPERTIES COMPILE_DEFINITIONS HANDRAIL_X86_KERNELS)
+  set(handrail_kernel_definitions HANDRAIL_X86_KERNELS)
 endif()

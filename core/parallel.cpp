@@ -203,7 +203,7 @@ class Pool {
 thread_local bool Pool::in_chunk_ = false;
 
 // Lives as long as the process: its threads may be at work while static objects are destroyed.
-Pool& pool() {
+Pool& thread_pool() {
   static Pool* const one = new Pool;
   return *one;
 }
@@ -221,7 +221,9 @@ void set_num_threads(int count) {
 void detail::run_chunks(Index chunks, void (*run)(void*, Index), void* body) {
   const int threads = static_cast<int>(std::min<Index>(num_threads(), chunks));
   constexpr Index most_chunks = std::numeric_limits<std::uint32_t>::max();
-  if (threads > 1 && chunks <= most_chunks && !Pool::in_chunk() && pool().try_run(threads, chunks, run, body)) return;
+  if (threads > 1 && chunks <= most_chunks && !Pool::in_chunk() &&
+      thread_pool().try_run(threads, chunks, run, body))
+    return;
   for (Index chunk = 0; chunk < chunks; ++chunk) run(body, chunk);
 }
 

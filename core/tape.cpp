@@ -11,7 +11,6 @@
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
-namespace {
 
 // Bump allocation for closures; chunks are kept from tape to tape.
 class Arena {
@@ -41,6 +40,8 @@ class Arena {
   std::size_t chunk_ = 0;
   std::size_t used_ = 0;
 };
+
+namespace {
 
 std::uint64_t next_serial() {
   static constinit std::atomic<std::uint64_t> serial{1};

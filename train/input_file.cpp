@@ -3,19 +3,16 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <new>
-#include <system_error>
 
 #include <handrail/core/error.h>
+#include <handrail/train/file_system.h>
 
 namespace handrail::train {
 namespace {
 
 constexpr std::size_t buffer_size = std::size_t{64} << 10;
 constexpr std::uint8_t gzip_magic[] = {0x1F, 0x8B};
-
-std::string errno_text() { return std::error_code(errno, std::generic_category()).message(); }
 
 }  // namespace
 

@@ -11,6 +11,7 @@ for part in core nn optim train tests examples cmake CMakeLists.txt; do
 done
 say() { printf '%s\n' "$*" >&2; }
 cmake -S "$work/tree" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DHANDRAIL_F64=OFF -DHANDRAIL_EXAMPLES=OFF \
+  -DHANDRAIL_UNITY=OFF \
   >"$work/log" 2>&1
 build() { cmake --build "$work/build" --target "$@" >>"$work/log" 2>&1; }
 
