@@ -1,5 +1,5 @@
-# Sourced by examples/run and tests/run: installs what a build needs and is missing, then
-# configures and builds a preset. Defines functions and $root; does nothing by itself.
+# Sourced by examples/run and tests/run, which set -o pipefail: installs what a build needs and is missing,
+# then configures and builds a preset. Defines functions and $root; does nothing by itself.
 # shellcheck shell=bash
 
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -46,7 +46,40 @@ as_root() {
   fi
 }
 
-# Quiet unless it fails. The lock timeout covers a fresh machine's unattended upgrade.
+# progress LABEL [all]: reads the output of a command and tells on stderr how far it is: the counter of ninja, make or
+# ctest once there is one, else the last line. On a terminal that is one line that changes every second; elsewhere a
+# new line whenever nothing was printed for 2 s. With "all" the output is printed too; on a terminal without ninja's
+# counters.
+progress() {
+  local label=$1 all=${2:-} line='' part='' at='' every=2 clear='' end=$'\n' width=110 ended=0 status
+  local start=$SECONDS shown=$SECONDS counter='^(\[ *| *)([0-9]+/[0-9]+|[0-9]+%)(\]| Test) '
+  if [ -t 2 ]; then every=1 clear=$'\r\033[K' end='' width=$(($(tput cols 2>/dev/null || echo 80) - 1)); fi
+  while [ "$ended" = 0 ]; do
+    status=0
+    IFS= read -r -t "$every" part || status=$?  # above 128 when no line has ended in that time
+    line+=$part
+    if [ "$status" -gt 0 ] && [ "$status" -le 128 ]; then ended=1; fi
+    if [ "$status" -le 128 ]; then
+      if [[ $line =~ $counter ]]; then
+        at=${BASH_REMATCH[2]}
+      elif [[ -z $all && ! $at =~ ^[0-9]+[/%] && $line == *[![:space:]]* ]]; then
+        at=$line
+      fi
+      if [ -n "$all" ] && [ "$ended:$line" != 1: ] && [[ -z $clear || $line != \[* ]]; then
+        say "$clear$line"
+        shown=$SECONDS
+      fi
+      line=''
+    fi
+    if [ "$ended" = 0 ] && [ $((SECONDS - shown)) -ge "$every" ]; then
+      printf '%s%.*s%s' "$clear" "$width" "$label: $((SECONDS - start)) s${at:+, $at}" "$end" >&2
+      shown=$SECONDS
+    fi
+  done
+  printf %s "$clear" >&2
+}
+
+# Tells only how far it is, unless it fails. The lock timeout covers a fresh machine's unattended upgrade.
 apt_install() {
   local log status=0
   say "installing $*"
@@ -56,7 +89,7 @@ apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 update || true
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 \
       install --no-install-recommends "$@"
-  } >"$log" 2>&1 || status=$?
+  } 2>&1 | tee "$log" | progress installing || status=$?
   [ "$status" = 0 ] || tail -n 20 "$log" >&2
   rm -f "$log"
   return "$status"
