@@ -150,7 +150,7 @@ configure() {
   cmake "$@"
 }
 
-# build PRESET [TARGET]: configures when needed; CMake itself notices edited CMake files.
+# build PRESET [TARGET...]: configures when needed; CMake itself notices edited CMake files.
 build() {
   local dir=$root/build/$1
   mkdir -p "$dir"
@@ -160,6 +160,6 @@ build() {
     ! have flock || flock 9
     is_configured "$dir" || configure "$1" || exit
     CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(getconf _NPROCESSORS_ONLN)} \
-      cmake --build --preset "$1" ${2:+--target "$2"}
+      cmake --build --preset "$1" ${2:+--target "${@:2}"}
   ) 9>"$dir/.lock"
 }
