@@ -60,7 +60,9 @@ progress() {
     line+=$part
     if [ "$status" -gt 0 ] && [ "$status" -le 128 ]; then ended=1; fi
     if [ "$status" -le 128 ]; then
-      if [[ $line =~ $counter ]]; then
+      if [[ $line == '[0/'* ]]; then
+        at=''  # ninja looks for what has changed
+      elif [[ $line =~ $counter ]]; then
         at=${BASH_REMATCH[2]}
       elif [[ -z $all && ! $at =~ ^[0-9]+[/%] && $line == *[![:space:]]* ]]; then
         at=$line
