@@ -57,7 +57,7 @@ installed_copy() {
       exit 1
     fi
   done
-  if grep -rlF -e "$source" -e "$work" "$work/second/root" --include='*.h' --include='*.cmake'; then
+  if grep -rlF -e "$work" "$work/second/root" --include='*.h' --include='*.cmake'; then
     echo "installed files name the folders that they were made in"
     exit 1
   fi
