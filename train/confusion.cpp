@@ -32,15 +32,19 @@ double Confusion::accuracy() const {
   return static_cast<double>(right) / static_cast<double>(std::accumulate(counts_.begin(), counts_.end(), Index{0}));
 }
 
-std::string Confusion::text() const {
-  const Index largest = counts_.empty() ? 0 : std::max(*std::ranges::max_element(counts_), classes_ - 1);
-  const auto width = static_cast<int>(std::to_string(largest).size()) + 2;
+std::string Confusion::text(const std::vector<std::string>& names) const {
+  const auto name_of = [&](Index c) {
+    return std::ssize(names) == classes_ ? names[static_cast<std::size_t>(c)] : std::to_string(c);
+  };
+  std::size_t longest = std::to_string(counts_.empty() ? 0 : *std::ranges::max_element(counts_)).size();
+  for (Index c = 0; c < classes_; ++c) longest = std::max(longest, name_of(c).size());
+  const auto width = static_cast<int>(longest) + 2;
   std::ostringstream out;
   out << "true \\ predicted\n" << std::setw(width) << ' ';
-  for (Index c = 0; c < classes_; ++c) out << std::setw(width) << c;
+  for (Index c = 0; c < classes_; ++c) out << std::setw(width) << name_of(c);
   out << '\n';
   for (Index truth = 0; truth < classes_; ++truth) {
-    out << std::setw(width) << truth;
+    out << std::setw(width) << name_of(truth);
     for (Index predicted = 0; predicted < classes_; ++predicted) out << std::setw(width) << count(truth, predicted);
     out << '\n';
   }

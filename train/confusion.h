@@ -29,8 +29,9 @@ class Confusion {
   Index count(Index truth, Index predicted) const { return counts_[position(truth, predicted)]; }
   /// The share of the diagonal; NaN without samples.
   double accuracy() const;
-  /// A table to print: a line for each true class, a column for each predicted one.
-  std::string text() const;
+  /// A table to print: a line for each true class, a column for each predicted one. With the names of the classes, as
+  /// in trainer.model_info().class_names, when there is one for each.
+  std::string text(const std::vector<std::string>& names = {}) const;
 
  private:
   std::size_t position(Index truth, Index predicted) const {

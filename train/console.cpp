@@ -73,6 +73,7 @@ class Console final : public LogSink {
     const Index done = (stats.epoch - 1) * batches_per_epoch_ + stats.batch;
     if (samples_ == 0) first_ = done - 1;  // the steps before are of the run that is resumed
     samples_ += stats.samples;
+    batch_ = stats.batch;
     constexpr double line_interval = 10;
     if (terminal_ ? !redraw_due() : seconds_since(last_) < line_interval) return;
     last_ = Clock::now();
@@ -111,7 +112,16 @@ class Console final : public LogSink {
     std::fflush(stream_);
   }
 
-  void evaluated(const EvaluationStats& stats) override { best_ = stats.best; }
+  // The evaluation at the end of an epoch is on the line of the epoch.
+  void evaluated(const EvaluationStats& stats) override {
+    best_ = stats.best;
+    if (batch_ == batches_per_epoch_ || seconds_since(last_epoch_) < 1) return;
+    last_epoch_ = Clock::now();
+    live_.clear();
+    print(concat("step ", grouped(stats.step), evaluation_text(stats.evaluation),
+                 std::exchange(best_, false) ? "  best" : ""));
+    std::fflush(stream_);
+  }
 
   // The first few of a kind are printed. fit_end counts them all.
   void anomaly(const Anomaly& event) override {
@@ -128,11 +138,13 @@ class Console final : public LogSink {
     if (result.skipped > 0) line += concat(grouped(result.skipped), " skipped, ");
     print(line + clock_text(result.seconds));
     if (result.best)
-      print(concat("best evaluation: epoch ", result.best->epoch, ", ",
+      print(concat("best evaluation: step ", grouped(result.best->step), ", epoch ", result.best->epoch, ", ",
                    result.monitor.empty() ? "value" : result.monitor, " ", four_digits(result.best->value),
                    result.best_restored ? ", its weights restored" : ""));
     print_anomalies(result);
     anomalies_.clear();
+    if (result.reason == StopReason::interrupted && result.checkpoint.empty())
+      print("nothing was saved: there is no run to resume");
     if (!result.checkpoint.empty())
       print(concat("checkpoint: ", result.checkpoint,
                    !result.checkpoint_problem.empty()         ? ", of an earlier state"
@@ -143,6 +155,14 @@ class Console final : public LogSink {
   }
 
  private:
+  static std::string evaluation_text(const Evaluation& evaluation) {
+    std::string text = concat("  val_loss ", four_digits(evaluation.loss));
+    if (const auto accuracy = evaluation.measured_accuracy) text += concat("  val_accuracy ", four_digits(*accuracy));
+    for (const MetricValue& metric : evaluation.metrics)
+      text += concat("  val_", metric.name, " ", four_digits(metric.value));
+    return text;
+  }
+
   std::size_t columns() const { return terminal_columns(stream_); }
 
   bool redraw_due() {
@@ -194,7 +214,7 @@ class Console final : public LogSink {
   Index activity_done_ = 0;
   bool activity_reported_ = false;
   std::map<std::string, std::int64_t> anomalies_;
-  Index epochs_ = 0, batches_per_epoch_ = 0, first_ = 0, samples_ = 0;
+  Index epochs_ = 0, batches_per_epoch_ = 0, batch_ = 0, first_ = 0, samples_ = 0;
   Clock::time_point start_, last_, last_epoch_, activity_start_;
 };
 

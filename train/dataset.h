@@ -38,7 +38,8 @@ class Dataset {
   /// Copies those samples into the batch, whose tensors have the right shapes.
   virtual void gather(std::span<const Index> rows, const Batch& batch) const = 0;
 
-  /// The inputs of all samples as one tensor [N, ...], for nn::Standardize::fit and the like.
+  /// The inputs of all samples as one tensor [N, ...], for nn::Standardize::fit and the like. Of raw data they are as
+  /// gather gives them, not normalised: a model that was trained on such data predicts from the data set itself.
   Tensor inputs() const;
 
   /// Whether gather only copies memory. The Trainer reads such a set as often as its checks ask; of any other it

@@ -131,7 +131,7 @@ struct TrainerOptions {
 
   std::optional<double> validation_split = 0.1;  // split off when no validation set is given
   bool stratify = true;                          // the same share of every class
-  std::int64_t val_check_interval = 1000;        // steps between evaluations, when epochs are longer
+  std::int64_t val_check_interval = 1000;        // steps between evaluations, besides that of every epoch
   std::vector<Metric> metrics = {};              // {F1{}}: computed over the whole evaluation, logged as val_NAME
   std::string monitor = "val_loss";              // or val_accuracy, train_loss, or val_NAME of a metric
   MonitorMode mode = MonitorMode::min;           // whether lower or higher is better

@@ -112,7 +112,9 @@ void Trainer::Run::take_up(const std::filesystem::path& run_dir, const ResumeOpt
   read_data();
   settings_ = settings();
   auto loaded = CheckpointStore::load_newest(dir);
-  if (!loaded) fail<CheckpointError>("resume: want a directory with checkpoints; got none in ", dir);
+  if (!loaded)
+    fail<CheckpointError>("resume: want the directory of a run, such as runs/mnist/1; got ", dir,
+                          ", which has no checkpoints");
   check_fits(trainer_.model_, loaded->state);
   resumed_ = true;
   set_lr(given_lr());
@@ -284,9 +286,9 @@ std::string Trainer::Run::lr_source() const {
   }
   if (resumed_) return "as when the run began";
   if (!result_.lr_finder || !result_.lr_finder->suggestion) return "the optimizer's default";
-  return concat("by the LR finder", result_.lr_finder->few_samples ? ", as for few samples" : "",
-                result_.lr_finder->low_confidence ? "; its readings lie more than a decade apart" : "",
-                result_.lr_finder->censored ? "; the sweep did not diverge" : "");
+  return concat("by the LR finder", result_.lr_finder->few_samples ? ", by its rule for small data sets" : "",
+                result_.lr_finder->low_confidence ? "; a rate ten times lower or higher may do as well" : "",
+                result_.lr_finder->censored ? "; no rate of the sweep was too high" : "");
 }
 
 void Trainer::Run::run_epochs() {

@@ -150,7 +150,8 @@ double Trainer::Run::monitored(const Evaluation& evaluation) const {
     if (metric.name == options_.monitor) return metric.value;
     names += " " + metric.name;
   }
-  fail<OptionError>("monitor: want one of", names, "; got '", options_.monitor, "'");
+  fail<OptionError>("monitor: want one of", names, "; got '", options_.monitor,
+                    "'. A val_ metric is measured when it is in options.metrics, as in .metrics = {F1{}}");
 }
 
 // A checkpoint of where the run ended, which it can be resumed from; after a stop by a guard that is the

@@ -121,7 +121,7 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   if (o.max_seconds) limit("max_seconds", concat("the run ends after ", short_form(*o.max_seconds), " s"));
   either(plan.validation, "validation",
          plan.validation ? concat(counted(plan.validation->samples(), "sample"), ", ", plan.validation_source,
-                                  "; evaluated every epoch or ", counted(o.val_check_interval, "step"))
+                                  "; evaluated every epoch and every ", counted(o.val_check_interval, "step"))
                          : "",
          "nothing measures generalisation");
   std::string metrics;

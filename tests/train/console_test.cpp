@@ -107,7 +107,7 @@ constexpr const char* plain_lines =
     "epoch 1/2  loss 0.2500  train_ones 0.5000  val_loss 0.1250  val_accuracy 0.5000  val_f1 0.7500  lr 0.002000  "
     "1.00 s  best\n"
     "finished: 1 epoch, 12,345 steps, 1 skipped, 1:01:40\n"
-    "best evaluation: epoch 1, val_loss 1.250e-05, its weights restored\n"
+    "best evaluation: step 10, epoch 1, val_loss 1.250e-05, its weights restored\n"
     "anomalies: non_finite 1\n"
     "likely cause: step 6: non_finite: row 3: loss nan; step skipped; try: look at it\n"
     "details: FitResult::diagnosis_text()\n"
@@ -134,6 +134,27 @@ TEST_CASE("NO_COLOR changes nothing: the console uses no colours") {
   CHECK(contains(terminal.written(), "epoch 1/2 [============>"));
   CHECK_FALSE(contains(terminal.written(), "\x1b[3"));
   CHECK_FALSE(contains(terminal.written(), "\x1b[0"));
+}
+
+TEST_CASE("an evaluation within an epoch has a line of its own, one at the end of an epoch has not") {
+  const std::string text = written([](train::LogSink& sink) {
+    start(sink);
+    usleep(1'050'000);  // a line a second at most
+    sink.step_end(step(5));
+    sink.evaluated({.step = 1005, .epoch = 1, .evaluation = evaluation, .monitored = 0.125, .best = true});
+    sink.step_end(step(10));
+    sink.evaluated({.step = 1010, .epoch = 1, .evaluation = evaluation, .monitored = 0.125, .best = false});
+  });
+  CHECK(contains(text, "step 1,005  val_loss 0.1250  val_accuracy 0.5000  val_f1 0.7500  best\n"));
+  CHECK_FALSE(contains(text, "1,010"));
+}
+
+TEST_CASE("a run that was interrupted before its first step says that nothing was saved") {
+  const std::string text = written([](train::LogSink& sink) {
+    start(sink);
+    sink.fit_end({.reason = train::StopReason::interrupted, .signal = 2});
+  });
+  CHECK(contains(text, "nothing was saved: there is no run to resume\n"));
 }
 
 TEST_CASE("of one kind of anomaly a few are shown, and all that something was done about") {

@@ -177,7 +177,7 @@ TEST_CASE("on a small table the rate found costs at most a tenth of test loss ag
       sum += trainer.evaluate(test_set).loss;
       if (lr) continue;
       for (const auto& item : result.summary)
-        if (item.name == "lr") CHECK(contains(item.value, "by the LR finder, as for few samples"));
+        if (item.name == "lr") CHECK(contains(item.value, "by the LR finder, by its rule for small data sets"));
     }
     return sum / seeds;
   };

@@ -330,7 +330,7 @@ TEST_CASE("other options, data or models than the run began with are refused, an
   train::Trainer trainer(other, cross_entropy, options_in(dir));
   check_throws<CheckpointError>([&] { trainer.resume(dir.path() / "run" / "1", data()); }, "missing: parameter");
   check_throws<CheckpointError>([&] { trainer.resume(dir.path() / "run" / "2", data()); }, "run/2");
-  check_throws<CheckpointError>([&] { trainer.resume(dir.path(), data()); }, "want a directory with checkpoints");
+  check_throws<CheckpointError>([&] { trainer.resume(dir.path(), data()); }, "want the directory of a run");
   CHECK(hash_of(other) == before);
 }
 
