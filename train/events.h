@@ -128,7 +128,7 @@ struct EpochStats {
   std::int64_t step;
   double lr;
   double train_loss;                      // the mean over the samples of the epoch, as they were trained on
-  std::vector<MetricValue> metrics = {};  // likewise, of training_step: StepOutput::metrics alone
+  std::vector<MetricValue> metrics = {};  // means over the same samples: StepOutput::metrics
   std::optional<Evaluation> validation;
   double seconds;  // with its validation
 };

@@ -299,18 +299,18 @@ void Trainer::Run::run_epochs() {
     const double start = now();
     loader_->start_epoch(progress_.epoch);
     if (progress_.batch == 0) trainer_.on_epoch_start(progress_.epoch);
-    heed_stop();
+    look_for_stop();
     while (progress_.batch < batches() && goes_on()) {
       const bool updated = train_step(), evaluated = evaluation_due() && evaluate();
       if (--steps_to_clock_ <= 0 || !updated) look_at_clock();
-      heed_stop();
+      look_for_stop();
       if (goes_on() && progress_.batch < batches() && (evaluated || (updated && checkpoint_due()))) keep_progress();
     }
     if (progress_.batch == batches() && !stopped_by_guard_) end_epoch(start);
   }
 }
 
-void Trainer::Run::heed_stop() {
+void Trainer::Run::look_for_stop() {
   if (!goes_on()) return;
   if (trainer_.stop_requested_) result_.reason = StopReason::requested;
   if (const int signal = SignalWatch::received(); signal != 0 && options_.handle_signals) {
@@ -323,7 +323,7 @@ void Trainer::Run::heed_stop() {
 // under way; later a signal does, and stop() waits for the step.
 void Trainer::Run::poll() {
   if (!polls_) return;
-  heed_stop();
+  look_for_stop();
   if (result_.reason == StopReason::interrupted || (result_.reason == StopReason::requested && !begun_))
     throw Interrupted();
 }

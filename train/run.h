@@ -92,7 +92,7 @@ class Trainer::Run {
   bool evaluation_due() const;
   void check_floating_point();
   void look_at_clock();
-  void heed_stop();
+  void look_for_stop();
   void poll(const char* what, Index done, Index total);
   void poll();
   static double now();           // in seconds
@@ -218,7 +218,7 @@ class Trainer::Run {
   double healthy_below_ = std::numeric_limits<double>::infinity();  // the loss
   std::int64_t probed_at_ = -1;                                     // the micro_step
   bool was_healthy_ = true;                                         // then
-  bool astray_ = false;                                             // at the end
+  bool diverged_ = false;                                             // at the end
   std::unique_ptr<CheckpointStore> store_;
   std::shared_ptr<MetricsLog> log_;
   std::int64_t tried_step_ = 0;  // to save; so of time and epoch

@@ -44,11 +44,11 @@ void Trainer::Run::end_epoch(double start) {
   act(ruling);
   for (const auto& sink : sinks()) sink->epoch_end(stats);
   trainer_.on_epoch_end(stats);
-  heed_stop();
+  look_for_stop();
   if (!stopped_by_guard_) keep_progress();
 }
 
-// As the state to go back to, and on disk when it is time; but not one in which training has gone astray.
+// As the state to go back to, and on disk when it is time; but not one in which training has diverged.
 void Trainer::Run::keep_progress() {
   const bool due = checkpoint_due();
   const auto lost = layer_guard_ ? layer_guard_->lost() : std::vector<std::string>();
@@ -79,7 +79,7 @@ bool Trainer::Run::evaluate() {
   } else if (options_.monitor.starts_with("train_")) {
     value = monitored({});
   }
-  // Of a run that has gone astray no evaluation is the best.
+  // No evaluation of a run that has diverged is the best.
   const double judged = value && is_healthy() ? *value : std::numeric_limits<double>::quiet_NaN();
   evaluated_at_ = progress_.step;
   if (!value) return true;
@@ -167,13 +167,13 @@ void Trainer::Run::save_last_state() {
   // weights are there.
   const bool looks = result_.reason != StopReason::exception &&
                      !(result_.reason == StopReason::interrupted && best_ && options_.restore_best);
-  astray_ = !stopped_by_guard_ && looks && !is_healthy();
-  if (!astray_ && (looks || result_.reason == StopReason::exception)) last_good_ = last;
+  diverged_ = !stopped_by_guard_ && looks && !is_healthy();
+  if (!diverged_ && (looks || result_.reason == StopReason::exception)) last_good_ = last;
 }
 
 void Trainer::Run::leave_weights() {
   optimizer_->zero_grad();
-  if (begun_ && (stopped_by_guard_ || astray_)) restore_weights(last_good_);
+  if (begun_ && (stopped_by_guard_ || diverged_)) restore_weights(last_good_);
   if (!options_.restore_best || !best_) return;
   put_back_weights(best_parameters_, best_buffers_);
   result_.best_restored = true;

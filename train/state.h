@@ -24,7 +24,7 @@ struct Progress {
   std::int64_t rollbacks = 0;
   double epoch_loss = 0;  // summed over the samples of the epoch so far
   Index epoch_samples = 0;
-  std::vector<MetricValue> epoch_metrics = {};  // likewise summed
+  std::vector<MetricValue> epoch_metrics = {};  // summed like the loss
   double lr_factor = 1;                         // what guards made of the rate
   double seconds = 0;                           // of training before this session
 };

@@ -121,7 +121,7 @@ class Trainer {
  protected:
   /// The loss of one batch, on an active tape. Default: loss(model(inputs), targets).
   /// The LR finder, the checks, try_fix and the replay of a bad step call it too, and so does a look at
-  /// whether the weights have gone astray, at evaluations and checkpoints: keep no count in it.
+  /// whether training has diverged, at evaluations and checkpoints: keep no count in it.
   virtual StepOutput training_step(const Batch& batch);
   /// The same without a tape. Default: training_step.
   virtual StepOutput validation_step(const Batch& batch);
