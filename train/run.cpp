@@ -10,6 +10,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/finite.h>
 #include <handrail/train/checkpoint_store.h>
+#include <handrail/train/file_system.h>
 #include <handrail/train/lr_scaling.h>
 #include <handrail/train/metrics_log.h>
 #include <handrail/train/signals.h>
@@ -20,6 +21,20 @@ namespace handrail::train {
 double Trainer::Run::now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
+
+// Writes in pieces, and looks for a signal between them: a large checkpoint takes the disk a while.
+class Trainer::Run::Files : public FileSystem {
+ public:
+  explicit Files(Run& run) : run_(run) {}
+  ssize_t write(int file, const void* bytes, std::size_t count) override {
+    constexpr std::size_t piece = 4 << 20;
+    run_.announce_stop();
+    return FileSystem::write(file, bytes, std::min(count, piece));
+  }
+
+ private:
+  Run& run_;
+};
 
 Trainer::Run::Run(Trainer& trainer, RunData data)
     : trainer_(trainer),
@@ -32,6 +47,7 @@ Trainer::Run::Run(Trainer& trainer, RunData data)
       early_stopping_(options_.mode, options_.improvement, options_.patience),
       start_(now()) {
   decisions_.seed = options_.seed;
+  files_ = std::make_unique<Files>(*this);
   make_loaders();  // of the right sizes; read_data makes them again
   decisions_.planned_steps = options_.epochs * steps_to_epoch();
   make_optimizer();
@@ -46,6 +62,13 @@ Trainer::Run::Run(Trainer& trainer, RunData data)
 }
 
 Trainer::Run::~Run() = default;
+
+// Whoever pressed Ctrl-C sees that it was heard.
+void Trainer::Run::announce_stop() {
+  if (stop_announced_ || !options_.handle_signals || SignalWatch::received() == 0) return;
+  stop_announced_ = true;
+  for (const auto& sink : sinks()) sink->activity({.what = stopping_activity, .done = 0, .total = 1});
+}
 
 Index Trainer::Run::batches() const {
   return std::min(loader_->size(), options_.limit_train_batches.value_or(loader_->size()));
@@ -140,7 +163,7 @@ void Trainer::Run::take_up(const std::filesystem::path& run_dir, const ResumeOpt
 
 // Takes the lock of the directory.
 void Trainer::Run::open_store(const std::filesystem::path& run_dir, std::optional<std::int64_t> resumed_from) {
-  store_ = std::make_unique<CheckpointStore>(run_dir, options_.checkpoints->keep_last, resumed_from);
+  store_ = std::make_unique<CheckpointStore>(run_dir, options_.checkpoints->keep_last, resumed_from, *files_);
 }
 
 void Trainer::Run::open_log(std::uint64_t length) {

@@ -71,6 +71,7 @@ class Trainer::Run {
 
  private:
   class Rehearsal;
+  class Files;
   /// Thrown by poll, where nothing but a return to the run's end is left to do.
   struct Interrupted {};
   struct Ruling {
@@ -93,6 +94,7 @@ class Trainer::Run {
   void check_floating_point();
   void look_at_clock();
   void look_for_stop();
+  void announce_stop();
   void poll(const char* what, Index done, Index total);
   void poll();
   static double now();           // in seconds
@@ -218,7 +220,8 @@ class Trainer::Run {
   double healthy_below_ = std::numeric_limits<double>::infinity();  // the loss
   std::int64_t probed_at_ = -1;                                     // the micro_step
   bool was_healthy_ = true;                                         // then
-  bool diverged_ = false;                                             // at the end
+  bool diverged_ = false;                                           // at the end
+  std::unique_ptr<Files> files_;                                    // what the store writes with
   std::unique_ptr<CheckpointStore> store_;
   std::shared_ptr<MetricsLog> log_;
   std::int64_t tried_step_ = 0;  // to save; so of time and epoch
@@ -237,8 +240,9 @@ class Trainer::Run {
   bool rehearsal_ = false;
   bool quiet_ = false;  // an arm of try_fix
   bool resumed_ = false;
-  bool polls_ = false;              // signals and stop() are looked at
-  bool announced_ = false;          // the sinks know of the run
+  bool polls_ = false;      // signals and stop() are looked at
+  bool announced_ = false;  // the sinks know of the run
+  bool stop_announced_ = false;
   bool begun_ = false;              // the first step is due, or was made
   std::filesystem::path made_dir_;  // by this run
   bool ended_ = false;              // nothing can be done about anomalies any more

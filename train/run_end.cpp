@@ -158,9 +158,7 @@ double Trainer::Run::monitored(const Evaluation& evaluation) const {
 // last good state.
 void Trainer::Run::save_last_state() {
   if (!begun_) return;
-  // Writing a large model takes a while: whoever pressed Ctrl-C sees that it was heard.
-  if (store_ && result_.reason == StopReason::interrupted)
-    for (const auto& sink : sinks()) sink->activity({.what = stopping_activity, .done = 0, .total = 1});
+  if (store_) announce_stop();
   const TrainingState last = stopped_by_guard_ ? last_good_ : capture();
   if (store_ && saved_position_ != position_of(last)) save_checkpoint(last);
   // After an exception the user's training_step is left alone; after a signal there is no time to lose, and the best
