@@ -106,6 +106,7 @@ void Trainer::Run::check_monitor() {
 
 void Trainer::Run::check_model() {
   for (Anomaly& anomaly : check_first_batch()) warn(std::move(anomaly));
+  poll();
   if (options_.checks.overfit_batch) check_overfit_batch();
 }
 
@@ -119,6 +120,7 @@ std::vector<Anomaly> Trainer::Run::check_first_batch() {
   const Batch batch = loader_->batch(0);
   Tape tape(Mode::train, {.seed = decisions_.seed, .position = position(0)});
   const StepOutput output = training_output(batch, 0);
+  poll();
   const bool known = trainer_.plain_loss() && trainer_.info_.task != Task::regression;
   if (on.initial_loss && known && output.predictions.defined()) {
     // Of the predictions: a subclass may train on more than the plain loss.
@@ -153,6 +155,7 @@ void Trainer::Run::check_overfit_batch() {
   constexpr int most_steps = 50;
   constexpr double enough = 0.05;
   Rehearsal rehearsal(*this);
+  poll();
   const double lr = 3 * optimizer_->default_lr();
   const double first = rehearsal.step(lr, 0, 1);
   double loss = first;

@@ -32,9 +32,12 @@ void Trainer::Run::prepare() {
   trainer_.on_fit_start();
   read_data();
   loader_->start_epoch(1);
+  poll();
   check_monitor();
   if (!options_.fast_dev_run) {
+    poll();
     check_data();
+    poll();
     check_model();
     if (!options_.lr && goes_on()) pick_lr();
     if (options_.guards.divergence) measure_start();
@@ -135,10 +138,10 @@ LrFinderResult Trainer::Run::sweep(const LrFinderOptions& options) {
       batch = 0;
     }
     const Index count = std::min(options_.accumulate_grad_batches, batches() - batch);
+    poll("finding the learning rate", sweep.steps_done(), sweep.steps());
     const double loss = rehearsal.step(sweep.lr(), batch, count);
     const bool poisoned = !is_finite(loss) && !finite_batches(batch, count);
     batch += count;
-    poll("finding the learning rate", sweep.steps_done(), sweep.steps());
     // Says nothing about the rate; without a single good batch the sweep must end.
     if (poisoned && ++skipped < most_skipped) continue;
     if (!sweep.add(loss)) break;
