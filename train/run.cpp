@@ -352,6 +352,7 @@ void Trainer::Run::poll() {
 }
 
 void Trainer::Run::poll(const char* what, Index done, Index total) {
+  if (!polls_) return;  // the arms of try_fix and find_lr report nothing
   for (const auto& sink : sinks()) sink->activity({.what = what, .done = done, .total = total});
   poll();
 }
