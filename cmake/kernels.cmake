@@ -1,4 +1,4 @@
-# The hot loops, compiled for each instruction set; core/kernels.cpp chooses one when a program runs.
+# The hot loops, compiled for each instruction set; core/kernels/kernels.cpp chooses one when a program runs.
 
 # Optimised fully even where the rest of the library is not: see handrail_f64.
 set(_fast $<$<CONFIG:Release>:-O3>)
@@ -13,5 +13,6 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     COMPILE_OPTIONS "${_fast};${_avx2};-mavx512f;-mavx512dq;-mavx512vl;-mavx512bw;-mprefer-vector-width=512")
   set(handrail_kernel_definitions HANDRAIL_X86_KERNELS)
 else()
+  list(REMOVE_ITEM handrail_sources core/kernels/avx2.cpp core/kernels/avx512.cpp)
   set_source_files_properties(core/kernels/portable.cpp PROPERTIES COMPILE_OPTIONS "${_fast}")
 endif()

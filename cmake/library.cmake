@@ -1,42 +1,27 @@
 # The library: handrail_library(NAME) makes it and the alias handrail::NAME. It is called once for
 # float and, for gradient checks, once for double.
 
-set(handrail_headers
-  core/build.h core/denormals.h core/eigen.h core/error.h core/finite.h core/first_non_finite.h core/gemm.h
-  core/gradcheck.h core/ops.h core/parallel.h core/parameter.h core/pool.h core/random.h core/scalar.h core/shape.h
-  core/tape.h core/tensor.h
-  nn/activation.h nn/dropout.h nn/init.h nn/linear.h nn/module.h nn/norm.h nn/sequential.h nn/standardize.h
-  optim/adam.h optim/clip.h optim/optimizer.h optim/param_group.h optim/schedule.h optim/sgd.h
-  train/arguments.h train/checkpoint.h train/checkpoint_store.h train/console.h train/csv.h train/dataset.h
-  train/class_metrics.h train/confusion.h train/metric.h train/regression_metrics.h
-  train/early_stopping.h train/events.h train/guard.h train/idx.h train/layer_guard.h train/loader.h train/loss.h
-  train/loss_guards.h train/lr_finder.h train/lr_scaling.h train/metrics.h train/mnist.h train/model_info.h train/options.h
-  train/progress_guards.h train/state.h train/statistics.h train/trainer.h train/try_fix.h)
+# The tree is the list: every source below these folders is compiled, and every header is installed but those of the
+# folders that are private.
+set(handrail_folders core nn optim train)
+set(handrail_private "(core/kernels|train/files|train/checks|internal)/")
+set(handrail_headers "")
+set(handrail_sources "")
+foreach(folder ${handrail_folders})
+  file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.h)
+  file(GLOB_RECURSE sources RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  list(APPEND handrail_headers ${headers})
+  list(APPEND handrail_sources ${sources})
+endforeach()
+set(handrail_all_headers ${handrail_headers})
+list(FILTER handrail_headers EXCLUDE REGEX ${handrail_private})
+list(REMOVE_ITEM handrail_headers train/handrail.h) # which is <handrail/handrail.h>, see below
 include(${CMAKE_CURRENT_LIST_DIR}/kernels.cmake)
-set(handrail_sources ${handrail_kernels}
-  core/build.cpp core/denormals.cpp core/finite.cpp core/first_non_finite.cpp core/gemm.cpp core/gradcheck.cpp
-  core/kernels.cpp
-  core/ops_broadcast.cpp core/ops_dropout.cpp core/ops_elementwise.cpp core/ops_linear.cpp core/ops_loss.cpp
-  core/ops_norm.cpp core/ops_reduce.cpp core/parallel.cpp core/parameter.cpp core/pool.cpp core/print.cpp
-  core/random.cpp core/shape.cpp core/tape.cpp core/tensor.cpp
-  nn/activation.cpp nn/dropout.cpp nn/init.cpp nn/linear.cpp nn/module.cpp nn/norm.cpp nn/standardize.cpp
-  optim/adam.cpp optim/clip.cpp optim/optimizer.cpp optim/optimizer_layers.cpp optim/optimizer_state.cpp
-  optim/param_group.cpp optim/schedule.cpp optim/sgd.cpp
-  train/arguments.cpp train/checkpoint.cpp train/checkpoint_codec.cpp train/checkpoint_store.cpp train/console.cpp
-  train/console_lines.cpp
-  train/class_metrics.cpp train/confusion.cpp train/evaluator.cpp train/regression_metrics.cpp
-  train/container.cpp train/csv.cpp train/data_checks.cpp train/data_part.cpp train/dataset.cpp train/early_stopping.cpp
-  train/events.cpp train/file_system.cpp train/idx.cpp train/input_file.cpp train/label_checks.cpp train/layer_guard.cpp
-  train/loader.cpp train/loss.cpp train/loss_guards.cpp train/lr_finder.cpp train/lr_scaling.cpp train/metrics.cpp
-  train/metrics_log.cpp train/mnist.cpp train/options.cpp train/prediction_checks.cpp train/preview.cpp train/progress_guards.cpp
-  train/retention.cpp train/run.cpp train/run_checks.cpp train/run_end.cpp train/run_explain.cpp train/run_start.cpp train/run_state.cpp
-  train/run_step.cpp train/scale_checks.cpp train/signals.cpp train/statistics.cpp train/summary.cpp train/terminal.cpp
-  train/text.cpp train/trainer.cpp train/try_fix.cpp)
 
 # Sources are compiled in batches (CMake calls them unity builds): a batch reads each header once, which
-# takes a third of the processor time. Kernels stay alone, for their flags differ. The sources of train
-# are shared out by their first letters: a new source changes one batch, and all take about as long.
-set(handrail_batches core "nn|optim" "train/[a-c]" "train/[d-o]" "train/[p-r]" "train/[s-z]")
+# takes a third of the processor time. Kernels stay alone, for their flags differ. The batches take about as long.
+set(handrail_batches core "nn|optim" "train/(files|math|data|metrics)" "train/(lr|report|checks|guards)"
+  "train/(checkpoints|[a-z]+[.])" "train/run")
 foreach(source ${handrail_sources})
   foreach(batch ${handrail_batches})
     if(source MATCHES "^(${batch})")
@@ -51,7 +36,7 @@ set_source_files_properties(${handrail_kernels} PROPERTIES SKIP_UNITY_BUILD_INCL
 # real files once installed. A link to a file would be installed as a link, so handrail.h is a copy.
 set(handrail_include ${PROJECT_BINARY_DIR}/include)
 file(MAKE_DIRECTORY ${handrail_include}/handrail)
-foreach(folder core nn optim train)
+foreach(folder ${handrail_folders})
   file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${folder} ${handrail_include}/handrail/${folder} SYMBOLIC)
 endforeach()
 if(IS_SYMLINK ${handrail_include}/handrail/handrail.h) # as build folders of before have it

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <handrail/core/finite.h>
+#include <handrail/core/system/finite.h>
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {

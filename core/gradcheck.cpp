@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include <handrail/core/error.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 #include <handrail/core/random.h>
 
 namespace handrail {

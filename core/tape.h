@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <handrail/core/denormals.h>
+#include <handrail/core/system/denormals.h>
 #include <handrail/core/tensor.h>
 
 namespace handrail {

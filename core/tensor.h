@@ -7,7 +7,7 @@
 #include <span>
 #include <utility>
 
-#include <handrail/core/pool.h>
+#include <handrail/core/system/pool.h>
 #include <handrail/core/shape.h>
 
 namespace handrail {

@@ -1,6 +1,6 @@
 #include <handrail/nn/activation.h>
 
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 
 namespace handrail::nn {
 

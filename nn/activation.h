@@ -4,7 +4,7 @@
 
 namespace handrail::nn {
 
-/// The activations of core/ops.h as layers, for Sequential.
+/// The activations of core/ops/ops.h as layers, for Sequential.
 class ReLU : public Layer {
  public:
   Tensor forward(const Tensor& x) const override;

@@ -1,7 +1,7 @@
 #include <handrail/nn/dropout.h>
 
 #include <handrail/core/error.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 
 namespace handrail::nn {
 

@@ -4,7 +4,7 @@
 #include <initializer_list>
 
 #include <handrail/core/error.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 
 namespace handrail::nn {
 namespace {

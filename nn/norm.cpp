@@ -1,6 +1,6 @@
 #include <handrail/nn/norm.h>
 
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 
 namespace handrail::nn {
 

@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include <handrail/core/error.h>
-#include <handrail/core/kernels.h>
+#include <handrail/core/kernels/kernels.h>
 
 namespace handrail::optim {
 namespace {

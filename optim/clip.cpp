@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include <handrail/core/error.h>
-#include <handrail/core/finite.h>
+#include <handrail/core/system/finite.h>
 
 namespace handrail::optim {
 

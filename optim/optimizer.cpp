@@ -6,13 +6,13 @@
 #include <set>
 #include <sstream>
 
-#include <handrail/core/denormals.h>
+#include <handrail/core/system/denormals.h>
 #include <handrail/core/error.h>
-#include <handrail/core/finite.h>
-#include <handrail/core/parallel.h>
-#include <handrail/core/kernels.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/core/system/parallel.h>
+#include <handrail/core/kernels/kernels.h>
 #include <handrail/core/tape.h>
-#include <handrail/optim/magnitude.h>
+#include <handrail/optim/internal/magnitude.h>
 
 namespace handrail::optim {
 namespace {

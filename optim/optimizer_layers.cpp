@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include <handrail/core/kernels.h>
-#include <handrail/optim/magnitude.h>
+#include <handrail/core/kernels/kernels.h>
+#include <handrail/optim/internal/magnitude.h>
 #include <handrail/optim/optimizer.h>
 
 namespace handrail::optim {

@@ -3,7 +3,7 @@
 #include <iterator>
 
 #include <handrail/core/error.h>
-#include <handrail/core/kernels.h>
+#include <handrail/core/kernels/kernels.h>
 
 namespace handrail::optim {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include <handrail/core/error.h>
-#include <handrail/core/parallel.h>
+#include <handrail/core/system/parallel.h>
 
 namespace handrail::train {
 namespace {

@@ -4,7 +4,7 @@
 #include <set>
 #include <string>
 
-#include <handrail/train/options.h>
+#include <handrail/train/run/options.h>
 
 namespace handrail::train {
 

@@ -5,10 +5,10 @@
 
 #include <handrail/core/error.h>
 #include <handrail/optim/adam.h>
-#include <handrail/train/checkpoint.h>
-#include <handrail/train/evaluator.h>
-#include <handrail/train/preview.h>
-#include <handrail/train/run.h>
+#include <handrail/train/checkpoints/checkpoint.h>
+#include <handrail/train/run/internal/evaluator.h>
+#include <handrail/train/data/internal/preview.h>
+#include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {
 namespace {

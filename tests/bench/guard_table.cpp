@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include <handrail/core/ops.h>
-#include <handrail/core/parallel.h>
+#include <handrail/core/ops/ops.h>
+#include <handrail/core/system/parallel.h>
 #include <handrail/core/random.h>
 #include <handrail/nn/activation.h>
 #include <handrail/nn/linear.h>
@@ -20,12 +20,12 @@
 #include <handrail/optim/adam.h>
 #include <handrail/optim/clip.h>
 #include <handrail/optim/schedule.h>
-#include <handrail/train/csv.h>
-#include <handrail/train/idx.h>
-#include <handrail/train/layer_guard.h>
-#include <handrail/train/loader.h>
-#include <handrail/train/loss_guards.h>
-#include <handrail/train/progress_guards.h>
+#include <handrail/train/data/csv.h>
+#include <handrail/train/data/idx.h>
+#include <handrail/train/guards/layer_guard.h>
+#include <handrail/train/data/loader.h>
+#include <handrail/train/guards/loss_guards.h>
+#include <handrail/train/guards/progress_guards.h>
 
 #include "tasks.h"
 

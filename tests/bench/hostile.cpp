@@ -9,7 +9,7 @@
 #include <map>
 #include <set>
 
-#include <handrail/core/finite.h>
+#include <handrail/core/system/finite.h>
 #include <handrail/handrail.h>
 
 #include "tasks.h"

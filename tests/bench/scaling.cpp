@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <fstream>
 
-#include <handrail/train/statistics.h>
+#include <handrail/train/math/statistics.h>
 
 #include "model.h"
 #include "workload.h"

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <vector>
 
-#include <handrail/core/denormals.h>
-#include <handrail/core/ops.h>
-#include <handrail/core/parallel.h>
+#include <handrail/core/system/denormals.h>
+#include <handrail/core/ops/ops.h>
+#include <handrail/core/system/parallel.h>
 
 #include "support/tensors.h"
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include <handrail/core/eigen.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 
 #include "support/check_throws.h"
 #include "support/tensors.h"

@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include <handrail/core/finite.h>
+#include <handrail/core/system/finite.h>
 
 using namespace handrail;
 

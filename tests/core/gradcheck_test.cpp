@@ -2,7 +2,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/gradcheck.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 
 #include "support/check_throws.h"
 #include "support/tensors.h"

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include <handrail/core/gemm.h>
-#include <handrail/core/kernels.h>
+#include <handrail/core/kernels/gemm.h>
+#include <handrail/core/kernels/kernels.h>
 #include <handrail/core/random.h>
 
 #include "support/tensors.h"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <handrail/core/error.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 #include <handrail/core/random.h>
 
 #include "support/check_throws.h"

@@ -4,8 +4,8 @@
 #include <limits>
 #include <vector>
 
-#include <handrail/core/finite.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/core/ops/ops.h>
 
 #include "support/tensors.h"
 

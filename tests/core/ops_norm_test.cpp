@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <handrail/core/error.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 
 #include "support/check_throws.h"
 #include "support/tensors.h"

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 
 #include "support/tensors.h"
 

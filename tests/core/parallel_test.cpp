@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <handrail/core/error.h>
-#include <handrail/core/parallel.h>
+#include <handrail/core/system/parallel.h>
 
 #include "support/check_throws.h"
 #include "support/tensors.h"

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <handrail/core/pool.h>
+#include <handrail/core/system/pool.h>
 #include <handrail/core/tensor.h>
 
 #include "support/tensors.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <handrail/core/first_non_finite.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 #include <handrail/core/tape.h>
 
 #include "support/check_throws.h"

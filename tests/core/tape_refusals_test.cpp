@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <handrail/core/eigen.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 #include <handrail/core/tape.h>
 
 #include "support/check_throws.h"

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include <handrail/core/eigen.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 #include <handrail/core/tape.h>
 
 #include "support/check_throws.h"

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include <handrail/core/pool.h>
-#include <handrail/train/checkpoint.h>
-#include <handrail/train/checkpoint_store.h>
-#include <handrail/train/file_system.h>
+#include <handrail/core/system/pool.h>
+#include <handrail/train/checkpoints/checkpoint.h>
+#include <handrail/train/checkpoints/checkpoint_store.h>
+#include <handrail/train/files/file_system.h>
 
 #include "support/failing_files.h"
 #include "support/files.h"

@@ -12,9 +12,9 @@
 #include <string_view>
 
 #include <handrail/core/error.h>
-#include <handrail/core/pool.h>
+#include <handrail/core/system/pool.h>
 #include <handrail/core/random.h>
-#include <handrail/train/checkpoint.h>
+#include <handrail/train/checkpoints/checkpoint.h>
 
 #include "support/files.h"
 #include "support/hash.h"

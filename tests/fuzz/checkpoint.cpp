@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <handrail/train/checkpoint.h>
+#include <handrail/train/checkpoints/checkpoint.h>
 
 #include "checkpoint_files.h"
 #include "target.h"

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include <handrail/train/checkpoint_codec.h>
-#include <handrail/train/file_system.h>
+#include <handrail/train/checkpoints/internal/checkpoint_codec.h>
+#include <handrail/train/files/file_system.h>
 
 // For the targets that read checkpoints and weights.
 

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <cstdint>
 
-#include <handrail/core/finite.h>
-#include <handrail/train/csv.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/train/data/csv.h>
 
 #include "target.h"
 

@@ -1,6 +1,6 @@
 // One section of a checkpoint behind right checksums: its number, then its bytes.
 
-#include <handrail/train/checkpoint.h>
+#include <handrail/train/checkpoints/checkpoint.h>
 
 #include "checkpoint_files.h"
 #include "target.h"

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include <handrail/train/idx.h>
+#include <handrail/train/data/idx.h>
 
 #include "target.h"
 

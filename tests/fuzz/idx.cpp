@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include <handrail/train/idx.h>
+#include <handrail/train/data/idx.h>
 
 #include "target.h"
 

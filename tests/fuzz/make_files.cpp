@@ -11,7 +11,7 @@
 #include <handrail/nn/linear.h>
 #include <handrail/nn/norm.h>
 #include <handrail/nn/sequential.h>
-#include <handrail/train/checkpoint.h>
+#include <handrail/train/checkpoints/checkpoint.h>
 
 #include "checkpoint_files.h"
 #include "support/files.h"

@@ -3,7 +3,7 @@
 #include <handrail/nn/linear.h>
 #include <handrail/nn/norm.h>
 #include <handrail/nn/sequential.h>
-#include <handrail/train/checkpoint.h>
+#include <handrail/train/checkpoints/checkpoint.h>
 
 #include "checkpoint_files.h"
 #include "target.h"

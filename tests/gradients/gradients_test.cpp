@@ -7,13 +7,13 @@
 #include <vector>
 
 #include <handrail/core/error.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 
 #include "support/gradients.h"
 
 using namespace handrail;
 
-// The gradient of every op of core/ops.h against differences. The CTest every_op_has_a_gradient_row
+// The gradient of every op of core/ops/ops.h against differences. The CTest every_op_has_a_gradient_row
 // reads the rows below: the name of each starts its line.
 
 namespace {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 #include <handrail/core/random.h>
 #include <handrail/nn/linear.h>
 #include <handrail/nn/norm.h>

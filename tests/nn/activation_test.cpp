@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <handrail/core/error.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 
 #include "reference/inputs.h"
 #include "support/check_throws.h"

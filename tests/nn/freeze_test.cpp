@@ -3,7 +3,7 @@
 #include <string>
 
 #include <handrail/core/error.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 #include <handrail/nn/activation.h>
 #include <handrail/nn/linear.h>
 #include <handrail/nn/norm.h>

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <handrail/core/error.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 #include <handrail/nn/linear.h>
 #include <handrail/nn/norm.h>
 

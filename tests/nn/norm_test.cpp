@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <handrail/core/error.h>
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 
 #include "reference/close.h"
 #include "reference/figures.h"

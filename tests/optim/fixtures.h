@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include <handrail/core/ops.h>
+#include <handrail/core/ops/ops.h>
 #include <handrail/core/parameter.h>
 #include <handrail/optim/param_group.h>
 

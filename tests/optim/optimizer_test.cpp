@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <handrail/core/denormals.h>
+#include <handrail/core/system/denormals.h>
 #include <handrail/core/error.h>
 #include <handrail/core/random.h>
 #include <handrail/optim/adam.h>

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <handrail/train/file_system.h>
+#include <handrail/train/files/file_system.h>
 
 /// A file system, the real one if no other is given, but the n-th of the calls fails, from 1, or that and
 /// all after it, which is what a process that is killed there leaves behind.

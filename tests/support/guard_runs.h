@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include <handrail/train/guard.h>
+#include <handrail/train/guards/guard.h>
 
 /// What the console shows of an anomaly must be short. Two lines of a terminal are at most 160 columns.
 inline void check_headline(const handrail::train::Anomaly& anomaly) {

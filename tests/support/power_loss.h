@@ -16,7 +16,7 @@
 #include <vector>
 
 #include <handrail/core/random.h>
-#include <handrail/train/file_system.h>
+#include <handrail/train/files/file_system.h>
 
 /// A disk in memory that knows what a power cut may leave of it. A sync of a file makes its bytes stay and
 /// no name; a sync of a directory makes its names stay and no bytes. Of the changes of names since then, a

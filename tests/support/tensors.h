@@ -8,7 +8,7 @@
 #include <initializer_list>
 #include <vector>
 
-#include <handrail/core/parallel.h>
+#include <handrail/core/system/parallel.h>
 #include <handrail/core/tensor.h>
 
 /// A leaf whose gradient is wanted.

@@ -7,7 +7,7 @@
 #include <tuple>
 #include <vector>
 
-#include <handrail/train/state.h>
+#include <handrail/train/checkpoints/state.h>
 
 #include <support/tensors.h>
 

@@ -42,17 +42,17 @@ for program in train_tests core_tests optim_tests; do
   "$work/build/tests/$program" >"$work/output" 2>&1 || { say "mutations: $program fails as it is"; exit 1; }
 done
 
-mutate "the fsync of a file" train/file_system.cpp \
+mutate "the fsync of a file" train/files/file_system.cpp \
   'if (files.sync(temporary.file()) != 0) give_up("sync");' '' train_tests '*power*'
-mutate "the fsync of the directory" train/file_system.cpp \
+mutate "the fsync of the directory" train/files/file_system.cpp \
   'sync_directory(files, directory_of(path), who);' '' train_tests '*power*'
-mutate "the sync of the log" train/metrics_log.cpp \
+mutate "the sync of the log" train/report/internal/metrics_log.cpp \
   'if (files_.sync(file_->get()) != 0) lose("sync");' '' train_tests '*power*'
-mutate "the checksums of sections" train/container.cpp \
+mutate "the checksums of sections" train/checkpoints/internal/container.cpp \
   'if (crc_of(bytes) != section.crc)' 'if (false)' train_tests '*single bit*'
-mutate "the bound on sizes that a file tells of" train/checkpoint_codec.cpp \
+mutate "the bound on sizes that a file tells of" train/checkpoints/internal/checkpoint_codec.cpp \
   'if (count > left_.size() / element_bytes)' 'if (false)' train_tests '*sizes that exceed*'
-mutate "the lock of a directory" train/checkpoint_store.cpp \
+mutate "the lock of a directory" train/checkpoints/checkpoint_store.cpp \
   'if (files_.lock(file) != 0 && errno == EWOULDBLOCK) {' 'if (false) {' train_tests '*two stores*'
 mutate "the order of a sum over threads" optim/optimizer.cpp \
   'for (std::size_t r = 0; r < ranges_.size(); ++r) {' \

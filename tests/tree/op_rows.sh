@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fails, naming it, on an op declared in core/ops.h that has no row in the table of gradient checks,
+# Fails, naming it, on an op declared in core/ops/ops.h that has no row in the table of gradient checks,
 # and on a row whose op is not declared.
 #   op_rows.sh SOURCE_DIR
 set -eu
@@ -14,12 +14,12 @@ fi
 status=0
 for op in $ops; do
   printf '%s\n' "$rows" | grep -qx "$op" && continue
-  echo "'$op' of core/ops.h has no row in tests/gradients/gradients_test.cpp"
+  echo "'$op' of core/ops/ops.h has no row in tests/gradients/gradients_test.cpp"
   status=1
 done
 for row in $rows; do
   printf '%s\n' "$ops" | grep -qx "$row" && continue
-  echo "'$row' of tests/gradients/gradients_test.cpp is not declared in core/ops.h"
+  echo "'$row' of tests/gradients/gradients_test.cpp is not declared in core/ops/ops.h"
   status=1
 done
 exit $status

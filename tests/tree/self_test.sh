@@ -52,35 +52,35 @@ accepted op_rows.sh
 
 wrong_include core/shape.h '#include <handrail/nn/module.h>'
 wrong_include core/tape.cpp '  #  include "../optim/adam.h"'
-wrong_include core/new.cpp '#include "train/loader.h"'
+wrong_include core/new.cpp '#include "train/data/loader.h"'
 wrong_include nn/linear.cpp '#include <handrail/optim/adam.h>'
-wrong_include nn/linear.h '#include <handrail/train/loader.h>'
+wrong_include nn/linear.h '#include <handrail/train/data/loader.h>'
 wrong_include optim/sgd.h '#include <handrail/nn/module.h>'
-wrong_include optim/sgd.cpp '#include <handrail/train/loader.h>'
-wrong_include train/loader.cpp '#include "tests/support/tensors.h"'
-wrong_include train/loader.h '#include "../examples/data.h"'
+wrong_include optim/sgd.cpp '#include <handrail/train/data/loader.h>'
+wrong_include train/data/loader.cpp '#include "tests/support/tensors.h"'
+wrong_include train/data/loader.h '#include "../examples/data.h"'
 wrong_include core/tensor.h '#include <Eigen/Core>'
 wrong_include nn/module.cpp '#include <Eigen/Dense>'
-wrong_include train/loader.cpp '#include <unsupported/Eigen/FFT>'
-wrong_include train/loader.cpp '#include <cereal/archives/binary.hpp>'
+wrong_include train/data/loader.cpp '#include <unsupported/Eigen/FFT>'
+wrong_include train/data/loader.cpp '#include <cereal/archives/binary.hpp>'
 wrong_include core/tape.cpp '#include <cereal/cereal.hpp>'
 
 plant core/ops_new.cpp '#include <Eigen/Core>'
 accepted includes.sh
 plant train/checkpoint_new.cpp '#include <cereal/cereal.hpp>'
 accepted includes.sh
-plant train/loader.h '#include <handrail/optim/adam.h>  // and <handrail/nn/module.h>'
+plant train/data/loader.h '#include <handrail/optim/adam.h>  // and <handrail/nn/module.h>'
 accepted includes.sh
 
-plant core/ops.h 'Tensor planted(const Tensor& x);'
-refused op_rows.sh "'planted' of core/ops.h has no row"
-plant core/ops.h 'inline Tensor planted(const Tensor& x) { return x; }'
-refused op_rows.sh "'planted' of core/ops.h has no row"
+plant core/ops/ops.h 'Tensor planted(const Tensor& x);'
+refused op_rows.sh "'planted' of core/ops/ops.h has no row"
+plant core/ops/ops.h 'inline Tensor planted(const Tensor& x) { return x; }'
+refused op_rows.sh "'planted' of core/ops/ops.h has no row"
 plant tests/gradients/gradients_test.cpp '    {"imagined", any(), unary(tanh)},'
 refused op_rows.sh "'imagined' of tests/gradients/gradients_test.cpp is not declared"
 fresh
 sed '/{"tanh"/d' "$root/tests/gradients/gradients_test.cpp" >"$copy/tree/tests/gradients/gradients_test.cpp"
-refused op_rows.sh "'tanh' of core/ops.h has no row"
+refused op_rows.sh "'tanh' of core/ops/ops.h has no row"
 : >"$copy/tree/core/ops.h"
 refused op_rows.sh 'no ops or no rows were found'
 

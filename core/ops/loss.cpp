@@ -1,0 +1,150 @@
+#include <algorithm>
+#include <cmath>
+
+#include <handrail/core/ops/internal/elementwise.h>
+#include <handrail/core/error.h>
+#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/ops/ops.h>
+
+namespace handrail {
+inline namespace HANDRAIL_SCALAR_NAMESPACE {
+
+using handrail::detail::for_row_chunks;
+
+namespace {
+
+// p = exp(x - max of the row); returns in `sums` [N] the sum of each row and in `maxima` its maximum.
+struct RowExp {
+  Tensor p, sums, maxima;
+};
+RowExp exp_rows(const char* op, const Tensor& x) {
+  const Index rows = x.shape().rows(), cols = x.shape().cols();
+  if (x.shape().rank() < 1 || cols == 0)
+    fail<ShapeError>(op, ": want a last dimension of at least one class; got shape ", x.shape());
+  RowExp r{Tensor(x.shape()), Tensor(Shape{rows}), Tensor(Shape{rows})};
+  const Scalar* in = x.data();
+  Scalar *p = r.p.mutable_data(), *sums = r.sums.mutable_data(), *maxima = r.maxima.mutable_data();
+  for_row_chunks(rows, cols, [&](Index i, Index n) {
+    kernels_here().exp_rows(in + i * cols, n, cols, p + i * cols, sums + i, maxima + i);
+  });
+  return r;
+}
+
+// Turns the exponentials into probabilities.
+void divide_rows(const RowExp& r) {
+  const Index cols = r.p.shape().cols();
+  Scalar* p = r.p.mutable_data();
+  const Scalar* sums = r.sums.data();
+  for_row_chunks(r.p.shape().rows(), cols,
+                 [&](Index i, Index n) { kernels_here().divide_rows(sums + i, n, cols, p + i * cols); });
+}
+
+// The gradient of x from that of y, both [N, C], and the probabilities.
+void rows_backward(decltype(kernels::Kernels::softmax_backward) kernel, const Backward& b,
+                   const Tensor& probabilities) {
+  const Index cols = probabilities.shape().cols();
+  const Scalar *p = probabilities.data(), *gy = b.output_grad().data();
+  const GradTarget to = b[0].target();
+  for_row_chunks(probabilities.shape().rows(), cols, [&](Index i, Index n) {
+    kernel(p + i * cols, gy + i * cols, n, cols, to.data + i * cols, to.accumulate);
+  });
+}
+
+}  // namespace
+
+Tensor softmax(const Tensor& x) {
+  const RowExp r = exp_rows("softmax", x);
+  divide_rows(r);
+  return Tape::record("softmax", {x}, r.p,
+                      [p = Saved(r.p)](const Backward& b) { rows_backward(kernels_here().softmax_backward, b, *p); });
+}
+
+Tensor log_softmax(const Tensor& x) {
+  const RowExp r = exp_rows("log_softmax", x);
+  Tensor y(x.shape());
+  const Index cols = x.shape().cols();
+  const Scalar *in = x.data(), *maxima = r.maxima.data(), *sums = r.sums.data();
+  Scalar* out = y.mutable_data();
+  for_row_chunks(x.shape().rows(), cols, [&](Index i, Index n) {
+    kernels_here().log_softmax(in + i * cols, maxima + i, sums + i, n, cols, out + i * cols);
+  });
+  divide_rows(r);
+  return Tape::record("log_softmax", {x}, y, [p = Saved(r.p)](const Backward& b) {
+    rows_backward(kernels_here().log_softmax_backward, b, *p);
+  });
+}
+
+Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
+  const Shape& shape = logits.shape();
+  if (shape.rank() != 2 || targets.shape() != Shape{shape[0]} || shape[0] == 0)
+    fail<ShapeError>("cross_entropy: want logits [N, C], targets [N], N > 0; got logits ", shape, ", targets ",
+                     targets.shape());
+  const Index rows = shape[0], cols = shape[1];
+  const Scalar* classes = targets.data();
+  for (Index i = 0; i < rows; ++i)
+    if (!(classes[i] >= 0 && classes[i] < static_cast<Scalar>(cols)) || classes[i] != std::floor(classes[i]))
+      throw DataError(
+          concat("cross_entropy: want a class in [0, ", cols, ") as a whole number; got ", classes[i], " in row ", i),
+          i);
+  const RowExp r = exp_rows("cross_entropy", logits);
+  const Tensor log_sums(Shape{rows});
+  kernels_here().log.forward(r.sums.data(), rows, log_sums.mutable_data());
+  const Scalar *in = logits.data(), *logs = log_sums.data(), *maxima = r.maxima.data();
+  double total = 0;
+  for (Index i = 0; i < rows; ++i)
+    total +=
+        static_cast<double>(maxima[i] - in[i * cols + static_cast<Index>(classes[i])]) + static_cast<double>(logs[i]);
+  const Tensor loss = Tensor::scalar(static_cast<Scalar>(total / static_cast<double>(rows)));
+  return Tape::record("cross_entropy", {logits}, loss,
+                      [r, p = Saved(r.p), targets = Saved(targets)](const Backward& b) {
+                        const Index n = p->shape()[0], c = p->shape()[1];
+                        const Scalar *e = p->data(), *row_sums = r.sums.data(), *label = targets->data();
+                        const Scalar scale = b.output_grad().item() / static_cast<Scalar>(n);
+                        const GradTarget to = b[0].target();
+                        for_row_chunks(n, c, [&](Index i, Index count) {
+                          kernels_here().cross_entropy_backward(e + i * c, row_sums + i, label + i, scale, count, c,
+                                                                to.data + i * c, to.accumulate);
+                        });
+                      });
+}
+
+Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targets) {
+  if (logits.shape() != targets.shape() || logits.size() == 0)
+    fail<ShapeError>("binary_cross_entropy_with_logits: want logits and targets of the same shape, not empty; got ",
+                     logits.shape(), " and ", targets.shape());
+  const Scalar* t = targets.data();
+  for (Index i = 0; i < targets.size(); ++i)
+    if (!(t[i] >= 0 && t[i] <= 1))
+      throw DataError(concat("binary_cross_entropy_with_logits: want targets in [0, 1]; got ", t[i], " in element ", i),
+                      i / (targets.size() / std::max<Index>(1, targets.shape().rank() > 0 ? targets.shape()[0] : 1)));
+  const double total = kernels_here().binary_cross_entropy(logits.data(), t, logits.size());
+  const Tensor loss = Tensor::scalar(static_cast<Scalar>(total / static_cast<double>(logits.size())));
+  return Tape::record(
+      "binary_cross_entropy_with_logits", {logits}, loss, [x = Saved(logits), t = Saved(targets)](const Backward& b) {
+        const Scalar scale = b.output_grad().item() / static_cast<Scalar>(x->size());
+        const GradTarget to = b[0].target();
+        kernels_here().binary_cross_entropy_backward(x->data(), t->data(), x->size(), scale, to.data, to.accumulate);
+      });
+}
+
+Tensor mse_loss(const Tensor& predictions, const Tensor& targets) {
+  if (predictions.shape() != targets.shape() || predictions.size() == 0)
+    fail<ShapeError>("mse_loss: want predictions and targets of the same shape, not empty; got ", predictions.shape(),
+                     " and ", targets.shape(), "; reshape() one of them");
+  const double total = kernels_here().squared_distance(predictions.data(), targets.data(), predictions.size());
+  const Tensor loss = Tensor::scalar(static_cast<Scalar>(total / static_cast<double>(predictions.size())));
+  return Tape::record(
+      "mse_loss", {predictions, targets}, loss, [p = Saved(predictions), t = Saved(targets)](const Backward& b) {
+        const Scalar scale = 2 * b.output_grad().item() / static_cast<Scalar>(p->size());
+        const auto add_to = [&](const GradSlot& slot, const Tensor& from, const Tensor& to) {
+          if (!slot.needed()) return;
+          const GradTarget grad = slot.target();
+          kernels_here().scaled_difference(from.data(), to.data(), from.size(), scale, grad.data, grad.accumulate);
+        };
+        add_to(b[0], *p, *t);
+        add_to(b[1], *t, *p);
+      });
+}
+
+}  // namespace HANDRAIL_SCALAR_NAMESPACE
+}  // namespace handrail

@@ -1,0 +1,131 @@
+#include <algorithm>
+
+#include <handrail/core/ops/internal/elementwise.h>
+#include <handrail/core/error.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/ops/ops.h>
+
+namespace handrail {
+inline namespace HANDRAIL_SCALAR_NAMESPACE {
+
+using handrail::detail::for_row_chunks;
+
+namespace {
+
+void check_affine(const char* op, const Tensor& x, const Tensor& gain, const Tensor& shift) {
+  const Shape want{x.shape().cols()};
+  if (x.shape().rank() < 1 || gain.shape() != want || shift.shape() != want)
+    fail<ShapeError>(op, ": want x [N, D], gain [D], shift [D]; got x ", x.shape(), ", gain ", gain.shape(), ", shift ",
+                     shift.shape());
+}
+
+// The gradients of gain and shift.
+void affine_backward(const Backward& b, const Tensor& normed) {
+  const Tensor& gy = b.output_grad();
+  const Index rows = normed.shape().rows(), cols = normed.shape().cols();
+  const auto start = [&](const GradSlot& slot) {
+    const GradTarget to = slot.target();
+    if (!to.accumulate) std::fill_n(to.data, cols, Scalar(0));
+    return to.data;
+  };
+  if (b[1].needed()) kernels_here().add_column_products(gy.data(), normed.data(), rows, cols, start(b[1]));
+  if (b[2].needed()) kernels_here().add_column_sums(gy.data(), rows, cols, start(b[2]));
+}
+
+}  // namespace
+
+Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, double eps) {
+  check_affine("layer_norm", x, gain, shift);
+  const Index rows = x.shape().rows(), cols = x.shape().cols();
+  const Tensor y(x.shape()), normed(x.shape()), inverse(Shape{rows});  // inverse: 1 / standard deviation of each row
+  const Scalar *in = x.data(), *g = gain.data(), *s = shift.data();
+  Scalar *out = y.mutable_data(), *x_hat = normed.mutable_data(), *inv = inverse.mutable_data();
+  for_row_chunks(rows, cols, [&](Index i, Index n) {
+    kernels_here().layer_norm(in + i * cols, g, s, static_cast<Scalar>(eps), n, cols, x_hat + i * cols, inv + i,
+                              out + i * cols);
+  });
+  return Tape::record("layer_norm", {x, gain, shift}, y,
+                      [normed = Saved(normed), inverse = Saved(inverse), gain = Saved(gain)](const Backward& b) {
+                        affine_backward(b, *normed);
+                        if (!b[0].needed()) return;
+                        const Index c = normed->shape().cols();
+                        const Scalar *n = normed->data(), *inverses = inverse->data(), *gy = b.output_grad().data();
+                        const GradTarget to = b[0].target();
+                        for_row_chunks(normed->shape().rows(), c, [&](Index i, Index count) {
+                          kernels_here().layer_norm_backward(n + i * c, inverses + i, gain->data(), gy + i * c, count,
+                                                             c, to.data + i * c, to.accumulate);
+                        });
+                      });
+}
+
+namespace {
+
+// Moves the running statistics towards those of a batch.
+void follow(const RunningStats& running, const Tensor& mean, const Tensor& variance, double momentum, Index rows) {
+  const auto step = static_cast<Scalar>(momentum);
+  const Scalar unbiased = static_cast<Scalar>(rows) / static_cast<Scalar>(rows - 1);
+  Scalar *m = running.mean.mutable_data(), *v = running.variance.mutable_data();
+  for (Index j = 0; j < mean.size(); ++j) {
+    m[j] += step * (mean.data()[j] - m[j]);
+    v[j] += step * (unbiased * variance.data()[j] - v[j]);
+  }
+}
+
+}  // namespace
+
+Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, const RunningStats& running,
+                  double momentum, double eps) {
+  check_affine("batch_norm", x, gain, shift);
+  if (running.mean.shape() != gain.shape() || running.variance.shape() != gain.shape())
+    fail<ShapeError>("batch_norm: want running mean and variance ", gain.shape(), "; got ", running.mean.shape(),
+                     " and ", running.variance.shape());
+  const Index rows = x.shape().rows(), cols = x.shape().cols();
+  const bool training = Tape::training();
+  if (training && rows < 2)
+    fail<ShapeError>("batch_norm: want at least 2 rows to train on; got x ", x.shape(),
+                     "; use a larger batch, or evaluate without a tape");
+
+  Tensor mean = running.mean, variance = running.variance;
+  if (training) {
+    mean = Tensor(gain.shape());
+    variance = Tensor(gain.shape());
+    kernels_here().column_moments(x.data(), rows, cols, mean.mutable_data(), variance.mutable_data());
+    if (first_non_finite(mean.span()) < 0 && first_non_finite(variance.span()) < 0)
+      follow(running, mean, variance, momentum, rows);
+  }
+  // inverse: 1 / standard deviation of each column
+  const Tensor y(x.shape()), normed(x.shape()), inverse(gain.shape());
+  kernels_here().inverse_roots(variance.data(), cols, static_cast<Scalar>(eps), inverse.mutable_data());
+  const Scalar *in = x.data(), *g = gain.data(), *s = shift.data();
+  Scalar *out = y.mutable_data(), *x_hat = normed.mutable_data();
+  for_row_chunks(rows, cols, [&](Index i, Index n) {
+    kernels_here().batch_norm(in + i * cols, mean.data(), inverse.data(), g, s, n, cols, x_hat + i * cols,
+                              out + i * cols);
+  });
+  return Tape::record(
+      "batch_norm", {x, gain, shift}, y,
+      [normed = Saved(normed), inverse = Saved(inverse), gain = Saved(gain), training](const Backward& b) {
+        affine_backward(b, *normed);
+        if (!b[0].needed()) return;
+        // The means are those of the batch, so they fall away when the statistics are constants.
+        const Index n = normed->shape().rows(), c = normed->shape().cols();
+        const Scalar *x_hat_data = normed->data(), *gy = b.output_grad().data();
+        const Tensor means = Tensor::zeros({2, c}), factor(gain->shape());
+        Scalar *mean_gy = means.mutable_data(), *mean_along = mean_gy + c, *factors = factor.mutable_data();
+        if (training) {
+          kernels_here().add_column_sums(gy, n, c, mean_gy);
+          kernels_here().add_column_products(gy, x_hat_data, n, c, mean_along);
+          for (Index j = 0; j < 2 * c; ++j) mean_gy[j] /= static_cast<Scalar>(n);
+        }
+        kernels_here().multiply(gain->data(), inverse->data(), c, factors, false);
+        const GradTarget to = b[0].target();
+        for_row_chunks(n, c, [&](Index i, Index count) {
+          kernels_here().batch_norm_backward(x_hat_data + i * c, factors, mean_gy, mean_along, gy + i * c, count, c,
+                                             to.data + i * c, to.accumulate);
+        });
+      });
+}
+
+}  // namespace HANDRAIL_SCALAR_NAMESPACE
+}  // namespace handrail

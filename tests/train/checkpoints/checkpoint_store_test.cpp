@@ -1,0 +1,190 @@
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include <handrail/core/error.h>
+#include <handrail/train/checkpoints/checkpoint_store.h>
+#include <handrail/train/checkpoints/internal/retention.h>
+
+#include <support/check_throws.h>
+#include <support/failing_files.h>
+#include <support/files.h>
+#include <support/training_state.h>
+
+namespace {
+
+using namespace handrail;
+using namespace handrail::train;
+
+std::vector<std::int64_t> numbers_in(const std::filesystem::path& directory) {
+  std::vector<std::int64_t> numbers;
+  for (const CheckpointFile& file : list_checkpoints(directory)) numbers.push_back(file.sequence);
+  return numbers;
+}
+using Numbers = std::vector<std::int64_t>;
+
+// Flips a bit in the middle, where there are sections, or in the header.
+void damage(const std::filesystem::path& path, bool header = false) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  const auto at = header ? std::streamoff{20} : static_cast<std::streamoff>(std::filesystem::file_size(path) - 9);
+  file.seekg(at);
+  const int byte = file.get();
+  file.seekp(at);
+  file.put(static_cast<char>(byte ^ 4));
+  REQUIRE(file.good());
+}
+
+}  // namespace
+
+TEST_CASE("a store numbers checkpoints on and keeps the last ones, the best and the one resumed from") {
+  const TempDir dir;
+  const auto run = dir.path() / "new" / "run";
+  {
+    CheckpointStore store(run, 2);
+    for (std::int64_t step = 1; step <= 6; ++step) {
+      const auto path = store.save(state_at(step), step == 2);
+      CHECK(path == run / checkpoint_name(step));
+      CHECK(load_checkpoint(path).progress.step == step);
+      CHECK(store.rotation_problem().empty());
+    }
+  }
+  CHECK(numbers_in(run) == Numbers{2, 5, 6});
+  // Another process has nothing but the files to know it from.
+  CheckpointStore store(run, 2, 5);
+  for (std::int64_t step = 7; step <= 9; ++step) store.save(state_at(step), false);
+  CHECK(numbers_in(run) == Numbers{2, 5, 8, 9});
+  store.save(state_at(10), true);
+  store.save(state_at(11), false);
+  store.save(state_at(12), false);
+  CHECK(numbers_in(run) == Numbers{5, 10, 11, 12});
+}
+
+TEST_CASE("the newest checkpoint that can be loaded is, and those skipped are told of") {
+  const TempDir dir;
+  CHECK_FALSE(CheckpointStore::load_newest(dir.path()).has_value());
+  CheckpointStore store(dir.path(), 5);
+  for (std::int64_t step = 1; step <= 4; ++step) store.save(state_at(step), false);
+  damage(dir.path() / checkpoint_name(3));
+  std::filesystem::resize_file(dir.path() / checkpoint_name(4), 50);
+  const auto loaded = CheckpointStore::load_newest(dir.path());
+  REQUIRE(loaded.has_value());
+  CHECK(loaded->sequence == 2);
+  CHECK(loaded->path == dir.path() / checkpoint_name(2));
+  CHECK(loaded->state.progress.step == 2);
+  REQUIRE(loaded->skipped.size() == 2);
+  CHECK(loaded->skipped[0].find("checkpoint-000004.hrc': the file is damaged: it is truncated") != std::string::npos);
+  CHECK(loaded->skipped[1].find("checkpoint-000003.hrc': the file is damaged: the checksum") != std::string::npos);
+  // Nothing is saved over a damaged one.
+  CHECK(store.save(state_at(5), false) == dir.path() / checkpoint_name(5));
+}
+
+TEST_CASE("a run whose checkpoints are all damaged is not silently started over") {
+  const TempDir dir;
+  CheckpointStore store(dir.path(), 5);
+  for (std::int64_t step = 1; step <= 2; ++step) damage(store.save(state_at(step), false));
+  check_throws<CheckpointError>([&] { CheckpointStore::load_newest(dir.path()); }, dir.path().string(),
+                                "checkpoint-000001.hrc", "checkpoint-000002.hrc");
+  check_throws<CheckpointError>([&] { CheckpointStore::load_newest(dir.path() / "no"); }, "No such file");
+}
+
+TEST_CASE("a checkpoint whose header cannot be read is not removed and counts for none of the last") {
+  const TempDir dir;
+  CheckpointStore store(dir.path(), 2);
+  for (std::int64_t step = 1; step <= 2; ++step) store.save(state_at(step), step == 1);
+  damage(dir.path() / checkpoint_name(1), true);
+  for (std::int64_t step = 3; step <= 5; ++step) store.save(state_at(step), false);
+  CHECK(numbers_in(dir.path()) == Numbers{1, 4, 5});
+  CHECK(store.rotation_problem().find("checkpoint-000001.hrc") != std::string::npos);
+}
+
+TEST_CASE("a store removes what a killed process left half written, and nothing else") {
+  const TempDir dir;
+  for (const char* name : {".checkpoint-000003.hrc.tmp-123-0", ".checkpoint-1000000.hrc.tmp-1-17"}) dir.write(name, "");
+  const std::set<std::string> others{".checkpoint-000003.hrc",
+                                     "checkpoint-000003.hrc.tmp-123-0",
+                                     ".other.tmp-1-0",
+                                     ".checkpoint-3.hrc.tmp-1",
+                                     ".tmp-1-0",
+                                     "."
+                                     "swp"};
+  for (const std::string& name : others) dir.write(name, "");
+  const CheckpointStore store(dir.path(), 2);
+  auto names = names_in(dir.path());
+  CHECK(names.erase(".lock") == 1);
+  CHECK(names == others);
+}
+
+TEST_CASE("two stores do not share a directory") {
+  const TempDir dir;
+  {
+    const CheckpointStore store(dir.path(), 2);
+    check_throws<CheckpointError>([&] { CheckpointStore(dir.path(), 2); }, dir.path().string(), "in use by another run",
+                                  concat("process ", getpid(), " on "), ".checkpoints = off");
+  }
+  const CheckpointStore store(dir.path(), 2);
+  // A file system without locks is not a reason to lose checkpoints.
+  FailingFiles files;
+  files.failing = "lock";
+  const CheckpointStore other(dir.path(), 2, {}, files);
+}
+
+TEST_CASE("a save that fails removes nothing; a removal that fails is told of, and does not fail the save") {
+  const TempDir dir;
+  FailingFiles files;
+  CheckpointStore store(dir.path(), 1, {}, files);
+  store.save(state_at(1), false);
+  for (const char* call : {"list", "open", "write", "sync", "close", "rename"}) {
+    files.failing = call;
+    check_throws<CheckpointError>([&] { store.save(state_at(2), false); }, "No space left on device");
+    CHECK(numbers_in(dir.path()) == Numbers{1});
+  }
+  files.failing = "unlink";
+  store.save(state_at(2), false);
+  CHECK(numbers_in(dir.path()) == Numbers{1, 2});
+  CHECK(store.rotation_problem().find("cannot remove '" + (dir.path() / checkpoint_name(1)).string()) !=
+        std::string::npos);
+  files.failing = "";
+  store.save(state_at(3), false);
+  CHECK(numbers_in(dir.path()) == Numbers{3});
+  CHECK(store.rotation_problem().empty());
+}
+
+TEST_CASE("every run gets a directory of its own, those that start at the same time too") {
+  const TempDir dir;
+  CHECK(new_run_dir(dir.path() / "runs", "mnist-1.0") == dir.path() / "runs" / "mnist-1.0" / "1");
+  std::filesystem::create_directory(dir.path() / "runs" / "mnist-1.0" / "41");
+  std::filesystem::create_directory(dir.path() / "runs" / "mnist-1.0" / "notes");
+  std::mutex mutex;
+  std::set<std::string> made;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 5; ++i) {
+        const auto run = new_run_dir(dir.path() / "runs", "mnist-1.0");
+        const std::lock_guard lock(mutex);
+        made.insert(run.filename().string());
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(made.size() == 20);
+  CHECK(made.contains("42"));
+  CHECK(made.contains("61"));
+}
+
+TEST_CASE("a place that cannot be written to is named, with the way to do without") {
+  const TempDir dir;
+  const auto file = dir.write("file", "");
+  check_throws<CheckpointError>([&] { new_run_dir(file, "run"); }, file.string(), "Not a directory",
+                                ".checkpoints = off");
+  check_throws<CheckpointError>([&] { CheckpointStore(file / "run", 5); }, file.string(), ".checkpoints = off");
+  FailingFiles files(1, true, EROFS);
+  check_throws<CheckpointError>([&] { new_run_dir(dir.path() / "runs", "run", files); }, "Read-only file system",
+                                ".checkpoints = off");
+  for (const char* name : {"", "..", ".hidden", "a/b", "a b", "\xC3\xA4"})
+    check_throws<OptionError>([&] { new_run_dir(dir.path(), name); }, "letters, digits");
+  check_throws<OptionError>([&] { CheckpointStore(dir.path(), 0); }, "want keep_last >= 1");
+}

@@ -1,0 +1,144 @@
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <vector>
+
+#include <handrail/train/guards/early_stopping.h>
+
+using namespace handrail;
+using train::EarlyStopping;
+using train::Improvement;
+using train::MonitorMode;
+using train::off;
+
+namespace {
+
+constexpr double nan_loss = std::numeric_limits<double>::quiet_NaN();
+
+// Group losses around a mean, spread evenly by +- noise.
+std::vector<double> groups(double mean, double noise, bool shifted = false) {
+  std::vector<double> losses;
+  for (int j = 0; j < 30; ++j) losses.push_back(mean + ((j % 2 == 0) != shifted ? noise : -noise));
+  return losses;
+}
+
+}  // namespace
+
+TEST_CASE("the patience is counted in evaluations without improvement") {
+  EarlyStopping stopping(MonitorMode::min, Improvement::plain, 3);
+  CHECK(stopping.add(1.0, {}));
+  CHECK(stopping.add(0.5, {}));
+  for (int i = 0; i < 2; ++i) CHECK_FALSE(stopping.add(0.6, {}));
+  CHECK_FALSE(stopping.stop());
+  CHECK_FALSE(stopping.add(0.5, {}));  // as good is not better
+  CHECK(stopping.stop());
+  CHECK(stopping.waited() == 3);
+}
+
+TEST_CASE("any improvement begins the patience anew, and the best is kept") {
+  EarlyStopping stopping(MonitorMode::min, Improvement::plain, 2);
+  double value = 1;
+  for (int i = 0; i < 20; ++i) {
+    CHECK(stopping.add(value, {}));
+    value -= 1e-6;
+    CHECK_FALSE(stopping.add(2.0, {}));
+  }
+  CHECK_FALSE(stopping.stop());
+}
+
+TEST_CASE("mode max looks for the highest value") {
+  EarlyStopping stopping(MonitorMode::max, Improvement::significant, 1);
+  CHECK(stopping.add(0.5, {}));
+  CHECK(stopping.add(0.6, {}));
+  CHECK_FALSE(stopping.add(0.55, {}));
+  CHECK(stopping.stop());
+}
+
+TEST_CASE("without patience it never stops") {
+  EarlyStopping stopping(MonitorMode::min, Improvement::plain, off);
+  for (int i = 0; i < 1000; ++i) stopping.add(i, {});
+  CHECK_FALSE(stopping.stop());
+}
+
+TEST_CASE("an improvement within noise is the best, but does not begin the patience anew") {
+  EarlyStopping stopping(MonitorMode::min, Improvement::significant, 2);
+  stopping.add(1.0, groups(1.0, 0.5));
+  // Lower by 0.01, but groups differ by 1 in either direction.
+  CHECK(stopping.add(0.99, groups(0.99, 0.5, true)));
+  CHECK(stopping.waited() == 1);
+  // The same mean, each group by as much: that is no noise.
+  EarlyStopping paired(MonitorMode::min, Improvement::significant, 2);
+  paired.add(1.0, groups(1.0, 0.5));
+  CHECK(paired.add(0.99, groups(0.99, 0.5)));
+  CHECK(paired.waited() == 0);
+}
+
+TEST_CASE("small improvements that add up are significant against the last significant best") {
+  EarlyStopping stopping(MonitorMode::min, Improvement::significant, 5);
+  stopping.add(1.0, groups(1.0, 0.1));
+  bool reset = false;
+  for (int i = 1; i <= 10; ++i) {
+    stopping.add(1.0 - 0.01 * i, groups(1.0 - 0.01 * i, 0.1, true));
+    reset = reset || (i > 1 && stopping.waited() == 0);
+  }
+  CHECK(reset);
+  CHECK_FALSE(stopping.stop());
+}
+
+TEST_CASE("the paired test is one-sided at 95 %") {
+  // mean(d) = 0.1, sd = 1: significant from sqrt(n) 0.1 > 1.645 on, n > 270.
+  const auto significant = [](std::size_t n) {
+    std::vector<double> reference(n), now(n);
+    for (std::size_t j = 0; j < n; ++j) now[j] = j % 2 == 0 ? 0.9 : -1.1;
+    return train::improved_significantly(reference, now);
+  };
+  CHECK_FALSE(significant(260));
+  CHECK(significant(280));
+  CHECK_FALSE(train::improved_significantly(groups(1, 0), groups(1, 0)));
+  CHECK(train::improved_significantly(groups(1, 0), groups(0.999, 0)));
+}
+
+TEST_CASE("of few samples any improvement counts, as noise would hide real ones") {
+  const std::vector<double> reference(29, 1.0);
+  std::vector<double> now(29, 1.0);
+  now[0] = 0.5;
+  CHECK(train::improved_significantly(reference, now));
+  CHECK_FALSE(train::improved_significantly(now, reference));
+  CHECK_FALSE(train::improved_significantly(std::vector<double>(30, 1.0), [&] {
+    now.push_back(1);
+    return now;
+  }()));
+  CHECK(train::improved_significantly(std::vector{1.0}, std::vector{0.9}));
+}
+
+TEST_CASE("a value that is not finite is never the best and uses patience up") {
+  EarlyStopping stopping(MonitorMode::min, Improvement::significant, 3);
+  CHECK_FALSE(stopping.add(nan_loss, groups(nan_loss, 0)));
+  CHECK_FALSE(stopping.add(-std::numeric_limits<double>::infinity(), {}));
+  CHECK(stopping.add(1.0, groups(1.0, 0.1)));
+  CHECK(stopping.waited() == 0);
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(stopping.add(nan_loss, {}));
+  CHECK(stopping.stop());
+}
+
+TEST_CASE("its state goes on where it was, and a state it did not write is refused") {
+  const auto feed = [](EarlyStopping& stopping, int from, int to) {
+    for (int i = from; i < to; ++i) stopping.add(1.0 / (1 + i % 7), groups(1.0 / (1 + i % 7), 0.3, i % 3 == 0));
+  };
+  EarlyStopping whole(MonitorMode::min, Improvement::significant, 100), first = whole, second = whole;
+  feed(whole, 0, 40);
+  feed(first, 0, 17);
+  REQUIRE(second.load_state(first.state()));
+  feed(second, 17, 40);
+  CHECK(second.state() == whole.state());
+  CHECK(second.waited() == whole.waited());
+
+  EarlyStopping fresh(MonitorMode::min, Improvement::plain, 10);
+  REQUIRE(whole.load_state(fresh.state()));  // the state of before any evaluation
+  CHECK(whole.state() == fresh.state());
+  const auto before = first.state();
+  for (const std::vector<double>& wrong :
+       {std::vector<double>{}, {1, 2}, {-1}, {0.5}, {nan_loss}, {1, nan_loss, 2}, {1, 2, nan_loss}})
+    CHECK_FALSE(first.load_state(wrong));
+  CHECK(first.state() == before);
+}

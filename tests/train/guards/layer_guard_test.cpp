@@ -1,0 +1,192 @@
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <handrail/core/random.h>
+#include <handrail/train/guards/layer_guard.h>
+
+#include "support/guard_runs.h"
+
+using namespace handrail;
+using namespace handrail::train;
+
+namespace {
+
+const std::vector<std::string> names{"first", "second", "out"};
+
+// A step with these norms at that loss.
+std::optional<Finding> norm_step(Guard& guard, std::int64_t step, const std::vector<double>& norms, double loss = 2.3) {
+  StepStats stats = loss_step(step, loss);
+  stats.layer_norms = norms;
+  return make_step(guard, stats);
+}
+
+LayerReport report(const std::vector<double>& dead, std::int64_t step = 100) {
+  LayerReport report{.step = step, .layers = {}};
+  for (std::size_t l = 0; l < dead.size(); ++l)
+    report.layers.push_back(
+        {.name = names[l], .grad_norm = 1, .grad_mean = 0, .grad_max = 1, .update_ratio = 1e-3, .dead_units = dead[l]});
+  return report;
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a gradient that vanishes for twenty steps is reported with its layer, once") {
+  LayerGuard guard(names);
+  for (std::int64_t step = 1; step < 20; ++step) CHECK_FALSE(norm_step(guard, step, {1e-9, 1, 1}));
+  const auto finding = norm_step(guard, 20, {1e-9, 1, 1});
+  REQUIRE(finding);
+  CHECK(finding->anomaly.name == "vanishing_gradient");
+  CHECK(finding->anomaly.where == "first");
+  CHECK(finding->anomaly.step == 20);
+  CHECK(finding->anomaly.action == Action::proceed);
+  CHECK(contains(finding->anomaly.evidence, "gradient norm 1e-09, below 1e-7 for 20 steps"));
+  for (std::int64_t step = 21; step < 200; ++step) CHECK_FALSE(norm_step(guard, step, {1e-9, 1, 1}));
+}
+
+TEST_CASE("a gradient that explodes for twenty steps is reported with its layer") {
+  LayerGuard guard(names);
+  for (std::int64_t step = 1; step < 20; ++step) CHECK_FALSE(norm_step(guard, step, {1, 1, 250}));
+  const auto finding = norm_step(guard, 20, {1, 1, 250});
+  REQUIRE(finding);
+  CHECK(finding->anomaly.name == "exploding_gradient");
+  CHECK(finding->anomaly.where == "out");
+  CHECK(contains(finding->anomaly.evidence, "gradient norm 250, above 100"));
+}
+
+TEST_CASE("a stretch that is interrupted begins anew, and a second one is reported again") {
+  LayerGuard guard(names);
+  std::int64_t step = 0;
+  const auto run = [&](int count, double norm) {
+    int findings = 0;
+    for (int i = 0; i < count; ++i) findings += norm_step(guard, ++step, {1, norm, 1}).has_value();
+    return findings;
+  };
+  CHECK(run(19, 1e-8) == 0);
+  CHECK(run(1, 1e-3) == 0);
+  CHECK(run(19, 1e-8) == 0);
+  CHECK(run(10, 1e-8) == 1);
+  CHECK(run(1, 1) == 0);
+  CHECK(run(40, 1e-8) == 1);
+  CHECK(run(19, 500) == 0);
+  CHECK(run(1, std::numeric_limits<double>::quiet_NaN()) == 0);
+  CHECK(run(19, 500) == 0);
+}
+
+TEST_CASE("several layers at once are reported one after the other") {
+  LayerGuard guard(names);
+  Said said;
+  for (std::int64_t step = 1; step <= 40; ++step) note(said, norm_step(guard, step, {1e-9, 1e-8, 1000}));
+  REQUIRE(said.size() == 3);
+  CHECK(contains(said[0], "20 vanishing_gradient first"));
+  CHECK(contains(said[1], "21 vanishing_gradient second"));
+  CHECK(contains(said[2], "22 exploding_gradient out"));
+}
+
+TEST_CASE("no gradient at all is that of dead units") {
+  LayerGuard guard(names);
+  for (std::int64_t step = 1; step < 20; ++step) CHECK_FALSE(norm_step(guard, step, {1, 0, 1}));
+  const auto finding = norm_step(guard, 20, {1, 0, 1});
+  REQUIRE(finding);
+  CHECK(finding->anomaly.name == "dead_units");
+  CHECK(contains(finding->anomaly.evidence, "exactly 0 for 20 steps"));
+}
+
+TEST_CASE("a layer that has lost its gradient goes back, three times at most; one that never had any does not") {
+  LayerGuard guard(names);
+  std::vector<double> factors;
+  std::int64_t step = 0;
+  const auto lose = [&] {
+    norm_step(guard, ++step, {1, 1, 1});
+    for (int i = 0; i < 19; ++i) CHECK_FALSE(norm_step(guard, ++step, {1, 0, 1}));
+    CHECK(guard.lost() == std::vector<std::string>{"second"});
+    return norm_step(guard, ++step, {1, 0, 1});
+  };
+  for (int i = 0; i < 3; ++i) {
+    const auto finding = lose();
+    REQUIRE(finding);
+    CHECK(finding->anomaly.name == "dead_units");
+    CHECK(finding->anomaly.action == Action::rollback);
+    factors.push_back(finding->lr_factor);
+    guard.rolled_back();
+    CHECK(guard.lost().empty());
+    LayerGuard resumed(names);
+    CHECK(resumed.load_state(guard.state()));
+    CHECK(resumed.state() == guard.state());
+  }
+  CHECK(factors == std::vector<double>{0.1, 0.5, 0.5});
+  CHECK(lose()->anomaly.action == Action::proceed);
+
+  LayerGuard never(names);
+  for (std::int64_t s = 1; s < 20; ++s) CHECK_FALSE(norm_step(never, s, {1, 0, 1}));
+  CHECK(never.lost().empty());
+  CHECK(norm_step(never, 20, {1, 0, 1})->anomaly.action == Action::proceed);
+}
+
+TEST_CASE("small gradients of a task that is learnt do not count as vanishing") {
+  LayerGuard guard(names);
+  for (std::int64_t step = 1; step <= 20; ++step) norm_step(guard, step, {1, 1, 1}, 2.3);
+  for (std::int64_t step = 21; step <= 200; ++step) CHECK_FALSE(norm_step(guard, step, {1e-8, 1e-8, 1e-8}, 0.01));
+  CHECK(norm_step(guard, 201, {1e-8, 1e-8, 1e-8}, 1.0));
+}
+
+TEST_CASE("steps without norms, or with fewer than layers, are fine") {
+  LayerGuard guard(names);
+  for (std::int64_t step = 1; step <= 50; ++step) CHECK_FALSE(norm_step(guard, step, {}));
+  int findings = 0;
+  for (std::int64_t step = 51; step <= 90; ++step) findings += norm_step(guard, step, {1, 1e-9}).has_value();
+  CHECK(findings == 1);
+  LayerGuard none({});
+  CHECK_FALSE(norm_step(none, 1, {1, 2}));
+  CHECK_FALSE(none.check_units(report({1, 1, 1})));
+}
+
+TEST_CASE("dead units are reported after three measurements in a row, but not of the output layer") {
+  LayerGuard guard(names);
+  CHECK_FALSE(guard.check_units(report({0.1, 0.8, 1})));
+  CHECK_FALSE(guard.check_units(report({0.1, 0.8, 1})));
+  const auto finding = guard.check_units(report({0.1, 0.75, 1}, 300));
+  REQUIRE(finding);
+  CHECK(finding->anomaly.name == "dead_units");
+  CHECK(finding->anomaly.where == "second");
+  CHECK(finding->anomaly.step == 300);
+  CHECK(contains(finding->anomaly.evidence, "75 % of its units"));
+  for (int i = 0; i < 10; ++i) CHECK_FALSE(guard.check_units(report({0.1, 0.9, 1})));
+  CHECK_FALSE(guard.check_units(report({0.1, 0.5, 1})));
+  CHECK_FALSE(guard.check_units(report({0.1, 0.9, 1})));
+  CHECK_FALSE(guard.check_units(report({0.1, 0.9, 1})));
+  CHECK(guard.check_units(report({0.1, 0.9, 1})));
+}
+
+TEST_CASE("after a return all stretches begin anew") {
+  LayerGuard guard(names);
+  for (std::int64_t step = 1; step <= 15; ++step) norm_step(guard, step, {1e-9, 1, 1});
+  guard.rolled_back();
+  for (std::int64_t step = 16; step < 35; ++step) CHECK_FALSE(norm_step(guard, step, {1e-9, 1, 1}));
+  CHECK(norm_step(guard, 35, {1e-9, 1, 1}));
+}
+
+TEST_CASE("a layer guard goes on from its state as if it had never stopped") {
+  Rng rng(1);
+  std::vector<std::vector<double>> norms;
+  std::vector<StepStats> steps;
+  for (std::int64_t step = 1; step <= 300; ++step) {
+    norms.push_back({step % 70 < 40 ? 1e-9 : 1.0, rng.uniform(), step % 90 < 35 ? 1e3 : 1.0});
+    steps.push_back(loss_step(step, 2.3));
+  }
+  for (std::size_t i = 0; i < steps.size(); ++i) steps[i].layer_norms = norms[i];
+  const auto make = [] { return std::make_unique<LayerGuard>(names); };
+  CHECK(check_resume(make, steps, {0, 5, 19, 20, 21, 39, 100, 222}).size() > 5);
+
+  LayerGuard first(names), second(names), other({"one", "two"});
+  first.check_units(report({0.9, 0, 0}));
+  first.check_units(report({0.9, 0, 0}));
+  REQUIRE(second.load_state(first.state()));
+  CHECK(second.check_units(report({0.9, 0, 0})));
+  CHECK_FALSE(other.load_state(first.state()));
+}

@@ -1,0 +1,132 @@
+#include <algorithm>
+#include <sstream>
+
+#include <doctest/doctest.h>
+
+#include <handrail/core/error.h>
+#include <handrail/train/report/internal/metrics_log.h>
+
+#include "support/check_throws.h"
+#include "support/failing_files.h"
+#include "support/files.h"
+
+using namespace handrail;
+using train::MetricsLog;
+
+namespace {
+
+train::StepStats step(std::int64_t number, double loss) {
+  return {.step = number,
+          .micro_step = number,
+          .epoch = 1,
+          .batch = number,
+          .samples = 1,
+          .loss = loss,
+          .ema_loss = loss,
+          .grad_norm = 0.1,
+          .lr = 1e-3,
+          .updated = true};
+}
+
+std::string text_in(const TempDir& dir) { return dir.read(MetricsLog::file_name); }
+
+const std::string begun = "step,epoch,name,value\n2,1,train_loss,0.3\n2,1,lr,0.001\n2,1,grad_norm,0.1\n";
+
+}  // namespace
+
+TEST_CASE("the log has a line for each figure, which reads back the same") {
+  const TempDir dir;
+  MetricsLog log(dir.path() / MetricsLog::file_name, 2, 0, train::posix_file_system());
+  for (std::int64_t number = 1; number <= 3; ++number)
+    log.step_end(step(number, 0.1 * static_cast<double>(number + 1)));
+  log.evaluated({.step = 3,
+                 .epoch = 1,
+                 .evaluation = {.loss = 1.0 / 3, .measured_accuracy = 0.5, .samples = 4, .metrics = {{"f1", 2}}},
+                 .monitored = 1,
+                 .best = true});
+  log.epoch_end(
+      {.epoch = 1, .step = 3, .lr = 1, .train_loss = 5, .metrics = {{"mae", 6}}, .validation = {}, .seconds = 1});
+  std::istringstream lines(text_in(dir));
+  std::vector<std::string> found;
+  for (std::string line; std::getline(lines, line);) found.push_back(line);
+  CHECK(found == std::vector<std::string>{"step,epoch,name,value", "2,1,train_loss,0.30000000000000004", "2,1,lr,0.001",
+                                          "2,1,grad_norm,0.1", "3,1,val_loss,0.3333333333333333",
+                                          "3,1,val_accuracy,0.5", "3,1,val_f1,2", "3,1,train_loss_epoch,5",
+                                          "3,1,train_mae,6"});
+}
+
+TEST_CASE("names of metrics break no line and no column") {
+  const TempDir dir;
+  MetricsLog log(dir.path() / MetricsLog::file_name, 1, 0, train::posix_file_system());
+  for (const char* name : {"a,b", "say \"hi\"", "two\nlines\t", ""})
+    log.epoch_end(
+        {.epoch = 1, .step = 1, .lr = 1, .train_loss = 5, .metrics = {{name, 6}}, .validation = {}, .seconds = 1});
+  const std::string text = text_in(dir);
+  CHECK(std::ranges::count(text, '\n') == 9);
+  for (const char* want :
+       {"1,1,\"train_a,b\",6\n", "1,1,\"train_say \"\"hi\"\"\",6\n", "1,1,train_two lines ,6\n", "1,1,train_,6\n"}) {
+    CAPTURE(want);
+    CHECK(text.find(want) != std::string::npos);
+  }
+}
+
+TEST_CASE("a log goes on behind the lines that the checkpoint knows of") {
+  const TempDir dir;
+  std::uint64_t length = 0;
+  {
+    MetricsLog log(dir.path() / MetricsLog::file_name, 1, 0, train::posix_file_system());
+    log.step_end(step(2, 0.3));
+    length = log.length();
+    log.sync();
+    log.step_end(step(3, 0.2));
+  }
+  CHECK(length == begun.size());
+  CHECK(text_in(dir).size() > length);
+  {
+    MetricsLog log(dir.path() / MetricsLog::file_name, 1, length, train::posix_file_system());
+    CHECK(log.take_problem().empty());
+    CHECK(text_in(dir) == begun);
+    log.step_end(step(3, 0.2));
+  }
+  CHECK(text_in(dir) == begun + "3,1,train_loss,0.2\n3,1,lr,0.001\n3,1,grad_norm,0.1\n");
+
+  dir.write(MetricsLog::file_name, begun.substr(0, 30));
+  MetricsLog cut(dir.path() / MetricsLog::file_name, 1, length, train::posix_file_system());
+  CHECK(cut.take_problem().find(concat("has 30 bytes; when the checkpoint was written it had ", length)) !=
+        std::string::npos);
+  CHECK(cut.take_problem().empty());
+}
+
+TEST_CASE("a log that cannot be written keeps whole lines only, tells of it, and goes on") {
+  const TempDir dir;
+  FailingFiles files;
+  MetricsLog log(dir.path() / MetricsLog::file_name, 1, 0, files);
+  log.step_end(step(2, 0.3));
+  log.sync();
+  CHECK(text_in(dir) == begun);
+  CHECK(log.take_problem().empty());
+
+  files.failing = "write";
+  log.step_end(step(3, 0.2));
+  log.sync();
+  CHECK(text_in(dir) == begun);
+  const std::string problem = log.take_problem();
+  CHECK(problem.find("cannot write") != std::string::npos);
+  CHECK(problem.find("No space left on device") != std::string::npos);
+  CHECK(log.length() == begun.size());
+
+  files.failing.clear();
+  files.most_written = 5;
+  files.interruptions = 3;
+  log.step_end(step(4, 0.1));
+  log.sync();
+  CHECK(log.take_problem().empty());
+  CHECK(text_in(dir) == begun + "4,1,train_loss,0.1\n4,1,lr,0.001\n4,1,grad_norm,0.1\n");
+}
+
+TEST_CASE("a log that cannot be made is an error that names it") {
+  const TempDir dir;
+  check_throws<CheckpointError>(
+      [&] { MetricsLog(dir.path() / "none" / "metrics.csv", 1, 0, train::posix_file_system()); }, "cannot make",
+      "metrics.csv", "No such file");
+}

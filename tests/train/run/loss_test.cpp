@@ -1,0 +1,36 @@
+#include <doctest/doctest.h>
+
+#include <handrail/core/ops/ops.h>
+#include <handrail/train/run/loss.h>
+
+using namespace handrail;
+using train::Loss, train::Task;
+
+namespace {
+
+Tensor smoothed(const Tensor& logits, const Tensor& targets) { return 0.9 * cross_entropy(logits, targets); }
+
+}  // namespace
+
+TEST_CASE("a loss is made of a function, of its address or of a lambda, with a task or without") {
+  const auto lambda = [](const Tensor& logits, const Tensor& targets) { return smoothed(logits, targets); };
+  for (const Loss& loss : {Loss{smoothed}, Loss{&smoothed}, Loss{lambda}}) {
+    CHECK(loss.task() == Task::regression);
+    CHECK_FALSE(loss.plain());
+  }
+  const Tensor logits({1, 2}, {1, 2}), targets({1}, {1});
+  for (const Loss& loss :
+       {Loss{smoothed, Task::multiclass}, Loss{&smoothed, Task::multiclass}, Loss{lambda, Task::multiclass}}) {
+    CHECK(loss.task() == Task::multiclass);
+    CHECK_FALSE(loss.plain());
+    CHECK(loss(logits, targets).item() == smoothed(logits, targets).item());
+  }
+}
+
+TEST_CASE("a loss of the library is plain for its own task only") {
+  CHECK(Loss{cross_entropy}.plain());
+  CHECK(Loss{cross_entropy, Task::multiclass}.plain());
+  CHECK(Loss{mse_loss, Task::regression}.plain());
+  CHECK_FALSE(Loss{mse_loss, Task::binary}.plain());
+  CHECK(Loss{mse_loss, Task::binary}.task() == Task::binary);
+}

@@ -1,0 +1,154 @@
+#include <handrail/train/checkpoints/checkpoint_store.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <handrail/core/error.h>
+#include <handrail/train/files/file_system.h>
+#include <handrail/train/checkpoints/internal/retention.h>
+
+namespace handrail::train {
+namespace {
+
+// As a user needs it who did not ask for checkpoints: they are on by default.
+template <class Make>
+auto or_opt_out(Make&& make) {
+  try {
+    return make();
+  } catch (const CheckpointError& error) {
+    fail<CheckpointError>(error.what(), checkpoints_opt_out);
+  }
+}
+
+}  // namespace
+
+CheckpointStore::CheckpointStore(std::filesystem::path directory, std::int64_t keep_last,
+                                 std::optional<std::int64_t> resumed_from, FileSystem& files)
+    : directory_(std::move(directory)), keep_last_(keep_last), resumed_from_(resumed_from), files_(files) {
+  if (keep_last < 1) fail<OptionError>("CheckpointStore: want keep_last >= 1; got ", keep_last);
+  or_opt_out([&] { make_directories(files_, directory_, "CheckpointStore"); });
+  or_opt_out([&] { take_lock(); });
+  remove_temporaries();
+}
+
+CheckpointStore::~CheckpointStore() = default;
+
+void CheckpointStore::take_lock() {
+  const std::filesystem::path path = directory_ / lock_name;
+  OpenFile opened(files_, open_file(files_, path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const int file = opened.get();
+  if (file < 0) fail<CheckpointError>("CheckpointStore: cannot open '", path.string(), "' for writing: ", errno_text());
+  lock_ = std::make_unique<OpenFile>(files_, file);
+  opened.release();
+  // The file tells who has it, at a fixed length, so that one write replaces it.
+  std::string holder(128, ' ');
+  if (files_.lock(file) != 0 && errno == EWOULDBLOCK) {
+    const ssize_t got = files_.read(file, holder.data(), holder.size());
+    holder.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    holder.erase(holder.find_last_not_of(" \n") + 1);
+    fail<CheckpointError>("CheckpointStore: '", directory_.string(),
+                          "' is in use by another run: ", holder.empty() ? "an unknown process" : holder);
+  }
+  // Other failures: a file system without locks.
+  char host[65] = {};
+  gethostname(host, sizeof host - 1);
+  std::string self = concat("process ", getpid(), " on ", host);
+  self.resize(holder.size() - 1, ' ');
+  self += '\n';
+  static_cast<void>(files_.write(file, self.data(), self.size()));  // only for the message above
+}
+
+bool CheckpointStore::remake() {
+  const OpenFile there(files_, open_file(files_, directory_, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (there.get() >= 0 || errno != ENOENT) return false;
+  make_directories(files_, directory_, "CheckpointStore");
+  take_lock();
+  return true;
+}
+
+void CheckpointStore::remove_temporaries() {
+  for (const std::string& name : list_directory(files_, directory_, "CheckpointStore")) {
+    if (!name.starts_with('.')) continue;
+    const std::string_view target = std::string_view(name).substr(1, name.find(".tmp-") - 1);
+    if (checkpoint_sequence(target) && is_temporary_name(name, target)) files_.unlink((directory_ / name).c_str());
+  }
+}
+
+std::filesystem::path CheckpointStore::save(const TrainingState& state, bool is_best) {
+  const auto existing = list_checkpoints(directory_, files_);
+  const std::string name = checkpoint_name(existing.empty() ? 1 : existing.back().sequence + 1);
+  if (!checkpoint_sequence(name))
+    fail<CheckpointError>("CheckpointStore: no number is left after '", existing.back().path.string(), "'");
+  std::filesystem::path path = directory_ / name;
+  save_checkpoint(path, state, is_best, files_);
+  rotate();
+  return path;
+}
+
+// The new checkpoint is there: a failure from now on must not look as if it were not.
+void CheckpointStore::rotate() {
+  rotation_problem_.clear();
+  try {
+    std::vector<ExistingCheckpoint> existing;
+    for (const CheckpointFile& file : list_checkpoints(directory_, files_)) {
+      try {
+        existing.push_back({file.sequence, is_best_checkpoint(file.path, files_)});
+      } catch (const CheckpointError& error) {
+        // It may be the best one, when only reading fails; and if it is damaged it is none of the last ones.
+        rotation_problem_ = error.what();
+      }
+    }
+    for (const std::int64_t sequence : plan_retention(existing, keep_last_, resumed_from_)) {
+      const std::filesystem::path path = directory_ / checkpoint_name(sequence);
+      if (files_.unlink(path.c_str()) != 0 && errno != ENOENT)
+        rotation_problem_ = concat("CheckpointStore: cannot remove '", path.string(), "': ", errno_text());
+    }
+  } catch (const CheckpointError& error) {
+    rotation_problem_ = error.what();
+  }
+}
+
+std::optional<LoadedCheckpoint> CheckpointStore::load_newest(const std::filesystem::path& directory,
+                                                             FileSystem& files) {
+  std::vector<CheckpointFile> candidates = list_checkpoints(directory, files);
+  if (candidates.empty()) return std::nullopt;
+  std::vector<std::string> skipped;
+  for (; !candidates.empty(); candidates.pop_back()) {
+    const CheckpointFile& file = candidates.back();
+    try {
+      return LoadedCheckpoint{file.path, file.sequence, load_checkpoint(file.path, files), std::move(skipped)};
+    } catch (const CheckpointError& error) {
+      skipped.emplace_back(error.what());
+    }
+  }
+  std::string all;
+  for (const std::string& why : skipped) all += "\n  " + why;
+  fail<CheckpointError>("load_newest: no checkpoint in '", directory.string(), "' can be loaded:", all);
+}
+
+std::filesystem::path new_run_dir(const std::filesystem::path& root, const std::string& name, FileSystem& files) {
+  constexpr auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
+  };
+  if (name.empty() || name.size() > 100 || name.starts_with('.') || !std::ranges::all_of(name, allowed))
+    fail<OptionError>("new_run_dir: want a name of 1 to 100 letters, digits, '_', '-' or '.', not starting with '.'; ",
+                      "got '", name, "'");
+  return or_opt_out([&] {
+    const std::filesystem::path runs = root / name;
+    make_directories(files, runs, "new_run_dir");
+    std::int64_t newest = 0;
+    for (const std::string& entry : list_directory(files, runs, "new_run_dir"))
+      newest = std::max(newest, sequence_in(entry).value_or(0));
+    // Another process may have taken the number meanwhile; mkdir decides.
+    while (!make_directory(files, runs / std::to_string(++newest), "new_run_dir")) {
+    }
+    return runs / std::to_string(newest);
+  });
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,325 @@
+#include <handrail/train/checkpoints/internal/checkpoint_codec.h>
+
+#include <bit>
+#include <concepts>
+#include <cstring>
+#include <ostream>
+#include <streambuf>
+#include <type_traits>
+
+#include <cereal/archives/portable_binary.hpp>
+#include <cereal/types/map.hpp>
+#include <cereal/types/optional.hpp>
+#include <cereal/types/string.hpp>
+#include <cereal/types/vector.hpp>
+
+#include <handrail/core/error.h>
+#include <handrail/train/files/input_file.h>
+
+// Functions named save, load and serialize are what cereal calls, found through the namespace of the
+// type, or of the archive for types of the standard library. What they write is the format of the file:
+// a change of it is a new container_format.
+
+namespace handrail::train {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "checkpoints are little-endian: swap bytes here");
+static_assert(sizeof(Index) == sizeof(std::int64_t), "positions are stored in 64 bits");
+
+// Reads what PortableBinaryOutputArchive wrote, from bytes that nobody vouches for: no size is believed
+// that exceeds the bytes left. cereal's own input archive makes room for whatever it is told.
+class Reader : public cereal::InputArchive<Reader, cereal::AllowEmptyClassElision> {
+ public:
+  explicit Reader(std::string_view bytes) : InputArchive(this), left_(bytes) {
+    bool little_endian = false;
+    (*this)(little_endian);
+    if (!little_endian) throw cereal::Exception("it is not little-endian");
+  }
+  void read(void* out, std::size_t size) {
+    check(size, 1);
+    if (size > 0) std::memcpy(out, left_.data(), size);
+    left_.remove_prefix(size);
+  }
+  // Throws unless so many elements of that many bytes can follow.
+  void check(std::uint64_t count, std::size_t element_bytes) const {
+    if (count > left_.size() / element_bytes)
+      throw cereal::Exception(concat("it claims ", count, " elements of ", element_bytes,
+                                     " bytes or more, but there are ", left_.size(), " bytes left"));
+  }
+  void finish() const {
+    if (!left_.empty()) throw cereal::Exception(concat("there are ", left_.size(), " bytes too many"));
+  }
+
+ private:
+  std::string_view left_;
+};
+
+template <class T>
+requires std::is_arithmetic_v<T>
+void load(Reader& in, T& value) { in.read(&value, sizeof(T)); }
+void load(Reader& in, bool& value) {
+  std::uint8_t byte = 0;
+  in.read(&byte, 1);
+  if (byte > 1) throw cereal::Exception("want true or false; got another byte");
+  value = byte == 1;
+}
+template <class T>
+void serialize(Reader& in, cereal::NameValuePair<T>& pair) {
+  in(pair.value);
+}
+template <class T>
+void serialize(Reader& in, cereal::SizeTag<T>& tag) {
+  in(tag.size);
+  in.check(tag.size, 1);
+}
+template <class T>
+void load(Reader& in, cereal::BinaryData<T>& data) {
+  in.read(data.data, static_cast<std::size_t>(data.size));
+}
+template <class T>
+void load(Reader& in, std::vector<T>& values) {
+  cereal::size_type count = 0;
+  in(cereal::make_size_tag(count));
+  values.clear();
+  if constexpr (std::is_arithmetic_v<T>) {
+    in.check(count, sizeof(T));
+    values.resize(count);
+    in.read(values.data(), count * sizeof(T));
+  } else {
+    // One at a time: a T may be many times as large as the bytes that tell of it. Growing by half and not twofold keeps
+    // every request below four times those bytes.
+    for (; count > 0; --count) {
+      if (values.size() == values.capacity()) values.reserve(values.size() + values.size() / 2 + 1);
+      in(values.emplace_back());
+    }
+  }
+}
+template <class T>
+void load(Reader& in, std::map<std::string, T>& values) {
+  cereal::size_type count = 0;
+  in(cereal::make_size_tag(count));
+  values.clear();
+  for (; count > 0; --count) {
+    std::string name;
+    T value{};
+    in(name, value);
+    if (!values.emplace(name, std::move(value)).second)
+      throw cereal::Exception("it has " + quoted_name(name) + " twice");
+  }
+}
+
+}  // namespace
+}  // namespace handrail::train
+
+namespace handrail {
+
+static void save(cereal::PortableBinaryOutputArchive& out, const Shape& shape) {
+  out(static_cast<std::uint8_t>(shape.rank()));
+  for (const Index dim : shape.dims()) out(std::int64_t{dim});
+}
+static void load(train::Reader& in, Shape& shape) {
+  std::uint8_t rank = 0;
+  in(rank);
+  in.check(rank, sizeof(Index));
+  std::vector<Index> dims;
+  for (int axis = 0; axis < rank; ++axis) in(dims.emplace_back());
+  shape = Shape{std::span<const Index>(dims)};
+}
+
+static void save(cereal::PortableBinaryOutputArchive& out, const Tensor& tensor) {
+  out(std::uint8_t{sizeof(Scalar)}, tensor.shape());
+  out(cereal::binary_data(tensor.data(), tensor.span().size_bytes()));
+}
+static void load(train::Reader& in, Tensor& tensor) {
+  std::uint8_t scalar_bytes = 0;
+  in(scalar_bytes);
+  if (scalar_bytes != sizeof(Scalar))
+    throw cereal::Exception(concat("its tensors have elements of ", int{scalar_bytes}, " bytes, this program's have ",
+                                   sizeof(Scalar), "; handrail_f64 reads 8, handrail 4"));
+  Shape shape;
+  in(shape);
+  in.check(static_cast<std::uint64_t>(shape.size()), sizeof(Scalar));
+  tensor = Tensor(shape);
+  in.read(tensor.mutable_data(), tensor.span().size_bytes());
+}
+
+// Structures are taken apart into as many names as they have members, so that a member that is added does
+// not compile until it is stored too.
+
+namespace optim {
+
+template <class Archive>
+static void serialize(Archive& archive, ParamState& state) {
+  auto& [t, slots] = state;
+  archive(t, slots);
+}
+
+}  // namespace optim
+
+namespace train {
+
+template <class Archive>
+static void serialize(Archive& archive, MetricValue& metric) {
+  auto& [name, value] = metric;
+  archive(name, value);
+}
+template <class Archive>
+static void serialize(Archive& archive, Evaluation& evaluation) {
+  auto& [loss, accuracy, samples, metrics, group_losses, confusion] = evaluation;
+  static_cast<void>(confusion);  // only of evaluations just made
+  archive(loss, accuracy, samples, metrics, group_losses);
+}
+template <class Archive>
+static void serialize(Archive& archive, Best& best) {
+  auto& [epoch, step, value, evaluation] = best;
+  archive(epoch, step, value, evaluation);
+}
+template <class Archive>
+static void serialize(Archive& archive, Normalization& constants) {
+  auto& [mean, stddev] = constants;
+  archive(mean, stddev);
+}
+template <class Archive>
+static void serialize(Archive& archive, Progress& progress) {
+  auto& [epoch, batch, step, micro_step, skipped, rollbacks, epoch_loss, epoch_samples, epoch_metrics, lr_factor,
+         seconds] = progress;
+  archive(epoch, batch, step, micro_step, skipped, rollbacks, epoch_loss, epoch_samples, epoch_metrics, lr_factor,
+          seconds);
+}
+template <class Archive>
+static void serialize(Archive& archive, Decisions& decisions) {
+  auto& [lr, planned_steps, seed] = decisions;
+  archive(lr, planned_steps, seed);
+}
+static void save(cereal::PortableBinaryOutputArchive& out, const ModelInfo& info) {
+  const auto& [task, input_shape, target_shape, normalization, class_names] = info;
+  out(static_cast<std::uint8_t>(task), input_shape, target_shape, normalization, class_names);
+}
+static void load(Reader& in, ModelInfo& info) {
+  auto& [task, input_shape, target_shape, normalization, class_names] = info;
+  std::uint8_t number = 0;
+  in(number, input_shape, target_shape, normalization, class_names);
+  if (number > static_cast<std::uint8_t>(Task::regression))
+    throw cereal::Exception(concat("want a task numbered 0 to 2; got ", int{number}));
+  task = static_cast<Task>(number);
+}
+
+namespace {
+
+// Appends what is written to it to a section. Elements of large tensors stay where they are: a copy of a hundred
+// megabytes takes longer than the disk.
+class Sink : public std::streambuf {
+ public:
+  explicit Sink(Section& section) : section_(section) {}
+
+ protected:
+  std::streamsize xsputn(const char* from, std::streamsize size) override {
+    constexpr std::streamsize large = 1 << 20;
+    const std::string_view bytes(from, static_cast<std::size_t>(size));
+    if (size >= large)
+      section_.borrowed.push_back({section_.bytes.size(), bytes});
+    else
+      section_.bytes += bytes;
+    return size;
+  }
+  int_type overflow(int_type byte) override {
+    section_.bytes += traits_type::to_char_type(byte);
+    return byte;
+  }
+
+ private:
+  Section& section_;
+};
+
+template <class... Parts>
+Section section(const char* name, const Parts&... parts) {
+  Section section{.name = name, .bytes = {}};
+  Sink sink(section);
+  std::ostream out(&sink);
+  cereal::PortableBinaryOutputArchive archive(out, cereal::PortableBinaryOutputArchive::Options::LittleEndian());
+  archive(parts...);
+  return section;
+}
+
+template <class... Parts>
+void decode(const Container& container, const char* name, const std::string& who, Parts&... parts) {
+  const auto found = container.sections.find(name);
+  if (found == container.sections.end())
+    fail<CheckpointError>(who, ": has no section '", name, "'; ",
+                          name == std::string_view("model")
+                              ? "it holds weights alone, which load_weights reads, or is of an earlier handrail"
+                              : "a checkpoint cannot be read from a file of weights");
+  const auto refuse = [&](const char* why) {
+    fail<CheckpointError>(who, ": section '", name, "' cannot be read: ", why);
+  };
+  try {
+    Reader in(found->second);
+    in(parts...);
+    in.finish();
+  } catch (const cereal::Exception& error) {
+    refuse(error.what());
+  } catch (const ShapeError& error) {
+    refuse(error.what());
+  }
+}
+
+}  // namespace
+
+std::vector<Section> encode(const ModelState& model) {
+  return {section("parameters", model.parameters), section("buffers", model.buffers)};
+}
+
+std::vector<Section> encode(const ModelState& model, const ModelInfo& info) {
+  auto sections = encode(model);
+  sections.push_back(section("model", info));
+  return sections;
+}
+
+ModelState decode_model(const Container& container, const std::string& who) {
+  ModelState model;
+  decode(container, "parameters", who, model.parameters);
+  decode(container, "buffers", who, model.buffers);
+  return model;
+}
+
+ModelState decode_best(const Container& container, const std::string& who) {
+  std::optional<Best> best;
+  ModelState model;
+  if (container.sections.contains("best")) decode(container, "best", who, best, model.parameters, model.buffers);
+  return best ? model : decode_model(container, who);
+}
+
+ModelInfo decode_info(const Container& container, const std::string& who) {
+  ModelInfo info;
+  decode(container, "model", who, info);
+  return info;
+}
+
+std::vector<Section> encode(const TrainingState& state) {
+  const auto& [parameters, buffers, optimizer, progress, decisions, guards, best, best_parameters, best_buffers,
+               settings, log_length, model] = state;
+  return {section("parameters", parameters),
+          section("buffers", buffers),
+          section("optimizer", optimizer),
+          section("progress", progress),
+          section("decisions", decisions, settings, log_length),
+          section("guards", guards),
+          section("best", best, best_parameters, best_buffers),
+          section("model", model)};
+}
+
+TrainingState decode_state(const Container& container, const std::string& who) {
+  TrainingState state;
+  decode(container, "parameters", who, state.parameters);
+  decode(container, "buffers", who, state.buffers);
+  decode(container, "optimizer", who, state.optimizer);
+  decode(container, "progress", who, state.progress);
+  decode(container, "decisions", who, state.decisions, state.settings, state.log_length);
+  decode(container, "guards", who, state.guards);
+  decode(container, "best", who, state.best, state.best_parameters, state.best_buffers);
+  decode(container, "model", who, state.model);
+  return state;
+}
+
+}  // namespace train
+}  // namespace handrail

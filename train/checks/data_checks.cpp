@@ -1,0 +1,131 @@
+#include <handrail/train/checks/data_checks.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <iomanip>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <handrail/core/error.h>
+#include <handrail/core/system/finite.h>
+
+namespace handrail::train {
+namespace {
+
+void check_finite(const DataPart& part, const char* what, const Tensor& values, std::span<const Index> rows) {
+  const Index bad = first_non_finite(values.span());
+  if (bad < 0) return;
+  const Index cols = values.size() / std::ssize(rows);
+  const Index row = rows[static_cast<std::size_t>(bad / cols)];
+  throw DataError(concat("fit: want finite ", what, "; got ", values.data()[bad], " in row ", row, ", column ",
+                         bad % cols, " of the ", part.name, " set; clean the data, or set checks.finite = off"),
+                  row);
+}
+
+// High bits come down for the product to carry them up again: small whole numbers differ in those only.
+std::uint64_t mix(std::uint64_t x) {
+  constexpr std::uint64_t prime = 0x9E3779B97F4A7C15;  // odd, of no pattern: 2^64 over the golden ratio
+  return (x ^ (x >> 32)) * prime;
+}
+
+// Of the bits. Eight chains, as a product has to wait for the one before it.
+std::uint64_t hash_row(std::span<const Scalar> row) {
+  using Words = std::array<std::uint64_t, 8>;
+  Words chains{}, words{};
+  const std::size_t bytes = row.size_bytes(), whole = bytes / sizeof words * sizeof words;
+  const char* from = reinterpret_cast<const char*>(row.data());
+  for (std::size_t at = 0; at < whole; at += sizeof words) {
+    std::memcpy(words.data(), from + at, sizeof words);
+    for (std::size_t k = 0; k < words.size(); ++k) chains[k] = mix(chains[k] ^ words[k]);
+  }
+  words = {};
+  std::memcpy(words.data(), from + whole, bytes - whole);
+  std::uint64_t hash = 0;
+  for (std::size_t k = 0; k < words.size(); ++k) hash = mix(mix(hash) ^ mix(chains[k] ^ words[k]) ^ k);
+  return mix(mix(hash));
+}
+
+// Calls visit(row, hash of its inputs).
+template <class Visit>
+void hash_rows(const DataPart& part, std::vector<Index> rows, Visit&& visit) {
+  for_batches(part, std::move(rows), [&](std::span<const Index> batch_rows, const Batch& batch) {
+    const auto inputs = batch.inputs.span();
+    const std::size_t cols = inputs.size() / batch_rows.size();
+    for (std::size_t k = 0; k < batch_rows.size(); ++k) visit(batch_rows[k], hash_row(inputs.subspan(k * cols, cols)));
+  });
+}
+
+// What the validation rows share with the training rows.
+struct Shared {
+  Index rows = 0;                              // of validation, found in training
+  Index same_target = 0;                       // of these, with the target of the first such training row
+  Index validation_row = 0, training_row = 0;  // the first pair
+};
+
+}  // namespace
+
+void check_finite(const DataPart& part) {
+  for_batches(part, sample_rows(part), [&](std::span<const Index> rows, const Batch& batch) {
+    check_finite(part, "inputs", batch.inputs, rows);
+    check_finite(part, "targets", batch.targets, rows);
+  });
+}
+
+std::optional<Anomaly> check_duplicates(const DataPart& train, const DataPart& validation) {
+  if (train.dataset.input_shape() != validation.dataset.input_shape()) return std::nullopt;
+  constexpr Index most_rows = 20'000, least_shared = 3;
+  constexpr double least_share = 0.01;
+
+  constexpr Index nowhere = -1;
+  std::vector<std::pair<Index, std::uint64_t>> wanted;
+  std::unordered_map<std::uint64_t, Index> first_training_row;
+  hash_rows(validation, sample_rows(validation, most_rows), [&](Index row, std::uint64_t hash) {
+    wanted.emplace_back(row, hash);
+    first_training_row.emplace(hash, nowhere);
+  });
+  std::vector<std::uint64_t> training_hashes;
+  hash_rows(train, sample_rows(train), [&](Index row, std::uint64_t hash) {
+    training_hashes.push_back(hash);
+    const auto found = first_training_row.find(hash);
+    if (found != first_training_row.end() && found->second == nowhere) found->second = row;
+  });
+
+  Shared shared;
+  for (const auto& [row, hash] : wanted) {
+    const Index training_row = first_training_row.at(hash);
+    if (training_row == nowhere) continue;
+    const Batch here = gather(validation, {&row, 1}), there = gather(train, {&training_row, 1});
+    if (!std::ranges::equal(here.inputs.span(), there.inputs.span())) continue;
+    if (shared.rows++ == 0) {
+      shared.validation_row = row;
+      shared.training_row = training_row;
+    }
+    shared.same_target += std::ranges::equal(here.targets.span(), there.targets.span());
+  }
+  const double share = static_cast<double>(shared.rows) / static_cast<double>(wanted.size());
+  if (shared.rows < least_shared || share <= least_share) return std::nullopt;
+
+  // Rows copied from one set into the other repeat in neither.
+  const auto trained = static_cast<double>(training_hashes.size());
+  std::ranges::sort(training_hashes);
+  const auto repeats = std::unique(training_hashes.begin(), training_hashes.end());
+  const double repeated = static_cast<double>(training_hashes.end() - repeats) / trained;
+  const bool everywhere = repeated > share / 4;
+  return Anomaly{
+      .name = "duplicate_rows",
+      .where = concat("row ", shared.validation_row, " of the ", validation.name, " set"),
+      .evidence = concat(std::setprecision(3), shared.rows, " of ", wanted.size(), " ", validation.name, " rows (",
+                         100 * share, " %) occur in the ", train.name, " set"),
+      .cause = everywhere ? "repeated rows in the data, or inputs with few distinct values: the validation loss looks "
+                            "better than it is"
+                          : "the same rows are in both sets: the validation loss looks better than it is",
+      .remedy = everywhere ? "drop repeated rows before splitting" : "remove them from one set",
+      .details = concat(std::setprecision(3), "the inputs are the same, the first as in row ", shared.training_row,
+                        "; the targets agree in ", shared.same_target, "; ", 100 * repeated, " % of the ", train.name,
+                        " rows repeat another row of their set")};
+}
+
+}  // namespace handrail::train

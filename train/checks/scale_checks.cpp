@@ -1,0 +1,158 @@
+#include <handrail/train/checks/scale_checks.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iomanip>
+#include <utility>
+#include <vector>
+
+#include <handrail/core/error.h>
+#include <handrail/core/system/finite.h>
+
+namespace handrail::train {
+namespace {
+
+constexpr Index most_rows = 20'000;
+constexpr double most_offset = 50;  // of a column from 0, in its scale
+
+// One entry a column.
+struct ColumnSums {
+  double rows = 0;
+  std::vector<double> usual = {};                    // the median of a few rows: the background, if there is one
+  std::vector<double> squares = {}, nonzero = {};    // of the values, and how many are not 0
+  std::vector<double> deviations = {}, active = {};  // squared from the usual value, and how many are not 0
+
+  std::size_t size() const { return usual.size(); }
+  // Root mean square of the values that are not 0, and of the deviations that are not.
+  double value(std::size_t j) const { return nonzero[j] > 0 ? std::sqrt(squares[j] / nonzero[j]) : 0; }
+  double scale(std::size_t j) const { return active[j] > 0 ? std::sqrt(deviations[j] / active[j]) : 0; }
+  double offset(std::size_t j) const { return std::abs(usual[j]) / scale(j); }
+  bool varies(std::size_t j) const { return active[j] > 0.05 * rows; }
+  double value() const {
+    double sum = 0, count = 0;
+    for (const double square : squares) sum += square;
+    for (const double n : nonzero) count += n;
+    return count > 0 ? std::sqrt(sum / count) : 0;
+  }
+};
+
+void add_row(ColumnSums& sums, const Scalar* row) {
+  const std::size_t cols = sums.size();
+  const double* usual = sums.usual.data();
+  double *squares = sums.squares.data(), *nonzero = sums.nonzero.data();
+  double *deviations = sums.deviations.data(), *active = sums.active.data();
+  for (std::size_t j = 0; j < cols; ++j) {
+    // A value that is not finite, which other checks name, counts as usual here.
+    const double x = is_finite(row[j]) ? static_cast<double>(row[j]) : usual[j], d = x - usual[j];
+    squares[j] += x * x;
+    nonzero[j] += x != 0 ? 1.0 : 0.0;
+    deviations[j] += d * d;
+    active[j] += d != 0 ? 1.0 : 0.0;
+  }
+}
+
+std::vector<double> usual_values(const DataPart& part, const std::vector<Index>& rows, Tensor Batch::*values) {
+  constexpr std::size_t few = 5;
+  std::array<Index, few> some;
+  for (std::size_t i = 0; i < few; ++i) some[i] = rows[(2 * i + 1) * rows.size() / (2 * few)];
+  const Tensor tensor = gather(part, some).*values;
+  std::vector<double> usual(tensor.span().size() / few);
+  for (std::size_t j = 0; j < usual.size(); ++j) {
+    std::array<Scalar, few> column;
+    for (std::size_t i = 0; i < few; ++i) {
+      const Scalar value = tensor.span()[i * usual.size() + j];
+      column[i] = is_finite(value) ? value : 0;
+    }
+    std::ranges::nth_element(column, column.begin() + few / 2);
+    usual[j] = static_cast<double>(column[few / 2]);
+  }
+  return usual;
+}
+
+ColumnSums measure(const DataPart& part, Tensor Batch::*values) {
+  std::vector<Index> rows = sample_rows(part, most_rows);
+  ColumnSums sums{.rows = static_cast<double>(rows.size()), .usual = usual_values(part, rows, values)};
+  sums.squares = sums.nonzero = sums.deviations = sums.active = std::vector<double>(sums.size());
+  for_batches(part, std::move(rows), [&](std::span<const Index> batch_rows, const Batch& batch) {
+    const Scalar* row = (batch.*values).data();
+    for (std::size_t k = batch_rows.size(); k > 0; --k, row += sums.size()) add_row(sums, row);
+  });
+  return sums;
+}
+
+// The columns of the largest and the smallest scale, and the one farthest from 0 for its scale.
+struct Extremes {
+  std::optional<std::size_t> largest, smallest, farthest;
+};
+
+Extremes compare_columns(const ColumnSums& sums) {
+  Extremes found;
+  for (std::size_t j = 0; j < sums.size(); ++j) {
+    if (!sums.varies(j)) continue;
+    if (!found.largest || sums.scale(j) > sums.scale(*found.largest)) found.largest = j;
+    if (!found.smallest || sums.scale(j) < sums.scale(*found.smallest)) found.smallest = j;
+    if (!found.farthest || sums.offset(j) > sums.offset(*found.farthest)) found.farthest = j;
+  }
+  return found;
+}
+
+std::size_t largest_column(const ColumnSums& sums) {
+  std::size_t largest = 0;
+  for (std::size_t j = 1; j < sums.size(); ++j)
+    if (sums.value(j) > sums.value(largest)) largest = j;
+  return largest;
+}
+
+}  // namespace
+
+std::optional<Anomaly> check_input_scale(const DataPart& train) {
+  constexpr double largest_scale = 5, smallest_scale = 0.04, most_spread = 100;
+  const ColumnSums sums = measure(train, &Batch::inputs);
+  const auto [largest, smallest, farthest] = compare_columns(sums);
+  const double value = sums.value();
+  Anomaly anomaly{
+      .name = "input_scale",
+      .where = {},
+      .evidence = {},
+      .cause = "raw data: the initial weights and the learning rate suit inputs with mean 0 and standard deviation 1",
+      .remedy = "put nn::Standardize::fit(train) first in the model"};
+  const auto precision = std::setprecision(4);
+  if (value > largest_scale || (value > 0 && value < smallest_scale)) {
+    const std::size_t j = largest_column(sums);
+    anomaly.where = concat("column ", j, " of the inputs");
+    anomaly.evidence = concat(precision, "root mean square ", sums.value(j), ", want about 1");
+    anomaly.details = concat(precision, "it is ", value, " over all columns, zeros not counted");
+  } else if (largest && sums.scale(*largest) > most_spread * sums.scale(*smallest)) {
+    anomaly.where = concat("columns ", *smallest, " and ", *largest, " of the inputs");
+    anomaly.evidence = concat(precision, "their scales are ", sums.scale(*largest) / sums.scale(*smallest),
+                              " times apart: ", sums.scale(*smallest), " and ", sums.scale(*largest));
+  } else if (farthest && sums.offset(*farthest) > most_offset) {
+    anomaly.where = concat("column ", *farthest, " of the inputs");
+    anomaly.evidence =
+        concat(precision, "values about ", sums.usual[*farthest], " that vary by only ", sums.scale(*farthest));
+  } else {
+    return std::nullopt;
+  }
+  return anomaly;
+}
+
+std::optional<Anomaly> check_target_scale(const DataPart& train) {
+  const ColumnSums sums = measure(train, &Batch::targets);
+  for (std::size_t j = 0; j < sums.size(); ++j) {
+    const double value = sums.value(j), scale = sums.scale(j), usual = sums.usual[j];
+    const bool odd = scale > 0 && (scale < 1e-3 || sums.offset(j) > most_offset);
+    if (value <= 100 && !odd) continue;
+    return Anomaly{.name = "target_scale",
+                   .where = concat("column ", j, " of the targets"),
+                   .evidence = concat(std::setprecision(4), "values about ", usual, " that vary by ", scale),
+                   .cause =
+                       "raw targets: the initial weights and the learning rate suit targets with mean 0 and standard "
+                       "deviation 1",
+                   .remedy = "standardise the targets, undo it on predictions",
+                   .details = concat(std::setprecision(4), "their root mean square is ", value)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <handrail/train/data/dataset.h>
+#include <handrail/train/run/loss.h>
+
+namespace handrail::train {
+
+/// What a model needs besides its weights to predict from data as it is stored. fit finds it out, Trainer::save_model
+/// writes it beside the weights, and Trainer::load_model brings it back.
+struct ModelInfo {
+  Task task = Task::regression;                     // what its outputs mean
+  Shape input_shape = {}, target_shape = {};        // of one sample
+  std::optional<Normalization> normalization = {};  // of raw data, such as a ByteDataset
+  std::vector<std::string> class_names = {};        // in the order of the outputs, when they were given
+};
+
+}  // namespace handrail::train

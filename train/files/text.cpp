@@ -1,0 +1,66 @@
+#include <handrail/train/files/text.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace handrail::train {
+
+std::string grouped(std::int64_t value) {
+  const std::string digits = std::to_string(value);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    const std::size_t left = digits.size() - i;
+    if (i > 0 && left % 3 == 0 && digits[i - 1] != '-') text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+std::string counted(std::int64_t count, const char* singular, const char* plural) {
+  std::string text = grouped(count) + ' ';
+  if (count == 1) return text + singular;
+  return plural ? text + plural : text + singular + 's';
+}
+
+std::string short_form(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.4g", value);
+  return text.data();
+}
+
+std::string four_digits(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%#.4g", value);
+  std::string digits = text.data();
+  if (digits.ends_with('.')) digits.pop_back();  // "1234."
+  return digits;
+}
+
+std::size_t text_width(std::string_view text) {
+  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; };
+  return text.size() - static_cast<std::size_t>(std::ranges::count_if(text, continues));
+}
+
+std::string wrapped(std::string_view text, std::size_t columns, std::size_t indent) {
+  if (columns == 0) return std::string(text);
+  std::string lines;
+  std::size_t width = 0;
+  while (!text.empty()) {
+    // The spaces before a word are kept, because they may align it with other lines.
+    const std::size_t word = std::min(text.find_first_not_of(' '), text.size());
+    const std::size_t end = std::min(text.find(' ', word), text.size());
+    std::string_view piece = text.substr(0, end);
+    if (!lines.empty() && width + text_width(piece) > columns) {
+      lines += '\n';
+      lines.append(indent, ' ');
+      width = indent;
+      piece.remove_prefix(word);
+    }
+    lines += piece;
+    width += text_width(piece);
+    text.remove_prefix(end);
+  }
+  return lines;
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,303 @@
+#include <handrail/train/guards/loss_guards.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include <handrail/core/error.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/train/files/text.h>
+
+namespace handrail::train {
+namespace {
+
+constexpr Index most_rollbacks = 3;
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+struct Bounds {
+  double average;  // above it, training has diverged
+  double most;     // what a single loss can count for in the average
+};
+
+// The ratio is for a rate so high that even the first ten losses are far above the very first.
+Bounds divergence_bounds(const InitialLoss& initial) {
+  if (!initial.known()) return {infinity, infinity};
+  const double excess = std::max(0.5 * std::abs(initial.mean()), 3 * initial.spread());
+  const double bound = initial.mean() + excess;
+  if (initial.mean() < initial.magnitude()) return {bound, bound + 3 * excess};
+  const double average = std::min(bound, std::max(10 * initial.opening(), 1.2 * initial.mean()));
+  return {average, 2 * average};
+}
+
+}  // namespace
+
+std::optional<Finding> NonFiniteGuard::check_loss(const StepStats& stats) {
+  if (is_finite(stats.loss)) [[likely]]
+    return std::nullopt;
+  return found(stats, concat("loss ", stats.loss));
+}
+
+std::optional<Finding> NonFiniteGuard::check_gradients(const StepStats& stats) {
+  if (is_finite(stats.grad_norm)) [[likely]]
+    return std::nullopt;
+  return found(stats, concat("gradient norm ", stats.grad_norm, " at loss ", short_form(stats.loss)));
+}
+
+Finding NonFiniteGuard::update_failed(const StepStats& stats, std::string where, const std::string& evidence) {
+  Finding finding = found(stats, "an update that is not finite");
+  finding.anomaly.where = std::move(where);
+  finding.anomaly.details = evidence;
+  return finding;
+}
+
+Finding NonFiniteGuard::found(const StepStats& stats, const std::string& evidence) {
+  ++in_a_row_;
+  Finding finding{.anomaly = {.name = "non_finite",
+                              .step = stats.step,
+                              .evidence = concat(evidence, ", bad step ", in_a_row_, " in a row"),
+                              .cause = "NaN or huge values in the data, or a learning rate that is too high",
+                              .remedy = concat("look for NaN in the data, or set lr below ", short_form(stats.lr)),
+                              .action = Action::skip}};
+  if (in_a_row_ == patience_) {
+    finding.anomaly.action = Action::reduce_lr;
+    finding.lr_factor = 0.5;
+  } else if (in_a_row_ >= 2 * patience_) {
+    if (rollbacks_ < most_rollbacks) {
+      ++rollbacks_;
+      finding.anomaly.action = Action::rollback;
+      finding.lr_factor = 0.5;
+    } else {
+      finding.anomaly.action = Action::stop;
+      finding.anomaly.evidence += concat(", after ", rollbacks_, " rollbacks");
+    }
+    in_a_row_ = 0;
+  }
+  return finding;
+}
+
+std::vector<double> NonFiniteGuard::state() const {
+  return {static_cast<double>(in_a_row_), static_cast<double>(rollbacks_)};
+}
+
+bool NonFiniteGuard::load_state(std::span<const double> state) {
+  StateReader reader(state);
+  const auto in_a_row = reader.count(2 * patience_), rollbacks = reader.count(most_rollbacks);
+  if (!reader.done()) return false;
+  in_a_row_ = in_a_row;
+  rollbacks_ = rollbacks;
+  return true;
+}
+
+bool SpikeDetector::check(double loss) {
+  early_ = window_.size() < enough;
+  spiked_ = early_ ? is_explosion(loss) : may_be_far(loss) && is_far(loss);
+  if (!spiked_) [[likely]] {
+    in_a_row_ = 0;
+    return false;
+  }
+  spikes_[in_a_row_++] = loss;
+  if (in_a_row_ == rebase_after) {
+    clear();
+    spiked_ = true;
+    for (const double level : spikes_) push(level);
+  }
+  return true;
+}
+
+// Before there is a window to compare with: what a rate that is far too high makes of the first losses. Above 1,
+// so that the noise of a model that is trained already, or memorises, is not taken for it.
+bool SpikeDetector::is_explosion(double loss) const {
+  return window_.size() > 0 && negative_ == 0 && loss > 1 && loss > 10 * mean();
+}
+
+// The first condition, from the running sums: all that nearly every step has to pay for.
+bool SpikeDetector::may_be_far(double loss) const {
+  const auto n = static_cast<double>(window_.size());
+  if (negative_ == 0 || rule_ == SpikeRule::documented) return loss * n > 10 * sum_;
+  const double mean = shifted_ / n, variance = std::max(squares_ / n - mean * mean, 0.0);
+  const double above = loss - reference_ - mean;
+  return above > 0 && above * above > 9 * variance;
+}
+
+bool SpikeDetector::is_far(double loss) const {
+  if (rule_ == SpikeRule::documented) return true;
+  std::array<double, capacity> buffer;
+  const std::span<double> values(buffer.data(), window_.size());
+  std::ranges::copy(window_.values(), values.begin());
+  const double largest = *std::ranges::max_element(values);
+  const auto [middle, scale] = robust_scale(values);
+  const double start = initial_.magnitude();
+  if (loss <= middle + std::max(6 * std::max(scale, 0.05 * std::abs(middle)), 0.1 * start)) return false;
+  // The largest of n normal values is about 2.5 / reach standard deviations above their mean.
+  const double reach = std::pow(static_cast<double>(capacity) / static_cast<double>(values.size()), 0.18);
+  if (negative_ > 0) return loss - middle > 2 * reach * (largest - middle);
+  const double limit = std::max(3 * largest, 2 * start);
+  return loss > limit || (middle > 0 && loss > middle * std::pow(largest / middle, 1.75 * reach));
+}
+
+void SpikeDetector::accepted(double loss) {
+  initial_.add(loss);
+  if (!spiked_) push(loss);
+}
+
+void SpikeDetector::push(double loss) {
+  if (window_.full()) [[likely]] {
+    const double gone = window_.oldest(), shifted = gone - reference_;
+    sum_ -= gone;
+    shifted_ -= shifted;
+    squares_ -= shifted * shifted;
+    negative_ -= gone < 0;
+  } else if (window_.size() == 0) {
+    reference_ = loss;
+  }
+  window_.push(loss);
+  const double shifted = loss - reference_;
+  sum_ += loss;
+  shifted_ += shifted;
+  squares_ += shifted * shifted;
+  negative_ += loss < 0;
+  if (++pushes_ == capacity) sum_anew();
+}
+
+void SpikeDetector::sum_anew() {
+  pushes_ = 0;
+  sum_ = shifted_ = squares_ = 0;
+  for (const double loss : window_.values()) sum_ += loss;
+  reference_ = mean();
+  for (const double loss : window_.values()) {
+    const double shifted = loss - reference_;
+    shifted_ += shifted;
+    squares_ += shifted * shifted;
+  }
+}
+
+void SpikeDetector::clear() {
+  window_.clear();
+  sum_ = reference_ = shifted_ = squares_ = 0;
+  negative_ = pushes_ = in_a_row_ = 0;
+  spiked_ = false;
+}
+
+void SpikeDetector::save(std::vector<double>& state) const {
+  window_.save(state);
+  initial_.save(state);
+  state.insert(state.end(),
+               {sum_, reference_, shifted_, squares_, static_cast<double>(pushes_), static_cast<double>(in_a_row_)});
+  state.insert(state.end(), spikes_.begin(), spikes_.begin() + static_cast<std::ptrdiff_t>(in_a_row_));
+}
+
+void SpikeDetector::load(StateReader& reader) {
+  clear();
+  window_.load(reader);
+  initial_.load(reader);
+  for (double* sum : {&sum_, &reference_, &shifted_, &squares_}) *sum = reader.number();
+  pushes_ = static_cast<std::size_t>(reader.count(capacity - 1));
+  in_a_row_ = static_cast<std::size_t>(reader.count(rebase_after - 1));
+  reader.numbers(std::span(spikes_).first(in_a_row_));
+  negative_ = static_cast<std::size_t>(std::ranges::count_if(window_.values(), [](double loss) { return loss < 0; }));
+}
+
+std::optional<Finding> LossGuard::check_loss(const StepStats& stats) {
+  if (!is_finite(stats.loss) || !spikes_.check(weighed(stats))) [[likely]]
+    return std::nullopt;
+  constexpr Index too_many = 3;
+  const Index in_a_row = spikes_.in_a_row();
+  if (roll_back_ && in_a_row >= too_many)
+    return divergence(stats, concat("loss ", short_form(stats.loss), ", recent mean ", short_form(spikes_.mean()),
+                                    ", spike ", in_a_row, " in a row"));
+  if (!warn_ || spikes_.early()) return std::nullopt;
+  return spike(stats);
+}
+
+std::optional<Finding> LossGuard::accepted(const StepStats& stats) {
+  if (!is_finite(stats.loss)) [[unlikely]]
+    return std::nullopt;
+  spikes_.accepted(weighed(stats));
+  most_samples_ = std::max(most_samples_, stats.samples);
+  const Bounds bounds = divergence_bounds(spikes_.initial());
+  ema_.add(std::min(stats.loss, bounds.most));
+  constexpr std::int64_t enough = 20;
+  if (++judged_ < enough || stats.step <= warmup_steps_ || !roll_back_ || !(ema_.value() > bounds.average)) [[likely]]
+    return std::nullopt;
+  Finding finding = divergence(
+      stats, concat("average loss ", short_form(ema_.value()), ", initially ", short_form(spikes_.initial().mean())));
+  ema_ = Ema();
+  judged_ = 0;
+  return finding;
+}
+
+double LossGuard::weighed(const StepStats& stats) const {
+  if (stats.samples >= most_samples_ || spikes_.empty() || spikes_.rule() == SpikeRule::documented) [[likely]]
+    return stats.loss;
+  const double mean = spikes_.mean();
+  return mean + (stats.loss - mean) * static_cast<double>(stats.samples) / static_cast<double>(most_samples_);
+}
+
+void LossGuard::rolled_back() {
+  spikes_.clear();
+  ema_ = Ema();
+  judged_ = 0;
+}
+
+Finding LossGuard::spike(const StepStats& stats) const {
+  const bool rebased = spikes_.in_a_row() == 0;
+  const double mean = spikes_.mean(), ratio = stats.loss / mean;
+  const std::string loss = concat("loss ", short_form(stats.loss));
+  return {.anomaly = {.name = "spike",
+                      .step = stats.step,
+                      .evidence = rebased ? concat(loss, ", spike 10 in a row: taken as the new level")
+                                  : mean > 0
+                                      ? concat(loss, " is ",
+                                               short_form(ratio < 10 ? std::round(10 * ratio) / 10 : std::round(ratio)),
+                                               " times the recent mean of ", short_form(mean))
+                                      : concat(loss, ", recent mean ", short_form(mean)),
+                      .cause = "an unusual batch, or a learning rate that is too high",
+                      .remedy = concat("keep clip_norm on; if spikes recur, set lr below ", short_form(stats.lr)),
+                      .action = Action::proceed}};
+}
+
+Finding LossGuard::divergence(const StepStats& stats, std::string evidence) {
+  Finding finding{.anomaly = {.name = "divergence",
+                              .step = stats.step,
+                              .evidence = std::move(evidence),
+                              .cause = "a learning rate that is too high",
+                              .remedy = "lower lr tenfold, or warm up longer",
+                              .action = Action::rollback,
+                              .details = concat("lr was ", short_form(stats.lr), " at this step")},
+                  .lr_factor = rollbacks_ == 0 ? 0.1 : 0.5};
+  if (rollbacks_ == most_rollbacks) {
+    finding.anomaly.action = Action::stop;
+    finding.anomaly.evidence += concat(", after ", rollbacks_, " rollbacks");
+    finding.lr_factor = 1;
+  } else {
+    ++rollbacks_;
+  }
+  return finding;
+}
+
+std::vector<double> LossGuard::state() const {
+  std::vector<double> state = ema_.state();
+  state.insert(state.end(),
+               {static_cast<double>(judged_), static_cast<double>(rollbacks_), static_cast<double>(most_samples_)});
+  spikes_.save(state);
+  return state;
+}
+
+bool LossGuard::load_state(std::span<const double> state) {
+  StateReader reader(state);
+  Ema ema;
+  ema.load(reader);
+  const auto judged = reader.count(), rollbacks = reader.count(most_rollbacks), most_samples = reader.count();
+  SpikeDetector spikes = spikes_;
+  spikes.load(reader);
+  if (!reader.done()) return false;
+  ema_ = ema;
+  judged_ = judged;
+  rollbacks_ = rollbacks;
+  most_samples_ = most_samples;
+  spikes_ = std::move(spikes);
+  return true;
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,308 @@
+#include <handrail/train/guards/progress_guards.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include <handrail/core/error.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/train/files/text.h>
+
+namespace handrail::train {
+namespace {
+
+constexpr double confidence = 1.645;      // one-sided 95 %
+constexpr double most_negligible = 0.03;  // of the level, in a window
+
+std::string percent(double share) { return short_form(100 * share) + " %"; }
+
+}  // namespace
+
+PlateauGuard::PlateauGuard(std::int64_t steps_per_epoch, std::int64_t planned_steps, PlateauRule rule)
+    : rule_(rule),
+      first_length_(rule == PlateauRule::documented
+                        ? 200
+                        : static_cast<std::size_t>(2 * std::clamp<std::int64_t>(steps_per_epoch, 100, 1000))),
+      length_(first_length_),
+      quiet_from_(planned_steps - planned_steps / 5),
+      window_(4 * first_length_),
+      countdown_(first_length_) {}
+
+std::optional<Finding> PlateauGuard::accepted(const StepStats& stats) {
+  if (!is_finite(stats.loss)) [[unlikely]]
+    return std::nullopt;
+  initial_.add(stats.loss);
+  window_.push(stats.loss);
+  if (--countdown_ > 0) [[likely]]
+    return std::nullopt;
+  return rule_ == PlateauRule::documented ? judge_by_means(stats.step) : judge(stats.step);
+}
+
+std::optional<Finding> PlateauGuard::judge(std::int64_t step) {
+  const LineFit fit = fit_line(window_.last(length_));
+  const auto n = static_cast<double>(length_);
+  const double level = std::abs(fit.mean), margin = n * confidence * fit.slope_error, decrease = -n * fit.slope;
+  const double negligible = std::min(0.0025 * n / 100, most_negligible) * level;
+  const bool certain = fit.effective_count >= 30 || margin < negligible / 4;
+  const bool flat = decrease + margin < negligible && certain, improving = decrease - margin > 0;
+  if (reported_ && decrease - margin > most_negligible * level) {
+    reported_ = false;
+    length_ = first_length_;
+  } else if (!improving && (!flat || reported_)) {
+    length_ = std::min(length_ + length_ / 4, 4 * first_length_);
+  }
+  countdown_ = std::max(length_ / 10, length_ - std::min(length_, window_.size()));
+  if (!flat || reported_) return std::nullopt;
+  return found(step, fit.mean, (decrease + margin) / level);
+}
+
+std::optional<Finding> PlateauGuard::judge_by_means(std::int64_t step) {
+  constexpr std::size_t half = 100;
+  const auto mean = [](std::span<const double> losses) {
+    double sum = 0;
+    for (const double loss : losses) sum += loss;
+    return sum / static_cast<double>(half);
+  };
+  const double before = mean(window_.last(2 * half).first(half)), now = mean(window_.last(half));
+  const double improvement = (before - now) / before;
+  countdown_ = half;
+  const bool flat = improvement < 0.001;
+  if (!flat || reported_) {
+    reported_ = flat;
+    return std::nullopt;
+  }
+  return found(step, now, improvement);
+}
+
+// `most`: the share of its level that the loss can have come down in the window.
+std::optional<Finding> PlateauGuard::found(std::int64_t step, double level, double most) {
+  const bool settling = quiet_from_ > 0 && step > quiet_from_;
+  const bool converged = std::abs(level) < 0.01 * initial_.magnitude();
+  if (settling || converged) return std::nullopt;
+  reported_ = true;
+  return Finding{
+      .anomaly = {.name = "plateau",
+                  .step = step,
+                  .evidence = concat("loss ", short_form(level),
+                                     most > 0 ? concat(" fell by at most ", percent(most)) : " did not fall",
+                                     " over the last ", length_, " steps"),
+                  .cause = "the model has learnt all it can from this data, or the learning rate no longer fits",
+                  .remedy = "lower lr, use a larger model, or stop here",
+                  .action = Action::proceed}};
+}
+
+void PlateauGuard::rolled_back() {
+  window_.clear();
+  length_ = countdown_ = first_length_;
+}
+
+std::vector<double> PlateauGuard::state() const {
+  std::vector<double> state{static_cast<double>(length_), static_cast<double>(countdown_), reported_ ? 1.0 : 0.0};
+  initial_.save(state);
+  window_.save(state);
+  return state;
+}
+
+bool PlateauGuard::load_state(std::span<const double> state) {
+  StateReader reader(state);
+  const auto length = static_cast<std::size_t>(reader.count(static_cast<std::int64_t>(4 * first_length_)));
+  const auto countdown = static_cast<std::size_t>(reader.count(static_cast<std::int64_t>(4 * first_length_)));
+  const bool reported = reader.flag();
+  InitialLoss initial;
+  initial.load(reader);
+  Window window = window_;
+  window.load(reader);
+  // When the countdown ends, the window must be as long as what is fitted.
+  if (!reader.done() || length < first_length_ || countdown < 1 || window.size() + countdown < length) return false;
+  length_ = length;
+  countdown_ = countdown;
+  reported_ = reported;
+  initial_ = initial;
+  window_ = std::move(window);
+  return true;
+}
+
+SlowProgressGuard::SlowProgressGuard(std::int64_t warmup_steps, std::int64_t planned_steps)
+    : warmup_steps_(warmup_steps),
+      planned_steps_(planned_steps),
+      first_(std::max({std::min<std::int64_t>(200, planned_steps / 5), warmup_steps + 40, std::int64_t{50}})),
+      next_(first_) {}
+
+std::optional<Finding> SlowProgressGuard::accepted(const StepStats& stats) {
+  if (reported_ || !is_finite(stats.loss)) return std::nullopt;
+  initial_.add(stats.loss);
+  peak_lr_ = std::max(peak_lr_, stats.lr);
+  if (stats.step > warmup_steps_) losses_.push(stats.loss);
+  if (stats.step < next_) [[likely]]
+    return std::nullopt;
+  constexpr std::int64_t every = 100;
+  next_ = stats.step + every;
+  return judge(stats.step);
+}
+
+std::optional<Finding> SlowProgressGuard::epoch_end(const EpochStats& stats) {
+  constexpr std::int64_t short_run = 500, least = 50;
+  const bool due = planned_steps_ <= short_run && stats.step >= first_;
+  if (reported_ || stats.step < least || !(due || stats.step >= planned_steps_)) return std::nullopt;
+  return judge(stats.step);
+}
+
+std::optional<Finding> SlowProgressGuard::judge(std::int64_t step) {
+  constexpr std::size_t enough = 10;
+  const std::span<const double> means = losses_.means();
+  if (means.size() < enough) return std::nullopt;
+  const LineFit fit = fit_line(means);
+  const double initial = initial_.mean(), scale = initial_.magnitude(), margin = confidence * fit.slope_error;
+  const double level = fit.mean + fit.slope * static_cast<double>(means.size() - 1) / 2;
+  const auto left = static_cast<double>(std::max<std::int64_t>(planned_steps_ - step, 0));
+  const double pieces = left / static_cast<double>(losses_.piece());
+  const double expected = -fit.slope * pieces, optimistic = (-fit.slope + margin) * pieces;
+  const bool rises = fit.slope - margin > 0;  // another matter
+  const bool uncertain = std::max(optimistic, margin * pieces) >= 0.1 * scale;
+  if (rises || uncertain || std::abs(initial - level) >= 0.1 * scale || expected >= 0.01 * scale) return std::nullopt;
+  reported_ = true;
+  return Finding{
+      .anomaly = {.name = "slow_progress",
+                  .step = step,
+                  .evidence = concat("loss ", short_form(initial), " at first, ", short_form(level),
+                                     " now; at this pace ", short_form(level - std::max(expected, 0.0)), " at the end"),
+                  .cause = "a learning rate that is too low",
+                  .remedy = concat("set lr = ", short_form(10 * peak_lr_), " instead of ", short_form(peak_lr_)),
+                  .action = Action::proceed}};
+}
+
+std::vector<double> SlowProgressGuard::state() const {
+  std::vector<double> state{static_cast<double>(next_), peak_lr_, reported_ ? 1.0 : 0.0};
+  initial_.save(state);
+  losses_.save(state);
+  return state;
+}
+
+bool SlowProgressGuard::load_state(std::span<const double> state) {
+  StateReader reader(state);
+  const auto next = reader.count();
+  const double peak_lr = reader.number();
+  const bool reported = reader.flag();
+  InitialLoss initial;
+  initial.load(reader);
+  Outline losses;
+  losses.load(reader);
+  if (!reader.done()) return false;
+  next_ = next;
+  peak_lr_ = peak_lr;
+  reported_ = reported;
+  initial_ = initial;
+  losses_ = losses;
+  return true;
+}
+
+std::optional<Finding> OverfittingGuard::accepted(const StepStats& stats) {
+  if (is_finite(stats.loss)) initial_.add(stats.loss);
+  return std::nullopt;
+}
+
+std::optional<Finding> OverfittingGuard::epoch_end(const EpochStats& stats) {
+  if (reported_ || !stats.validation) return std::nullopt;
+  const double train = stats.train_loss, validation = stats.validation->loss;
+  if (!is_finite(train) || !is_finite(validation)) return std::nullopt;
+  if (best_epoch_ == 0 || validation < best_) {
+    best_epoch_ = stats.epoch;
+    best_ = validation;
+    train_then_ = train;
+    return std::nullopt;
+  }
+  constexpr Index old = 3;
+  if (stats.epoch - best_epoch_ < old || train >= train_then_ || validation - best_ <= 0.1 * std::abs(best_) ||
+      validation - train <= 0.1 * initial_.magnitude())
+    return std::nullopt;
+  reported_ = true;
+  return Finding{.anomaly = {.name = "overfitting",
+                             .step = stats.step,
+                             .evidence = concat("val_loss rose from ", short_form(best_), " in epoch ", best_epoch_,
+                                                " to ", short_form(validation)),
+                             .cause = "the model memorises its training samples",
+                             .remedy = concat("stop at epoch ", best_epoch_, ", or add data, dropout or weight decay"),
+                             .action = Action::proceed,
+                             .details = concat("the training loss fell from ", short_form(train_then_), " to ",
+                                               short_form(train), " meanwhile")}};
+}
+
+std::vector<double> OverfittingGuard::state() const {
+  std::vector<double> state{static_cast<double>(best_epoch_), best_, train_then_, reported_ ? 1.0 : 0.0};
+  initial_.save(state);
+  return state;
+}
+
+bool OverfittingGuard::load_state(std::span<const double> state) {
+  StateReader reader(state);
+  const auto best_epoch = reader.count();
+  const double best = reader.number(), train_then = reader.number();
+  const bool reported = reader.flag();
+  InitialLoss initial;
+  initial.load(reader);
+  if (!reader.done()) return false;
+  best_epoch_ = best_epoch;
+  best_ = best;
+  train_then_ = train_then;
+  reported_ = reported;
+  initial_ = initial;
+  return true;
+}
+
+std::optional<Finding> ClipPressureGuard::accepted(const StepStats& stats) {
+  if (!is_finite(stats.grad_norm)) [[unlikely]]
+    return std::nullopt;
+  if (clipped_.full()) count_ -= clipped_.oldest() > 0;
+  count_ += stats.clipped;
+  clipped_.push(stats.clipped ? 1 : 0);
+  norms_.push(stats.grad_norm);
+  if (count_ < capacity / 4) reported_ = false;
+  if (count_ <= capacity / 2 || reported_ || !clipped_.full() ||
+      stats.step <= warmup_steps_ + static_cast<std::int64_t>(capacity)) [[likely]]
+    return std::nullopt;
+  reported_ = true;
+  return found(stats);
+}
+
+Finding ClipPressureGuard::found(const StepStats& stats) const {
+  std::array<double, capacity> norms;
+  std::ranges::copy(norms_.values(), norms.begin());
+  const double usual = quantile(norms, 0.9);
+  return {.anomaly = {.name = "clip_pressure",
+                      .step = stats.step,
+                      .evidence = concat(count_, " of the last ", capacity, " gradients were clipped"),
+                      .cause = "a clip_norm that is too low for this model, or a learning rate that is too high",
+                      .remedy = concat("set clip_norm = ", short_form(usual), ", or lr below ", short_form(stats.lr)),
+                      .action = Action::proceed,
+                      .details = concat("90 % of their norms are below ", short_form(usual))}};
+}
+
+void ClipPressureGuard::rolled_back() {
+  norms_.clear();
+  clipped_.clear();
+  count_ = 0;
+}
+
+std::vector<double> ClipPressureGuard::state() const {
+  std::vector<double> state{reported_ ? 1.0 : 0.0};
+  norms_.save(state);
+  clipped_.save(state);
+  return state;
+}
+
+bool ClipPressureGuard::load_state(std::span<const double> state) {
+  StateReader reader(state);
+  const bool reported = reader.flag();
+  Window norms(capacity), clipped(capacity);
+  norms.load(reader);
+  clipped.load(reader);
+  if (!reader.done() || norms.size() != clipped.size()) return false;
+  reported_ = reported;
+  norms_ = std::move(norms);
+  clipped_ = std::move(clipped);
+  count_ = static_cast<std::size_t>(std::ranges::count_if(clipped_.values(), [](double value) { return value > 0; }));
+  return true;
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,225 @@
+#include <handrail/train/report/console.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <string>
+#include <utility>
+
+#include <handrail/core/error.h>
+#include <handrail/train/report/internal/console_lines.h>
+#include <handrail/train/files/terminal.h>
+#include <handrail/train/files/text.h>
+
+namespace handrail::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+class Console final : public LogSink {
+ public:
+  explicit Console(std::FILE* stream) : stream_(stream), terminal_(is_terminal(stream)), live_(stream) {
+    line_.reserve(256);  // a step must not call the heap
+  }
+
+  void fit_start(const FitStart& event) override {
+    start_ = last_ = last_epoch_ = Clock::now();
+    epochs_ = event.epochs;
+    batches_per_epoch_ = event.batches_per_epoch;
+    first_ = samples_ = 0;
+    best_ = false;
+    activity_.clear();
+    summary_width_ = 0;
+    print(event.summary);
+  }
+
+  void activity(const Activity& event) override {
+    constexpr double first_report = 2, report_interval = 10;
+    const bool begins = activity_ != event.what || event.done < activity_done_;
+    if (begins) {
+      activity_ = event.what;
+      activity_start_ = Clock::now();
+      activity_reported_ = false;
+    }
+    activity_done_ = event.done;
+    if (terminal_) {
+      if (!redraw_due()) return;
+      const std::size_t limit = columns();
+      live_.draw(activity_line(event, limit), limit);
+    } else {
+      if (seconds_since(activity_start_) < first_report ||
+          (activity_reported_ && seconds_since(last_) < report_interval))
+        return;
+      activity_reported_ = true;
+      last_ = Clock::now();
+      if (event.total > 0)
+        print(concat(event.what, ": ", grouped(event.done), " of ", grouped(event.total)));
+      else
+        print(concat(event.what, ": ", grouped(event.done)));
+    }
+    std::fflush(stream_);
+  }
+
+  void train_start(const TrainStart& event) override {
+    live_.clear();
+    print(event.found);
+    start_ = last_ = last_epoch_ = Clock::now();
+    first_ = samples_ = 0;
+  }
+
+  void step_end(const StepStats& stats) override {
+    const Index done = (stats.epoch - 1) * batches_per_epoch_ + stats.batch;
+    if (samples_ == 0) first_ = done - 1;  // the steps before are of the run that is resumed
+    samples_ += stats.samples;
+    batch_ = stats.batch;
+    constexpr double line_interval = 10;
+    if (terminal_ ? !redraw_due() : seconds_since(last_) < line_interval) return;
+    last_ = Clock::now();
+    const double elapsed = seconds_since(start_);
+    const double left = elapsed / static_cast<double>(std::max<Index>(done - first_, 1)) *
+                        static_cast<double>(epochs_ * batches_per_epoch_ - done);
+    const StepProgress progress{.epoch = stats.epoch,
+                                .epochs = epochs_,
+                                .batch = stats.batch,
+                                .batches = batches_per_epoch_,
+                                .loss = stats.ema_loss,
+                                .lr = stats.lr,
+                                .samples_per_second = static_cast<double>(samples_) / elapsed,
+                                .seconds_left = left};
+    if (terminal_) {
+      const std::size_t limit = columns();
+      progress_line(line_, progress, limit);
+      live_.draw(line_, limit);
+    } else {
+      std::fprintf(stream_, "epoch %td/%td  step %s  loss %s  lr %s  %s samples/s  %s left\n", stats.epoch, epochs_,
+                   grouped(stats.step).c_str(), four_digits(progress.loss).c_str(), four_digits(progress.lr).c_str(),
+                   grouped(static_cast<std::int64_t>(progress.samples_per_second)).c_str(), clock_text(left).c_str());
+    }
+    std::fflush(stream_);
+  }
+
+  void epoch_end(const EpochStats& stats) override {
+    // Every epoch when epochs are long; about twenty of them when they are short.
+    const Index every = (epochs_ + 19) / 20;
+    const bool due = stats.epoch == 1 || stats.epoch == epochs_ || stats.epoch % every == 0;
+    if (!due && seconds_since(last_epoch_) < 1) return;
+    last_epoch_ = Clock::now();
+    live_.clear();
+    const std::size_t limit = terminal_ ? columns() : unlimited_columns;
+    std::fprintf(stream_, "%s\n", epoch_line(stats, epochs_, std::exchange(best_, false), limit).c_str());
+    std::fflush(stream_);
+  }
+
+  // The evaluation at the end of an epoch is on the line of the epoch.
+  void evaluated(const EvaluationStats& stats) override {
+    best_ = stats.best;
+    if (batch_ == batches_per_epoch_ || seconds_since(last_epoch_) < 1) return;
+    last_epoch_ = Clock::now();
+    live_.clear();
+    print(concat("step ", grouped(stats.step), evaluation_text(stats.evaluation),
+                 std::exchange(best_, false) ? "  best" : ""));
+    std::fflush(stream_);
+  }
+
+  // The first few of a kind are printed. fit_end counts them all.
+  void anomaly(const Anomaly& event) override {
+    constexpr std::int64_t max_of_a_kind = 5;
+    const bool acted = event.action > Action::skip;
+    if (++anomalies_[event.name] > max_of_a_kind && !acted) return;
+    print("warning: " + event.headline());
+    std::fflush(stream_);
+  }
+
+  void fit_end(const FitResult& result) override {
+    std::string line = concat(to_string(result.reason), ": ", counted(result.epochs, "epoch"), ", ",
+                              counted(result.steps, "step"), ", ");
+    if (result.skipped > 0) line += concat(grouped(result.skipped), " skipped, ");
+    print(line + clock_text(result.seconds));
+    if (result.best)
+      print(concat("best evaluation: step ", grouped(result.best->step), ", epoch ", result.best->epoch, ", ",
+                   result.monitor.empty() ? "value" : result.monitor, " ", four_digits(result.best->value),
+                   result.best_restored ? ", its weights restored" : ""));
+    print_anomalies(result);
+    anomalies_.clear();
+    if (result.reason == StopReason::interrupted && result.checkpoint.empty())
+      print("nothing was saved: there is no run to resume");
+    if (!result.checkpoint.empty())
+      print(concat("checkpoint: ", result.checkpoint,
+                   !result.checkpoint_problem.empty()         ? ", of an earlier state"
+                   : result.reason == StopReason::interrupted ? ", to resume from"
+                                                              : ""));
+    if (!result.checkpoint_problem.empty()) print("NOT SAVED: " + result.checkpoint_problem);
+    std::fflush(stream_);
+  }
+
+ private:
+  static std::string evaluation_text(const Evaluation& evaluation) {
+    std::string text = concat("  val_loss ", four_digits(evaluation.loss));
+    if (const auto accuracy = evaluation.measured_accuracy) text += concat("  val_accuracy ", four_digits(*accuracy));
+    for (const MetricValue& metric : evaluation.metrics)
+      text += concat("  val_", metric.name, " ", four_digits(metric.value));
+    return text;
+  }
+
+  std::size_t columns() const { return terminal_columns(stream_); }
+
+  bool redraw_due() {
+    constexpr double redraw_interval = 0.1;
+    if (seconds_since(last_) < redraw_interval) return false;
+    last_ = Clock::now();
+    return true;
+  }
+
+  // A line that stays. On a terminal that is too narrow for it, it goes on in indented lines.
+  void print(const std::string& line, std::size_t indent = 2) {
+    live_.clear();
+    std::fprintf(stream_, "%s\n", (terminal_ ? wrapped(line, columns(), indent) : line).c_str());
+  }
+
+  // Lines of the summary: values are aligned, also with those that were printed before.
+  void print(const std::vector<SummaryItem>& items) {
+    for (const SummaryItem& item : items) summary_width_ = std::max(summary_width_, item.name.size());
+    const std::size_t value_column = summary_width_ + 2;
+    constexpr std::size_t narrow_indent = 4, min_value_width = 16;
+    const std::size_t indent = value_column + min_value_width <= columns() ? value_column : narrow_indent;
+    for (const SummaryItem& item : items)
+      print(concat(item.name, std::string(value_column - item.name.size(), ' '), item.off ? "off: " : "",
+                   item.limit ? "LIMITED: " : "", item.value),
+            indent);
+    std::fflush(stream_);
+  }
+
+  void print_anomalies(const FitResult& result) {
+    if (result.anomaly_counts.empty()) return;
+    std::string counts = "anomalies:";
+    for (const auto& [name, count] : result.anomaly_counts)
+      counts += concat(counts.ends_with(':') ? " " : ", ", name, " ", grouped(count));
+    print(counts);
+    // A single warning was printed already; what made the run go back or stop is worth saying again.
+    const auto causes = result.diagnosis();
+    if (causes.size() > 1 || (!causes.empty() && (result.reason == StopReason::guard || result.rollbacks > 0)))
+      print(concat("likely cause: ", causes[0].headline()));
+    if (!causes.empty()) print("details: FitResult::diagnosis_text()");
+  }
+
+  std::FILE* stream_;
+  bool terminal_;
+  LiveLine live_;
+  std::string line_;
+  std::size_t summary_width_ = 0;
+  bool best_ = false;
+  std::string activity_;
+  Index activity_done_ = 0;
+  bool activity_reported_ = false;
+  std::map<std::string, std::int64_t> anomalies_;
+  Index epochs_ = 0, batches_per_epoch_ = 0, batch_ = 0, first_ = 0, samples_ = 0;
+  Clock::time_point start_, last_, last_epoch_, activity_start_;
+};
+
+}  // namespace
+
+std::shared_ptr<LogSink> console(std::FILE* stream) { return std::make_shared<Console>(stream); }
+
+}  // namespace handrail::train

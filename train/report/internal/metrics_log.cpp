@@ -1,0 +1,121 @@
+#include <handrail/train/report/internal/metrics_log.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include <handrail/core/error.h>
+#include <handrail/train/files/file_system.h>
+#include <handrail/train/files/text.h>
+
+namespace handrail::train {
+namespace {
+
+constexpr std::string_view header = "step,epoch,name,value\n";
+constexpr std::size_t enough_to_write = 1 << 16;
+
+// The user's own names must break no line and no column.
+std::string cell(const char* prefix, const std::string& name) {
+  std::string text = prefix + name;
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return c < 32 || c == 127; }, ' ');
+  if (text.find_first_of(",\"") == std::string::npos) return text;
+  for (std::size_t i = text.find('"'); i != std::string::npos; i = text.find('"', i + 2)) text.insert(i, 1, '"');
+  return concat('"', text, '"');
+}
+
+}  // namespace
+
+MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t every_n_steps, std::uint64_t length,
+                       FileSystem& files)
+    : path_(path), every_n_steps_(every_n_steps), files_(files) {
+  const int file = open_file(files_, path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+  file_ = std::make_unique<OpenFile>(files_, file);
+  struct stat status {};
+  if (file < 0 || files_.status(file, status) != 0)
+    fail<CheckpointError>("MetricsLog: cannot make '", path_.string(), "': ", errno_text());
+  const auto there = static_cast<std::uint64_t>(status.st_size);
+  if (there < length)
+    problem_ = concat("'", path_.string(), "' has ", there, " bytes; when the checkpoint was written it had ", length,
+                      ": lines are missing");
+  written_ = std::min(there, length);
+  if (there > written_ && files_.truncate(file, static_cast<off_t>(written_)) != 0)
+    fail<CheckpointError>("MetricsLog: cannot cut '", path_.string(), "' to ", written_, " bytes: ", errno_text());
+  if (written_ == 0) lines_ = header;
+}
+
+MetricsLog::~MetricsLog() { write(); }
+
+void MetricsLog::line(std::int64_t step, Index epoch, std::string_view name, double value) {
+  append_exact(lines_, step);
+  lines_ += ',';
+  append_exact(lines_, epoch);
+  lines_ += ',';
+  lines_ += name;
+  lines_ += ',';
+  append_exact(lines_, value);
+  lines_ += '\n';
+}
+
+void MetricsLog::step_end(const StepStats& stats) {
+  if (!stats.updated || stats.step % every_n_steps_ != 0) return;
+  line(stats.step, stats.epoch, "train_loss", stats.loss);
+  line(stats.step, stats.epoch, "lr", stats.lr);
+  line(stats.step, stats.epoch, "grad_norm", stats.grad_norm);
+  if (lines_.size() >= enough_to_write) write();
+}
+
+void MetricsLog::evaluated(const EvaluationStats& stats) {
+  const Evaluation& e = stats.evaluation;
+  line(stats.step, stats.epoch, "val_loss", e.loss);
+  if (e.measured_accuracy) line(stats.step, stats.epoch, "val_accuracy", *e.measured_accuracy);
+  for (const MetricValue& metric : e.metrics) line(stats.step, stats.epoch, cell("val_", metric.name), metric.value);
+  write();
+}
+
+void MetricsLog::epoch_end(const EpochStats& stats) {
+  line(stats.step, stats.epoch, "train_loss_epoch", stats.train_loss);
+  for (const MetricValue& metric : stats.metrics)
+    line(stats.step, stats.epoch, cell("train_", metric.name), metric.value);
+  write();
+}
+
+void MetricsLog::sync() {
+  reopen();
+  write();
+  if (files_.sync(file_->get()) != 0) lose("sync");
+}
+
+// Somebody may have deleted the file, and its directory with it.
+void MetricsLog::reopen() {
+  const OpenFile there(files_, open_file(files_, path_, O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (there.get() >= 0 || errno != ENOENT) return;
+  const int file = open_file(files_, path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (file < 0) return;  // what is written next is lost and told of
+  file_ = std::make_unique<OpenFile>(files_, file);
+  problem_ = concat("'", path_.string(), "' was deleted: its lines so far are missing");
+  written_ = 0;
+  lines_.insert(0, header);
+}
+
+void MetricsLog::write() {
+  const std::size_t count = write_all(files_, file_->get(), lines_);
+  if (count == lines_.size()) {
+    written_ += count;
+  } else {
+    lose("write");
+    if (count > 0) files_.truncate(file_->get(), static_cast<off_t>(written_));  // whole lines only
+  }
+  lines_.clear();
+}
+
+void MetricsLog::lose(const char* call) {
+  problem_ = concat("cannot ", call, " '", path_.string(), "': ", errno_text(), "; lines are missing");
+}
+
+std::string MetricsLog::take_problem() { return std::exchange(problem_, {}); }
+
+}  // namespace handrail::train

@@ -1,0 +1,75 @@
+#include <handrail/train/run/internal/evaluator.h>
+
+#include <algorithm>
+#include <string>
+
+#include <handrail/core/error.h>
+#include <handrail/train/metrics/internal/labels.h>
+#include <handrail/train/metrics/metrics.h>
+
+namespace handrail::train {
+namespace {
+
+constexpr Index max_confusion_classes = 100;  // of a confusion matrix that nobody asked for
+
+std::string names_of(const std::vector<Metric>& metrics) {
+  std::string names;
+  for (const Metric& metric : metrics) names += concat(names.empty() ? "'" : ", '", metric.name(), "'");
+  return names;
+}
+
+}  // namespace
+
+void Evaluator::add(const StepOutput& output, const Batch& batch) {
+  const Index samples = batch.inputs.shape()[0];
+  if (output.predictions.defined())
+    add_predictions(output.predictions, batch);
+  else if (!metrics_.empty())
+    fail<MetricError>("evaluate: want predictions for the metrics ", names_of(metrics_),
+                      "; got none from validation_step: set StepOutput::predictions");
+  const auto loss = static_cast<double>(output.loss.item());
+  sums_.loss += loss * static_cast<double>(samples);
+  sums_.group_losses.push_back(loss);
+  sums_.samples += samples;
+  for (const MetricValue& metric : output.metrics)
+    if (std::ranges::find(metrics_, metric.name, &Metric::name) != metrics_.end())
+      fail<OptionError>("evaluate: want metrics of different names; got '", metric.name,
+                        "' of the options and of StepOutput::metrics");
+  add_metrics(sums_.metrics, output.metrics, static_cast<double>(samples));
+}
+
+void Evaluator::add_predictions(const Tensor& predictions, const Batch& batch) {
+  if (task_ == Task::regression && metrics_.empty()) return;  // nothing looks at them
+  const Shape& shape = predictions.shape();
+  if (shape.rank() == 0 || shape[0] != batch.inputs.shape()[0])
+    fail<ShapeError>("evaluate: want a row of predictions for each sample; got predictions ", shape, ", inputs ",
+                     batch.inputs.shape());
+  if (task_ != Task::regression) count(predictions, batch.targets);
+  for (Metric& metric : metrics_) metric.add(predictions, batch.targets);
+}
+
+// In one pass, as counting is a noticeable part of evaluating a small model.
+void Evaluator::count(const Tensor& predictions, const Tensor& targets) {
+  const LabelShape shape = label_shape("accuracy", task_, predictions, targets);
+  if (shape.columns == 1 && shape.classes <= max_confusion_classes && !sums_.measured_confusion)
+    sums_.measured_confusion.emplace(shape.classes);
+  Confusion* confusion = sums_.measured_confusion ? &*sums_.measured_confusion : nullptr;
+  for_each_label("accuracy", shape, predictions, targets, [&](Index, Index truth, Index predicted) {
+    correct_ += truth == predicted;
+    if (confusion) confusion->add(truth, predicted);
+  });
+  counted_ += targets.size();
+}
+
+Evaluation Evaluator::result() const {
+  Evaluation result = sums_;
+  result.loss /= static_cast<double>(result.samples);
+  result.metrics.clear();
+  for (const Metric& metric : metrics_) result.metrics.push_back({metric.name(), metric.result()});
+  for (const MetricValue& metric : sums_.metrics)
+    result.metrics.push_back({metric.name, metric.value / static_cast<double>(result.samples)});
+  if (counted_ > 0) result.measured_accuracy = static_cast<double>(correct_) / static_cast<double>(counted_);
+  return result;
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,112 @@
+// Why a step was not finite: its data, then a replay that names the first op and layer.
+#include <cmath>
+#include <limits>
+
+#include <handrail/core/error.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/core/first_non_finite.h>
+#include <handrail/train/run/internal/run.h>
+
+namespace handrail::train {
+namespace {
+
+// What the inputs or targets of a step look like.
+struct Statistics {
+  Index count = 0, bad = 0;
+  double low = std::numeric_limits<double>::infinity(), high = -low, sum = 0, squares = 0;
+
+  void add(const Tensor& values) {
+    for (const Scalar value : values.span()) {
+      ++count;
+      if (!is_finite(value)) {
+        ++bad;
+        continue;
+      }
+      const auto x = static_cast<double>(value);
+      low = std::min(low, x);
+      high = std::max(high, x);
+      sum += x;
+      squares += x * x;
+    }
+  }
+  std::string text() const {
+    const auto good = static_cast<double>(count - bad);
+    const double mean = sum / good, variance = squares / good - mean * mean;
+    return concat("min ", low, ", max ", high, ", mean ", mean, ", std ", std::sqrt(std::max(0.0, variance)), ", ", bad,
+                  " of ", count, " not finite");
+  }
+};
+
+// Of the first row that has a value that is not finite, or whose magnitude is beyond reason.
+Index find_row(const Tensor& values, double limit) {
+  const Index width = values.size() / values.shape()[0];
+  for (Index i = 0; i < values.size(); ++i)
+    if (!is_finite(values.data()[i]) || std::abs(static_cast<double>(values.data()[i])) > limit) return i / width;
+  return -1;
+}
+
+}  // namespace
+
+void Trainer::Run::explain(Anomaly& anomaly, const StepStats& stats) {
+  // A run that fails at every step need not be told why a thousand times; but what ends it is.
+  constexpr Index most = 10;
+  if (++explained_ > most && anomaly.action < Action::rollback) return;
+  const InferenceMode aside;  // a tape may be active
+  const Index first = progress_.batch, count = stats.batch - first;
+  Statistics inputs, targets;
+  // Larger values overflow when they are squared.
+  const double limit = std::sqrt(static_cast<double>(std::numeric_limits<Scalar>::max()));
+  for (Index i = first; i < first + count; ++i) {
+    const Batch batch = loader_->batch(i);
+    inputs.add(batch.inputs);
+    targets.add(batch.targets);
+    for (const auto& [what, part] : {std::pair("an input", batch.inputs), std::pair("a target", batch.targets)}) {
+      const Index row = find_row(part, limit);
+      if (row < 0 || !anomaly.where.empty()) continue;
+      anomaly.where = concat("row ", loader_->rows(i)[static_cast<std::size_t>(row)], " of the training set");
+      anomaly.cause = concat(what, " in the data that is NaN, infinite or huge");
+      anomaly.remedy = "clean that row; checks.finite finds every such row";
+    }
+  }
+  if (!anomaly.details.empty()) anomaly.details += "; ";
+  anomaly.details += concat("inputs: ", inputs.text(), "; targets: ", targets.text());
+  const auto origin = replay(first, count);
+  if (!origin) return;
+  const std::string layer = name_of(origin->leaves);
+  anomaly.details += concat("; first seen in the ", to_string(origin->source), " of op '", origin->op, "'",
+                            layer.empty() ? "" : " at layer '" + layer + "'");
+  if (anomaly.where.empty())
+    anomaly.where = layer.empty() ? concat("op '", origin->op, "'") : concat("layer '", layer, "'");
+}
+
+// The step once more, from its batches and its place in the random streams, with an eye on every op. The
+// buffers are as before the step, and are left so.
+std::optional<FirstNonFinite::Origin> Trainer::Run::replay(Index first, Index count) {
+  restore_buffers();
+  optimizer_->zero_grad();  // one that is bad already would be blamed on whoever adds to it
+  std::optional<FirstNonFinite::Origin> origin;
+  for (Index i = first; i < first + count && !origin; ++i) {
+    const Batch batch = loader_->batch(i);
+    FirstNonFinite observer;
+    {
+      Tape tape(Mode::train, {.seed = decisions_.seed, .position = position(i - first)});
+      tape.observe(&observer);
+      const StepOutput output = training_output(batch, i);
+      if (!observer.origin()) tape.backward(output.loss);
+    }
+    origin = observer.origin();
+  }
+  restore_buffers();
+  optimizer_->zero_grad();
+  return origin;
+}
+
+// The layer whose parameters those are.
+std::string Trainer::Run::name_of(const std::vector<Tensor>& leaves) const {
+  for (const Tensor& leaf : leaves)
+    for (const Parameter& p : parameters_)
+      if (p.tensor.is_same(leaf)) return std::string(optim::layer_of(p.name));
+  return {};
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,31 @@
+#include <handrail/train/run/loss.h>
+
+#include <handrail/core/ops/ops.h>
+
+namespace handrail::train {
+
+const char* to_string(Task task) {
+  switch (task) {
+    case Task::multiclass:
+      return "classes";
+    case Task::binary:
+      return "yes or no";
+    case Task::regression:
+      return "regression";
+  }
+  return "unknown";
+}
+
+Loss::Loss(Function* function)
+    : function_(function),
+      task_(function == &cross_entropy                      ? Task::multiclass
+            : function == &binary_cross_entropy_with_logits ? Task::binary
+                                                            : Task::regression),
+      plain_(task_ != Task::regression || function == &mse_loss) {}
+
+Loss::Loss(Function* function, Task task) : Loss(function) {
+  plain_ = plain_ && task == task_;
+  task_ = task;
+}
+
+}  // namespace handrail::train
