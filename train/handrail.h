@@ -1,12 +1,13 @@
 #pragma once
 
-// All of handrail but the Eigen views, which are in <handrail/core/eigen.h>.
+// What programs use. Besides it there are the Eigen views in <handrail/core/eigen.h>, and the guards by themselves in
+// <handrail/train/guards/...>.
 
 #include <handrail/core/error.h>
 #include <handrail/core/gradcheck.h>
 #include <handrail/core/ops/ops.h>
-#include <handrail/core/system/parallel.h>
 #include <handrail/core/random.h>
+#include <handrail/core/system/parallel.h>
 #include <handrail/core/tape.h>
 #include <handrail/core/tensor.h>
 #include <handrail/nn/activation.h>
@@ -26,13 +27,15 @@
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/data/csv.h>
 #include <handrail/train/data/dataset.h>
-#include <handrail/train/report/events.h>
 #include <handrail/train/data/idx.h>
 #include <handrail/train/data/loader.h>
-#include <handrail/train/run/loss.h>
-#include <handrail/train/metrics/metrics.h>
 #include <handrail/train/data/mnist.h>
 #include <handrail/train/lr/lr_finder.h>
+#include <handrail/train/metrics/metrics.h>
+#include <handrail/train/report/console.h>
+#include <handrail/train/report/sink.h>
+#include <handrail/train/run/loss.h>
 #include <handrail/train/run/options.h>
-#include <handrail/train/trainer.h>
+#include <handrail/train/run/result.h>
 #include <handrail/train/run/try_fix.h>
+#include <handrail/train/trainer.h>

@@ -6,8 +6,8 @@
 #include <handrail/core/error.h>
 #include <handrail/optim/adam.h>
 #include <handrail/train/checkpoints/checkpoint.h>
-#include <handrail/train/run/internal/evaluator.h>
 #include <handrail/train/data/internal/preview.h>
+#include <handrail/train/run/internal/evaluator.h>
 #include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {

@@ -14,13 +14,14 @@
 #include <handrail/nn/module.h>
 #include <handrail/optim/optimizer.h>
 #include <handrail/optim/schedule.h>
-#include <handrail/train/guards/guard.h>
-#include <handrail/train/data/loader.h>
-#include <handrail/train/run/loss.h>
-#include <handrail/train/lr/lr_finder.h>
-#include <handrail/train/data/model_info.h>
-#include <handrail/train/run/options.h>
 #include <handrail/train/checkpoints/state.h>
+#include <handrail/train/data/loader.h>
+#include <handrail/train/data/model_info.h>
+#include <handrail/train/guards/guard.h>
+#include <handrail/train/lr/lr_finder.h>
+#include <handrail/train/run/loss.h>
+#include <handrail/train/run/options.h>
+#include <handrail/train/run/result.h>
 #include <handrail/train/run/try_fix.h>
 
 namespace handrail::train {

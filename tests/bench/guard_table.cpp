@@ -12,8 +12,8 @@
 #include <vector>
 
 #include <handrail/core/ops/ops.h>
-#include <handrail/core/system/parallel.h>
 #include <handrail/core/random.h>
+#include <handrail/core/system/parallel.h>
 #include <handrail/nn/activation.h>
 #include <handrail/nn/linear.h>
 #include <handrail/nn/sequential.h>
@@ -22,8 +22,8 @@
 #include <handrail/optim/schedule.h>
 #include <handrail/train/data/csv.h>
 #include <handrail/train/data/idx.h>
-#include <handrail/train/guards/layer_guard.h>
 #include <handrail/train/data/loader.h>
+#include <handrail/train/guards/layer_guard.h>
 #include <handrail/train/guards/loss_guards.h>
 #include <handrail/train/guards/progress_guards.h>
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <fstream>
 
-#include <handrail/train/math/statistics.h>
+#include <handrail/train/math/robust.h>
 
 #include "model.h"
 #include "workload.h"

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include <handrail/train/math/statistics.h>
+#include <handrail/train/math/robust.h>
 
 #include "model.h"
 #include "workload.h"

@@ -12,8 +12,8 @@
 #include <string_view>
 
 #include <handrail/core/error.h>
-#include <handrail/core/system/pool.h>
 #include <handrail/core/random.h>
+#include <handrail/core/system/pool.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 
 #include "support/files.h"

@@ -23,10 +23,10 @@
 #include <vector>
 
 #include <handrail/handrail.h>
-#include <handrail/train/checkpoints/internal/checkpoint_codec.h>
 #include <handrail/train/checkpoints/checkpoint_store.h>
-#include <handrail/train/report/internal/metrics_log.h>
+#include <handrail/train/checkpoints/internal/checkpoint_codec.h>
 #include <handrail/train/checkpoints/internal/retention.h>
+#include <handrail/train/report/internal/metrics_log.h>
 
 using namespace handrail;
 namespace fs = std::filesystem;

@@ -8,7 +8,7 @@
 #include <handrail/train/checkpoints/internal/checkpoint_codec.h>
 #include <handrail/train/checkpoints/internal/container.h>
 #include <handrail/train/files/file_system.h>
-#include <handrail/train/files/input_file.h>
+#include <handrail/train/files/text.h>
 
 namespace handrail::train {
 namespace {

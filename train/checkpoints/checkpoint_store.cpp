@@ -8,8 +8,8 @@
 #include <utility>
 
 #include <handrail/core/error.h>
-#include <handrail/train/files/file_system.h>
 #include <handrail/train/checkpoints/internal/retention.h>
+#include <handrail/train/files/file_system.h>
 
 namespace handrail::train {
 namespace {

@@ -8,8 +8,8 @@
 
 #include <handrail/optim/optimizer.h>
 #include <handrail/train/data/dataset.h>
-#include <handrail/train/report/events.h>
 #include <handrail/train/data/model_info.h>
+#include <handrail/train/report/events.h>
 
 namespace handrail::train {
 

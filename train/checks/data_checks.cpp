@@ -1,4 +1,4 @@
-#include <handrail/train/checks/data_checks.h>
+#include <handrail/train/checks/internal/data_checks.h>
 
 #include <algorithm>
 #include <array>
@@ -125,7 +125,8 @@ std::optional<Anomaly> check_duplicates(const DataPart& train, const DataPart& v
       .remedy = everywhere ? "drop repeated rows before splitting" : "remove them from one set",
       .details = concat(std::setprecision(3), "the inputs are the same, the first as in row ", shared.training_row,
                         "; the targets agree in ", shared.same_target, "; ", 100 * repeated, " % of the ", train.name,
-                        " rows repeat another row of their set")};
+                        " rows repeat another row of their set"),
+      .rank = Rank::remark};
 }
 
 }  // namespace handrail::train

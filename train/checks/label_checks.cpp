@@ -1,4 +1,4 @@
-#include <handrail/train/checks/label_checks.h>
+#include <handrail/train/checks/internal/label_checks.h>
 
 #include <algorithm>
 #include <cmath>
@@ -97,7 +97,8 @@ std::vector<Anomaly> check_class_counts(std::span<const Index> counts) {
                      .evidence = concat("occurs ", *rarest, " times, class ", commonest - counts.begin(), " ",
                                         *commonest, " times"),
                      .cause = "classes of very different frequency: the rare ones contribute little to the loss",
-                     .remedy = "oversample or weight rare classes, and measure their accuracy separately"});
+                     .remedy = "oversample or weight rare classes, and measure their accuracy separately",
+                     .rank = Rank::remark});
   return found;
 }
 

@@ -1,4 +1,4 @@
-#include <handrail/train/checks/prediction_checks.h>
+#include <handrail/train/checks/internal/prediction_checks.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
-#include <handrail/train/math/statistics.h>
+#include <handrail/train/math/robust.h>
 
 namespace handrail::train {
 namespace {
@@ -171,7 +171,8 @@ std::optional<Anomaly> diagnose_labels(const Tensor& predictions, const Tensor& 
       .remedy = "check the labels of these rows",
       .details = concat(std::setprecision(3), "the mean rank of the given label is ", rank.mean,
                         " among the other classes (0 is second choice, 0.5 chance, 1 last); the rows named "
-                        "contradict the model most")};
+                        "contradict the model most"),
+      .rank = Rank::labels};
 }
 
 std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor& targets, Task task) {
@@ -202,7 +203,8 @@ std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor
       .cause =
           "inputs that do not predict the targets (rows out of order, random labels), or a learning rate that is "
           "far off",
-      .remedy = "check that inputs and targets match row by row"};
+      .remedy = "check that inputs and targets match row by row",
+      .rank = Rank::outcome};
 }
 
 }  // namespace handrail::train

@@ -1,4 +1,4 @@
-#include <handrail/train/checks/scale_checks.h>
+#include <handrail/train/checks/internal/scale_checks.h>
 
 #include <algorithm>
 #include <array>

@@ -7,10 +7,10 @@
 #include <tuple>
 
 #include <handrail/core/error.h>
-#include <handrail/core/system/finite.h>
 #include <handrail/core/kernels/kernels.h>
-#include <handrail/core/system/parallel.h>
 #include <handrail/core/random.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/core/system/parallel.h>
 
 namespace handrail::train {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <handrail/train/data/dataset.h>
-#include <handrail/train/run/loss.h>
+#include <handrail/train/data/task.h>
 
 namespace handrail::train {
 

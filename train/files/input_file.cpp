@@ -16,19 +16,6 @@ constexpr std::uint8_t gzip_magic[] = {0x1F, 0x8B};
 
 }  // namespace
 
-std::string excerpt(std::string_view text, std::size_t most) {
-  constexpr const char* digits = "0123456789abcdef";
-  std::string result = "'";
-  for (const char c : text.substr(0, most)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7F)
-      result += c;
-    else
-      result.append({'\\', 'x', digits[byte >> 4], digits[byte & 15]});
-  }
-  return result + (text.size() > most ? "...'" : "'");
-}
-
 InputFile::InputFile(std::string_view reader, const std::filesystem::path& path)
     : name_(concat(reader, ": '", path.string(), "'")), file_(std::fopen(path.c_str(), "rbe")) {
   if (!file_) fail<DataError>(name_, ": cannot open the file: ", errno_text());

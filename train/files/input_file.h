@@ -13,13 +13,9 @@
 
 #include <zlib.h>
 
-namespace handrail::train {
+#include <handrail/train/files/text.h>
 
-/// Text of a file as part of a message: in quotes, cut to so many bytes, and without control characters,
-/// which a terminal would obey.
-std::string excerpt(std::string_view text, std::size_t most = 40);
-/// The same for names, which can be long: of parameters, say.
-inline std::string quoted_name(std::string_view name) { return excerpt(name, 200); }
+namespace handrail::train {
 
 /// A file read once from front to back; gzip data, told by its first two bytes, is inflated on the way,
 /// only as far as is asked for. For the readers of data files: not installed.

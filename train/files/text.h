@@ -26,6 +26,12 @@ std::size_t text_width(std::string_view text);
 /// spaces. A word that is longer than a line is not broken. Zero columns mean no limit.
 std::string wrapped(std::string_view text, std::size_t columns, std::size_t indent);
 
+/// Text of a file as part of a message: in quotes, cut to so many bytes, and without control characters,
+/// which a terminal would obey.
+std::string excerpt(std::string_view text, std::size_t most = 40);
+/// A name as part of a message, as excerpt() writes it, of at most 200 bytes: names of parameters can be long.
+inline std::string quoted_name(std::string_view name) { return excerpt(name, 200); }
+
 /// Appends the shortest text that reads back as the same number.
 template <class Number>
 void append_exact(std::string& text, Number value) {

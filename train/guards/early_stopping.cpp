@@ -5,7 +5,8 @@
 #include <utility>
 
 #include <handrail/core/system/finite.h>
-#include <handrail/train/math/statistics.h>
+#include <handrail/train/math/robust.h>
+#include <handrail/train/math/state_reader.h>
 
 namespace handrail::train {
 

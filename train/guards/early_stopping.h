@@ -4,9 +4,17 @@
 #include <span>
 #include <vector>
 
-#include <handrail/train/run/options.h>
+#include <handrail/core/scalar.h>
 
 namespace handrail::train {
+
+enum class MonitorMode { min, max };
+
+/// When a monitored value counts as an improvement that resets the patience.
+enum class Improvement {
+  significant,  // a val_loss lower by more than noise: a paired test over groups of samples, one-sided 95 %
+  plain,        // any
+};
 
 /// Whether losses are lower than the reference ones by more than noise, both over the same groups of
 /// samples: mean(d) > 1.645 sd(d) / sqrt(n), d = reference - now; one-sided 95 %. With fewer than 30 groups

@@ -21,7 +21,8 @@ Finding dead_units(std::int64_t step, std::string evidence) {
                       .evidence = std::move(evidence),
                       .cause = "a learning rate that was too high, or inputs that are not normalised",
                       .remedy = "lower lr, standardise the inputs, or use gelu instead of relu",
-                      .action = Action::proceed}};
+                      .action = Action::proceed,
+                      .rank = Rank::blow_up}};
 }
 
 Finding vanishing_gradient(const StepStats& stats, double norm) {
@@ -35,7 +36,8 @@ Finding vanishing_gradient(const StepStats& stats, double norm) {
                       .cause = "saturated or dead units after this layer, or initial weights that are too small",
                       .remedy = "use relu or gelu, or add a norm layer",
                       .action = Action::proceed,
-                      .details = concat("at loss ", short_form(stats.loss))}};
+                      .details = concat("at loss ", short_form(stats.loss)),
+                      .rank = Rank::symptom}};
 }
 
 Finding exploding_gradient(const StepStats& stats, double norm) {
@@ -48,7 +50,8 @@ Finding exploding_gradient(const StepStats& stats, double norm) {
                   "that is too high",
               .remedy = concat("standardise the data, or set lr below ", short_form(stats.lr)),
               .action = Action::proceed,
-              .details = concat("at loss ", short_form(stats.loss))}};
+              .details = concat("at loss ", short_form(stats.loss)),
+              .rank = Rank::symptom}};
 }
 
 }  // namespace

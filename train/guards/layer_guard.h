@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <handrail/train/guards/guard.h>
-#include <handrail/train/math/statistics.h>
+#include <handrail/train/math/initial_loss.h>
 
 namespace handrail::train {
 

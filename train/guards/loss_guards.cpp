@@ -8,6 +8,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/math/robust.h>
 
 namespace handrail::train {
 namespace {
@@ -58,7 +59,8 @@ Finding NonFiniteGuard::found(const StepStats& stats, const std::string& evidenc
                               .evidence = concat(evidence, ", bad step ", in_a_row_, " in a row"),
                               .cause = "NaN or huge values in the data, or a learning rate that is too high",
                               .remedy = concat("look for NaN in the data, or set lr below ", short_form(stats.lr)),
-                              .action = Action::skip}};
+                              .action = Action::skip,
+                              .rank = Rank::blow_up}};
   if (in_a_row_ == patience_) {
     finding.anomaly.action = Action::reduce_lr;
     finding.lr_factor = 0.5;
@@ -254,7 +256,8 @@ Finding LossGuard::spike(const StepStats& stats) const {
                                       : concat(loss, ", recent mean ", short_form(mean)),
                       .cause = "an unusual batch, or a learning rate that is too high",
                       .remedy = concat("keep clip_norm on; if spikes recur, set lr below ", short_form(stats.lr)),
-                      .action = Action::proceed}};
+                      .action = Action::proceed,
+                      .rank = Rank::symptom}};
 }
 
 Finding LossGuard::divergence(const StepStats& stats, std::string evidence) {
@@ -264,7 +267,8 @@ Finding LossGuard::divergence(const StepStats& stats, std::string evidence) {
                               .cause = "a learning rate that is too high",
                               .remedy = "lower lr tenfold, or warm up longer",
                               .action = Action::rollback,
-                              .details = concat("lr was ", short_form(stats.lr), " at this step")},
+                              .details = concat("lr was ", short_form(stats.lr), " at this step"),
+                              .rank = Rank::blow_up},
                   .lr_factor = rollbacks_ == 0 ? 0.1 : 0.5};
   if (rollbacks_ == most_rollbacks) {
     finding.anomaly.action = Action::stop;

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include <handrail/train/guards/guard.h>
-#include <handrail/train/math/statistics.h>
+#include <handrail/train/math/initial_loss.h>
+#include <handrail/train/math/smoothing.h>
+#include <handrail/train/math/state_reader.h>
 
 namespace handrail::train {
 

@@ -8,6 +8,8 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/math/robust.h>
+#include <handrail/train/math/trend.h>
 
 namespace handrail::train {
 namespace {
@@ -89,7 +91,8 @@ std::optional<Finding> PlateauGuard::found(std::int64_t step, double level, doub
                                      " over the last ", length_, " steps"),
                   .cause = "the model has learnt all it can from this data, or the learning rate no longer fits",
                   .remedy = "lower lr, use a larger model, or stop here",
-                  .action = Action::proceed}};
+                  .action = Action::proceed,
+                  .rank = Rank::remark}};
 }
 
 void PlateauGuard::rolled_back() {
@@ -169,7 +172,8 @@ std::optional<Finding> SlowProgressGuard::judge(std::int64_t step) {
                                      " now; at this pace ", short_form(level - std::max(expected, 0.0)), " at the end"),
                   .cause = "a learning rate that is too low",
                   .remedy = concat("set lr = ", short_form(10 * peak_lr_), " instead of ", short_form(peak_lr_)),
-                  .action = Action::proceed}};
+                  .action = Action::proceed,
+                  .rank = Rank::pace}};
 }
 
 std::vector<double> SlowProgressGuard::state() const {
@@ -225,7 +229,8 @@ std::optional<Finding> OverfittingGuard::epoch_end(const EpochStats& stats) {
                              .remedy = concat("stop at epoch ", best_epoch_, ", or add data, dropout or weight decay"),
                              .action = Action::proceed,
                              .details = concat("the training loss fell from ", short_form(train_then_), " to ",
-                                               short_form(train), " meanwhile")}};
+                                               short_form(train), " meanwhile"),
+                             .rank = Rank::outcome}};
 }
 
 std::vector<double> OverfittingGuard::state() const {
@@ -275,7 +280,8 @@ Finding ClipPressureGuard::found(const StepStats& stats) const {
                       .cause = "a clip_norm that is too low for this model, or a learning rate that is too high",
                       .remedy = concat("set clip_norm = ", short_form(usual), ", or lr below ", short_form(stats.lr)),
                       .action = Action::proceed,
-                      .details = concat("90 % of their norms are below ", short_form(usual))}};
+                      .details = concat("90 % of their norms are below ", short_form(usual)),
+                      .rank = Rank::remark}};
 }
 
 void ClipPressureGuard::rolled_back() {

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include <handrail/train/guards/guard.h>
-#include <handrail/train/math/statistics.h>
+#include <handrail/train/math/initial_loss.h>
+#include <handrail/train/math/smoothing.h>
 
 namespace handrail::train {
 

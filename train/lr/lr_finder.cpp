@@ -9,7 +9,7 @@
 #include <utility>
 
 #include <handrail/core/error.h>
-#include <handrail/train/math/statistics.h>
+#include <handrail/train/math/robust.h>
 
 namespace handrail::train {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <handrail/core/scalar.h>
-#include <handrail/train/run/loss.h>
+#include <handrail/train/data/task.h>
 
 namespace handrail::train {
 

@@ -1,8 +1,17 @@
 #pragma once
 
-#include <handrail/train/run/options.h>
+#include <handrail/core/scalar.h>
+#include <handrail/optim/optimizer.h>
 
 namespace handrail::train {
+
+/// How a given rate, stated for batches of 32, becomes that of another batch size.
+enum class LrScaling {
+  automatic,  // sqrt for optimizers of the Adam family, linear for others
+  linear,     // lr * batch / 32 (Goyal et al. 2017)
+  sqrt,       // lr * sqrt(batch / 32) (Krizhevsky 2014)
+  none,
+};
 
 /// The batch size that a given rate is stated for.
 inline constexpr Index reference_batch = 32;

@@ -3,10 +3,10 @@
 #include <optional>
 #include <vector>
 
+#include <handrail/train/data/task.h>
 #include <handrail/train/metrics/class_metrics.h>
 #include <handrail/train/metrics/confusion.h>
-#include <handrail/train/report/events.h>
-#include <handrail/train/run/loss.h>
+#include <handrail/train/metrics/evaluation.h>
 #include <handrail/train/metrics/metric.h>
 #include <handrail/train/metrics/regression_metrics.h>
 

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include <handrail/core/error.h>
-#include <handrail/train/report/internal/console_lines.h>
 #include <handrail/train/files/terminal.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/report/internal/console_lines.h>
 
 namespace handrail::train {
 namespace {
@@ -132,7 +132,7 @@ class Console final : public LogSink {
     std::fflush(stream_);
   }
 
-  void fit_end(const FitResult& result) override {
+  void fit_end(const FitEnd& result) override {
     std::string line = concat(to_string(result.reason), ": ", counted(result.epochs, "epoch"), ", ",
                               counted(result.steps, "step"), ", ");
     if (result.skipped > 0) line += concat(grouped(result.skipped), " skipped, ");
@@ -191,14 +191,14 @@ class Console final : public LogSink {
     std::fflush(stream_);
   }
 
-  void print_anomalies(const FitResult& result) {
+  void print_anomalies(const FitEnd& result) {
     if (result.anomaly_counts.empty()) return;
     std::string counts = "anomalies:";
     for (const auto& [name, count] : result.anomaly_counts)
       counts += concat(counts.ends_with(':') ? " " : ", ", name, " ", grouped(count));
     print(counts);
     // A single warning was printed already; what made the run go back or stop is worth saying again.
-    const auto causes = result.diagnosis();
+    const auto causes = diagnosis(result.anomalies);
     if (causes.size() > 1 || (!causes.empty() && (result.reason == StopReason::guard || result.rollbacks > 0)))
       print(concat("likely cause: ", causes[0].headline()));
     if (!causes.empty()) print("details: FitResult::diagnosis_text()");
@@ -219,6 +219,8 @@ class Console final : public LogSink {
 };
 
 }  // namespace
+
+LogSinks default_sinks() { return {console()}; }
 
 std::shared_ptr<LogSink> console(std::FILE* stream) { return std::make_shared<Console>(stream); }
 

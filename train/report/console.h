@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <memory>
 
-#include <handrail/train/report/events.h>
+#include <handrail/train/report/sink.h>
 
 namespace handrail::train {
 

@@ -4,18 +4,6 @@
 
 namespace handrail::train {
 
-const char* to_string(Task task) {
-  switch (task) {
-    case Task::multiclass:
-      return "classes";
-    case Task::binary:
-      return "yes or no";
-    case Task::regression:
-      return "regression";
-  }
-  return "unknown";
-}
-
 Loss::Loss(Function* function)
     : function_(function),
       task_(function == &cross_entropy                      ? Task::multiclass

@@ -9,88 +9,24 @@
 #include <string>
 #include <vector>
 
+#include <handrail/core/off.h>
 #include <handrail/optim/optimizer.h>
-#include <handrail/train/report/console.h>
+#include <handrail/train/checkpoints/options.h>
+#include <handrail/train/checks/options.h>
 #include <handrail/train/data/dataset.h>
-#include <handrail/train/report/events.h>
+#include <handrail/train/guards/early_stopping.h>
+#include <handrail/train/guards/options.h>
+#include <handrail/train/lr/lr_scaling.h>
 #include <handrail/train/metrics/metric.h>
+#include <handrail/train/report/sink.h>
 
 namespace handrail::train {
 
-/// Turns a protection off: {.epochs = 5, .clip_norm = off}. The summary says so.
-struct Off {
-  template <class T>
-  constexpr operator std::optional<T>() const {
-    return std::nullopt;
-  }
-  template <std::same_as<bool> B>
-  constexpr operator B() const {
-    return false;
-  }
-};
-inline constexpr Off off{};
+using handrail::automatic;
+using handrail::off;
+using handrail::Off;
 
 enum class Decay { cosine, linear, constant };
-
-/// How a given rate, stated for batches of 32, becomes that of another batch size.
-enum class LrScaling {
-  automatic,  // sqrt for optimizers of the Adam family, linear for others
-  linear,     // lr * batch / 32 (Goyal et al. 2017)
-  sqrt,       // lr * sqrt(batch / 32) (Krizhevsky 2014)
-  none,
-};
-
-/// {.lr = automatic}: the library finds the value; the default.
-inline constexpr std::nullopt_t automatic = std::nullopt;
-
-enum class MonitorMode { min, max };
-
-/// When a monitored value counts as an improvement that resets the patience.
-enum class Improvement {
-  significant,  // a val_loss lower by more than noise: a paired test over groups of samples, one-sided 95 %
-  plain,        // any
-};
-
-/// Watch every step or epoch; each reports what it found, why, and what to try.
-struct GuardOptions {
-  bool non_finite = true;     // NaN and infinity never reach parameters or moments
-  bool spike = true;          // a loss far above those before
-  bool divergence = true;     // three spikes in a row, or a loss well above the first: rolls back
-  bool plateau = true;        // no progress beyond noise
-  bool slow_progress = true;  // a rate too low to get anywhere in the steps planned
-  bool overfitting = true;    // validation worsens while training improves
-  bool clip_pressure = true;  // more than half of the steps are clipped
-  bool layers = true;         // vanishing and exploding gradients, dead units, by layer
-  bool labels = true;         // after training: labels that look random
-};
-
-/// Before the first step. What makes training senseless throws, the rest warns.
-struct CheckOptions {
-  bool finite = true;         // NaN and infinity in the data
-  bool labels = true;         // classes in range, all of them present
-  bool input_scale = true;    // inputs and targets roughly normalised
-  bool duplicates = true;     // rows shared by training and validation set
-  bool initial_loss = true;   // near ln C
-  bool reach = true;          // every parameter gets a gradient, and every leaf is a parameter
-  bool overfit_batch = true;  // one batch can be learnt
-};
-
-/// Checkpoints go to dir/name/NUMBER, a new number each run.
-struct CheckpointOptions {
-  std::filesystem::path dir = "runs";
-  std::string name = {};                                  // of the run; the program's name when empty
-  Index every_n_epochs = 1;                               // whichever of the three is sooner, but one a second at most
-  std::optional<std::int64_t> every_n_steps = automatic;  // 10,000; a number given is kept to exactly
-  double every_minutes = 15;
-  Index keep_last = 5;  // and the best
-};
-
-/// For a run that goes on.
-struct ResumeOptions {
-  /// What may differ from when the run began, by the names that the error lists: {"epochs"} extends a run, {"build"}
-  /// goes on with another compiler. The bits are not those of an uninterrupted run then.
-  std::vector<std::string> allow = {};
-};
 
 /// A seed of everything random: give it to the Rng that initialises the model too. A plain number will do.
 struct Seed {
@@ -157,7 +93,7 @@ struct TrainerOptions {
   std::int64_t log_every_n_steps = 100;             // layers and the plain console
   // The figures of the run as step,epoch,name,value; metrics.csv in the directory of the run when empty.
   std::optional<std::filesystem::path> metrics_csv = std::filesystem::path{};
-  LogSinks sinks = {console()};  // {} for silence
+  LogSinks sinks = default_sinks();  // the console; {} for silence
 };
 
 /// Throws OptionError with every violation.

@@ -10,9 +10,9 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/checkpoint.h>
-#include <handrail/train/run/internal/run.h>
-#include <handrail/train/math/statistics.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/math/robust.h>
+#include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {
 

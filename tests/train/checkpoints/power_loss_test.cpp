@@ -10,9 +10,9 @@
 #include <handrail/core/random.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/checkpoints/checkpoint_store.h>
+#include <handrail/train/checkpoints/internal/retention.h>
 #include <handrail/train/files/input_file.h>
 #include <handrail/train/report/internal/metrics_log.h>
-#include <handrail/train/checkpoints/internal/retention.h>
 
 #include <support/failing_files.h>
 #include <support/power_loss.h>

@@ -5,7 +5,7 @@
 #include <doctest/doctest.h>
 #include <handrail/core/error.h>
 #include <handrail/core/random.h>
-#include <handrail/train/checks/data_checks.h>
+#include <handrail/train/checks/internal/data_checks.h>
 
 #include "support/check_throws.h"
 

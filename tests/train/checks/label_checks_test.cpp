@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <handrail/core/error.h>
-#include <handrail/train/checks/label_checks.h>
+#include <handrail/train/checks/internal/label_checks.h>
 
 #include "support/check_throws.h"
 

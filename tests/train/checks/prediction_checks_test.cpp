@@ -5,7 +5,7 @@
 #include <doctest/doctest.h>
 #include <handrail/core/error.h>
 #include <handrail/core/random.h>
-#include <handrail/train/checks/prediction_checks.h>
+#include <handrail/train/checks/internal/prediction_checks.h>
 
 #include "support/check_throws.h"
 

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <handrail/core/random.h>
-#include <handrail/train/checks/scale_checks.h>
+#include <handrail/train/checks/internal/scale_checks.h>
 
 using namespace handrail;
 using train::Anomaly;

@@ -6,7 +6,11 @@
 #include <vector>
 
 #include <handrail/core/random.h>
-#include <handrail/train/math/statistics.h>
+#include <handrail/train/math/initial_loss.h>
+#include <handrail/train/math/robust.h>
+#include <handrail/train/math/smoothing.h>
+#include <handrail/train/math/state_reader.h>
+#include <handrail/train/math/trend.h>
 
 using namespace handrail;
 using namespace handrail::train;

@@ -45,7 +45,7 @@ struct Order : train::LogSink {
     found = event.found;
   }
   void step_end(const train::StepStats&) override { note("step"); }
-  void fit_end(const train::FitResult&) override { note("end"); }
+  void fit_end(const train::FitEnd&) override { note("end"); }
   std::vector<train::SummaryItem> summary, found;
 };
 

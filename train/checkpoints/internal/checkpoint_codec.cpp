@@ -14,7 +14,7 @@
 #include <cereal/types/vector.hpp>
 
 #include <handrail/core/error.h>
-#include <handrail/train/files/input_file.h>
+#include <handrail/train/files/text.h>
 
 // Functions named save, load and serialize are what cereal calls, found through the namespace of the
 // type, or of the archive for types of the standard library. What they write is the format of the file:

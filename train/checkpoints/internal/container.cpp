@@ -5,7 +5,7 @@
 #include <concepts>
 
 #include <handrail/core/error.h>
-#include <handrail/train/files/input_file.h>
+#include <handrail/train/files/text.h>
 
 namespace handrail::train {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/tensor.h>
-#include <handrail/train/run/loss.h>
+#include <handrail/train/data/task.h>
 
 namespace handrail::train {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include <handrail/train/report/events.h>
+#include <handrail/train/report/sink.h>
 
 namespace handrail::train {
 

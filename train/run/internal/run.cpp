@@ -6,14 +6,14 @@
 #include <exception>
 #include <utility>
 
-#include <handrail/core/system/denormals.h>
 #include <handrail/core/error.h>
+#include <handrail/core/system/denormals.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/checkpoint_store.h>
 #include <handrail/train/files/file_system.h>
+#include <handrail/train/files/signals.h>
 #include <handrail/train/lr/lr_scaling.h>
 #include <handrail/train/report/internal/metrics_log.h>
-#include <handrail/train/files/signals.h>
 #include <handrail/train/run/summary.h>
 
 namespace handrail::train {

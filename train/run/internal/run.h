@@ -11,13 +11,13 @@
 #include <vector>
 
 #include <handrail/core/first_non_finite.h>
+#include <handrail/train/checkpoints/state.h>
 #include <handrail/train/data/internal/data_part.h>
+#include <handrail/train/data/loader.h>
 #include <handrail/train/guards/early_stopping.h>
 #include <handrail/train/guards/guard.h>
-#include <handrail/train/data/loader.h>
 #include <handrail/train/lr/lr_finder.h>
-#include <handrail/train/checkpoints/state.h>
-#include <handrail/train/math/statistics.h>
+#include <handrail/train/math/smoothing.h>
 #include <handrail/train/trainer.h>
 
 namespace handrail::train {

@@ -7,13 +7,14 @@
 #include <handrail/core/system/finite.h>
 #include <handrail/nn/norm.h>
 #include <handrail/nn/standardize.h>
-#include <handrail/train/checks/data_checks.h>
-#include <handrail/train/checks/label_checks.h>
-#include <handrail/train/checks/prediction_checks.h>
+#include <handrail/train/checks/internal/data_checks.h>
+#include <handrail/train/checks/internal/label_checks.h>
+#include <handrail/train/checks/internal/prediction_checks.h>
+#include <handrail/train/checks/internal/scale_checks.h>
 #include <handrail/train/data/internal/preview.h>
-#include <handrail/train/run/internal/rehearsal.h>
-#include <handrail/train/checks/scale_checks.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/math/initial_loss.h>
+#include <handrail/train/run/internal/rehearsal.h>
 
 namespace handrail::train {
 namespace {

@@ -8,8 +8,8 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/checks/internal/prediction_checks.h>
 #include <handrail/train/guards/layer_guard.h>
-#include <handrail/train/checks/prediction_checks.h>
 #include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {

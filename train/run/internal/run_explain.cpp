@@ -3,8 +3,8 @@
 #include <limits>
 
 #include <handrail/core/error.h>
-#include <handrail/core/system/finite.h>
 #include <handrail/core/first_non_finite.h>
+#include <handrail/core/system/finite.h>
 #include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {
@@ -63,6 +63,7 @@ void Trainer::Run::explain(Anomaly& anomaly, const StepStats& stats) {
     for (const auto& [what, part] : {std::pair("an input", batch.inputs), std::pair("a target", batch.targets)}) {
       const Index row = find_row(part, limit);
       if (row < 0 || !anomaly.where.empty()) continue;
+      anomaly.rank = Rank::bad_row;
       anomaly.where = concat("row ", loader_->rows(i)[static_cast<std::size_t>(row)], " of the training set");
       anomaly.cause = concat(what, " in the data that is NaN, infinite or huge");
       anomaly.remedy = "clean that row; checks.finite finds every such row";

@@ -3,10 +3,10 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
-#include <handrail/train/lr/lr_scaling.h>
 #include <handrail/train/data/internal/preview.h>
-#include <handrail/train/run/internal/rehearsal.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/lr/lr_scaling.h>
+#include <handrail/train/run/internal/rehearsal.h>
 
 namespace handrail::train {
 namespace {
@@ -175,7 +175,8 @@ void Trainer::Run::pick_lr() {
           .cause = "a loss that does not depend on the parameters, targets without a pattern, or a model that is "
                    "trained already",
           .remedy = "check the data and the loss, or set lr",
-          .details = found.note});
+          .details = found.note,
+          .rank = Rank::symptom});
   }
   result_.lr_finder = found;
 }

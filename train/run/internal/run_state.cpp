@@ -8,15 +8,15 @@
 #include <sstream>
 #include <utility>
 
-#include <handrail/core/system/build.h>
 #include <handrail/core/error.h>
+#include <handrail/core/system/build.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/checkpoints/checkpoint_store.h>
 #include <handrail/train/data/internal/data_part.h>
+#include <handrail/train/files/text.h>
 #include <handrail/train/report/internal/metrics_log.h>
 #include <handrail/train/run/internal/run.h>
-#include <handrail/train/files/text.h>
 
 namespace handrail::train {
 namespace {

@@ -4,14 +4,15 @@
 #include <string_view>
 
 #include <handrail/core/error.h>
-#include <handrail/core/system/finite.h>
-#include <handrail/core/ops/ops.h>
 #include <handrail/core/kernels/kernels.h>
+#include <handrail/core/ops/ops.h>
+#include <handrail/core/system/finite.h>
 #include <handrail/optim/clip.h>
 #include <handrail/train/guards/layer_guard.h>
 #include <handrail/train/guards/loss_guards.h>
-#include <handrail/train/metrics/metrics.h>
 #include <handrail/train/guards/progress_guards.h>
+#include <handrail/train/math/smoothing.h>
+#include <handrail/train/metrics/metrics.h>
 #include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include <handrail/train/data/internal/data_part.h>
+#include <handrail/train/data/task.h>
 #include <handrail/train/report/events.h>
-#include <handrail/train/run/loss.h>
 
 namespace handrail::train {
 

@@ -3,8 +3,8 @@
 #include <optional>
 #include <span>
 
+#include <handrail/train/data/task.h>
 #include <handrail/train/report/events.h>
-#include <handrail/train/run/loss.h>
 
 // What losses and predictions tell about initial weights, labels and inputs. Pure functions of
 // validation predictions with the best weights, but for the first, which looks at the first batch.

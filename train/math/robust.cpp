@@ -1,0 +1,37 @@
+#include <handrail/train/math/robust.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace handrail::train {
+
+Moments moments(std::span<const double> values) {
+  const auto n = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {mean, std::sqrt(squares / std::max(1.0, n - 1) / n)};
+}
+
+double median(std::span<double> values) {
+  const auto middle = values.begin() + std::ssize(values) / 2;
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return std::midpoint(*std::max_element(values.begin(), middle), *middle);
+}
+
+RobustScale robust_scale(std::span<double> values) {
+  const double middle = median(values);
+  for (double& value : values) value = std::abs(value - middle);
+  return {middle, 1.4826 * median(values)};
+}
+
+double quantile(std::span<double> values, double share) {
+  const auto last = static_cast<double>(values.size() - 1);
+  const auto place = values.begin() + static_cast<std::ptrdiff_t>(std::floor(std::clamp(share, 0.0, 1.0) * last));
+  std::nth_element(values.begin(), place, values.end());
+  return *place;
+}
+
+}  // namespace handrail::train

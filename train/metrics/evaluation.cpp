@@ -1,0 +1,43 @@
+#include <handrail/train/metrics/evaluation.h>
+
+#include <algorithm>
+
+namespace handrail::train {
+
+namespace {
+
+// What there is instead of what was asked for.
+std::string measured(const Evaluation& evaluation) {
+  if (evaluation.samples == 0) return "nothing, as there was no evaluation";
+  std::string names = evaluation.measured_accuracy ? "loss, accuracy" : "loss";
+  for (const MetricValue& metric : evaluation.metrics) names += concat(", ", metric.name);
+  return names;
+}
+
+}  // namespace
+
+double Evaluation::accuracy() const {
+  if (!measured_accuracy)
+    fail<MetricError>("Evaluation: want an accuracy; there is ", measured(*this),
+                      ". It is that of classes: a regression has none, neither has a loss of your own without "
+                      "Loss{loss, Task::multiclass}, nor a step that returns no predictions");
+  return *measured_accuracy;
+}
+
+double Evaluation::metric(std::string_view name) const {
+  const auto found = std::ranges::find(metrics, name, &MetricValue::name);
+  if (found == metrics.end())
+    fail<MetricError>("Evaluation: want a metric '", name, "'; there is ", measured(*this),
+                      ". TrainerOptions::metrics says what is measured: .metrics = {train::F1{}}");
+  return found->value;
+}
+
+Confusion Evaluation::confusion() const {
+  if (!measured_confusion)
+    fail<MetricError>("Evaluation: want a confusion matrix; there is ", measured(*this),
+                      ". It is that of up to 100 classes, one label a row; for others add() predictions and targets "
+                      "to a Confusion. The best evaluation does not keep it: evaluate again");
+  return *measured_confusion;
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,71 @@
+#include <handrail/train/report/anomaly.h>
+
+#include <algorithm>
+
+namespace handrail::train {
+
+namespace {
+
+// For a headline, where every word counts.
+const char* short_name(Action action) {
+  switch (action) {
+    case Action::proceed:
+      return "training continues";
+    case Action::skip:
+      return "step skipped";
+    case Action::reduce_lr:
+      return "step skipped, lr lowered";
+    case Action::rollback:
+      return "rolled back, lr lowered";
+    case Action::stop:
+      return "training stops";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+std::vector<Anomaly> diagnosis(std::span<const Anomaly> anomalies) {
+  std::vector<Anomaly> causes;
+  for (const Anomaly& anomaly : anomalies)
+    if (std::ranges::find(causes, anomaly.name, &Anomaly::name) == causes.end()) causes.push_back(anomaly);
+  std::ranges::stable_sort(causes, {}, &Anomaly::rank);
+  return causes;
+}
+
+std::string Anomaly::headline() const {
+  std::string line = step > 0 ? "step " + std::to_string(step) + ": " : std::string();
+  line += name + ": ";
+  if (!where.empty()) line += where + ": ";
+  line += evidence;
+  if (action != Action::proceed) line += std::string("; ") + short_name(action);
+  if (!remedy.empty()) line += "; try: " + remedy;
+  return line;
+}
+
+std::string Anomaly::text() const {
+  std::string all = where.empty() ? evidence : where + ": " + evidence;
+  if (!details.empty()) all += "; " + details;
+  if (!cause.empty()) all += "; likely cause: " + cause;
+  if (action != Action::proceed) all += std::string("; ") + to_string(action);
+  if (!remedy.empty()) all += "; try: " + remedy;
+  return all;
+}
+
+const char* to_string(Action action) {
+  switch (action) {
+    case Action::proceed:
+      return "training continues";
+    case Action::skip:
+      return "the step is skipped";
+    case Action::reduce_lr:
+      return "the step is skipped and lr is lowered";
+    case Action::rollback:
+      return "the run returns to the last good state, with a lower lr";
+    case Action::stop:
+      return "training stops";
+  }
+  return "unknown";
+}
+
+}  // namespace handrail::train
