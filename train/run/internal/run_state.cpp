@@ -42,10 +42,10 @@ class Hash {
 // How many, which, and what a few of them are. What a data set makes up anew at each reading cannot be compared.
 std::string samples_text(const DataPart& part, Index count) {
   constexpr Index some = 64;
-  const auto rows = sample_rows(part, some);
-  const Batch once = gather(part, rows), again = gather(part, rows);
+  const Rows rows = sample_rows(part, some);
+  const Batch once = gather(part, rows.numbers()), again = gather(part, rows.numbers());
   Hash hash;
-  hash.add(part.rows);
+  hash.add(part.rows.numbers());
   const auto add = [&hash](const Tensor& a, const Tensor& b) {
     if (std::ranges::equal(std::as_bytes(a.span()), std::as_bytes(b.span()))) hash.add(a.span());
   };
@@ -199,9 +199,9 @@ std::map<std::string, std::string> Trainer::Run::settings() const {
       {"improvement", o.improvement == Improvement::plain ? "plain" : "significant"},
       {"seed", std::to_string(decisions_.seed)},
       {"parameters", concat(parameters_.size(), ", hash ", parameters.text())},
-      {"training samples", samples_text({data_.train, data_.train_rows}, loader_->samples())},
+      {"training samples", samples_text({data_.train}, loader_->samples())},
       {"validation samples",
-       data_.validation ? samples_text({*data_.validation, data_.validation_rows}, validation_->samples()) : "none"},
+       data_.validation ? samples_text({*data_.validation}, validation_->samples()) : "none"},
       {"library", version()},
       {"build", build_description()}};
   if (const auto& constants = trainer_.info_.normalization)
