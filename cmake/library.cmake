@@ -4,7 +4,7 @@
 # The tree is the list: every source below these folders is compiled, and every header is installed but those of the
 # folders that are private.
 set(handrail_folders core nn optim train)
-set(handrail_private "(core/kernels|train/files|internal)/")
+set(handrail_private "(core/kernels|train/files|train/run/loop|internal)/")
 set(handrail_headers "")
 set(handrail_sources "")
 foreach(folder ${handrail_folders})

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
 
 #include <handrail/core/error.h>
 #include <handrail/optim/adam.h>
 #include <handrail/train/checkpoints/checkpoint.h>
-#include <handrail/train/data/internal/preview.h>
-#include <handrail/train/data/split.h>
-#include <handrail/train/run/internal/evaluator.h>
+#include <handrail/train/run/internal/evaluate.h>
+#include <handrail/train/run/internal/fix_trials.h>
 #include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {
@@ -48,71 +46,50 @@ Trainer::Trainer(nn::Module& model, TrainerOptions options, Task task)
 
 Trainer::~Trainer() = default;
 
-// The sizes of the parts are final; Run::read_data chooses the rows of each once it knows their classes.
-RunData Trainer::split(const Dataset& train) const {
-  if (!options_.validation_split)
-    return {.train = Rows(train), .validation = {}, .validation_source = {}};
-  if (train.size() < 2)
-    fail<DataError>("fit: want at least 2 rows to split off a validation set; got ", train.size(),
-                    "; pass a validation set, or set validation_split = off");
-  const double fraction = *options_.validation_split;
-  const bool classes = options_.stratify && info_.task != Task::regression && !options_.fast_dev_run;
-  auto [rows, held_out] = random_split(Rows(train), fraction, options_.seed);
-  return {.train = std::move(rows),
-          .validation = std::move(held_out),
-          .validation_source =
-              concat(fraction * 100, classes ? " % of every class" : " % of the data", ", split off by seed"),
-          .stratify = classes};
+Program Trainer::program() {
+  stop_requested_ = false;
+  return {.recipe = *this,
+          .model = model_,
+          .layer = layer_,
+          .loss = loss_,
+          .options = options_,
+          .info = info_,
+          .known_good = known_good_,
+          .stop_requested = stop_requested_};
 }
 
-void Trainer::stratify(RunData& data) const {
-  const double fraction = *options_.validation_split;
-  const Rows all(data.train.dataset());
-  if (!data.train_preview)
-    std::tie(data.train, data.validation) = stratified_split(all, fraction, options_.seed);
-  else if (const auto targets = data.train_preview->targets(); !targets.empty())
-    std::tie(data.train, data.validation) = stratified_split(all, targets, fraction, options_.seed);
-  data.stratify = false;
-}
-
-RunData Trainer::given(const Dataset& train, const Dataset& validation) {
-  return {.train = Rows(train), .validation = Rows(validation), .validation_source = "given"};
-}
-
-FitResult Trainer::fit(const Dataset& train) { return Run(*this, split(train)).fit(); }
+FitResult Trainer::fit(const Dataset& train) { return Run(program(), split_data(train, options_, info_.task)).fit(); }
 
 FitResult Trainer::fit(const Dataset& train, const Dataset& validation) {
-  return Run(*this, given(train, validation)).fit();
+  return Run(program(), given_data(train, validation)).fit();
 }
 
 FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train, const ResumeOptions& options) {
-  return Run(*this, split(train)).resume(run_dir, options);
+  return Run(program(), split_data(train, options_, info_.task)).resume(run_dir, options);
 }
 
 FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train, const Dataset& validation,
                           const ResumeOptions& options) {
-  return Run(*this, given(train, validation)).resume(run_dir, options);
+  return Run(program(), given_data(train, validation)).resume(run_dir, options);
 }
 
-LrFinderResult Trainer::find_lr(const Dataset& train) { return Run(*this, split(train)).find_lr({}); }
+LrFinderResult Trainer::find_lr(const Dataset& train) {
+  return Run(program(), split_data(train, options_, info_.task)).find_lr({});
+}
 
 LrFinderResult Trainer::find_lr(const Dataset& train, const LrFinderOptions& options) {
-  return Run(*this, split(train)).find_lr(options);
+  return Run(program(), split_data(train, options_, info_.task)).find_lr(options);
 }
 
-// Raw data means something else without the constants that the model was trained with.
-void Trainer::check_known(const Dataset& data, const char* function) const {
-  if (info_.normalization || !data.is_raw()) return;
-  fail<OptionError>(function,
-                    ": want the normalization that the model was trained with, as the data set is raw; got "
-                    "none. fit() fits it and load_model() reads it; .normalization = Normalization{} is byte / 255");
+TryFixResult Trainer::try_fix(const Dataset& train, const std::vector<Fix>& fixes, const TryFixOptions& options) {
+  RunData data = split_data(train, options_, info_.task);
+  if (data.stratify) stratify(data, options_);
+  return try_fixes(program(), data, fixes, options);
 }
 
-Loader Trainer::eval_loader(Rows rows) const {
-  // At least 30 batches, when there are as many samples: their losses tell noise from improvement.
-  constexpr Index groups = 30, most = 256;
-  const Index batch_size = std::clamp<Index>(rows.size() / groups, 1, most);
-  return {std::move(rows), {.batch_size = batch_size, .normalization = info_.normalization}};
+TryFixResult Trainer::try_fix(const Dataset& train, const Dataset& validation, const std::vector<Fix>& fixes,
+                              const TryFixOptions& options) {
+  return try_fixes(program(), given_data(train, validation), fixes, options);
 }
 
 void Trainer::save_model(const std::filesystem::path& path) const { train::save_model(model_, info_, path); }
@@ -127,25 +104,15 @@ void Trainer::load_model(const std::filesystem::path& path) {
 }
 
 Evaluation Trainer::evaluate(const Dataset& data) {
-  check_known(data, "evaluate");
-  return evaluate(eval_loader(Rows(data)));
-}
-
-Evaluation Trainer::evaluate(const Loader& loader, Index most_batches, const std::function<void()>& poll) {
-  const InferenceMode inference;
-  Evaluator evaluator(info_.task, options_.metrics);
-  for (Index i = 0; i < std::min(most_batches, loader.size()); ++i) {
-    if (poll) poll();
-    const Batch batch = loader.batch(i);
-    named_rows("evaluated", loader, i, [&] { evaluator.add(validation_step(batch), batch); });
-  }
-  return evaluator.result();
+  check_known(info_, data, "evaluate");
+  const Loader loader = evaluation_loader(Rows(data), info_.normalization);
+  return train::evaluate(*this, info_.task, options_.metrics, loader, loader.size(), {});
 }
 
 Tensor Trainer::predict(const Dataset& data) {
-  check_known(data, "predict");
+  check_known(info_, data, "predict");
   const InferenceMode inference;
-  const Loader loader = eval_loader(Rows(data));
+  const Loader loader = evaluation_loader(Rows(data), info_.normalization);
   Tensor all;
   Index done = 0;
   for (Index i = 0; i < loader.size(); ++i) {
@@ -188,17 +155,8 @@ std::unique_ptr<optim::Optimizer> Trainer::configure_optimizer() {
   return std::make_unique<optim::AdamW>(std::move(groups));
 }
 
-std::int64_t Trainer::warmup_steps(std::int64_t planned_steps) const {
-  const double share = options_.warmup.value_or(0);
-  return std::min<std::int64_t>(std::llround(share * static_cast<double>(planned_steps)), planned_steps - 1);
-}
-
 optim::Schedule Trainer::configure_schedule(double lr, std::int64_t planned_steps) {
-  const optim::WarmupOptions plan{.peak = lr,
-                                  .warmup_steps = warmup_steps(planned_steps),
-                                  .total_steps = planned_steps,
-                                  .floor = options_.decay == Decay::constant ? lr : 0};
-  return options_.decay == Decay::cosine ? optim::warmup_cosine(plan) : optim::warmup_linear(plan);
+  return default_schedule(options_, lr, planned_steps);
 }
 
 }  // namespace handrail::train

@@ -1,13 +1,9 @@
 #pragma once
 
 #include <concepts>
-#include <exception>
 #include <filesystem>
-#include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include <handrail/core/tape.h>
@@ -17,25 +13,16 @@
 #include <handrail/train/checkpoints/state.h>
 #include <handrail/train/data/loader.h>
 #include <handrail/train/data/model_info.h>
-#include <handrail/train/guards/guard.h>
 #include <handrail/train/lr/lr_finder.h>
 #include <handrail/train/run/loss.h>
 #include <handrail/train/run/options.h>
+#include <handrail/train/run/recipe.h>
 #include <handrail/train/run/result.h>
 #include <handrail/train/run/try_fix.h>
 
 namespace handrail::train {
 
-struct RunData;
-
-/// What a training or validation step returns.
-struct StepOutput {
-  Tensor loss;              // one element, the mean over the samples
-  Tensor predictions = {};  // [N, ...], for accuracy and metrics; may be undefined without
-  // Means over the samples of the batch, such as the parts of a loss: logged as train_NAME and val_NAME, averaged over
-  // batches. A metric that is not a mean over samples, such as F1, belongs in TrainerOptions::metrics.
-  std::vector<MetricValue> metrics = {};
-};
+struct Program;
 
 /// Trains a model, safely by default:
 ///
@@ -43,19 +30,19 @@ struct StepOutput {
 ///   const auto result = trainer.fit(train_set);
 ///   const auto test = trainer.evaluate(test_set);
 ///
-/// A subclass overrides the virtual functions: training_step for losses and models of another kind,
-/// configure_* for another optimizer or schedule, the on_* hooks to look on. What lies between the
-/// loss and the update is sealed, so that no override can lose a protection.
+/// A subclass overrides the virtual functions of Recipe: training_step for losses and models of another kind,
+/// configure_* for another optimizer, another schedule or guards of its own, the on_* hooks to look on. What lies
+/// between the loss and the update is sealed, so that no override can lose a protection.
 ///
 /// The model must outlive the trainer. One thread at a time may use a trainer.
-class Trainer {
+class Trainer : protected Recipe {
  public:
   /// Throws OptionError listing everything that is wrong with the options.
   Trainer(nn::Layer& model, Loss loss, TrainerOptions options);
   /// For a subclass that overrides training_step; a model that is no Layer is welcome. The task says
   /// how its predictions are counted for accuracy.
   Trainer(nn::Module& model, TrainerOptions options, Task task = Task::regression);
-  virtual ~Trainer();
+  ~Trainer() override;
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
@@ -120,54 +107,17 @@ class Trainer {
   const ModelInfo& model_info() const { return info_; }
 
  protected:
-  /// The loss of one batch, on an active tape. Default: loss(model(inputs), targets).
-  /// The LR finder, the checks, try_fix and the replay of a bad step call it too, and so does a look at
-  /// whether training has diverged, at evaluations and checkpoints: keep no count in it.
-  virtual StepOutput training_step(const Batch& batch);
-  /// The same without a tape. Default: training_step.
-  virtual StepOutput validation_step(const Batch& batch);
-  /// The outputs for inputs. Default: model(inputs).
-  virtual Tensor predict_step(const Tensor& inputs);
-  /// Default: options.optimizer or AdamW, with weight decay on weights only. Called once a run, and for each arm of
-  /// try_fix.
-  virtual std::unique_ptr<optim::Optimizer> configure_optimizer();
-  /// The rate over the planned steps, peaking at `lr`. Default: warmup, then as options.decay says.
-  virtual optim::Schedule configure_schedule(double lr, std::int64_t planned_steps);
-
-  // Hooks; the defaults do nothing.
-  virtual void on_fit_start() {}    // before the checks and the choice of the rate
-  virtual void on_train_start() {}  // after them, before the first step
-  virtual void on_epoch_start(Index /*epoch*/) {}
-  virtual void on_step_start(std::int64_t /*step*/) {}
-  virtual void on_step_end(const StepStats&) {}
-  virtual void on_log(const StepStats&, const LayerReport&) {}  // every log_every_n_steps
-  virtual void on_validation_start() {}
-  virtual void on_validation_end(const EvaluationStats&) {}
-  virtual void on_epoch_end(const EpochStats&) {}
-  virtual void on_checkpoint(const std::filesystem::path&) {}
-  virtual void on_exception(const std::exception_ptr&) {}
-  virtual void on_fit_end(const FitResult&) {}  // also when fit throws
-  /// What to do about an anomaly; the default is what it proposes. A value that is not finite never
-  /// reaches a parameter, whatever is answered.
-  virtual Action on_anomaly(const Anomaly& anomaly) { return anomaly.action; }
+  // What Recipe says of them.
+  StepOutput training_step(const Batch& batch) override;
+  StepOutput validation_step(const Batch& batch) override;
+  Tensor predict_step(const Tensor& inputs) override;
+  std::unique_ptr<optim::Optimizer> configure_optimizer() override;
+  optim::Schedule configure_schedule(double lr, std::int64_t planned_steps) override;
 
   nn::Module& model() { return model_; }
 
  private:
-  class Run;
-  RunData split(const Dataset& train) const;
-  void stratify(RunData& data) const;
-  Loader eval_loader(Rows rows) const;
-  void check_known(const Dataset& data, const char* function) const;
-  std::int64_t warmup_steps(std::int64_t planned_steps) const;
-  TryFixResult take_first(const std::vector<Fix>& fixes);
-  TryFixResult try_fix(const RunData& data, const std::vector<Fix>& fixes, const TryFixOptions& options);
-  /// Whether the loss is the library's own for the task, whose values have a known meaning.
-  bool plain_loss() const { return loss_ && loss_->plain(); }
-  static RunData given(const Dataset& train, const Dataset& validation);
-  /// `poll` is called between batches; what it throws ends the evaluation.
-  Evaluation evaluate(const Loader& loader, Index most_batches = std::numeric_limits<Index>::max(),
-                      const std::function<void()>& poll = {});
+  Program program();
 
   nn::Module& model_;
   const nn::Layer* layer_ = nullptr;

@@ -22,6 +22,7 @@
 #include <handrail/optim/schedule.h>
 #include <handrail/train/data/csv.h>
 #include <handrail/train/data/idx.h>
+#include <handrail/train/math/robust.h>
 #include <handrail/train/data/loader.h>
 #include <handrail/train/guards/layer_guard.h>
 #include <handrail/train/guards/loss_guards.h>
@@ -150,9 +151,9 @@ void count_spikes(const Curve& curve, SpikeRule rule, SpikeCount& count) {
     ++stats.step;
     stats.samples = curve.samples[static_cast<std::size_t>(stats.step - 1) % curve.samples.size()];
     stats.loss = loss;
-    if (const auto finding = guard.check_loss(stats)) {
+    if (const auto anomaly = guard.check_loss(stats)) {
       ++count.alarms;
-      count.rollbacks += finding->anomaly.action >= Action::rollback;
+      count.rollbacks += anomaly->action >= Action::rollback;
     }
     count.rollbacks += guard.accepted(stats).has_value();
     ++count.steps;

@@ -15,6 +15,7 @@
 #include <handrail/nn/norm.h>
 #include <handrail/optim/adam.h>
 #include <handrail/optim/clip.h>
+#include <handrail/train/report/console.h>
 #include <handrail/train/trainer.h>
 
 #include "support/tensors.h"

@@ -20,31 +20,31 @@ inline void check_headline(const handrail::train::Anomaly& anomaly) {
   CHECK_MESSAGE(line.ends_with("try: " + anomaly.remedy), line);
 }
 
-/// What a guard says over a run: "step name where action factor evidence", one line a finding.
+/// What a guard says over a run: "step name where action factor evidence", one line an anomaly.
 using Said = std::vector<std::string>;
 
-inline void note(Said& said, const std::optional<handrail::train::Finding>& finding) {
-  if (!finding) return;
-  const handrail::train::Anomaly& a = finding->anomaly;
+inline void note(Said& said, const std::optional<handrail::train::Anomaly>& anomaly) {
+  if (!anomaly) return;
+  const handrail::train::Anomaly& a = *anomaly;
   check_headline(a);
   said.push_back(std::to_string(a.step) + " " + a.name + " " + a.where + " " + handrail::train::to_string(a.action) +
-                 " " + std::to_string(finding->lr_factor) + " " + a.evidence + " " + a.cause + " " + a.remedy + " " +
+                 " " + std::to_string(anomaly->lr_factor) + " " + a.evidence + " " + a.cause + " " + a.remedy + " " +
                  a.details);
 }
 
-/// One step, as the Trainer makes it: nothing is accepted after a finding that forbids it, and a rollback is
-/// made. Returns the gravest finding.
-inline std::optional<handrail::train::Finding> make_step(handrail::train::Guard& guard,
+/// One step, as the Trainer makes it: nothing is accepted after an anomaly that forbids it, and a rollback is
+/// made. Returns the gravest anomaly.
+inline std::optional<handrail::train::Anomaly> make_step(handrail::train::Guard& guard,
                                                          const handrail::train::StepStats& stats) {
   using handrail::train::Action;
-  auto finding = guard.check_loss(stats);
-  if (!finding) finding = guard.check_gradients(stats);
-  if (!finding || finding->anomaly.action == Action::proceed) {
+  auto anomaly = guard.check_loss(stats);
+  if (!anomaly) anomaly = guard.check_gradients(stats);
+  if (!anomaly || anomaly->action == Action::proceed) {
     auto after = guard.accepted(stats);
-    if (after && (!finding || after->anomaly.action > finding->anomaly.action)) finding = std::move(after);
+    if (after && (!anomaly || after->action > anomaly->action)) anomaly = std::move(after);
   }
-  if (finding && finding->anomaly.action == Action::rollback) guard.rolled_back();
-  return finding;
+  if (anomaly && anomaly->action == Action::rollback) guard.rolled_back();
+  return anomaly;
 }
 
 /// The same for a plain loss.
@@ -73,23 +73,23 @@ inline Said check_resume(const std::function<std::unique_ptr<handrail::train::Gu
   Said said;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (std::ranges::count(cuts, i) > 0) {
-      const std::vector<double> state = whole->state();
+      const std::vector<double> state = handrail::train::save_state(*whole);
       others.push_back({make(), {}, said.size()});
       handrail::train::Guard& other = *others.back().guard;
       std::vector<double> damaged = state;
       damaged.push_back(0);
-      const std::vector<double> fresh = other.state();
-      CHECK_FALSE(other.load_state(damaged));
-      CHECK_FALSE(other.load_state(std::span(state).first(state.size() - 1)));
-      CHECK_FALSE(other.load_state({}));
+      const std::vector<double> fresh = handrail::train::save_state(other);
+      CHECK_FALSE(handrail::train::load_state(other, damaged));
+      CHECK_FALSE(handrail::train::load_state(other, std::span(state).first(state.size() - 1)));
+      CHECK_FALSE(handrail::train::load_state(other, {}));
       for (std::size_t place = 0; place < state.size(); ++place) {
         damaged = state;
         damaged[place] = std::numeric_limits<double>::quiet_NaN();
-        CHECK_FALSE(other.load_state(damaged));
+        CHECK_FALSE(handrail::train::load_state(other, damaged));
       }
-      CHECK(other.state() == fresh);
-      CHECK(other.load_state(state));
-      CHECK(other.state() == state);
+      CHECK(handrail::train::save_state(other) == fresh);
+      CHECK(handrail::train::load_state(other, state));
+      CHECK(handrail::train::save_state(other) == state);
     }
     note(said, make_step(*whole, steps[i]));
     for (Other& other : others) note(other.said, make_step(*other.guard, steps[i]));
@@ -97,7 +97,7 @@ inline Said check_resume(const std::function<std::unique_ptr<handrail::train::Gu
   CHECK(others.size() == cuts.size());
   for (const Other& other : others) {
     CHECK(other.said == Said(said.begin() + static_cast<std::ptrdiff_t>(other.from), said.end()));
-    CHECK(other.guard->state() == whole->state());
+    CHECK(handrail::train::save_state(*other.guard) == handrail::train::save_state(*whole));
   }
   return said;
 }

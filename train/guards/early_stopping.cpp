@@ -6,7 +6,6 @@
 
 #include <handrail/core/system/finite.h>
 #include <handrail/train/math/robust.h>
-#include <handrail/train/math/state_reader.h>
 
 namespace handrail::train {
 
@@ -39,31 +38,19 @@ bool EarlyStopping::add(double value, std::span<const double> group_losses) {
   return true;
 }
 
-std::vector<double> EarlyStopping::state() const {
-  std::vector<double> state{static_cast<double>(waited_)};
-  if (!best_) return state;
-  state.insert(state.end(), {*best_, *reference_});
-  state.insert(state.end(), reference_groups_.begin(), reference_groups_.end());
-  return state;
-}
-
-bool EarlyStopping::load_state(std::span<const double> state) {
-  StateReader reader(state);
-  const auto waited = reader.count();
-  std::optional<double> best, reference;
-  std::vector<double> groups;
-  if (state.size() > 1) {
-    best = reader.number();
-    reference = reader.number();
-    // Of the losses one may be infinite.
-    if (state.size() > 3) groups.assign(state.begin() + 3, state.end());
+void EarlyStopping::visit_state(StateVisitor& state) {
+  state.count(waited_);
+  const bool has_best = state.is_reading() ? !state.at_end() : best_.has_value();
+  double best = best_.value_or(0), reference = reference_.value_or(0);
+  if (has_best) {
+    state.number(best);
+    state.number(reference);
+    state.rest(reference_groups_);  // one of the losses may be infinite
+  } else {
+    reference_groups_.clear();
   }
-  if (!reader.ok() || state.size() == 2) return false;
-  waited_ = waited;
-  best_ = best;
-  reference_ = reference;
-  reference_groups_ = std::move(groups);
-  return true;
+  best_ = has_best ? std::optional(best) : std::nullopt;
+  reference_ = has_best ? std::optional(reference) : std::nullopt;
 }
 
 }  // namespace handrail::train

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <handrail/core/scalar.h>
+#include <handrail/train/math/state_visitor.h>
 
 namespace handrail::train {
 
@@ -36,8 +37,7 @@ class EarlyStopping {
   bool stop() const { return patience_ && waited_ >= *patience_; }
   Index waited() const { return waited_; }
 
-  std::vector<double> state() const;
-  bool load_state(std::span<const double> state);
+  void visit_state(StateVisitor& state);
 
  private:
   bool better(double value, double than) const { return mode_ == MonitorMode::min ? value < than : value > than; }

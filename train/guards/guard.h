@@ -1,23 +1,17 @@
 #pragma once
 
 #include <optional>
-#include <span>
-#include <string>
-#include <vector>
 
+#include <handrail/core/error.h>
+#include <handrail/train/math/state_visitor.h>
 #include <handrail/train/report/events.h>
 
 namespace handrail::train {
 
-/// What a guard found, and what it wants done about it.
-struct Finding {
-  Anomaly anomaly;       // its action is the proposed one
-  double lr_factor = 1;  // of the rate from now on, for reduce_lr and rollback
-};
-
-/// Judges a training run as it goes. A guard is a small state machine over the statistics and does
-/// nothing itself: the Trainer acts on its findings. Steps come in order; of one step the calls are
-/// check_loss, check_gradients, and accepted when the update was made.
+/// Watches a training run. A guard is a small state machine over the statistics of the steps and does nothing itself: it
+/// returns an anomaly, and the Trainer acts on it as Anomaly::action says, unless Trainer::on_anomaly answers otherwise.
+/// Steps come in order. Of one step the calls are check_loss, check_gradients, and then accepted or update_refused;
+/// every log_every_n_steps layers_measured follows. Recipe::configure_guards adds guards of your own.
 class Guard {
  public:
   Guard() = default;
@@ -25,22 +19,34 @@ class Guard {
   Guard& operator=(const Guard&) = delete;
   virtual ~Guard() = default;
 
-  /// "spike", say; also the key of its state in checkpoints.
+  /// "spike", say; also the key of its state in checkpoints, so that it must be different for each guard of a run.
   virtual const char* name() const = 0;
-  /// Before backward: the gradient norms are not known yet.
-  virtual std::optional<Finding> check_loss(const StepStats&) { return std::nullopt; }
-  /// After backward, before clipping and update.
-  virtual std::optional<Finding> check_gradients(const StepStats&) { return std::nullopt; }
-  /// The update was made. A finding here can only warn or roll back.
-  virtual std::optional<Finding> accepted(const StepStats&) { return std::nullopt; }
-  virtual std::optional<Finding> epoch_end(const EpochStats&) { return std::nullopt; }
+
+  /// Called before backward: the gradient norms are not known yet.
+  virtual std::optional<Anomaly> check_loss(const StepStats&) { return std::nullopt; }
+  /// Called after backward, before clipping and update.
+  virtual std::optional<Anomaly> check_gradients(const StepStats&) { return std::nullopt; }
+  /// Called when the update was not made, as it would have left a parameter or moment that is not finite: error.where
+  /// names it.
+  virtual std::optional<Anomaly> update_refused(const StepStats&, const NonFiniteError& /*error*/) {
+    return std::nullopt;
+  }
+  /// Called when the update was made: Action::skip and Action::reduce_lr come too late for it.
+  virtual std::optional<Anomaly> accepted(const StepStats&) { return std::nullopt; }
+  /// Called with a measurement of all layers after an update, every log_every_n_steps.
+  virtual std::optional<Anomaly> layers_measured(const LayerReport&) { return std::nullopt; }
+  /// Called after the last step of an epoch and its evaluation.
+  virtual std::optional<Anomaly> epoch_end(const EpochStats&) { return std::nullopt; }
+
+  /// Whether the present state of the model is one to go back to.
+  virtual bool is_good_state() const { return true; }
+  /// Whether a step in which it finds something is to be replayed, to name the row, op or layer where it began.
+  virtual bool wants_replay() const { return false; }
   /// The last good state was restored: windows over losses begin anew, counts of attempts stay.
   virtual void rolled_back() {}
 
-  /// What it remembers, for checkpoints; load_state takes what state gave, of any length, and
-  /// returns false, changing nothing, when it does not understand it.
-  virtual std::vector<double> state() const { return {}; }
-  virtual bool load_state(std::span<const double> state) { return state.empty(); }
+  /// Names what it remembers, for checkpoints: see StateVisitor. Default: nothing.
+  virtual void visit_state(StateVisitor&) {}
 };
 
 }  // namespace handrail::train

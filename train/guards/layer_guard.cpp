@@ -15,98 +15,101 @@ constexpr double vanishing = 1e-7, exploding = 100;       // gradient norms
 constexpr double dead_share = 0.5;
 constexpr Index max_rollbacks = 3;
 
-Finding dead_units(std::int64_t step, std::string evidence) {
-  return {.anomaly = {.name = "dead_units",
-                      .step = step,
-                      .evidence = std::move(evidence),
-                      .cause = "a learning rate that was too high, or inputs that are not normalised",
-                      .remedy = "lower lr, standardise the inputs, or use gelu instead of relu",
-                      .action = Action::proceed,
-                      .rank = Rank::blow_up}};
+Anomaly dead_units(std::int64_t step, std::string evidence) {
+  return {.name = "dead_units",
+          .step = step,
+          .evidence = std::move(evidence),
+          .cause = "a learning rate that was too high, or inputs that are not normalised",
+          .remedy = "lower lr, standardise the inputs, or use gelu instead of relu",
+          .action = Action::proceed,
+          .rank = Rank::blow_up};
 }
 
-Finding vanishing_gradient(const StepStats& stats, double norm) {
+Anomaly vanishing_gradient(const StepStats& stats, double norm) {
   // Saturation leaves something; nothing at all is left where no unit is active.
   if (norm == 0)
     return dead_units(stats.step, concat("its gradient has been exactly 0 for ", patience, " steps, at loss ",
                                          short_form(stats.loss)));
-  return {.anomaly = {.name = "vanishing_gradient",
-                      .step = stats.step,
-                      .evidence = concat("gradient norm ", short_form(norm), ", below 1e-7 for ", patience, " steps"),
-                      .cause = "saturated or dead units after this layer, or initial weights that are too small",
-                      .remedy = "use relu or gelu, or add a norm layer",
-                      .action = Action::proceed,
-                      .details = concat("at loss ", short_form(stats.loss)),
-                      .rank = Rank::symptom}};
+  return {.name = "vanishing_gradient",
+          .step = stats.step,
+          .evidence = concat("gradient norm ", short_form(norm), ", below 1e-7 for ", patience, " steps"),
+          .cause = "saturated or dead units after this layer, or initial weights that are too small",
+          .remedy = "use relu or gelu, or add a norm layer",
+          .action = Action::proceed,
+          .details = concat("at loss ", short_form(stats.loss)),
+          .rank = Rank::symptom};
 }
 
-Finding exploding_gradient(const StepStats& stats, double norm) {
-  return {.anomaly = {
-              .name = "exploding_gradient",
-              .step = stats.step,
-              .evidence = concat("gradient norm ", short_form(norm), ", above 100 for ", patience, " steps"),
-              .cause =
-                  "inputs or targets that are not normalised, initial weights that are too large, or a learning rate "
-                  "that is too high",
-              .remedy = concat("standardise the data, or set lr below ", short_form(stats.lr)),
-              .action = Action::proceed,
-              .details = concat("at loss ", short_form(stats.loss)),
-              .rank = Rank::symptom}};
+Anomaly exploding_gradient(const StepStats& stats, double norm) {
+  return {.name = "exploding_gradient",
+          .step = stats.step,
+          .evidence = concat("gradient norm ", short_form(norm), ", above 100 for ", patience, " steps"),
+          .cause =
+              "inputs or targets that are not normalised, initial weights that are too large, or a learning rate "
+              "that is too high",
+          .remedy = concat("standardise the data, or set lr below ", short_form(stats.lr)),
+          .action = Action::proceed,
+          .details = concat("at loss ", short_form(stats.loss)),
+          .rank = Rank::symptom};
 }
 
 }  // namespace
 
-std::optional<Finding> LayerGuard::check_gradients(const StepStats& stats) {
+std::optional<Anomaly> LayerGuard::check_gradients(const StepStats& stats) {
   const std::size_t count = std::min(stats.layer_norms.size(), layers_.size());
   const bool learnt = std::abs(stats.loss) <= 0.01 * std::abs(initial_.mean());
-  std::optional<Finding> finding;
+  std::optional<Anomaly> anomaly;
   proposed_ = false;
   for (std::size_t l = 0; l < count; ++l) {
     const double norm = stats.layer_norms[l];
     Layer& layer = layers_[l];
     layer.gone = norm == 0 && is_finite(stats.loss);  // else other guards know better
     layer.lived = layer.lived || !layer.gone;
-    const bool vanishes = layer.vanishing.step(norm < vanishing, patience) && !learnt;
+    bool vanishes = layer.vanishing.step(norm < vanishing, patience) && !learnt;
     const bool explodes = layer.exploding.step(norm > exploding, patience);
-    if (!(vanishes || explodes) || finding) [[likely]]
+    if (vanishes && !is_trained_(l)) {
+      layer.vanishing = {};
+      vanishes = false;
+    }
+    if (!(vanishes || explodes) || anomaly) [[likely]]
       continue;
     (vanishes ? layer.vanishing : layer.exploding).reported = true;
-    finding = vanishes ? vanishing_gradient(stats, norm) : exploding_gradient(stats, norm);
-    finding->anomaly.where = names_[l];
+    anomaly = vanishes ? vanishing_gradient(stats, norm) : exploding_gradient(stats, norm);
+    anomaly->where = names_[l];
     if (vanishes && layer.gone && layer.lived && rollbacks_ < max_rollbacks) {
-      finding->anomaly.action = Action::rollback;
-      finding->lr_factor = rollbacks_ == 0 ? 0.1 : 0.5;
+      anomaly->action = Action::rollback;
+      anomaly->lr_factor = rollbacks_ == 0 ? 0.1 : 0.5;
       proposed_ = true;
     }
   }
-  return finding;
+  return anomaly;
 }
 
 std::vector<std::string> LayerGuard::lost() const {
   std::vector<std::string> names;
   for (std::size_t l = 0; l < layers_.size(); ++l)
-    if (layers_[l].gone && layers_[l].lived) names.push_back(names_[l]);
+    if (layers_[l].gone && layers_[l].lived && is_trained_(l)) names.push_back(names_[l]);
   return names;
 }
 
-std::optional<Finding> LayerGuard::accepted(const StepStats& stats) {
+std::optional<Anomaly> LayerGuard::accepted(const StepStats& stats) {
   if (is_finite(stats.loss)) [[likely]]
     initial_.add(stats.loss);
   return std::nullopt;
 }
 
-std::optional<Finding> LayerGuard::check_units(const LayerReport& report) {
+std::optional<Anomaly> LayerGuard::layers_measured(const LayerReport& report) {
   const std::size_t hidden = std::min(report.layers.size(), layers_.size() - std::min<std::size_t>(layers_.size(), 1));
-  std::optional<Finding> finding;
+  std::optional<Anomaly> anomaly;
   for (std::size_t l = 0; l < hidden; ++l) {
     const double share = report.layers[l].dead_units;
-    if (!layers_[l].dead.step(share > dead_share, dead_patience) || finding) continue;
+    if (!layers_[l].dead.step(share > dead_share, dead_patience) || anomaly) continue;
     layers_[l].dead.reported = true;
-    finding = dead_units(report.step, concat(short_form(100 * share), " % of its units got no gradient in ",
+    anomaly = dead_units(report.step, concat(short_form(100 * share), " % of its units got no gradient in ",
                                              dead_patience, " measurements in a row"));
-    finding->anomaly.where = names_[l];
+    anomaly->where = names_[l];
   }
-  return finding;
+  return anomaly;
 }
 
 void LayerGuard::rolled_back() {
@@ -118,37 +121,21 @@ void LayerGuard::rolled_back() {
   }
 }
 
-std::vector<double> LayerGuard::state() const {
-  std::vector<double> state{static_cast<double>(layers_.size()), static_cast<double>(rollbacks_)};
-  initial_.save(state);
-  for (const Layer& layer : layers_) state.insert(state.end(), {layer.lived ? 1.0 : 0.0, layer.gone ? 1.0 : 0.0});
-  for (const Layer& layer : layers_)
-    for (const Stretch& stretch : {layer.vanishing, layer.exploding, layer.dead})
-      state.insert(state.end(), {static_cast<double>(stretch.length), stretch.reported ? 1.0 : 0.0});
-  return state;
-}
-
-bool LayerGuard::load_state(std::span<const double> state) {
-  StateReader reader(state);
-  if (reader.count() != std::ssize(layers_)) return false;
-  const auto rollbacks = reader.count(max_rollbacks);
-  InitialLoss initial;
-  initial.load(reader);
-  std::vector<Layer> layers(layers_.size());
-  for (Layer& layer : layers) {
-    layer.lived = reader.flag();
-    layer.gone = reader.flag();
+void LayerGuard::visit_state(StateVisitor& state) {
+  std::size_t count = layers_.size();
+  state.count(count);
+  if (count != layers_.size()) state.refuse();
+  state.count(rollbacks_, max_rollbacks);
+  initial_.visit_state(state);
+  for (Layer& layer : layers_) {
+    state.flag(layer.lived);
+    state.flag(layer.gone);
   }
-  for (Layer& layer : layers)
+  for (Layer& layer : layers_)
     for (Stretch* stretch : {&layer.vanishing, &layer.exploding, &layer.dead}) {
-      stretch->length = static_cast<std::int32_t>(reader.count(stretch == &layer.dead ? dead_patience : patience));
-      stretch->reported = reader.flag();
+      state.count(stretch->length, stretch == &layer.dead ? dead_patience : patience);
+      state.flag(stretch->reported);
     }
-  if (!reader.done()) return false;
-  initial_ = initial;
-  layers_ = std::move(layers);
-  rollbacks_ = rollbacks;
-  return true;
 }
 
 }  // namespace handrail::train

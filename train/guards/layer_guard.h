@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,20 +22,26 @@ namespace handrail::train {
 /// good state, at a tenth of the rate the first time and half of it after, at most three times.
 class LayerGuard final : public Guard {
  public:
-  /// In the order of StepStats::layer_norms and LayerReport::layers; the last one is the output layer.
-  explicit LayerGuard(std::vector<std::string> layers) : names_(std::move(layers)), layers_(names_.size()) {}
+  /// Whether the layer of that number has a parameter that is trained now.
+  using IsTrained = std::function<bool(std::size_t layer)>;
+
+  /// layers: their names, in the order of StepStats::layer_norms and LayerReport::layers; the last one is the output
+  /// layer. A layer that is not trained has no gradient to vanish: it is left out while it is frozen.
+  explicit LayerGuard(
+      std::vector<std::string> layers, IsTrained is_trained = [](std::size_t) { return true; })
+      : names_(std::move(layers)), layers_(names_.size()), is_trained_(std::move(is_trained)) {}
 
   const char* name() const override { return "layers"; }
-  /// One finding a step: of several layers the others follow in the next steps.
-  std::optional<Finding> check_gradients(const StepStats& stats) override;
-  std::optional<Finding> accepted(const StepStats& stats) override;
-  /// To be called with every measurement; likewise one finding each.
-  std::optional<Finding> check_units(const LayerReport& report);
-  /// The layers whose gradient is gone as of the last step: a state with one of them is not one to go back to.
+  /// One anomaly a step: of several layers the others follow in the next steps.
+  std::optional<Anomaly> check_gradients(const StepStats& stats) override;
+  std::optional<Anomaly> accepted(const StepStats& stats) override;
+  std::optional<Anomaly> layers_measured(const LayerReport& report) override;
+  bool is_good_state() const override { return lost().empty(); }
+  /// The layers whose gradient is gone as of the last step: a state with one of them is not one to go back to. Frozen
+  /// layers are left out.
   std::vector<std::string> lost() const;
   void rolled_back() override;
-  std::vector<double> state() const override;
-  bool load_state(std::span<const double> state) override;
+  void visit_state(StateVisitor& state) override;
 
  private:
   // How long something has lasted, up to what is worth reporting, and whether it was reported.
@@ -59,6 +67,7 @@ class LayerGuard final : public Guard {
 
   std::vector<std::string> names_;
   std::vector<Layer> layers_;
+  IsTrained is_trained_;
   InitialLoss initial_;
   Index rollbacks_ = 0;    // made for its sake
   bool proposed_ = false;  // one, in this step

@@ -33,62 +33,54 @@ Bounds divergence_bounds(const InitialLoss& initial) {
 
 }  // namespace
 
-std::optional<Finding> NonFiniteGuard::check_loss(const StepStats& stats) {
+std::optional<Anomaly> NonFiniteGuard::check_loss(const StepStats& stats) {
   if (is_finite(stats.loss)) [[likely]]
     return std::nullopt;
   return found(stats, concat("loss ", stats.loss));
 }
 
-std::optional<Finding> NonFiniteGuard::check_gradients(const StepStats& stats) {
+std::optional<Anomaly> NonFiniteGuard::check_gradients(const StepStats& stats) {
   if (is_finite(stats.grad_norm)) [[likely]]
     return std::nullopt;
   return found(stats, concat("gradient norm ", stats.grad_norm, " at loss ", short_form(stats.loss)));
 }
 
-Finding NonFiniteGuard::update_failed(const StepStats& stats, std::string where, const std::string& evidence) {
-  Finding finding = found(stats, "an update that is not finite");
-  finding.anomaly.where = std::move(where);
-  finding.anomaly.details = evidence;
-  return finding;
+std::optional<Anomaly> NonFiniteGuard::update_refused(const StepStats& stats, const NonFiniteError& error) {
+  Anomaly anomaly = found(stats, "an update that is not finite");
+  anomaly.where = error.where;
+  anomaly.details = error.what();
+  return anomaly;
 }
 
-Finding NonFiniteGuard::found(const StepStats& stats, const std::string& evidence) {
+Anomaly NonFiniteGuard::found(const StepStats& stats, const std::string& evidence) {
   ++in_a_row_;
-  Finding finding{.anomaly = {.name = "non_finite",
-                              .step = stats.step,
-                              .evidence = concat(evidence, ", bad step ", in_a_row_, " in a row"),
-                              .cause = "NaN or huge values in the data, or a learning rate that is too high",
-                              .remedy = concat("look for NaN in the data, or set lr below ", short_form(stats.lr)),
-                              .action = Action::skip,
-                              .rank = Rank::blow_up}};
+  Anomaly anomaly{.name = "non_finite",
+                  .step = stats.step,
+                  .evidence = concat(evidence, ", bad step ", in_a_row_, " in a row"),
+                  .cause = "NaN or huge values in the data, or a learning rate that is too high",
+                  .remedy = concat("look for NaN in the data, or set lr below ", short_form(stats.lr)),
+                  .action = Action::skip,
+                  .rank = Rank::blow_up};
   if (in_a_row_ == patience_) {
-    finding.anomaly.action = Action::reduce_lr;
-    finding.lr_factor = 0.5;
+    anomaly.action = Action::reduce_lr;
+    anomaly.lr_factor = 0.5;
   } else if (in_a_row_ >= 2 * patience_) {
     if (rollbacks_ < most_rollbacks) {
       ++rollbacks_;
-      finding.anomaly.action = Action::rollback;
-      finding.lr_factor = 0.5;
+      anomaly.action = Action::rollback;
+      anomaly.lr_factor = 0.5;
     } else {
-      finding.anomaly.action = Action::stop;
-      finding.anomaly.evidence += concat(", after ", rollbacks_, " rollbacks");
+      anomaly.action = Action::stop;
+      anomaly.evidence += concat(", after ", rollbacks_, " rollbacks");
     }
     in_a_row_ = 0;
   }
-  return finding;
+  return anomaly;
 }
 
-std::vector<double> NonFiniteGuard::state() const {
-  return {static_cast<double>(in_a_row_), static_cast<double>(rollbacks_)};
-}
-
-bool NonFiniteGuard::load_state(std::span<const double> state) {
-  StateReader reader(state);
-  const auto in_a_row = reader.count(2 * patience_), rollbacks = reader.count(most_rollbacks);
-  if (!reader.done()) return false;
-  in_a_row_ = in_a_row;
-  rollbacks_ = rollbacks;
-  return true;
+void NonFiniteGuard::visit_state(StateVisitor& state) {
+  state.count(in_a_row_, 2 * patience_);
+  state.count(rollbacks_, most_rollbacks);
 }
 
 bool SpikeDetector::check(double loss) {
@@ -181,26 +173,17 @@ void SpikeDetector::clear() {
   spiked_ = false;
 }
 
-void SpikeDetector::save(std::vector<double>& state) const {
-  window_.save(state);
-  initial_.save(state);
-  state.insert(state.end(),
-               {sum_, reference_, shifted_, squares_, static_cast<double>(pushes_), static_cast<double>(in_a_row_)});
-  state.insert(state.end(), spikes_.begin(), spikes_.begin() + static_cast<std::ptrdiff_t>(in_a_row_));
-}
-
-void SpikeDetector::load(StateReader& reader) {
-  clear();
-  window_.load(reader);
-  initial_.load(reader);
-  for (double* sum : {&sum_, &reference_, &shifted_, &squares_}) *sum = reader.number();
-  pushes_ = static_cast<std::size_t>(reader.count(capacity - 1));
-  in_a_row_ = static_cast<std::size_t>(reader.count(rebase_after - 1));
-  reader.numbers(std::span(spikes_).first(in_a_row_));
+void SpikeDetector::visit_state(StateVisitor& state) {
+  window_.visit_state(state);
+  initial_.visit_state(state);
+  for (double* sum : {&sum_, &reference_, &shifted_, &squares_}) state.number(*sum);
+  state.count(pushes_, capacity - 1);
+  state.count(in_a_row_, rebase_after - 1);
+  state.numbers(std::span(spikes_).first(in_a_row_));
   negative_ = static_cast<std::size_t>(std::ranges::count_if(window_.values(), [](double loss) { return loss < 0; }));
 }
 
-std::optional<Finding> LossGuard::check_loss(const StepStats& stats) {
+std::optional<Anomaly> LossGuard::check_loss(const StepStats& stats) {
   if (!is_finite(stats.loss) || !spikes_.check(weighed(stats))) [[likely]]
     return std::nullopt;
   constexpr Index too_many = 3;
@@ -212,7 +195,7 @@ std::optional<Finding> LossGuard::check_loss(const StepStats& stats) {
   return spike(stats);
 }
 
-std::optional<Finding> LossGuard::accepted(const StepStats& stats) {
+std::optional<Anomaly> LossGuard::accepted(const StepStats& stats) {
   if (!is_finite(stats.loss)) [[unlikely]]
     return std::nullopt;
   spikes_.accepted(weighed(stats));
@@ -222,11 +205,11 @@ std::optional<Finding> LossGuard::accepted(const StepStats& stats) {
   constexpr std::int64_t enough = 20;
   if (++judged_ < enough || stats.step <= warmup_steps_ || !roll_back_ || !(ema_.value() > bounds.average)) [[likely]]
     return std::nullopt;
-  Finding finding = divergence(
+  Anomaly anomaly = divergence(
       stats, concat("average loss ", short_form(ema_.value()), ", initially ", short_form(spikes_.initial().mean())));
   ema_ = Ema();
   judged_ = 0;
-  return finding;
+  return anomaly;
 }
 
 double LossGuard::weighed(const StepStats& stats) const {
@@ -242,66 +225,49 @@ void LossGuard::rolled_back() {
   judged_ = 0;
 }
 
-Finding LossGuard::spike(const StepStats& stats) const {
+Anomaly LossGuard::spike(const StepStats& stats) const {
   const bool rebased = spikes_.in_a_row() == 0;
   const double mean = spikes_.mean(), ratio = stats.loss / mean;
   const std::string loss = concat("loss ", short_form(stats.loss));
-  return {.anomaly = {.name = "spike",
-                      .step = stats.step,
-                      .evidence = rebased ? concat(loss, ", spike 10 in a row: taken as the new level")
-                                  : mean > 0
-                                      ? concat(loss, " is ",
-                                               short_form(ratio < 10 ? std::round(10 * ratio) / 10 : std::round(ratio)),
-                                               " times the recent mean of ", short_form(mean))
-                                      : concat(loss, ", recent mean ", short_form(mean)),
-                      .cause = "an unusual batch, or a learning rate that is too high",
-                      .remedy = concat("keep clip_norm on; if spikes recur, set lr below ", short_form(stats.lr)),
-                      .action = Action::proceed,
-                      .rank = Rank::symptom}};
+  return {.name = "spike",
+          .step = stats.step,
+          .evidence = rebased    ? concat(loss, ", spike 10 in a row: taken as the new level")
+                      : mean > 0 ? concat(loss, " is ",
+                                          short_form(ratio < 10 ? std::round(10 * ratio) / 10 : std::round(ratio)),
+                                          " times the recent mean of ", short_form(mean))
+                                 : concat(loss, ", recent mean ", short_form(mean)),
+          .cause = "an unusual batch, or a learning rate that is too high",
+          .remedy = concat("keep clip_norm on; if spikes recur, set lr below ", short_form(stats.lr)),
+          .action = Action::proceed,
+          .rank = Rank::symptom};
 }
 
-Finding LossGuard::divergence(const StepStats& stats, std::string evidence) {
-  Finding finding{.anomaly = {.name = "divergence",
-                              .step = stats.step,
-                              .evidence = std::move(evidence),
-                              .cause = "a learning rate that is too high",
-                              .remedy = "lower lr tenfold, or warm up longer",
-                              .action = Action::rollback,
-                              .details = concat("lr was ", short_form(stats.lr), " at this step"),
-                              .rank = Rank::blow_up},
+Anomaly LossGuard::divergence(const StepStats& stats, std::string evidence) {
+  Anomaly anomaly{.name = "divergence",
+                  .step = stats.step,
+                  .evidence = std::move(evidence),
+                  .cause = "a learning rate that is too high",
+                  .remedy = "lower lr tenfold, or warm up longer",
+                  .action = Action::rollback,
+                  .details = concat("lr was ", short_form(stats.lr), " at this step"),
+                  .rank = Rank::blow_up,
                   .lr_factor = rollbacks_ == 0 ? 0.1 : 0.5};
   if (rollbacks_ == most_rollbacks) {
-    finding.anomaly.action = Action::stop;
-    finding.anomaly.evidence += concat(", after ", rollbacks_, " rollbacks");
-    finding.lr_factor = 1;
+    anomaly.action = Action::stop;
+    anomaly.evidence += concat(", after ", rollbacks_, " rollbacks");
+    anomaly.lr_factor = 1;
   } else {
     ++rollbacks_;
   }
-  return finding;
+  return anomaly;
 }
 
-std::vector<double> LossGuard::state() const {
-  std::vector<double> state = ema_.state();
-  state.insert(state.end(),
-               {static_cast<double>(judged_), static_cast<double>(rollbacks_), static_cast<double>(most_samples_)});
-  spikes_.save(state);
-  return state;
-}
-
-bool LossGuard::load_state(std::span<const double> state) {
-  StateReader reader(state);
-  Ema ema;
-  ema.load(reader);
-  const auto judged = reader.count(), rollbacks = reader.count(most_rollbacks), most_samples = reader.count();
-  SpikeDetector spikes = spikes_;
-  spikes.load(reader);
-  if (!reader.done()) return false;
-  ema_ = ema;
-  judged_ = judged;
-  rollbacks_ = rollbacks;
-  most_samples_ = most_samples;
-  spikes_ = std::move(spikes);
-  return true;
+void LossGuard::visit_state(StateVisitor& state) {
+  ema_.visit_state(state);
+  state.count(judged_);
+  state.count(rollbacks_, most_rollbacks);
+  state.count(most_samples_);
+  spikes_.visit_state(state);
 }
 
 }  // namespace handrail::train

@@ -10,7 +10,7 @@
 #include <handrail/train/guards/guard.h>
 #include <handrail/train/math/initial_loss.h>
 #include <handrail/train/math/smoothing.h>
-#include <handrail/train/math/state_reader.h>
+#include <handrail/train/math/state_visitor.h>
 
 namespace handrail::train {
 
@@ -23,21 +23,20 @@ class NonFiniteGuard final : public Guard {
   explicit NonFiniteGuard(Index patience = 3) : patience_(patience) {}
 
   const char* name() const override { return "non_finite"; }
-  std::optional<Finding> check_loss(const StepStats& stats) override;
-  std::optional<Finding> check_gradients(const StepStats& stats) override;
-  std::optional<Finding> accepted(const StepStats&) override {
+  std::optional<Anomaly> check_loss(const StepStats& stats) override;
+  std::optional<Anomaly> check_gradients(const StepStats& stats) override;
+  std::optional<Anomaly> update_refused(const StepStats& stats, const NonFiniteError& error) override;
+  bool wants_replay() const override { return true; }
+  std::optional<Anomaly> accepted(const StepStats&) override {
     in_a_row_ = 0;
     return std::nullopt;
   }
   void rolled_back() override { in_a_row_ = 0; }
-  /// For a step whose update would have made a parameter or moment not finite, in place of accepted.
-  Finding update_failed(const StepStats& stats, std::string where, const std::string& evidence);
 
-  std::vector<double> state() const override;
-  bool load_state(std::span<const double> state) override;
+  void visit_state(StateVisitor& state) override;
 
  private:
-  Finding found(const StepStats& stats, const std::string& evidence);
+  Anomaly found(const StepStats& stats, const std::string& evidence);
 
   Index patience_;
   Index in_a_row_ = 0;
@@ -85,8 +84,7 @@ class SpikeDetector {
   double mean() const { return empty() ? 0 : sum_ / static_cast<double>(window_.size()); }
   const InitialLoss& initial() const { return initial_; }
 
-  void save(std::vector<double>& state) const;
-  void load(StateReader& reader);
+  void visit_state(StateVisitor& state);
 
  private:
   static constexpr std::size_t capacity = 100, enough = 20, rebase_after = 10;
@@ -124,18 +122,17 @@ class LossGuard final : public Guard {
       : warn_(spike), roll_back_(divergence), warmup_steps_(warmup_steps), spikes_(rule) {}
 
   const char* name() const override { return "loss"; }
-  std::optional<Finding> check_loss(const StepStats& stats) override;
-  std::optional<Finding> accepted(const StepStats& stats) override;
+  std::optional<Anomaly> check_loss(const StepStats& stats) override;
+  std::optional<Anomaly> accepted(const StepStats& stats) override;
   void rolled_back() override;
-  std::vector<double> state() const override;
-  bool load_state(std::span<const double> state) override;
+  void visit_state(StateVisitor& state) override;
 
   const SpikeDetector& spikes() const { return spikes_; }
 
  private:
   double weighed(const StepStats& stats) const;
-  Finding spike(const StepStats& stats) const;
-  Finding divergence(const StepStats& stats, std::string evidence);
+  Anomaly spike(const StepStats& stats) const;
+  Anomaly divergence(const StepStats& stats, std::string evidence);
 
   bool warn_, roll_back_;
   std::int64_t warmup_steps_;

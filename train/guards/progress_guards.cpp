@@ -31,17 +31,17 @@ PlateauGuard::PlateauGuard(std::int64_t steps_per_epoch, std::int64_t planned_st
       window_(4 * first_length_),
       countdown_(first_length_) {}
 
-std::optional<Finding> PlateauGuard::accepted(const StepStats& stats) {
+std::optional<Anomaly> PlateauGuard::accepted(const StepStats& stats) {
   if (!is_finite(stats.loss)) [[unlikely]]
     return std::nullopt;
   initial_.add(stats.loss);
   window_.push(stats.loss);
   if (--countdown_ > 0) [[likely]]
     return std::nullopt;
-  return rule_ == PlateauRule::documented ? judge_by_means(stats.step) : judge(stats.step);
+  return rule_ == PlateauRule::documented ? check_by_means(stats.step) : check(stats.step);
 }
 
-std::optional<Finding> PlateauGuard::judge(std::int64_t step) {
+std::optional<Anomaly> PlateauGuard::check(std::int64_t step) {
   const LineFit fit = fit_line(window_.last(length_));
   const auto n = static_cast<double>(length_);
   const double level = std::abs(fit.mean), margin = n * confidence * fit.slope_error, decrease = -n * fit.slope;
@@ -59,7 +59,7 @@ std::optional<Finding> PlateauGuard::judge(std::int64_t step) {
   return found(step, fit.mean, (decrease + margin) / level);
 }
 
-std::optional<Finding> PlateauGuard::judge_by_means(std::int64_t step) {
+std::optional<Anomaly> PlateauGuard::check_by_means(std::int64_t step) {
   constexpr std::size_t half = 100;
   const auto mean = [](std::span<const double> losses) {
     double sum = 0;
@@ -78,21 +78,20 @@ std::optional<Finding> PlateauGuard::judge_by_means(std::int64_t step) {
 }
 
 // `most`: the share of its level that the loss can have come down in the window.
-std::optional<Finding> PlateauGuard::found(std::int64_t step, double level, double most) {
+std::optional<Anomaly> PlateauGuard::found(std::int64_t step, double level, double most) {
   const bool settling = quiet_from_ > 0 && step > quiet_from_;
   const bool converged = std::abs(level) < 0.01 * initial_.magnitude();
   if (settling || converged) return std::nullopt;
   reported_ = true;
-  return Finding{
-      .anomaly = {.name = "plateau",
-                  .step = step,
-                  .evidence = concat("loss ", short_form(level),
-                                     most > 0 ? concat(" fell by at most ", percent(most)) : " did not fall",
-                                     " over the last ", length_, " steps"),
-                  .cause = "the model has learnt all it can from this data, or the learning rate no longer fits",
-                  .remedy = "lower lr, use a larger model, or stop here",
-                  .action = Action::proceed,
-                  .rank = Rank::remark}};
+  return Anomaly{.name = "plateau",
+                 .step = step,
+                 .evidence = concat("loss ", short_form(level),
+                                    most > 0 ? concat(" fell by at most ", percent(most)) : " did not fall",
+                                    " over the last ", length_, " steps"),
+                 .cause = "the model has learnt all it can from this data, or the learning rate no longer fits",
+                 .remedy = "lower lr, use a larger model, or stop here",
+                 .action = Action::proceed,
+                 .rank = Rank::remark};
 }
 
 void PlateauGuard::rolled_back() {
@@ -100,30 +99,15 @@ void PlateauGuard::rolled_back() {
   length_ = countdown_ = first_length_;
 }
 
-std::vector<double> PlateauGuard::state() const {
-  std::vector<double> state{static_cast<double>(length_), static_cast<double>(countdown_), reported_ ? 1.0 : 0.0};
-  initial_.save(state);
-  window_.save(state);
-  return state;
-}
-
-bool PlateauGuard::load_state(std::span<const double> state) {
-  StateReader reader(state);
-  const auto length = static_cast<std::size_t>(reader.count(static_cast<std::int64_t>(4 * first_length_)));
-  const auto countdown = static_cast<std::size_t>(reader.count(static_cast<std::int64_t>(4 * first_length_)));
-  const bool reported = reader.flag();
-  InitialLoss initial;
-  initial.load(reader);
-  Window window = window_;
-  window.load(reader);
+void PlateauGuard::visit_state(StateVisitor& state) {
+  const auto max_length = static_cast<std::int64_t>(4 * first_length_);
+  state.count(length_, max_length);
+  state.count(countdown_, max_length);
+  state.flag(reported_);
+  initial_.visit_state(state);
+  window_.visit_state(state);
   // When the countdown ends, the window must be as long as what is fitted.
-  if (!reader.done() || length < first_length_ || countdown < 1 || window.size() + countdown < length) return false;
-  length_ = length;
-  countdown_ = countdown;
-  reported_ = reported;
-  initial_ = initial;
-  window_ = std::move(window);
-  return true;
+  if (length_ < first_length_ || countdown_ < 1 || window_.size() + countdown_ < length_) state.refuse();
 }
 
 SlowProgressGuard::SlowProgressGuard(std::int64_t warmup_steps, std::int64_t planned_steps)
@@ -132,7 +116,7 @@ SlowProgressGuard::SlowProgressGuard(std::int64_t warmup_steps, std::int64_t pla
       first_(std::max({std::min<std::int64_t>(200, planned_steps / 5), warmup_steps + 40, std::int64_t{50}})),
       next_(first_) {}
 
-std::optional<Finding> SlowProgressGuard::accepted(const StepStats& stats) {
+std::optional<Anomaly> SlowProgressGuard::accepted(const StepStats& stats) {
   if (reported_ || !is_finite(stats.loss)) return std::nullopt;
   initial_.add(stats.loss);
   peak_lr_ = std::max(peak_lr_, stats.lr);
@@ -141,17 +125,17 @@ std::optional<Finding> SlowProgressGuard::accepted(const StepStats& stats) {
     return std::nullopt;
   constexpr std::int64_t every = 100;
   next_ = stats.step + every;
-  return judge(stats.step);
+  return check(stats.step);
 }
 
-std::optional<Finding> SlowProgressGuard::epoch_end(const EpochStats& stats) {
+std::optional<Anomaly> SlowProgressGuard::epoch_end(const EpochStats& stats) {
   constexpr std::int64_t short_run = 500, least = 50;
   const bool due = planned_steps_ <= short_run && stats.step >= first_;
   if (reported_ || stats.step < least || !(due || stats.step >= planned_steps_)) return std::nullopt;
-  return judge(stats.step);
+  return check(stats.step);
 }
 
-std::optional<Finding> SlowProgressGuard::judge(std::int64_t step) {
+std::optional<Anomaly> SlowProgressGuard::check(std::int64_t step) {
   constexpr std::size_t enough = 10;
   const std::span<const double> means = losses_.means();
   if (means.size() < enough) return std::nullopt;
@@ -165,48 +149,30 @@ std::optional<Finding> SlowProgressGuard::judge(std::int64_t step) {
   const bool uncertain = std::max(optimistic, margin * pieces) >= 0.1 * scale;
   if (rises || uncertain || std::abs(initial - level) >= 0.1 * scale || expected >= 0.01 * scale) return std::nullopt;
   reported_ = true;
-  return Finding{
-      .anomaly = {.name = "slow_progress",
-                  .step = step,
-                  .evidence = concat("loss ", short_form(initial), " at first, ", short_form(level),
-                                     " now; at this pace ", short_form(level - std::max(expected, 0.0)), " at the end"),
-                  .cause = "a learning rate that is too low",
-                  .remedy = concat("set lr = ", short_form(10 * peak_lr_), " instead of ", short_form(peak_lr_)),
-                  .action = Action::proceed,
-                  .rank = Rank::pace}};
+  return Anomaly{.name = "slow_progress",
+                 .step = step,
+                 .evidence = concat("loss ", short_form(initial), " at first, ", short_form(level),
+                                    " now; at this pace ", short_form(level - std::max(expected, 0.0)), " at the end"),
+                 .cause = "a learning rate that is too low",
+                 .remedy = concat("set lr = ", short_form(10 * peak_lr_), " instead of ", short_form(peak_lr_)),
+                 .action = Action::proceed,
+                 .rank = Rank::pace};
 }
 
-std::vector<double> SlowProgressGuard::state() const {
-  std::vector<double> state{static_cast<double>(next_), peak_lr_, reported_ ? 1.0 : 0.0};
-  initial_.save(state);
-  losses_.save(state);
-  return state;
+void SlowProgressGuard::visit_state(StateVisitor& state) {
+  state.count(next_);
+  state.number(peak_lr_);
+  state.flag(reported_);
+  initial_.visit_state(state);
+  losses_.visit_state(state);
 }
 
-bool SlowProgressGuard::load_state(std::span<const double> state) {
-  StateReader reader(state);
-  const auto next = reader.count();
-  const double peak_lr = reader.number();
-  const bool reported = reader.flag();
-  InitialLoss initial;
-  initial.load(reader);
-  Outline losses;
-  losses.load(reader);
-  if (!reader.done()) return false;
-  next_ = next;
-  peak_lr_ = peak_lr;
-  reported_ = reported;
-  initial_ = initial;
-  losses_ = losses;
-  return true;
-}
-
-std::optional<Finding> OverfittingGuard::accepted(const StepStats& stats) {
+std::optional<Anomaly> OverfittingGuard::accepted(const StepStats& stats) {
   if (is_finite(stats.loss)) initial_.add(stats.loss);
   return std::nullopt;
 }
 
-std::optional<Finding> OverfittingGuard::epoch_end(const EpochStats& stats) {
+std::optional<Anomaly> OverfittingGuard::epoch_end(const EpochStats& stats) {
   if (reported_ || !stats.validation) return std::nullopt;
   const double train = stats.train_loss, validation = stats.validation->loss;
   if (!is_finite(train) || !is_finite(validation)) return std::nullopt;
@@ -221,41 +187,27 @@ std::optional<Finding> OverfittingGuard::epoch_end(const EpochStats& stats) {
       validation - train <= 0.1 * initial_.magnitude())
     return std::nullopt;
   reported_ = true;
-  return Finding{.anomaly = {.name = "overfitting",
-                             .step = stats.step,
-                             .evidence = concat("val_loss rose from ", short_form(best_), " in epoch ", best_epoch_,
-                                                " to ", short_form(validation)),
-                             .cause = "the model memorises its training samples",
-                             .remedy = concat("stop at epoch ", best_epoch_, ", or add data, dropout or weight decay"),
-                             .action = Action::proceed,
-                             .details = concat("the training loss fell from ", short_form(train_then_), " to ",
-                                               short_form(train), " meanwhile"),
-                             .rank = Rank::outcome}};
+  return Anomaly{.name = "overfitting",
+                 .step = stats.step,
+                 .evidence = concat("val_loss rose from ", short_form(best_), " in epoch ", best_epoch_, " to ",
+                                    short_form(validation)),
+                 .cause = "the model memorises its training samples",
+                 .remedy = concat("stop at epoch ", best_epoch_, ", or add data, dropout or weight decay"),
+                 .action = Action::proceed,
+                 .details = concat("the training loss fell from ", short_form(train_then_), " to ", short_form(train),
+                                   " meanwhile"),
+                 .rank = Rank::outcome};
 }
 
-std::vector<double> OverfittingGuard::state() const {
-  std::vector<double> state{static_cast<double>(best_epoch_), best_, train_then_, reported_ ? 1.0 : 0.0};
-  initial_.save(state);
-  return state;
+void OverfittingGuard::visit_state(StateVisitor& state) {
+  state.count(best_epoch_);
+  state.number(best_);
+  state.number(train_then_);
+  state.flag(reported_);
+  initial_.visit_state(state);
 }
 
-bool OverfittingGuard::load_state(std::span<const double> state) {
-  StateReader reader(state);
-  const auto best_epoch = reader.count();
-  const double best = reader.number(), train_then = reader.number();
-  const bool reported = reader.flag();
-  InitialLoss initial;
-  initial.load(reader);
-  if (!reader.done()) return false;
-  best_epoch_ = best_epoch;
-  best_ = best;
-  train_then_ = train_then;
-  reported_ = reported;
-  initial_ = initial;
-  return true;
-}
-
-std::optional<Finding> ClipPressureGuard::accepted(const StepStats& stats) {
+std::optional<Anomaly> ClipPressureGuard::accepted(const StepStats& stats) {
   if (!is_finite(stats.grad_norm)) [[unlikely]]
     return std::nullopt;
   if (clipped_.full()) count_ -= clipped_.oldest() > 0;
@@ -270,18 +222,18 @@ std::optional<Finding> ClipPressureGuard::accepted(const StepStats& stats) {
   return found(stats);
 }
 
-Finding ClipPressureGuard::found(const StepStats& stats) const {
+Anomaly ClipPressureGuard::found(const StepStats& stats) const {
   std::array<double, capacity> norms;
   std::ranges::copy(norms_.values(), norms.begin());
   const double usual = quantile(norms, 0.9);
-  return {.anomaly = {.name = "clip_pressure",
-                      .step = stats.step,
-                      .evidence = concat(count_, " of the last ", capacity, " gradients were clipped"),
-                      .cause = "a clip_norm that is too low for this model, or a learning rate that is too high",
-                      .remedy = concat("set clip_norm = ", short_form(usual), ", or lr below ", short_form(stats.lr)),
-                      .action = Action::proceed,
-                      .details = concat("90 % of their norms are below ", short_form(usual)),
-                      .rank = Rank::remark}};
+  return {.name = "clip_pressure",
+          .step = stats.step,
+          .evidence = concat(count_, " of the last ", capacity, " gradients were clipped"),
+          .cause = "a clip_norm that is too low for this model, or a learning rate that is too high",
+          .remedy = concat("set clip_norm = ", short_form(usual), ", or lr below ", short_form(stats.lr)),
+          .action = Action::proceed,
+          .details = concat("90 % of their norms are below ", short_form(usual)),
+          .rank = Rank::remark};
 }
 
 void ClipPressureGuard::rolled_back() {
@@ -290,25 +242,12 @@ void ClipPressureGuard::rolled_back() {
   count_ = 0;
 }
 
-std::vector<double> ClipPressureGuard::state() const {
-  std::vector<double> state{reported_ ? 1.0 : 0.0};
-  norms_.save(state);
-  clipped_.save(state);
-  return state;
-}
-
-bool ClipPressureGuard::load_state(std::span<const double> state) {
-  StateReader reader(state);
-  const bool reported = reader.flag();
-  Window norms(capacity), clipped(capacity);
-  norms.load(reader);
-  clipped.load(reader);
-  if (!reader.done() || norms.size() != clipped.size()) return false;
-  reported_ = reported;
-  norms_ = std::move(norms);
-  clipped_ = std::move(clipped);
+void ClipPressureGuard::visit_state(StateVisitor& state) {
+  state.flag(reported_);
+  norms_.visit_state(state);
+  clipped_.visit_state(state);
+  if (norms_.size() != clipped_.size()) state.refuse();
   count_ = static_cast<std::size_t>(std::ranges::count_if(clipped_.values(), [](double value) { return value > 0; }));
-  return true;
 }
 
 }  // namespace handrail::train

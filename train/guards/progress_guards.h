@@ -34,15 +34,14 @@ class PlateauGuard final : public Guard {
                         PlateauRule rule = PlateauRule::confidence);
 
   const char* name() const override { return "plateau"; }
-  std::optional<Finding> accepted(const StepStats& stats) override;
+  std::optional<Anomaly> accepted(const StepStats& stats) override;
   void rolled_back() override;
-  std::vector<double> state() const override;
-  bool load_state(std::span<const double> state) override;
+  void visit_state(StateVisitor& state) override;
 
  private:
-  std::optional<Finding> judge(std::int64_t step);
-  std::optional<Finding> judge_by_means(std::int64_t step);
-  std::optional<Finding> found(std::int64_t step, double level, double rate);
+  std::optional<Anomaly> check(std::int64_t step);
+  std::optional<Anomaly> check_by_means(std::int64_t step);
+  std::optional<Anomaly> found(std::int64_t step, double level, double rate);
 
   PlateauRule rule_;
   std::size_t first_length_, length_;  // of the window, n
@@ -64,14 +63,13 @@ class SlowProgressGuard final : public Guard {
   SlowProgressGuard(std::int64_t warmup_steps, std::int64_t planned_steps);
 
   const char* name() const override { return "slow_progress"; }
-  std::optional<Finding> accepted(const StepStats& stats) override;
-  std::optional<Finding> epoch_end(const EpochStats& stats) override;
+  std::optional<Anomaly> accepted(const StepStats& stats) override;
+  std::optional<Anomaly> epoch_end(const EpochStats& stats) override;
   void rolled_back() override { losses_.clear(); }
-  std::vector<double> state() const override;
-  bool load_state(std::span<const double> state) override;
+  void visit_state(StateVisitor& state) override;
 
  private:
-  std::optional<Finding> judge(std::int64_t step);
+  std::optional<Anomaly> check(std::int64_t step);
 
   std::int64_t warmup_steps_, planned_steps_, first_, next_;
   Outline losses_;  // since the warmup
@@ -86,11 +84,10 @@ class SlowProgressGuard final : public Guard {
 class OverfittingGuard final : public Guard {
  public:
   const char* name() const override { return "overfitting"; }
-  std::optional<Finding> accepted(const StepStats& stats) override;
-  std::optional<Finding> epoch_end(const EpochStats& stats) override;
+  std::optional<Anomaly> accepted(const StepStats& stats) override;
+  std::optional<Anomaly> epoch_end(const EpochStats& stats) override;
   void rolled_back() override { best_epoch_ = 0; }
-  std::vector<double> state() const override;
-  bool load_state(std::span<const double> state) override;
+  void visit_state(StateVisitor& state) override;
 
  private:
   InitialLoss initial_;
@@ -107,15 +104,14 @@ class ClipPressureGuard final : public Guard {
       : warmup_steps_(warmup_steps), norms_(capacity), clipped_(capacity) {}
 
   const char* name() const override { return "clip_pressure"; }
-  std::optional<Finding> accepted(const StepStats& stats) override;
+  std::optional<Anomaly> accepted(const StepStats& stats) override;
   void rolled_back() override;
-  std::vector<double> state() const override;
-  bool load_state(std::span<const double> state) override;
+  void visit_state(StateVisitor& state) override;
 
  private:
   static constexpr std::size_t capacity = 100;
 
-  Finding found(const StepStats& stats) const;
+  Anomaly found(const StepStats& stats) const;
 
   std::int64_t warmup_steps_;
   Window norms_, clipped_;

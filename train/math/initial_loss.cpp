@@ -25,14 +25,14 @@ void InitialLoss::note(double loss) {
   spread_ = count_ > 1 ? std::sqrt(squares / (n - 1)) : 0;
 }
 
-void InitialLoss::save(std::vector<double>& state) const {
-  state.push_back(static_cast<double>(count_));
-  state.insert(state.end(), losses_.begin(), losses_.begin() + static_cast<std::ptrdiff_t>(count_));
-}
-
-void InitialLoss::load(StateReader& reader) {
+void InitialLoss::visit_state(StateVisitor& state) {
+  std::size_t count = count_;
+  auto losses = losses_;
+  state.count(count, wanted);
+  state.numbers(std::span(losses).first(count));
+  if (!state.is_reading()) return;
   *this = {};
-  for (auto left = reader.count(wanted); left > 0; --left) note(reader.number());
+  for (std::size_t i = 0; i < count; ++i) note(losses[i]);
 }
 
 }  // namespace handrail::train

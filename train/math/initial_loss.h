@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include <handrail/train/math/state_reader.h>
+#include <handrail/train/math/state_visitor.h>
 
 namespace handrail::train {
 
@@ -29,8 +29,7 @@ class InitialLoss {
   /// The standard deviation; 0 before the second.
   double spread() const { return spread_; }
 
-  void save(std::vector<double>& state) const;
-  void load(StateReader& reader);
+  void visit_state(StateVisitor& state);
 
  private:
   void note(double loss);

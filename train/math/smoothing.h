@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include <handrail/train/math/state_reader.h>
+#include <handrail/train/math/state_visitor.h>
 
 namespace handrail::train {
 
@@ -26,9 +26,7 @@ class Ema {
   /// 0 before the first.
   double value() const { return value_; }
 
-  std::vector<double> state() const { return {value_, power_}; }
-  bool load_state(std::span<const double> state);
-  void load(StateReader& reader);
+  void visit_state(StateVisitor& state);
 
  private:
   double beta_;
@@ -56,8 +54,7 @@ class Window {
   /// Of at least one.
   double oldest() const { return values_[next_ + capacity_ - size_]; }
 
-  void save(std::vector<double>& state) const;
-  void load(StateReader& reader);
+  void visit_state(StateVisitor& state);
 
  private:
   std::size_t capacity_;
@@ -79,8 +76,7 @@ class Outline {
   /// The number of values to a piece.
   std::int64_t piece() const { return piece_; }
 
-  void save(std::vector<double>& state) const;
-  void load(StateReader& reader);
+  void visit_state(StateVisitor& state);
 
  private:
   void close();

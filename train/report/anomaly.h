@@ -40,6 +40,7 @@ struct Anomaly {
   Action action = Action::proceed;
   std::string details = {};  // more measurements, for whoever looks for the cause
   Rank rank = Rank::setup;
+  double lr_factor = 0.5;  // what the rate is multiplied by from now on, when the action lowers it
 
   /// What happened, where, what is done about it and what to try, in one short line.
   std::string headline() const;

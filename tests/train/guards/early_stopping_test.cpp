@@ -128,17 +128,17 @@ TEST_CASE("its state goes on where it was, and a state it did not write is refus
   EarlyStopping whole(MonitorMode::min, Improvement::significant, 100), first = whole, second = whole;
   feed(whole, 0, 40);
   feed(first, 0, 17);
-  REQUIRE(second.load_state(first.state()));
+  REQUIRE(train::load_state(second, train::save_state(first)));
   feed(second, 17, 40);
-  CHECK(second.state() == whole.state());
+  CHECK(train::save_state(second) == train::save_state(whole));
   CHECK(second.waited() == whole.waited());
 
   EarlyStopping fresh(MonitorMode::min, Improvement::plain, 10);
-  REQUIRE(whole.load_state(fresh.state()));  // the state of before any evaluation
-  CHECK(whole.state() == fresh.state());
-  const auto before = first.state();
+  REQUIRE(train::load_state(whole, train::save_state(fresh)));  // the state of before any evaluation
+  CHECK(train::save_state(whole) == train::save_state(fresh));
+  const auto before = train::save_state(first);
   for (const std::vector<double>& wrong :
        {std::vector<double>{}, {1, 2}, {-1}, {0.5}, {nan_loss}, {1, nan_loss, 2}, {1, 2, nan_loss}})
-    CHECK_FALSE(first.load_state(wrong));
-  CHECK(first.state() == before);
+    CHECK_FALSE(train::load_state(first, wrong));
+  CHECK(train::save_state(first) == before);
 }

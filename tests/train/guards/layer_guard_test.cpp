@@ -18,7 +18,7 @@ namespace {
 const std::vector<std::string> names{"first", "second", "out"};
 
 // A step with these norms at that loss.
-std::optional<Finding> norm_step(Guard& guard, std::int64_t step, const std::vector<double>& norms, double loss = 2.3) {
+std::optional<Anomaly> norm_step(Guard& guard, std::int64_t step, const std::vector<double>& norms, double loss = 2.3) {
   StepStats stats = loss_step(step, loss);
   stats.layer_norms = norms;
   return make_step(guard, stats);
@@ -39,24 +39,24 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 TEST_CASE("a gradient that vanishes for twenty steps is reported with its layer, once") {
   LayerGuard guard(names);
   for (std::int64_t step = 1; step < 20; ++step) CHECK_FALSE(norm_step(guard, step, {1e-9, 1, 1}));
-  const auto finding = norm_step(guard, 20, {1e-9, 1, 1});
-  REQUIRE(finding);
-  CHECK(finding->anomaly.name == "vanishing_gradient");
-  CHECK(finding->anomaly.where == "first");
-  CHECK(finding->anomaly.step == 20);
-  CHECK(finding->anomaly.action == Action::proceed);
-  CHECK(contains(finding->anomaly.evidence, "gradient norm 1e-09, below 1e-7 for 20 steps"));
+  const auto anomaly = norm_step(guard, 20, {1e-9, 1, 1});
+  REQUIRE(anomaly);
+  CHECK(anomaly->name == "vanishing_gradient");
+  CHECK(anomaly->where == "first");
+  CHECK(anomaly->step == 20);
+  CHECK(anomaly->action == Action::proceed);
+  CHECK(contains(anomaly->evidence, "gradient norm 1e-09, below 1e-7 for 20 steps"));
   for (std::int64_t step = 21; step < 200; ++step) CHECK_FALSE(norm_step(guard, step, {1e-9, 1, 1}));
 }
 
 TEST_CASE("a gradient that explodes for twenty steps is reported with its layer") {
   LayerGuard guard(names);
   for (std::int64_t step = 1; step < 20; ++step) CHECK_FALSE(norm_step(guard, step, {1, 1, 250}));
-  const auto finding = norm_step(guard, 20, {1, 1, 250});
-  REQUIRE(finding);
-  CHECK(finding->anomaly.name == "exploding_gradient");
-  CHECK(finding->anomaly.where == "out");
-  CHECK(contains(finding->anomaly.evidence, "gradient norm 250, above 100"));
+  const auto anomaly = norm_step(guard, 20, {1, 1, 250});
+  REQUIRE(anomaly);
+  CHECK(anomaly->name == "exploding_gradient");
+  CHECK(anomaly->where == "out");
+  CHECK(contains(anomaly->evidence, "gradient norm 250, above 100"));
 }
 
 TEST_CASE("a stretch that is interrupted begins anew, and a second one is reported again") {
@@ -91,10 +91,10 @@ TEST_CASE("several layers at once are reported one after the other") {
 TEST_CASE("no gradient at all is that of dead units") {
   LayerGuard guard(names);
   for (std::int64_t step = 1; step < 20; ++step) CHECK_FALSE(norm_step(guard, step, {1, 0, 1}));
-  const auto finding = norm_step(guard, 20, {1, 0, 1});
-  REQUIRE(finding);
-  CHECK(finding->anomaly.name == "dead_units");
-  CHECK(contains(finding->anomaly.evidence, "exactly 0 for 20 steps"));
+  const auto anomaly = norm_step(guard, 20, {1, 0, 1});
+  REQUIRE(anomaly);
+  CHECK(anomaly->name == "dead_units");
+  CHECK(contains(anomaly->evidence, "exactly 0 for 20 steps"));
 }
 
 TEST_CASE("a layer that has lost its gradient goes back, three times at most; one that never had any does not") {
@@ -108,24 +108,24 @@ TEST_CASE("a layer that has lost its gradient goes back, three times at most; on
     return norm_step(guard, ++step, {1, 0, 1});
   };
   for (int i = 0; i < 3; ++i) {
-    const auto finding = lose();
-    REQUIRE(finding);
-    CHECK(finding->anomaly.name == "dead_units");
-    CHECK(finding->anomaly.action == Action::rollback);
-    factors.push_back(finding->lr_factor);
+    const auto anomaly = lose();
+    REQUIRE(anomaly);
+    CHECK(anomaly->name == "dead_units");
+    CHECK(anomaly->action == Action::rollback);
+    factors.push_back(anomaly->lr_factor);
     guard.rolled_back();
     CHECK(guard.lost().empty());
     LayerGuard resumed(names);
-    CHECK(resumed.load_state(guard.state()));
-    CHECK(resumed.state() == guard.state());
+    CHECK(train::load_state(resumed, train::save_state(guard)));
+    CHECK(train::save_state(resumed) == train::save_state(guard));
   }
   CHECK(factors == std::vector<double>{0.1, 0.5, 0.5});
-  CHECK(lose()->anomaly.action == Action::proceed);
+  CHECK(lose()->action == Action::proceed);
 
   LayerGuard never(names);
   for (std::int64_t s = 1; s < 20; ++s) CHECK_FALSE(norm_step(never, s, {1, 0, 1}));
   CHECK(never.lost().empty());
-  CHECK(norm_step(never, 20, {1, 0, 1})->anomaly.action == Action::proceed);
+  CHECK(norm_step(never, 20, {1, 0, 1})->action == Action::proceed);
 }
 
 TEST_CASE("small gradients of a task that is learnt do not count as vanishing") {
@@ -143,24 +143,24 @@ TEST_CASE("steps without norms, or with fewer than layers, are fine") {
   CHECK(findings == 1);
   LayerGuard none({});
   CHECK_FALSE(norm_step(none, 1, {1, 2}));
-  CHECK_FALSE(none.check_units(report({1, 1, 1})));
+  CHECK_FALSE(none.layers_measured(report({1, 1, 1})));
 }
 
 TEST_CASE("dead units are reported after three measurements in a row, but not of the output layer") {
   LayerGuard guard(names);
-  CHECK_FALSE(guard.check_units(report({0.1, 0.8, 1})));
-  CHECK_FALSE(guard.check_units(report({0.1, 0.8, 1})));
-  const auto finding = guard.check_units(report({0.1, 0.75, 1}, 300));
-  REQUIRE(finding);
-  CHECK(finding->anomaly.name == "dead_units");
-  CHECK(finding->anomaly.where == "second");
-  CHECK(finding->anomaly.step == 300);
-  CHECK(contains(finding->anomaly.evidence, "75 % of its units"));
-  for (int i = 0; i < 10; ++i) CHECK_FALSE(guard.check_units(report({0.1, 0.9, 1})));
-  CHECK_FALSE(guard.check_units(report({0.1, 0.5, 1})));
-  CHECK_FALSE(guard.check_units(report({0.1, 0.9, 1})));
-  CHECK_FALSE(guard.check_units(report({0.1, 0.9, 1})));
-  CHECK(guard.check_units(report({0.1, 0.9, 1})));
+  CHECK_FALSE(guard.layers_measured(report({0.1, 0.8, 1})));
+  CHECK_FALSE(guard.layers_measured(report({0.1, 0.8, 1})));
+  const auto anomaly = guard.layers_measured(report({0.1, 0.75, 1}, 300));
+  REQUIRE(anomaly);
+  CHECK(anomaly->name == "dead_units");
+  CHECK(anomaly->where == "second");
+  CHECK(anomaly->step == 300);
+  CHECK(contains(anomaly->evidence, "75 % of its units"));
+  for (int i = 0; i < 10; ++i) CHECK_FALSE(guard.layers_measured(report({0.1, 0.9, 1})));
+  CHECK_FALSE(guard.layers_measured(report({0.1, 0.5, 1})));
+  CHECK_FALSE(guard.layers_measured(report({0.1, 0.9, 1})));
+  CHECK_FALSE(guard.layers_measured(report({0.1, 0.9, 1})));
+  CHECK(guard.layers_measured(report({0.1, 0.9, 1})));
 }
 
 TEST_CASE("after a return all stretches begin anew") {
@@ -184,9 +184,9 @@ TEST_CASE("a layer guard goes on from its state as if it had never stopped") {
   CHECK(check_resume(make, steps, {0, 5, 19, 20, 21, 39, 100, 222}).size() > 5);
 
   LayerGuard first(names), second(names), other({"one", "two"});
-  first.check_units(report({0.9, 0, 0}));
-  first.check_units(report({0.9, 0, 0}));
-  REQUIRE(second.load_state(first.state()));
-  CHECK(second.check_units(report({0.9, 0, 0})));
-  CHECK_FALSE(other.load_state(first.state()));
+  first.layers_measured(report({0.9, 0, 0}));
+  first.layers_measured(report({0.9, 0, 0}));
+  REQUIRE(train::load_state(second, train::save_state(first)));
+  CHECK(second.layers_measured(report({0.9, 0, 0})));
+  CHECK_FALSE(train::load_state(other, train::save_state(first)));
 }

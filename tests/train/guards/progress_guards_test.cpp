@@ -32,11 +32,11 @@ std::vector<double> curve(std::int64_t steps, const Level& level, double rho = 0
 }
 
 // The findings over losses, from step 1.
-std::vector<Finding> findings(Guard& guard, const std::vector<double>& losses) {
-  std::vector<Finding> all;
+std::vector<Anomaly> findings(Guard& guard, const std::vector<double>& losses) {
+  std::vector<Anomaly> all;
   for (std::size_t i = 0; i < losses.size(); ++i)
-    if (auto finding = make_step(guard, loss_step(static_cast<std::int64_t>(i) + 1, losses[i])))
-      all.push_back(std::move(*finding));
+    if (auto anomaly = make_step(guard, loss_step(static_cast<std::int64_t>(i) + 1, losses[i])))
+      all.push_back(std::move(*anomaly));
   return all;
 }
 
@@ -86,7 +86,7 @@ TEST_CASE("a plateau is reported with figures, and changes nothing") {
   PlateauGuard guard(50);
   const auto found = findings(guard, curve(3000, flat));
   REQUIRE(found.size() == 1);
-  const Anomaly& anomaly = found[0].anomaly;
+  const Anomaly& anomaly = found[0];
   CHECK(anomaly.name == "plateau");
   CHECK(anomaly.action == Action::proceed);
   CHECK(anomaly.step >= 200);
@@ -103,8 +103,8 @@ TEST_CASE("a plateau is reported again only after progress resumed") {
                                 return 0.4 + 0.6 * std::exp(-(i - 5000) / 300);
                               }));
   REQUIRE(found.size() == 2);
-  CHECK(found[0].anomaly.step < 5000);
-  CHECK(found[1].anomaly.step > 6000);
+  CHECK(found[0].step < 5000);
+  CHECK(found[1].step > 6000);
 }
 
 TEST_CASE("a loss without noise is judged by its slope alone") {
@@ -139,7 +139,7 @@ TEST_CASE("a window for plateaus spans two epochs, within bounds") {
     PlateauGuard guard(steps_per_epoch);
     const auto found = findings(guard, std::vector<double>(2500, 1.0));
     REQUIRE(found.size() == 1);
-    CHECK(found[0].anomaly.step == first);
+    CHECK(found[0].step == first);
   }
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("slow progress is diagnosed with a rate to try, once") {
   std::vector<double> losses = curve(1000, [](double) { return 2.3; });
   const auto found = findings(guard, losses);
   REQUIRE(found.size() == 1);
-  const Anomaly& anomaly = found[0].anomaly;
+  const Anomaly& anomaly = found[0];
   CHECK(anomaly.name == "slow_progress");
   CHECK(anomaly.step >= 200);
   CHECK(anomaly.step % 100 == 0);
@@ -182,7 +182,7 @@ TEST_CASE("every run of at least 50 steps is judged, at the latest when its last
     if (auto last = guard.epoch_end(epoch(1, 2.3, {}, steps))) found.push_back(std::move(*last));
     CAPTURE(steps);
     REQUIRE(found.size() == 1);
-    CHECK(found[0].anomaly.step >= 50);
+    CHECK(found[0].step >= 50);
   }
   SlowProgressGuard tiny(2, 49);
   CHECK(findings(tiny, std::vector<double>(49, 2.3)).empty());
@@ -193,7 +193,7 @@ TEST_CASE("progress is not judged before the warmup has ended") {
   SlowProgressGuard guard(500, 5000);
   const auto found = findings(guard, std::vector<double>(2000, 2.3));
   REQUIRE(found.size() == 1);
-  CHECK(found[0].anomaly.step == 540);
+  CHECK(found[0].step == 540);
 }
 
 TEST_CASE("a loss that rises is not said to be slow") {
@@ -208,13 +208,13 @@ TEST_CASE("a validation loss that rises while the training loss falls is overfit
   CHECK_FALSE(guard.epoch_end(epoch(2, 1.0, 1.1)));
   CHECK_FALSE(guard.epoch_end(epoch(3, 0.8, 1.3)));
   CHECK_FALSE(guard.epoch_end(epoch(4, 0.6, 1.4)));  // the best is two epochs old
-  const auto finding = guard.epoch_end(epoch(5, 0.4, 1.5, 500));
-  REQUIRE(finding);
-  CHECK(finding->anomaly.name == "overfitting");
-  CHECK(finding->anomaly.step == 500);
-  CHECK(finding->anomaly.action == Action::proceed);
-  CHECK(contains(finding->anomaly.evidence, "val_loss rose from 1.1 in epoch 2 to 1.5"));
-  CHECK(contains(finding->anomaly.details, "from 1 to 0.4"));
+  const auto anomaly = guard.epoch_end(epoch(5, 0.4, 1.5, 500));
+  REQUIRE(anomaly);
+  CHECK(anomaly->name == "overfitting");
+  CHECK(anomaly->step == 500);
+  CHECK(anomaly->action == Action::proceed);
+  CHECK(contains(anomaly->evidence, "val_loss rose from 1.1 in epoch 2 to 1.5"));
+  CHECK(contains(anomaly->details, "from 1 to 0.4"));
   CHECK_FALSE(guard.epoch_end(epoch(6, 0.3, 2)));
 }
 
@@ -246,7 +246,7 @@ TEST_CASE("overfitting is seen for negative losses too") {
 namespace {
 
 // One step whose gradient has that norm, clipped when above 1.
-std::optional<Finding> clip_step(Guard& guard, std::int64_t step, double norm) {
+std::optional<Anomaly> clip_step(Guard& guard, std::int64_t step, double norm) {
   StepStats stats = loss_step(step, 1);
   stats.grad_norm = norm;
   stats.clipped = norm > 1;
@@ -257,26 +257,26 @@ std::optional<Finding> clip_step(Guard& guard, std::int64_t step, double norm) {
 
 TEST_CASE("too much clipping is reported once a stretch, with the norm to clip at") {
   ClipPressureGuard guard(30);
-  std::vector<Finding> found;
+  std::vector<Anomaly> found;
   std::int64_t step = 0;
   const auto run = [&](int count, auto&& norm) {
     for (int i = 0; i < count; ++i)
-      if (auto finding = clip_step(guard, ++step, norm(i))) found.push_back(std::move(*finding));
+      if (auto anomaly = clip_step(guard, ++step, norm(i))) found.push_back(std::move(*anomaly));
   };
   run(1000, [](int i) { return i % 2 == 0 ? 0.5 : 3.0; });  // half of them, not more
   CHECK(found.empty());
   run(1000, [](int i) { return 2.0 + 0.01 * (i % 100); });
   REQUIRE(found.size() == 1);
-  CHECK(found[0].anomaly.name == "clip_pressure");
-  CHECK(found[0].anomaly.action == Action::proceed);
-  CHECK(contains(found[0].anomaly.evidence, "51 of the last 100"));
+  CHECK(found[0].name == "clip_pressure");
+  CHECK(found[0].action == Action::proceed);
+  CHECK(contains(found[0].evidence, "51 of the last 100"));
   run(20, [](int) { return 0.5; });
   run(1000, [](int) { return 3.0; });  // still the same stretch
   CHECK(found.size() == 1);
   run(100, [](int) { return 0.5; });
   run(1000, [](int i) { return i % 10 == 0 ? 50.0 : 4.0; });
   REQUIRE(found.size() == 2);
-  CHECK(contains(found[1].anomaly.remedy, "clip_norm = 4,"));
+  CHECK(contains(found[1].remedy, "clip_norm = 4,"));
 }
 
 TEST_CASE("clipping is not judged before 100 steps after the warmup") {
@@ -313,10 +313,10 @@ TEST_CASE("overfitting is found after a restart") {
   for (int i = 1; i <= 20; ++i) make_step(first, loss_step(i, 2.3));
   first.epoch_end(epoch(1, 1.0, 1.0));
   first.epoch_end(epoch(2, 0.9, 1.1));
-  REQUIRE(second.load_state(first.state()));
+  REQUIRE(train::load_state(second, train::save_state(first)));
   CHECK_FALSE(second.epoch_end(epoch(3, 0.6, 1.2)));
   CHECK(second.epoch_end(epoch(4, 0.5, 1.3)));
-  REQUIRE(first.load_state(second.state()));
+  REQUIRE(train::load_state(first, train::save_state(second)));
   CHECK_FALSE(first.epoch_end(epoch(5, 0.4, 1.4)));
 }
 

@@ -9,7 +9,7 @@
 #include <handrail/train/math/initial_loss.h>
 #include <handrail/train/math/robust.h>
 #include <handrail/train/math/smoothing.h>
-#include <handrail/train/math/state_reader.h>
+#include <handrail/train/math/state_visitor.h>
 #include <handrail/train/math/trend.h>
 
 using namespace handrail;
@@ -51,17 +51,17 @@ TEST_CASE("the moving average is the textbook one, debiased") {
 TEST_CASE("a moving average goes on from its state, and refuses one that is damaged") {
   Ema ema, other;
   for (int i = 0; i < 30; ++i) ema.add(i);
-  REQUIRE(other.load_state(ema.state()));
+  REQUIRE(train::load_state(other, train::save_state(ema)));
   for (int i = 0; i < 30; ++i) {
     ema.add(1.0 / (1 + i));
     other.add(1.0 / (1 + i));
     CHECK(other.value() == ema.value());
   }
-  const auto before = other.state();
+  const auto before = train::save_state(other);
   for (const std::vector<double>& bad :
        std::vector<std::vector<double>>{{}, {1}, {1, 0.5, 0}, {nan_value, 0.5}, {1, -0.1}, {1, 1.1}, {1, nan_value}})
-    CHECK_FALSE(other.load_state(bad));
-  CHECK(other.state() == before);
+    CHECK_FALSE(train::load_state(other, bad));
+  CHECK(train::save_state(other) == before);
 }
 
 TEST_CASE("median and robust scale have their textbook values") {
@@ -198,14 +198,14 @@ TEST_CASE("windows, outlines and initial losses go on from their state") {
     outline.push(0.1 * i);
     if (i < 5) initial.add(0.1 * i);
   }
-  std::vector<double> state;
-  window.save(state);
-  outline.save(state);
-  initial.save(state);
-  StateReader reader(state);
-  other_window.load(reader);
-  other_outline.load(reader);
-  other_initial.load(reader);
+  StateVisitor writer;
+  window.visit_state(writer);
+  outline.visit_state(writer);
+  initial.visit_state(writer);
+  StateVisitor reader(writer.written());
+  other_window.visit_state(reader);
+  other_outline.visit_state(reader);
+  other_initial.visit_state(reader);
   CHECK(reader.done());
   for (int i = 0; i < 300; ++i) {
     window.push(i);
@@ -223,21 +223,24 @@ TEST_CASE("windows, outlines and initial losses go on from their state") {
 
 TEST_CASE("a state that could not have been written is refused") {
   const auto refused = [](std::vector<double> state, auto&& read) {
-    StateReader reader(state);
+    StateVisitor reader(state);
     read(reader);
     return !reader.done();
   };
-  CHECK(refused({1.5}, [](StateReader& r) { r.count(); }));
-  CHECK(refused({-1}, [](StateReader& r) { r.count(); }));
-  CHECK(refused({4}, [](StateReader& r) { r.count(3); }));
-  CHECK(refused({2}, [](StateReader& r) { r.flag(); }));
-  CHECK(refused({nan_value}, [](StateReader& r) { r.number(); }));
-  CHECK(refused({}, [](StateReader& r) { r.number(); }));
-  CHECK(refused({1, 2}, [](StateReader& r) { r.number(); }));
-  CHECK(refused({8, 1, 2, 3, 4, 5, 6, 7, 8}, [](StateReader& r) { Window(7).load(r); }));
-  CHECK(refused({1e300}, [](StateReader& r) { Window(7).load(r); }));
-  CHECK(refused({11}, [](StateReader& r) { InitialLoss().load(r); }));
-  CHECK(refused({2, 2, 0, 0}, [](StateReader& r) { Outline().load(r); }));
-  CHECK(refused({0, 0, 0, 0}, [](StateReader& r) { Outline().load(r); }));
-  CHECK_FALSE(refused({2, 1, 0.5, 0}, [](StateReader& r) { Outline().load(r); }));
+  std::int64_t whole = 0;
+  double real = 0;
+  bool flag = false;
+  CHECK(refused({1.5}, [&](StateVisitor& r) { r.count(whole); }));
+  CHECK(refused({-1}, [&](StateVisitor& r) { r.count(whole); }));
+  CHECK(refused({4}, [&](StateVisitor& r) { r.count(whole, 3); }));
+  CHECK(refused({2}, [&](StateVisitor& r) { r.flag(flag); }));
+  CHECK(refused({nan_value}, [&](StateVisitor& r) { r.number(real); }));
+  CHECK(refused({}, [&](StateVisitor& r) { r.number(real); }));
+  CHECK(refused({1, 2}, [&](StateVisitor& r) { r.number(real); }));
+  CHECK(refused({8, 1, 2, 3, 4, 5, 6, 7, 8}, [](StateVisitor& r) { Window(7).visit_state(r); }));
+  CHECK(refused({1e300}, [](StateVisitor& r) { Window(7).visit_state(r); }));
+  CHECK(refused({11}, [](StateVisitor& r) { InitialLoss().visit_state(r); }));
+  CHECK(refused({2, 2, 0, 0}, [](StateVisitor& r) { Outline().visit_state(r); }));
+  CHECK(refused({0, 0, 0, 0}, [](StateVisitor& r) { Outline().visit_state(r); }));
+  CHECK_FALSE(refused({2, 1, 0.5, 0}, [](StateVisitor& r) { Outline().visit_state(r); }));
 }

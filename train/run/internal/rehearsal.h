@@ -1,62 +1,35 @@
 #pragma once
 
-#include <handrail/core/error.h>
-#include <handrail/core/system/finite.h>
-#include <handrail/optim/clip.h>
-#include <handrail/train/run/internal/run.h>
+#include <handrail/train/run/loop/loop.h>
 
 namespace handrail::train {
 
-// While it lives the run rehearses, with other random numbers. At its end, exceptions or not, everything is
-// as it was before.
-class Trainer::Run::Rehearsal {
+/// Steps that are for trying out: with random numbers of their own, without guards, at rates that are given, at a quiet
+/// desk. At its end, exceptions or not, model, moments and the order of the rows are as before.
+class Rehearsal {
  public:
-  explicit Rehearsal(Run& run) : run_(run), moments_(run.optimizer_->state()), progress_(run.progress_) {
-    run_.keep_weights(parameters_, buffers_);
-    run_.rehearsal_ = true;
-  }
-  ~Rehearsal() {
-    run_.optimizer_->zero_grad();
-    run_.optimizer_->load_state(moments_);
-    run_.put_back_weights(parameters_, buffers_);
-    run_.progress_ = std::move(progress_);
-    run_.loader_->start_epoch(run_.progress_.epoch);
-    run_.rehearsal_ = false;
-  }
+  Rehearsal(const Setup& setup, const Position& from, Stop& stop);
+  ~Rehearsal();
   Rehearsal(const Rehearsal&) = delete;
   Rehearsal& operator=(const Rehearsal&) = delete;
 
-  /// One step at that rate, clipped as in the run. Returns the loss before it; it or the step itself may
-  /// turn out not to be finite, then nothing is changed.
-  double step(double lr, Index first, Index count) {
-    StepStats stats{};
-    double seen = 0;
-    run_.optimizer_->zero_grad();
-    const bool finite = run_.backward(first, count, stats, [&](double loss) {
-      seen = loss;
-      return is_finite(loss);
-    });
-    run_.progress_.micro_step += count;
-    if (!finite) return seen;
-    const double norm = run_.optimizer_->grad_norm();
-    if (!is_finite(norm)) return norm;
-    const auto clip = run_.options_.clip_norm;
-    try {
-      run_.optimizer_->step(lr, clip ? optim::clip_scale(norm, *clip) : 1.0);
-    } catch (const NonFiniteError&) {
-      refused_ = true;
-    }
-    return seen;
-  }
-  /// Whether an update would have been non-finite.
-  bool refused() const { return refused_; }
+  /// One step at that rate, clipped as in the run. Nothing is changed when its loss, its gradient or its update is not
+  /// finite: StepStats::updated tells.
+  StepStats step(double lr, const MicroBatches& batches);
+  /// What training_step says of the first batch of the epoch, on the tape that is active.
+  StepOutput first_output() const { return setup_.training_output(setup_.loader->batch(0), 0); }
+  RandomPosition random() const { return loop_.at.random(setup_.decisions.seed); }
+  const Position& at() const { return loop_.at; }
 
  private:
-  Run& run_;
+  const Setup& setup_;
+  Index epoch_;
   optim::OptimizerState moments_;
-  Progress progress_;
-  NamedTensors parameters_, buffers_;
-  bool refused_ = false;
+  ModelState weights_;
+  Desk desk_;
+  double lr_ = 0;
+  optim::Schedule schedule_ = [this](std::int64_t) { return lr_; };
+  Loop loop_;
 };
 
 }  // namespace handrail::train

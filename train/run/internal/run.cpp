@@ -1,204 +1,80 @@
-// A run from its plan to its end.
 #include <handrail/train/run/internal/run.h>
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/denormals.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/checkpoints/checkpoint_store.h>
-#include <handrail/train/files/file_system.h>
+#include <handrail/train/checks/internal/prediction_checks.h>
 #include <handrail/train/files/signals.h>
 #include <handrail/train/lr/lr_scaling.h>
-#include <handrail/train/report/internal/metrics_log.h>
+#include <handrail/train/run/internal/fingerprint.h>
 #include <handrail/train/run/summary.h>
 
 namespace handrail::train {
+namespace {
 
-double Trainer::Run::now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+std::map<std::string, std::string> fingerprint_of(const Setup& setup) {
+  const RunData& data = setup.data;
+  RunParts parts{.optimizer = *setup.optimizer,
+                 .parameters = setup.parameters,
+                 .normalization = setup.program.info.normalization,
+                 .training = {data.train},
+                 .training_samples = setup.loader->samples(),
+                 .validation = {},
+                 .validation_samples = setup.validation ? setup.validation->samples() : 0};
+  if (data.validation) parts.validation = DataPart{*data.validation};
+  return fingerprint(setup.options, parts);
 }
 
-// Writes in pieces, and looks for a signal between them: a large checkpoint takes the disk a while.
-class Trainer::Run::Files : public FileSystem {
- public:
-  explicit Files(Run& run) : run_(run) {}
-  ssize_t write(int file, const void* bytes, std::size_t count) override {
-    constexpr std::size_t piece = 4 << 20;
-    run_.announce_stop();
-    return FileSystem::write(file, bytes, std::min(count, piece));
-  }
+}  // namespace
 
- private:
-  Run& run_;
-};
-
-Trainer::Run::Run(Trainer& trainer, RunData data)
-    : trainer_(trainer),
-      options_(trainer.options_),
-      data_(std::move(data)),
-      parameters_(trainer.model_.parameters()),
-      buffers_(trainer.model_.buffers()),
-      sinks_(options_.sinks),
-      ema_(options_.ema_beta.value_or(0)),
-      early_stopping_(options_.mode, options_.improvement, options_.patience),
-      start_(now()) {
-  decisions_.seed = options_.seed;
-  files_ = std::make_unique<Files>(*this);
-  make_loaders();  // of the right sizes; read_data makes them again
-  decisions_.planned_steps = options_.epochs * steps_to_epoch();
-  make_optimizer();
-  for (const Buffer& buffer : buffers_) saved_buffers_.push_back(buffer.tensor.clone());
-  for (const Parameter& p : parameters_) {
-    weights_before_.push_back(p.tensor.clone());
-    const auto& layers = optimizer_->layers();
-    const auto layer = std::ranges::find(layers, optim::layer_of(p.name));
-    // A parameter that the user's optimizer leaves out counts nowhere.
-    layer_of_parameter_.push_back(static_cast<std::size_t>(layer - layers.begin()));
-  }
+Run::Run(const Program& program, RunData data)
+    : setup_(program, std::move(data)),
+      desk_(program.recipe, program.options.sinks),
+      stop_(setup_, desk_),
+      loop_(setup_, setup_.schedule, desk_, stop_, program.options.guards.non_finite),
+      preflight_(setup_, loop_, desk_, stop_) {
+  desk_.on_verdict = [this](const Verdict& verdict) { loop_.act(verdict); };
 }
 
-Trainer::Run::~Run() = default;
-
-// Whoever pressed Ctrl-C sees that it was heard.
-void Trainer::Run::announce_stop() {
-  if (stop_announced_ || !options_.handle_signals || SignalWatch::received() == 0) return;
-  stop_announced_ = true;
-  for (const auto& sink : sinks()) sink->activity({.what = stopping_activity, .done = 0, .total = 1});
-}
-
-Index Trainer::Run::batches() const {
-  return std::min(loader_->size(), options_.limit_train_batches.value_or(loader_->size()));
-}
-
-Index Trainer::Run::steps_to_epoch() const {
-  return (batches() + options_.accumulate_grad_batches - 1) / options_.accumulate_grad_batches;
-}
-
-void Trainer::Run::make_optimizer() {
-  optimizer_ = trainer_.configure_optimizer();
-  if (!optimizer_) fail<OptionError>("fit: want an optimizer from configure_optimizer; got null");
-}
-
-// The rate given, at the batch size of this run; or the optimizer's own until the finder has spoken.
-double Trainer::Run::given_lr() const {
-  if (!options_.lr) return optimizer_->default_lr();
-  return *options_.lr *
-         lr_scale(options_.lr_scaling, *optimizer_, options_.batch_size * options_.accumulate_grad_batches);
-}
-
-void Trainer::Run::set_lr(double lr) {
-  decisions_.lr = lr;
-  schedule_ = trainer_.configure_schedule(lr, decisions_.planned_steps);
-  if (!schedule_) fail<OptionError>("fit: want a schedule from configure_schedule; got an empty function");
-}
-
-FitResult Trainer::Run::fit() {
+FitResult Run::fit() {
   std::optional<SignalWatch> watch;
-  if (options_.handle_signals) watch.emplace();
-  check_floating_point();
+  if (setup_.options.handle_signals) watch.emplace();
+  preflight_.check_floating_point();
   const FlushDenormals mode;
-  trainer_.stop_requested_ = false;
-  for (const Parameter& p : parameters_)
+  for (const Parameter& p : setup_.parameters)
     if (const Index bad = first_non_finite(p.tensor.span()); bad >= 0)
       throw NonFiniteError(concat("fit: want finite parameters; '", p.name, "' ", p.tensor.shape(), " has ",
                                   p.tensor.data()[bad], " in element ", bad, "; initialise them anew"),
                            p.name);
-  set_lr(given_lr());
-  const bool logs_there = options_.metrics_csv && options_.metrics_csv->empty();
-  if (options_.checkpoints || logs_there) {
-    made_dir_ = new_run_dir(options_.checkpoints.value_or(CheckpointOptions{}).dir, run_name());
-    result_.run_dir = made_dir_.string();
-  }
-  if (options_.checkpoints) open_store(made_dir_, {});
-  open_log(0);
+  setup_.set_lr(setup_.given_lr());
+  loop_.saver.make_directory();
   return train([this] { prepare(); });
 }
 
-FitResult Trainer::Run::resume(const std::filesystem::path& run_dir, const ResumeOptions& options) {
+FitResult Run::resume(const std::filesystem::path& run_dir, const ResumeOptions& options) {
   std::optional<SignalWatch> watch;
-  if (options_.handle_signals) watch.emplace();
-  check_floating_point();
+  if (setup_.options.handle_signals) watch.emplace();
+  preflight_.check_floating_point();
   const FlushDenormals mode;
-  trainer_.stop_requested_ = false;
   return train([&] { take_up(run_dir, options); });
 }
 
-// The newest checkpoint of that directory becomes the state of this run.
-void Trainer::Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& options) {
-  std::error_code none;
-  const auto dir =
-      std::filesystem::is_regular_file(run_dir, none) ? std::filesystem::absolute(run_dir).parent_path() : run_dir;
-  read_data();
-  settings_ = settings();
-  auto loaded = CheckpointStore::load_newest(dir);
-  if (!loaded)
-    fail<CheckpointError>("resume: want the directory of a run, such as runs/mnist/1; got ", dir,
-                          ", which has no checkpoints");
-  check_fits(trainer_.model_, loaded->state);
-  resumed_ = true;
-  set_lr(given_lr());
-  add_guards();
-  check_settings(loaded->state.settings, options);
-  if (options_.checkpoints) open_store(dir, loaded->sequence);
-  restore(loaded->state);
-  result_.run_dir = dir.string();
-  open_log(loaded->state.log_length);
-  last_good_ = std::move(loaded->state);
-  result_.checkpoint = loaded->path.string();
-  begun_ = true;
-  start_event();
-  for (const std::string& skipped : loaded->skipped)
-    warn({.name = "checkpoint_skipped",
-          .step = progress_.step,
-          .evidence = skipped,
-          .cause = "a damaged disk or file",
-          .remedy = concat("nothing needs to be done: the run resumed from ", loaded->path)});
-  trainer_.on_fit_start();
-  trainer_.on_train_start();
-}
-
-// Takes the lock of the directory.
-void Trainer::Run::open_store(const std::filesystem::path& run_dir, std::optional<std::int64_t> resumed_from) {
-  store_ = std::make_unique<CheckpointStore>(run_dir, options_.checkpoints->keep_last, resumed_from, *files_);
-}
-
-void Trainer::Run::open_log(std::uint64_t length) {
-  if (!options_.metrics_csv) return;
-  const std::filesystem::path path = options_.metrics_csv->empty()
-                                         ? std::filesystem::path(result_.run_dir) / MetricsLog::file_name
-                                         : *options_.metrics_csv;
-  log_ = std::make_shared<MetricsLog>(path, options_.log_every_n_steps, length, posix_file_system());
-  sinks_.push_back(log_);
-}
-
-// Of a run that ended before its first step, nothing is left behind.
-void Trainer::Run::discard_directory() {
-  if (made_dir_.empty()) return;
-  store_.reset();
-  std::error_code none;
-  std::filesystem::remove(made_dir_ / MetricsLog::file_name, none);
-  std::filesystem::remove(made_dir_ / CheckpointStore::lock_name, none);
-  std::filesystem::remove(made_dir_, none);  // unless somebody has put something there
-  result_.run_dir.clear();
-}
-
-// Another library may have changed them, such as one that was linked with -ffast-math.
-void Trainer::Run::check_floating_point() {
-  const bool rounds = fp_mode::rounds_to_nearest(), flushes = fp_mode::flushes_denormals();
-  if (rounds && !flushes) return;
-  warn({.name = "floating_point_mode",
-        .evidence = concat(rounds ? "" : "results are not rounded to nearest", !rounds && flushes ? ", and " : "",
-                           flushes ? "denormal numbers are flushed to zero" : ""),
-        .cause = "another library, or code linked with -ffast-math, changed the mode of the processor",
-        .remedy = "call fesetenv(FE_DFL_ENV) for other code; this run sets its own mode"});
+LrFinderResult Run::find_lr(const std::optional<LrFinderOptions>& options) {
+  preflight_.read_data(true);
+  setup_.loader->start_epoch(1);
+  return options ? preflight_.sweep(*options) : preflight_.sweep();
 }
 
 // Whatever ends the training, all of the end is gone through, and the first exception goes on to the caller.
-FitResult Trainer::Run::train(const std::function<void()>& begin) {
+FitResult Run::train(const std::function<void()>& start) {
   std::exception_ptr error;
   const auto go_through = [&](auto&& part) {
     try {
@@ -206,11 +82,11 @@ FitResult Trainer::Run::train(const std::function<void()>& begin) {
     } catch (...) {
       if (error) return;
       error = std::current_exception();
-      result_.reason = StopReason::exception;
-      if (!announced_) return;
-      if (std::exchange(in_step_, false)) restore_buffers();
+      stop_.because(StopReason::exception);
+      desk_.result.reason = StopReason::exception;
+      if (!desk_.has_started) return;
       try {
-        trainer_.on_exception(error);
+        desk_.call(&Recipe::on_exception, error);
       } catch (...) {
         return;  // the one before is what is wrong
       }
@@ -218,160 +94,246 @@ FitResult Trainer::Run::train(const std::function<void()>& begin) {
   };
   go_through([&] {
     try {
-      polls_ = true;
-      begin();
-      clock_ = tried_time_ = now();
-      tried_step_ = progress_.step;
-      tried_epoch_ = progress_.epoch;
-      saved_position_ = {progress_.micro_step, progress_.epoch, evaluated_at_};
-      run_epochs();
+      stop_.start_polling();
+      start();
+      loop_.run();
     } catch (const Interrupted&) {
-      // Before the first step: the reason is in the result.
+      // Before the first step: stop_ knows the reason.
     }
   });
-  polls_ = false;
-  ended_ = true;
-  if (!begun_) discard_directory();
-  if (error && !announced_) std::rethrow_exception(error);
+  stop_.end_polling();
+  desk_.on_verdict = {};
+  if (!stop_.has_begun()) loop_.saver.discard_directory();
+  if (error && !desk_.has_started) std::rethrow_exception(error);
   go_through([&] { save_last_state(); });
   leave_weights();
-  go_through([&] { diagnose(); });
+  go_through([&] { diagnose_predictions(); });
   complete_result();
-  for (const auto& sink : sinks()) go_through([&] { sink->fit_end(result_); });
-  go_through([&] { trainer_.on_fit_end(result_); });
+  for (const auto& sink : desk_.sinks()) go_through([&] { sink->fit_end(desk_.result); });
+  go_through([&] { desk_.call(&Recipe::on_fit_end, desk_.result); });
   if (error) std::rethrow_exception(error);
-  return result_;
+  return desk_.result;
 }
 
-void Trainer::Run::start_event() {
-  const bool finds_lr = !options_.lr && !resumed_ && !options_.fast_dev_run;
-  const Plan plan{.model = trainer_.model_,
-                  .optimizer = *optimizer_,
+// All that comes before the first step. The summary is the first sign of life; a signal ends it at any point, and then
+// nothing is left behind.
+void Run::prepare() {
+  send_fit_start();
+  desk_.call(&Recipe::on_fit_start);
+  preflight_.read_data(true);
+  setup_.loader->start_epoch(1);
+  stop_.poll();
+  preflight_.check_monitor();
+  if (!setup_.options.fast_dev_run) {
+    stop_.poll();
+    preflight_.check_data();
+    stop_.poll();
+    preflight_.check_model();
+    if (!setup_.options.lr && stop_.running()) preflight_.pick_lr();
+    if (setup_.options.guards.divergence) preflight_.measure_start();
+  }
+  setup_.data.train_preview = setup_.data.validation_preview = nullptr;
+  // Reads samples and all row numbers: only for a run that may be resumed.
+  if (loop_.saver.has_checkpoints()) loop_.settings = fingerprint_of(setup_);
+  loop_.guards.add_all(setup_);
+  loop_.good.keep(loop_.capture());
+  if (loop_.saver.has_checkpoints()) loop_.saver.save_first(loop_.good.state());
+  stop_.begin();
+  send_train_start();
+  desk_.call(&Recipe::on_train_start);
+  loop_.saver.start(loop_.good.state());
+}
+
+// The newest checkpoint of that directory becomes the state of this run.
+void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& options) {
+  std::error_code none;
+  const auto dir =
+      std::filesystem::is_regular_file(run_dir, none) ? std::filesystem::absolute(run_dir).parent_path() : run_dir;
+  preflight_.read_data(false);
+  loop_.settings = fingerprint_of(setup_);
+  auto loaded = CheckpointStore::load_newest(dir);
+  if (!loaded)
+    fail<CheckpointError>("resume: want the directory of a run, such as runs/mnist/1; got ", dir,
+                          ", which has no checkpoints");
+  const TrainingState& state = loaded->state;
+  check_fits(setup_.model, state);
+  resumed_ = true;
+  setup_.set_lr(setup_.given_lr());
+  loop_.guards.add_all(setup_);
+  check_fingerprint(state.settings, loop_.settings, options.allow);
+  loop_.saver.take_directory(dir, loaded->sequence);
+  // The other decisions follow from the settings. A rate that is given now counts when another one is allowed.
+  const bool other_lr =
+      setup_.options.lr && state.settings.contains("lr") && state.settings.at("lr") != loop_.settings.at("lr");
+  if (!other_lr) setup_.set_lr(state.decisions.lr);
+  loop_.restore(state);
+  loop_.saver.open_log(state.log_length);
+  desk_.result.epochs = loop_.at.epoch - 1;
+  desk_.result.checkpoint = loaded->path.string();
+  loop_.good.set_state(std::move(loaded->state));
+  stop_.begin();
+  send_fit_start();
+  for (const std::string& skipped : loaded->skipped)
+    desk_.warn({.name = "checkpoint_skipped",
+                .step = loop_.at.step,
+                .evidence = skipped,
+                .cause = "a damaged disk or file",
+                .remedy = concat("nothing needs to be done: the run resumed from ", loaded->path)});
+  desk_.call(&Recipe::on_fit_start);
+  desk_.call(&Recipe::on_train_start);
+  loop_.saver.start(loop_.good.state());
+  // The run may have ended for good, or stopped just before an evaluation.
+  if (loop_.evaluator.has_stopped()) stop_.because(StopReason::early_stopping);
+  if (stop_.running() && loop_.evaluator.due()) loop_.evaluator.run();
+}
+
+void Run::send_fit_start() {
+  const bool finds_lr = !setup_.options.lr && !resumed_ && !setup_.options.fast_dev_run;
+  const Plan plan{.model = setup_.model,
+                  .optimizer = *setup_.optimizer,
                   .own_schedule = own_schedule(),
-                  .lr = finds_lr ? std::nullopt : std::optional(decisions_.lr),
+                  .lr = finds_lr ? std::nullopt : std::optional(setup_.decisions.lr),
                   .lr_source = lr_source(),
-                  .loader = *loader_,
-                  .batches = batches(),
-                  .validation = validation_ ? &*validation_ : nullptr,
-                  .validation_source = data_.validation_source,
-                  .is_raw = data_.train.dataset().is_raw(),
-                  .run_dir = result_.run_dir};
-  result_.summary = summarise(options_, plan);
-  if (resumed_) result_.summary.insert(result_.summary.begin(), {"resumed", resumed_text()});
-  const FitStart event{.summary = result_.summary,
-                       .epochs = options_.epochs,
-                       .batches_per_epoch = batches(),
-                       .planned_steps = decisions_.planned_steps};
-  announced_ = true;
-  for (const auto& sink : sinks()) sink->fit_start(event);
+                  .loader = *setup_.loader,
+                  .batches = setup_.batches(),
+                  .validation = setup_.validation.get(),
+                  .validation_source = setup_.data.validation_source,
+                  .is_raw = setup_.data.train.dataset().is_raw(),
+                  .run_dir = desk_.result.run_dir};
+  desk_.result.summary = summarise(setup_.options, plan);
+  if (resumed_) desk_.result.summary.insert(desk_.result.summary.begin(), {"resumed", resumed_text()});
+  const FitStart event{.summary = desk_.result.summary,
+                       .epochs = setup_.options.epochs,
+                       .batches_per_epoch = setup_.batches(),
+                       .planned_steps = setup_.decisions.planned_steps};
+  desk_.has_started = true;
+  desk_.send(&LogSink::fit_start, event);
 }
 
-std::string Trainer::Run::resumed_text() const {
-  std::string text = concat("at step ", progress_.step, ", epoch ", progress_.epoch, ", from ", result_.checkpoint);
-  if (progress_.epoch > options_.epochs)
-    text += concat("; it has finished its ", options_.epochs, " epochs: for more of them allow \"epochs\"");
-  else if (early_stopping_.stop())
+std::string Run::resumed_text() const {
+  std::string text = concat("at step ", loop_.at.step, ", epoch ", loop_.at.epoch, ", from ", desk_.result.checkpoint);
+  if (loop_.at.epoch > setup_.options.epochs)
+    text += concat("; it has finished its ", setup_.options.epochs, " epochs: for more of them allow \"epochs\"");
+  else if (loop_.evaluator.has_stopped())
     text += "; it had stopped early: there is nothing left to do";
   return text;
 }
 
 // What the summary could not know.
-void Trainer::Run::train_start_event() {
-  TrainStart event{.found = found_};
-  if (!options_.lr && !options_.fast_dev_run) event.found.push_back({"lr", lr_text(decisions_.lr, lr_source())});
-  if (const auto& constants = trainer_.info_.normalization; constants && !options_.normalization)
+void Run::send_train_start() {
+  TrainStart event{.found = preflight_.found()};
+  if (!setup_.options.lr && !setup_.options.fast_dev_run)
+    event.found.push_back({"lr", lr_text(setup_.decisions.lr, lr_source())});
+  if (const auto& constants = setup_.program.info.normalization; constants && !setup_.options.normalization)
     event.found.push_back({"normalization", normalization_text(*constants, "of the training split")});
-  if (const std::string schedule = own_schedule(); !schedule.empty() && !options_.lr)
+  if (const std::string schedule = own_schedule(); !schedule.empty() && !setup_.options.lr)
     event.found.push_back({"lr schedule", schedule_text(schedule)});
   for (const SummaryItem& item : event.found) {
-    const auto known = std::ranges::find(result_.summary, item.name, &SummaryItem::name);
-    if (known != result_.summary.end())
+    const auto known = std::ranges::find(desk_.result.summary, item.name, &SummaryItem::name);
+    if (known != desk_.result.summary.end())
       *known = item;
     else
-      result_.summary.push_back(item);
+      desk_.result.summary.push_back(item);
   }
-  for (const auto& sink : sinks()) sink->train_start(event);
+  desk_.send(&LogSink::train_start, event);
 }
 
 // What an override of configure_schedule does; empty when the schedule is the Trainer's own.
-std::string Trainer::Run::own_schedule() const {
-  if (!(decisions_.lr > 0)) return {};  // the Trainer's own schedule would refuse it
-  return describe_own_schedule(schedule_, trainer_.Trainer::configure_schedule(decisions_.lr, decisions_.planned_steps),
-                               decisions_.planned_steps);
+std::string Run::own_schedule() const {
+  if (!(setup_.decisions.lr > 0)) return {};  // the Trainer's own schedule would refuse it
+  return describe_own_schedule(setup_.schedule,
+                               default_schedule(setup_.options, setup_.decisions.lr, setup_.decisions.planned_steps),
+                               setup_.decisions.planned_steps);
 }
 
-std::string Trainer::Run::lr_source() const {
-  if (options_.lr) {
-    const Index batch = options_.batch_size * options_.accumulate_grad_batches;
-    return decisions_.lr == *options_.lr
-               ? "given"
-               : concat("given as ", *options_.lr, " for ", reference_batch, " samples per step, scaled to ", batch);
+std::string Run::lr_source() const {
+  if (setup_.options.lr) {
+    const Index batch = setup_.options.batch_size * setup_.options.accumulate_grad_batches;
+    return setup_.decisions.lr == *setup_.options.lr ? "given"
+                                                     : concat("given as ", *setup_.options.lr, " for ", reference_batch,
+                                                              " samples per step, scaled to ", batch);
   }
   if (resumed_) return "as when the run began";
-  if (!result_.lr_finder || !result_.lr_finder->suggestion) return "the optimizer's default";
-  return concat("by the LR finder", result_.lr_finder->few_samples ? ", by its rule for small data sets" : "",
-                result_.lr_finder->low_confidence ? "; a rate ten times lower or higher may do as well" : "",
-                result_.lr_finder->censored ? "; no rate of the sweep was too high" : "");
+  if (!desk_.result.lr_finder || !desk_.result.lr_finder->suggestion) return "the optimizer's default";
+  return concat("by the LR finder", desk_.result.lr_finder->few_samples ? ", by its rule for small data sets" : "",
+                desk_.result.lr_finder->low_confidence ? "; a rate ten times lower or higher may do as well" : "",
+                desk_.result.lr_finder->censored ? "; no rate of the sweep was too high" : "");
 }
 
-void Trainer::Run::run_epochs() {
-  // A run resumed may have ended for good, or stopped just before an evaluation.
-  if (early_stopping_.stop()) result_.reason = StopReason::early_stopping;
-  if (goes_on() && evaluation_due()) evaluate();
-  while (progress_.epoch <= options_.epochs && goes_on()) {
-    const double start = now();
-    loader_->start_epoch(progress_.epoch);
-    if (progress_.batch == 0) trainer_.on_epoch_start(progress_.epoch);
-    look_for_stop();
-    while (progress_.batch < batches() && goes_on()) {
-      const bool updated = train_step(), evaluated = evaluation_due() && evaluate();
-      if (--steps_to_clock_ <= 0 || !updated) look_at_clock();
-      look_for_stop();
-      if (goes_on() && progress_.batch < batches() && (evaluated || (updated && checkpoint_due()))) keep_progress();
-    }
-    if (progress_.batch == batches() && !stopped_by_guard_) end_epoch(start);
+// A checkpoint of where the run ended, which it can be resumed from; after a stop by a guard that is the
+// last good state.
+void Run::save_last_state() {
+  if (!stop_.has_begun()) return;
+  if (loop_.saver.has_checkpoints()) stop_.announce();
+  const TrainingState last = stop_.by_guard() ? loop_.good.state() : loop_.capture();
+  if (loop_.saver.has_checkpoints() && !loop_.saver.has_saved(last))
+    loop_.saver.save(last, loop_.evaluator.has_improved());
+  // After an exception the user's training_step is left alone; after a signal there is no time to lose, and the best
+  // weights are there.
+  const bool has_best = loop_.evaluator.best() && setup_.options.restore_best;
+  const bool looks =
+      stop_.reason() != StopReason::exception && !(stop_.reason() == StopReason::interrupted && has_best);
+  diverged_ = !stop_.by_guard() && looks && !loop_.good.is_healthy();
+  if (!diverged_ && (looks || stop_.reason() == StopReason::exception)) loop_.good.set_state(last);
+}
+
+void Run::leave_weights() {
+  setup_.optimizer->zero_grad();
+  if (stop_.has_begun() && (stop_.by_guard() || diverged_)) loop_.good.restore();
+  if (setup_.options.restore_best) desk_.result.best_restored = loop_.evaluator.restore_best();
+}
+
+// With the weights the model is left with, on the validation set. No complaint about predictions of
+// another kind may spoil the end of a run.
+void Run::diagnose_predictions() {
+  constexpr Index max_numbers = Index{1} << 24;
+  const bool ended_well = !stop_.by_guard() && stop_.reason() < StopReason::interrupted;
+  if (!ended_well || !setup_.options.guards.labels || setup_.options.fast_dev_run || !setup_.validation ||
+      !setup_.plain_loss() || loop_.at.step == 0)
+    return;
+  const InferenceMode inference;
+  std::vector<Scalar> predictions, targets;
+  Shape shape, target_shape;
+  Index rows = 0;
+  const Index batches =
+      std::min(setup_.validation->size(), setup_.options.limit_val_batches.value_or(setup_.validation->size()));
+  for (Index i = 0; i < batches; ++i) {
+    const Batch batch = setup_.validation->batch(i);
+    const StepOutput output = setup_.recipe.validation_step(batch);
+    if (!output.predictions.defined() || std::ssize(predictions) > max_numbers) return;
+    shape = output.predictions.shape();
+    target_shape = batch.targets.shape();
+    if (shape.rank() == 0 || shape[0] != target_shape[0]) return;
+    predictions.insert(predictions.end(), output.predictions.span().begin(), output.predictions.span().end());
+    targets.insert(targets.end(), batch.targets.span().begin(), batch.targets.span().end());
+    rows += shape[0];
   }
-}
-
-void Trainer::Run::look_for_stop() {
-  if (!goes_on()) return;
-  if (trainer_.stop_requested_) result_.reason = StopReason::requested;
-  if (const int signal = SignalWatch::received(); signal != 0 && options_.handle_signals) {
-    result_.reason = StopReason::interrupted;
-    result_.signal = signal;
+  const Tensor all(shape.with_first(rows), predictions), wanted(target_shape.with_first(rows), targets);
+  std::optional<Anomaly> anomaly;
+  try {
+    anomaly = diagnose_baseline(all, wanted, setup_.program.info.task);
+    if (!anomaly && setup_.program.info.task == Task::multiclass)
+      anomaly = diagnose_labels(all, wanted, setup_.data.validation->numbers().first(static_cast<std::size_t>(rows)));
+  } catch (const Error&) {
+    return;
   }
+  if (!anomaly) return;
+  anomaly->step = loop_.at.step;
+  desk_.warn(std::move(*anomaly));
 }
 
-// Called between two pieces of work that may take as long as a step. Before the first step it leads out of whatever is
-// under way; later a signal does, and stop() waits for the step.
-void Trainer::Run::poll() {
-  if (!polls_) return;
-  look_for_stop();
-  if (result_.reason == StopReason::interrupted || (result_.reason == StopReason::requested && !begun_))
-    throw Interrupted();
-}
-
-void Trainer::Run::poll(const char* what, Index done, Index total) {
-  if (!polls_) return;  // the arms of try_fix and find_lr report nothing
-  for (const auto& sink : sinks()) sink->activity({.what = what, .done = done, .total = total});
-  poll();
-}
-
-bool Trainer::Run::evaluation_due() const {
-  return validation_ && progress_.step % options_.val_check_interval == 0 && progress_.step > 0 &&
-         evaluated_at_ != progress_.step;
-}
-
-// Reading the clock costs as much as a tiny op: quick steps look at it about once a millisecond.
-void Trainer::Run::look_at_clock() {
-  const double before = std::exchange(clock_, now());
-  constexpr Index most_steps = 64;
-  clock_interval_ =
-      clock_ - before < 1e-3 ? std::min(most_steps, 2 * clock_interval_) : std::max<Index>(1, clock_interval_ / 2);
-  steps_to_clock_ = clock_interval_;
-  const bool done = progress_.epoch == options_.epochs && progress_.batch == batches();
-  if (options_.max_seconds && clock_ - start_ + progress_.seconds > *options_.max_seconds && goes_on() && !done)
-    result_.reason = StopReason::max_time;
+void Run::complete_result() {
+  FitResult& result = desk_.result;
+  result.reason = stop_.reason();
+  result.signal = stop_.signal();
+  result.steps = loop_.at.step;
+  result.skipped = loop_.at.skipped;
+  result.rollbacks = loop_.at.rollbacks;
+  result.lr = setup_.decisions.lr;
+  result.monitor = setup_.options.monitor;
+  result.best = loop_.evaluator.best();
+  result.seconds = stop_.seconds() + loop_.at.seconds;
+  if (stop_.has_begun()) setup_.program.known_good = loop_.good.state();
 }
 
 }  // namespace handrail::train

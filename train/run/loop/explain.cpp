@@ -1,11 +1,11 @@
-// Why a step was not finite: its data, then a replay that names the first op and layer.
+#include <handrail/train/run/loop/explain.h>
+
 #include <cmath>
 #include <limits>
 
 #include <handrail/core/error.h>
 #include <handrail/core/first_non_finite.h>
 #include <handrail/core/system/finite.h>
-#include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {
 namespace {
@@ -45,69 +45,67 @@ Index find_row(const Tensor& values, double limit) {
   return -1;
 }
 
+// The step once more, from its batches and its place in the random streams, with an eye on every op. The
+// buffers are as before the step, and are left so.
+std::optional<FirstNonFinite::Origin> replay(const MicroBatches& batches, const Setup& setup, const Position& at,
+                                             BufferCopy& buffers) {
+  buffers.restore();
+  setup.optimizer->zero_grad();  // one that is bad already would be blamed on whoever adds to it
+  std::optional<FirstNonFinite::Origin> origin;
+  for (Index i = batches.first; i <= batches.last() && !origin; ++i) {
+    const Batch batch = setup.loader->batch(i);
+    FirstNonFinite observer;
+    {
+      Tape tape(Mode::train, at.random(setup.decisions.seed, i - batches.first));
+      tape.observe(&observer);
+      const StepOutput output = setup.training_output(batch, i);
+      if (!observer.origin()) tape.backward(output.loss);
+    }
+    origin = observer.origin();
+  }
+  buffers.restore();
+  setup.optimizer->zero_grad();
+  return origin;
+}
+
+// The layer whose parameters those are.
+std::string name_of(const std::vector<Tensor>& leaves, const std::vector<Parameter>& parameters) {
+  for (const Tensor& leaf : leaves)
+    for (const Parameter& p : parameters)
+      if (p.tensor.is_same(leaf)) return std::string(optim::layer_of(p.name));
+  return {};
+}
+
 }  // namespace
 
-void Trainer::Run::explain(Anomaly& anomaly, const StepStats& stats) {
-  // A run that fails at every step need not be told why a thousand times; but what ends it is.
-  constexpr Index most = 10;
-  if (++explained_ > most && anomaly.action < Action::rollback) return;
+void explain(Anomaly& anomaly, const Setup& setup, const Position& at, BufferCopy& buffers) {
   const InferenceMode aside;  // a tape may be active
-  const Index first = progress_.batch, count = stats.batch - first;
+  const MicroBatches batches = setup.micro_batches(at.batch);
   Statistics inputs, targets;
   // Larger values overflow when they are squared.
   const double limit = std::sqrt(static_cast<double>(std::numeric_limits<Scalar>::max()));
-  for (Index i = first; i < first + count; ++i) {
-    const Batch batch = loader_->batch(i);
+  for (Index i = batches.first; i <= batches.last(); ++i) {
+    const Batch batch = setup.loader->batch(i);
     inputs.add(batch.inputs);
     targets.add(batch.targets);
     for (const auto& [what, part] : {std::pair("an input", batch.inputs), std::pair("a target", batch.targets)}) {
       const Index row = find_row(part, limit);
       if (row < 0 || !anomaly.where.empty()) continue;
       anomaly.rank = Rank::bad_row;
-      anomaly.where = concat("row ", loader_->rows(i)[static_cast<std::size_t>(row)], " of the training set");
+      anomaly.where = concat("row ", setup.loader->rows(i)[static_cast<std::size_t>(row)], " of the training set");
       anomaly.cause = concat(what, " in the data that is NaN, infinite or huge");
       anomaly.remedy = "clean that row; checks.finite finds every such row";
     }
   }
   if (!anomaly.details.empty()) anomaly.details += "; ";
   anomaly.details += concat("inputs: ", inputs.text(), "; targets: ", targets.text());
-  const auto origin = replay(first, count);
+  const auto origin = replay(batches, setup, at, buffers);
   if (!origin) return;
-  const std::string layer = name_of(origin->leaves);
+  const std::string layer = name_of(origin->leaves, setup.parameters);
   anomaly.details += concat("; first seen in the ", to_string(origin->source), " of op '", origin->op, "'",
                             layer.empty() ? "" : " at layer '" + layer + "'");
   if (anomaly.where.empty())
     anomaly.where = layer.empty() ? concat("op '", origin->op, "'") : concat("layer '", layer, "'");
-}
-
-// The step once more, from its batches and its place in the random streams, with an eye on every op. The
-// buffers are as before the step, and are left so.
-std::optional<FirstNonFinite::Origin> Trainer::Run::replay(Index first, Index count) {
-  restore_buffers();
-  optimizer_->zero_grad();  // one that is bad already would be blamed on whoever adds to it
-  std::optional<FirstNonFinite::Origin> origin;
-  for (Index i = first; i < first + count && !origin; ++i) {
-    const Batch batch = loader_->batch(i);
-    FirstNonFinite observer;
-    {
-      Tape tape(Mode::train, {.seed = decisions_.seed, .position = position(i - first)});
-      tape.observe(&observer);
-      const StepOutput output = training_output(batch, i);
-      if (!observer.origin()) tape.backward(output.loss);
-    }
-    origin = observer.origin();
-  }
-  restore_buffers();
-  optimizer_->zero_grad();
-  return origin;
-}
-
-// The layer whose parameters those are.
-std::string Trainer::Run::name_of(const std::vector<Tensor>& leaves) const {
-  for (const Tensor& leaf : leaves)
-    for (const Parameter& p : parameters_)
-      if (p.tensor.is_same(leaf)) return std::string(optim::layer_of(p.name));
-  return {};
 }
 
 }  // namespace handrail::train

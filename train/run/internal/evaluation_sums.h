@@ -3,15 +3,15 @@
 #include <vector>
 
 #include <handrail/train/metrics/metric.h>
-#include <handrail/train/trainer.h>
+#include <handrail/train/run/recipe.h>
 
 namespace handrail::train {
 
 /// Sums the batches of one evaluation. Not installed.
-class Evaluator {
+class EvaluationSums {
  public:
   /// Copies the metrics.
-  Evaluator(Task task, const std::vector<Metric>& metrics) : task_(task), metrics_(metrics) {}
+  EvaluationSums(Task task, const std::vector<Metric>& metrics) : task_(task), metrics_(metrics) {}
 
   /// Adds a batch. Throws ShapeError when the predictions have another number of rows, DataError naming the row of a
   /// target that is no class, MetricError when a metric is asked for and there are no predictions.

@@ -1,4 +1,4 @@
-#include <handrail/train/run/internal/evaluator.h>
+#include <handrail/train/run/internal/evaluation_sums.h>
 
 #include <algorithm>
 #include <string>
@@ -20,7 +20,7 @@ std::string names_of(const std::vector<Metric>& metrics) {
 
 }  // namespace
 
-void Evaluator::add(const StepOutput& output, const Batch& batch) {
+void EvaluationSums::add(const StepOutput& output, const Batch& batch) {
   const Index samples = batch.inputs.shape()[0];
   if (output.predictions.defined())
     add_predictions(output.predictions, batch);
@@ -38,7 +38,7 @@ void Evaluator::add(const StepOutput& output, const Batch& batch) {
   add_metrics(sums_.metrics, output.metrics, static_cast<double>(samples));
 }
 
-void Evaluator::add_predictions(const Tensor& predictions, const Batch& batch) {
+void EvaluationSums::add_predictions(const Tensor& predictions, const Batch& batch) {
   if (task_ == Task::regression && metrics_.empty()) return;  // nothing looks at them
   const Shape& shape = predictions.shape();
   if (shape.rank() == 0 || shape[0] != batch.inputs.shape()[0])
@@ -49,7 +49,7 @@ void Evaluator::add_predictions(const Tensor& predictions, const Batch& batch) {
 }
 
 // In one pass, as counting is a noticeable part of evaluating a small model.
-void Evaluator::count(const Tensor& predictions, const Tensor& targets) {
+void EvaluationSums::count(const Tensor& predictions, const Tensor& targets) {
   const LabelShape shape = label_shape("accuracy", task_, predictions, targets);
   if (shape.columns == 1 && shape.classes <= max_confusion_classes && !sums_.measured_confusion)
     sums_.measured_confusion.emplace(shape.classes);
@@ -61,7 +61,7 @@ void Evaluator::count(const Tensor& predictions, const Tensor& targets) {
   counted_ += targets.size();
 }
 
-Evaluation Evaluator::result() const {
+Evaluation EvaluationSums::result() const {
   Evaluation result = sums_;
   result.loss /= static_cast<double>(result.samples);
   result.metrics.clear();

@@ -1,0 +1,101 @@
+// How the rate of a run is found: the sweep of LrSweep over a rehearsal of its first steps.
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include <handrail/core/system/finite.h>
+#include <handrail/train/files/text.h>
+#include <handrail/train/lr/lr_scaling.h>
+#include <handrail/train/run/internal/preflight.h>
+#include <handrail/train/run/internal/rehearsal.h>
+
+namespace handrail::train {
+namespace {
+
+// Whether some target differs from the first one. Mostly it is in the first batch.
+bool targets_vary(const Loader& loader) {
+  const Tensor first = loader.batch(0).targets.clone();
+  const std::size_t width = first.span().size() / static_cast<std::size_t>(first.shape()[0]);
+  for (Index i = 0; i < loader.size(); ++i) {
+    const Tensor targets = loader.batch(i).targets;
+    for (std::size_t j = 0; j < targets.span().size(); ++j)
+      if (!(targets.span()[j] == first.span()[j % width])) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+// In noise a fall may be too small for a short sweep to see.
+LrFinderResult Preflight::sweep() {
+  LrFinderOptions options{.end = is_adam_like(*setup_.optimizer) ? 1.0 : 10.0};
+  const Index full = std::exchange(options.steps, sweep_steps(setup_.planned_run()));
+  const LrFinderResult found = sweep(options);
+  if (found.suggestion || options.steps == full || found.noise == 0) return found;
+  options.steps = full;
+  return sweep(options);
+}
+
+LrFinderResult Preflight::sweep(const LrFinderOptions& options) {
+  // The loss would fall, towards a model that gives one answer whatever the input. A loss of the user's own
+  // may not look at the targets.
+  if (setup_.plain_loss() && !targets_vary(*setup_.loader)) {
+    LrFinderResult refused;
+    refused.note = "all targets are the same, so there is nothing to learn";
+    return refused;
+  }
+  LrSweep sweep(options);
+  Rehearsal rehearsal(setup_, loop_.at, stop_);
+  constexpr Index max_skipped = 50;
+  Index epoch = 1, batch = 0, skipped = 0;
+  while (true) {
+    if (batch >= setup_.batches()) {
+      setup_.loader->start_epoch(++epoch);
+      batch = 0;
+    }
+    stop_.poll("finding the learning rate", sweep.steps_done(), sweep.steps());
+    const MicroBatches batches = setup_.micro_batches(batch);
+    const StepStats stats = rehearsal.step(sweep.lr(), batches);
+    const double loss = is_finite(stats.loss) && !is_finite(stats.grad_norm) ? stats.grad_norm : stats.loss;
+    batch += batches.count;
+    // A bad batch says nothing about the rate; without a single good one the sweep must end.
+    if (!is_finite(loss) && !are_finite(batches) && ++skipped < max_skipped) continue;
+    if (!sweep.add(loss)) break;
+    if (!stats.updated) {  // the update would not have been finite
+      sweep.diverge();
+      break;
+    }
+  }
+  return sweep.result(setup_.planned_run());
+}
+
+// Whether inputs and targets of those batches are finite, and their squares.
+bool Preflight::are_finite(const MicroBatches& batches) const {
+  const auto sound = [](const Tensor& values) {
+    return std::ranges::all_of(values.span(), [](Scalar value) { return is_finite(value * value); });
+  };
+  for (Index i = batches.first; i <= batches.last(); ++i) {
+    const Batch batch = setup_.loader->batch(i);
+    if (!sound(batch.inputs) || !sound(batch.targets)) return false;
+  }
+  return true;
+}
+
+void Preflight::pick_lr() {
+  const LrFinderResult found = sweep();
+  if (found.suggestion) {
+    setup_.set_lr(*found.suggestion);
+  } else {
+    desk_.warn({.name = "no_usable_lr",
+                .evidence =
+                    concat("the LR finder found none; using the optimizer's default ", short_form(setup_.decisions.lr)),
+                .cause = "a loss that does not depend on the parameters, targets without a pattern, or a model that is "
+                         "trained already",
+                .remedy = "check the data and the loss, or set lr",
+                .details = found.note,
+                .rank = Rank::symptom});
+  }
+  desk_.result.lr_finder = found;
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,216 @@
+#include <handrail/train/run/internal/preflight.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include <handrail/core/error.h>
+#include <handrail/core/system/denormals.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/nn/norm.h>
+#include <handrail/nn/standardize.h>
+#include <handrail/train/checks/internal/data_checks.h>
+#include <handrail/train/checks/internal/label_checks.h>
+#include <handrail/train/checks/internal/prediction_checks.h>
+#include <handrail/train/checks/internal/scale_checks.h>
+#include <handrail/train/files/text.h>
+#include <handrail/train/run/internal/evaluate.h>
+#include <handrail/train/run/internal/rehearsal.h>
+
+namespace handrail::train {
+namespace {
+
+// Whether the first layer brings inputs of any scale to a common one.
+bool normalises(const nn::Module& model) {
+  for (const nn::Module* module : model.modules()) {
+    if (dynamic_cast<const nn::Standardize*>(module) || dynamic_cast<const nn::BatchNorm1d*>(module)) return true;
+    if (!module->parameters().empty() && module->modules().size() == 1) return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Preflight::check_floating_point() {
+  const bool rounds = fp_mode::rounds_to_nearest(), flushes = fp_mode::flushes_denormals();
+  if (rounds && !flushes) return;
+  desk_.warn({.name = "floating_point_mode",
+              .evidence = concat(rounds ? "" : "results are not rounded to nearest", !rounds && flushes ? ", and " : "",
+                                 flushes ? "denormal numbers are flushed to zero" : ""),
+              .cause = "another library, or code linked with -ffast-math, changed the mode of the processor",
+              .remedy = "call fesetenv(FE_DFL_ENV) for other code; this run sets its own mode"});
+}
+
+void Preflight::read_data(bool for_checks) {
+  const CheckOptions& on = setup_.options.checks;
+  const bool looks =
+      for_checks && !setup_.options.fast_dev_run && (on.finite || on.input_scale || on.labels || on.duplicates);
+  RunData& data = setup_.data;
+  const bool same_set = data.validation && &data.validation->dataset() == &data.train.dataset();
+  if (looks || data.stratify) data.train_preview = preview(data.train.dataset(), "reading the data", data.stratify);
+  if (looks && data.validation && !same_set)
+    data.validation_preview = preview(data.validation->dataset(), "reading the validation data", false);
+  if (data.stratify) stratify(data, setup_.options);
+  if (same_set) data.validation_preview = data.train_preview;
+  const Dataset& train = data.train.dataset();
+  ModelInfo& info = setup_.program.info;
+  info.input_shape = train.input_shape();
+  info.target_shape = train.target_shape();
+  const auto& given = setup_.options.normalization;
+  info.normalization = given ? given : train.fit_normalization(data.train.numbers());
+  if (data.validation) check_known(info, data.validation->dataset(), "fit");
+  data.train = setup_.rows_to_train();
+  setup_.make_loaders();
+}
+
+std::shared_ptr<const Preview> Preflight::preview(const Dataset& data, const char* what, bool all_targets) {
+  if (data.in_memory()) return nullptr;
+  return std::make_shared<Preview>(data, all_targets, [&](Index done, Index total) { stop_.poll(what, done, total); });
+}
+
+void Preflight::check_data() {
+  const CheckOptions& on = setup_.options.checks;
+  const RunData& data = setup_.data;
+  // Of a set too large to keep, the rows that were kept.
+  const auto seen = [&](const Rows& rows, const Preview* preview, const char* name) {
+    return DataPart{.rows = preview ? preview->kept(rows) : rows,
+                    .normalization = setup_.program.info.normalization,
+                    .name = name,
+                    .progress = [this](Index done, Index total) { stop_.poll("checking the data", done, total); }};
+  };
+  const DataPart train = seen(data.train, data.train_preview.get(), "training");
+  std::optional<DataPart> validation;
+  if (data.validation) validation = seen(*data.validation, data.validation_preview.get(), "validation");
+  if (validation && validation->rows.empty()) validation.reset();
+  if (train.rows.size() < data.train.size())
+    found_.push_back({"checked samples", concat(grouped(train.rows.size()), " of ", grouped(data.train.size()),
+                                                ", evenly spaced: no more fit in memory")});
+  if (on.finite) {
+    check_finite(train);
+    if (validation) check_finite(*validation);
+  }
+  const auto warn_all = [&](auto&& anomalies) {
+    for (auto& anomaly : anomalies) desk_.warn(std::move(anomaly));
+  };
+  const auto warn_one = [&](std::optional<Anomaly> anomaly) {
+    if (anomaly) desk_.warn(std::move(*anomaly));
+  };
+  if (on.input_scale && !normalises(setup_.model)) warn_one(check_input_scale(train));
+  if (on.input_scale && setup_.program.info.task == Task::regression) warn_one(check_target_scale(train));
+  if (on.labels) {
+    const auto known = classes();
+    const auto names = std::ssize(setup_.options.class_names);
+    if (known && names > 0 && names != *known)
+      fail<OptionError>("fit: want a name for each of the ", *known, " outputs; got ", names, " class_names");
+    warn_all(check_class_counts(count_labels(train, setup_.program.info.task, known)));
+    if (validation) count_labels(*validation, setup_.program.info.task, known);
+  }
+  if (on.duplicates && validation) warn_one(check_duplicates(train, *validation));
+}
+
+// Of the predictions, when the model tells. A subclass may train a layer on other inputs than the batch's.
+std::optional<Index> Preflight::classes() const {
+  if (!setup_.program.layer || setup_.program.info.task != Task::multiclass) return std::nullopt;
+  const InferenceMode inference;
+  try {
+    const Tensor predictions = setup_.recipe.predict_step(setup_.loader->batch(0).inputs);
+    return predictions.shape().rank() == 2 ? std::optional(predictions.shape()[1]) : std::nullopt;
+  } catch (const ShapeError&) {
+    return std::nullopt;
+  }
+}
+
+void Preflight::check_monitor() {
+  const TrainerOptions& options = setup_.options;
+  const bool unmeasured = options.metrics.empty() || !setup_.validation;
+  if (unmeasured && (options.monitor == "train_loss" || options.monitor == "val_loss")) return;
+  Rehearsal rehearsal(setup_, loop_.at, stop_);
+  Position at = loop_.at;
+  {
+    const Tape tape(Mode::train, rehearsal.random());
+    at.epoch_metrics = rehearsal.first_output().metrics;
+    at.epoch_samples = 1;
+  }
+  Evaluation first;
+  if (setup_.validation)
+    first = evaluate(setup_.recipe, setup_.program.info.task, options.metrics, *setup_.validation, 1, {});
+  loop_.evaluator.monitored(first, at);
+}
+
+void Preflight::check_model() {
+  for (Anomaly& anomaly : check_first_batch()) desk_.warn(std::move(anomaly));
+  stop_.poll();
+  if (setup_.options.checks.overfit_batch) check_overfit_batch();
+}
+
+// The first batch, once through: the loss is about that of guessing, and it depends on every parameter
+// and on nothing else that could be trained.
+std::vector<Anomaly> Preflight::check_first_batch() {
+  const CheckOptions& on = setup_.options.checks;
+  std::vector<Anomaly> found;
+  if (!on.initial_loss && !on.reach) return found;
+  const Rehearsal rehearsal(setup_, loop_.at, stop_);
+  const Batch batch = setup_.loader->batch(0);
+  Tape tape(Mode::train, rehearsal.random());
+  const StepOutput output = setup_.training_output(batch, 0);
+  stop_.poll();
+  const bool known = setup_.plain_loss() && setup_.program.info.task != Task::regression;
+  if (on.initial_loss && known && output.predictions.defined()) {
+    // Of the predictions: a subclass may train on more than the plain loss.
+    const NoGrad values_only;
+    const auto loss = static_cast<double>((*setup_.program.loss)(output.predictions, batch.targets).item());
+    if (is_finite(loss))
+      if (auto anomaly = check_initial_loss(loss, setup_.program.info.task, classes().value_or(2)))
+        found.push_back(std::move(*anomaly));
+  }
+  if (!on.reach) return found;
+  // A layer that is a plain member, not added to its module, would silently stay as it was initialised.
+  for (const Tensor& leaf : tape.leaves())
+    if (std::ranges::none_of(setup_.parameters, [&](const Parameter& p) { return p.tensor.is_same(leaf); }))
+      found.push_back({.name = "unregistered",
+                       .evidence = concat("a tensor of shape ", leaf.shape(),
+                                          " that the loss depends on is not a parameter: it is not trained"),
+                       .cause = "a layer that is a plain member of its module",
+                       .remedy = "register its layer with add(), or the tensor with param()"});
+  tape.backward(output.loss);
+  for (const Parameter& p : setup_.parameters)
+    if (p.tensor.requires_grad() && !p.tensor.grad().defined())
+      found.push_back({.name = "unreached",
+                       .where = p.name,
+                       .evidence = "the loss does not depend on this parameter: it is not trained",
+                       .cause = "a layer that forward() does not use, or a detach() between it and the loss",
+                       .remedy = "use it in forward(), remove it, or freeze it"});
+  return found;
+}
+
+// The learning part works: a few steps on one batch bring its loss down.
+void Preflight::check_overfit_batch() {
+  constexpr int max_steps = 50;
+  constexpr double min_fall = 0.05;  // of the first loss
+  Rehearsal rehearsal(setup_, loop_.at, stop_);
+  stop_.poll();
+  const double lr = 3 * setup_.optimizer->default_lr();
+  const MicroBatches batch = setup_.micro_batches(0, 1);
+  const double first = rehearsal.step(lr, batch).loss;
+  double loss = first;
+  for (int step = 1; step < max_steps; ++step) {
+    stop_.poll("checking that one batch can be learnt", step, max_steps);
+    const StepStats stats = rehearsal.step(lr, batch);
+    loss = stats.loss;
+    if (!is_finite(loss) || !is_finite(stats.grad_norm)) return;  // for the guards to name
+    if (loss < first - min_fall * std::abs(first)) return;
+  }
+  desk_.warn(
+      {.name = "overfit_batch",
+       .evidence = concat(max_steps, " steps on one batch lowered its loss only from ", short_form(first), " to ",
+                          short_form(loss)),
+       .cause = "gradients that do not reach the weights, dead units, or targets on another scale than the outputs",
+       .remedy = "find a model that can memorise one batch first"});
+}
+
+void Preflight::measure_start() {
+  loop_.good.measure_start([this](Index done, Index total) { stop_.poll("measuring the first losses", done, total); });
+}
+
+}  // namespace handrail::train

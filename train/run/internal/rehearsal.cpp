@@ -1,0 +1,30 @@
+#include <handrail/train/run/internal/rehearsal.h>
+
+namespace handrail::train {
+
+Rehearsal::Rehearsal(const Setup& setup, const Position& from, Stop& stop)
+    : setup_(setup),
+      epoch_(from.epoch),
+      moments_(setup.optimizer->state()),
+      weights_(capture(setup.model)),
+      desk_(Desk::quiet(setup.recipe)),
+      loop_(setup, schedule_, desk_, stop, true) {
+  loop_.at = from;
+  loop_.at.lr_factor = 1;
+  loop_.at.rehearsal = true;
+}
+
+Rehearsal::~Rehearsal() {
+  setup_.optimizer->zero_grad();
+  setup_.optimizer->load_state(moments_);
+  restore(setup_.model, weights_.parameters, weights_.buffers);
+  setup_.loader->start_epoch(epoch_);
+}
+
+StepStats Rehearsal::step(double lr, const MicroBatches& batches) {
+  lr_ = lr;
+  loop_.at.batch = batches.first;
+  return loop_.step(batches);
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,138 @@
+#include <handrail/train/run/internal/setup.h>
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+#include <utility>
+
+#include <handrail/core/error.h>
+#include <handrail/train/data/split.h>
+#include <handrail/train/lr/lr_scaling.h>
+
+namespace handrail::train {
+
+Setup::Setup(const Program& from, RunData rows)
+    : program(from),
+      recipe(from.recipe),
+      model(from.model),
+      options(from.options),
+      data(std::move(rows)),
+      parameters(model.parameters()),
+      buffers(model.buffers()) {
+  decisions.seed = options.seed;
+  make_loaders();  // of the right sizes; read_data makes them again
+  decisions.planned_steps = options.epochs * steps_to_epoch();
+  optimizer = recipe.configure_optimizer();
+  if (!optimizer) fail<OptionError>("fit: want an optimizer from configure_optimizer; got null");
+}
+
+Index Setup::batches() const { return std::min(loader->size(), options.limit_train_batches.value_or(loader->size())); }
+
+Index Setup::steps_to_epoch() const {
+  return (batches() + options.accumulate_grad_batches - 1) / options.accumulate_grad_batches;
+}
+
+MicroBatches Setup::micro_batches(Index first, Index max_count) const {
+  const Index count = std::min(max_count, batches() - first);
+  Index samples = 0;
+  for (Index i = first; i < first + count; ++i) samples += std::ssize(loader->rows(i));
+  return {.first = first, .count = count, .samples = samples};
+}
+
+double Setup::given_lr() const {
+  if (!options.lr) return optimizer->default_lr();
+  return *options.lr * lr_scale(options.lr_scaling, *optimizer, options.batch_size * options.accumulate_grad_batches);
+}
+
+void Setup::set_lr(double lr) {
+  decisions.lr = lr;
+  schedule = recipe.configure_schedule(lr, decisions.planned_steps);
+  if (!schedule) fail<OptionError>("fit: want a schedule from configure_schedule; got an empty function");
+}
+
+Rows Setup::rows_to_train() const {
+  if (!options.overfit_batches) return data.train;
+  return data.train.first(*options.overfit_batches * options.batch_size);
+}
+
+void Setup::make_loaders() {
+  LoaderOptions loading{.batch_size = options.batch_size,
+                        .shuffle_seed = decisions.seed,
+                        .drop_last = options.drop_last,
+                        .normalization = program.info.normalization};
+  if (options.overfit_batches) loading.shuffle_seed.reset();
+  loader = std::make_unique<Loader>(rows_to_train(), loading);
+  if (data.validation)
+    validation = std::make_unique<Loader>(evaluation_loader(*data.validation, program.info.normalization));
+}
+
+PlannedRun Setup::planned_run() const {
+  return {.steps = decisions.planned_steps,
+          .samples = data.train.size(),
+          .task = program.info.task,
+          .plain_loss = plain_loss()};
+}
+
+StepOutput Setup::training_output(const Batch& batch, Index number) const {
+  StepOutput output = named_rows("training", *loader, number, [&] { return recipe.training_step(batch); });
+  if (output.loss.size() != 1)
+    fail<ShapeError>("training_step: want a loss of one element; got shape ", output.loss.shape());
+  return output;
+}
+
+std::int64_t warmup_steps(const TrainerOptions& options, std::int64_t planned_steps) {
+  const double share = options.warmup.value_or(0);
+  return std::min<std::int64_t>(std::llround(share * static_cast<double>(planned_steps)), planned_steps - 1);
+}
+
+optim::Schedule default_schedule(const TrainerOptions& options, double lr, std::int64_t planned_steps) {
+  const optim::WarmupOptions plan{.peak = lr,
+                                  .warmup_steps = warmup_steps(options, planned_steps),
+                                  .total_steps = planned_steps,
+                                  .floor = options.decay == Decay::constant ? lr : 0};
+  return options.decay == Decay::cosine ? optim::warmup_cosine(plan) : optim::warmup_linear(plan);
+}
+
+Loader evaluation_loader(Rows rows, const std::optional<Normalization>& constants) {
+  constexpr Index min_batches = 30, max_batch_size = 256;
+  const Index batch_size = std::clamp<Index>(rows.size() / min_batches, 1, max_batch_size);
+  return {std::move(rows), {.batch_size = batch_size, .normalization = constants}};
+}
+
+RunData given_data(const Dataset& train, const Dataset& validation) {
+  return {.train = Rows(train), .validation = Rows(validation), .validation_source = "given"};
+}
+
+RunData split_data(const Dataset& train, const TrainerOptions& options, Task task) {
+  if (!options.validation_split) return {.train = Rows(train), .validation = {}, .validation_source = {}};
+  if (train.size() < 2)
+    fail<DataError>("fit: want at least 2 rows to split off a validation set; got ", train.size(),
+                    "; pass a validation set, or set validation_split = off");
+  const double fraction = *options.validation_split;
+  const bool classes = options.stratify && task != Task::regression && !options.fast_dev_run;
+  auto [rows, held_out] = random_split(Rows(train), fraction, options.seed);
+  return {.train = std::move(rows),
+          .validation = std::move(held_out),
+          .validation_source =
+              concat(fraction * 100, classes ? " % of every class" : " % of the data", ", split off by seed"),
+          .stratify = classes};
+}
+
+void stratify(RunData& data, const TrainerOptions& options) {
+  const double fraction = *options.validation_split;
+  const Rows all(data.train.dataset());
+  if (!data.train_preview)
+    std::tie(data.train, data.validation) = stratified_split(all, fraction, options.seed);
+  else if (const auto targets = data.train_preview->targets(); !targets.empty())
+    std::tie(data.train, data.validation) = stratified_split(all, targets, fraction, options.seed);
+  data.stratify = false;
+}
+
+void check_known(const ModelInfo& info, const Dataset& data, const char* function) {
+  if (info.normalization || !data.is_raw()) return;
+  fail<OptionError>(function,
+                    ": want the normalization that the model was trained with, as the data set is raw; got "
+                    "none. fit() fits it and load_model() reads it; .normalization = Normalization{} is byte / 255");
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,25 @@
+#include <handrail/train/run/loop/desk.h>
+
+#include <utility>
+
+namespace handrail::train {
+
+Verdict Desk::report(Anomaly anomaly) {
+  if (!quiet_) anomaly.action = recipe_.on_anomaly(anomaly);
+  const bool lowers = anomaly.action == Action::reduce_lr || anomaly.action == Action::rollback;
+  const Verdict verdict{anomaly.action, lowers ? anomaly.lr_factor : 1};
+  if (quiet_) return verdict;
+  // A run that skips every other step must not fill the memory with records of it.
+  constexpr std::int64_t max_of_a_name = 100;
+  if (++result.anomaly_counts[anomaly.name] > max_of_a_name && anomaly.action <= Action::skip) return verdict;
+  send(&LogSink::anomaly, anomaly);
+  result.anomalies.push_back(std::move(anomaly));
+  return verdict;
+}
+
+void Desk::warn(Anomaly anomaly) {
+  const Verdict verdict = report(std::move(anomaly));
+  if (on_verdict) on_verdict(verdict);
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include <handrail/train/report/sink.h>
+#include <handrail/train/run/recipe.h>
+
+namespace handrail::train {
+
+/// What is to be done after a step: the gravest of all that was asked for.
+struct Verdict {
+  Action action = Action::proceed;
+  double lr_factor = 1;  // of the rate from now on
+
+  bool proceeds() const { return action == Action::proceed; }
+  void add(const Verdict& other) {
+    lr_factor = std::min(lr_factor, other.lr_factor);
+    action = std::max(action, other.action);
+  }
+};
+
+/// Where a run tells of itself: the hooks of the recipe, the sinks, and the result. A quiet desk keeps everything to
+/// itself; that is for rehearsals and the arms of try_fix.
+class Desk {
+ public:
+  Desk(Recipe& recipe, LogSinks sinks) : recipe_(recipe), sinks_(std::move(sinks)) {}
+  static Desk quiet(Recipe& recipe) {
+    Desk desk(recipe, {});
+    desk.quiet_ = true;
+    return desk;
+  }
+
+  bool is_quiet() const { return quiet_; }
+  void add(std::shared_ptr<LogSink> sink) { sinks_.push_back(std::move(sink)); }
+  const LogSinks& sinks() const { return sinks_; }
+
+  /// Calls a function of every sink.
+  template <class Event>
+  void send(void (LogSink::*receive)(const Event&), const Event& event) const {
+    for (const auto& sink : sinks_) (*sink.*receive)(event);
+  }
+  /// Calls a hook of the recipe.
+  template <class... Args>
+  void call(void (Recipe::*hook)(Args...), const std::type_identity_t<Args>&... args) const {
+    if (!quiet_) (recipe_.*hook)(args...);
+  }
+
+  /// Asks on_anomaly what is to be done, records the anomaly and sends it to the sinks.
+  Verdict report(Anomaly anomaly);
+  /// Reports what is about no step; what the user answers is done at once, by what on_verdict holds.
+  void warn(Anomaly anomaly);
+
+  std::function<void(const Verdict&)> on_verdict = {};  // empty when it is too late to do anything
+  bool has_started = false;                             // the sinks know of the run
+  FitResult result;
+
+ private:
+  Recipe& recipe_;
+  LogSinks sinks_;
+  bool quiet_ = false;
+};
+
+}  // namespace handrail::train

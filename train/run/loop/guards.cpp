@@ -1,0 +1,128 @@
+#include <handrail/train/run/loop/guards.h>
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include <handrail/core/error.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/train/guards/layer_guard.h>
+#include <handrail/train/guards/loss_guards.h>
+#include <handrail/train/guards/progress_guards.h>
+
+namespace handrail::train {
+namespace {
+
+// The names in a checkpoint of what is kept beside the guards: see Loop::capture.
+constexpr const char* other_states[] = {"early_stopping", "ema", "evaluated_at", "healthy_below", "trained"};
+
+std::unique_ptr<Guard> make_layer_guard(const Setup& setup) {
+  std::vector<std::string> names;
+  for (const std::string& layer : setup.optimizer->layers()) names.push_back(concat("layer '", layer, "'"));
+  return std::make_unique<LayerGuard>(std::move(names), [&setup](std::size_t layer) {
+    const std::string& name = setup.optimizer->layers()[layer];
+    return std::ranges::any_of(setup.parameters, [&](const Parameter& p) {
+      return p.tensor.requires_grad() && optim::layer_of(p.name) == name;
+    });
+  });
+}
+
+}  // namespace
+
+// LossGuard finds spikes and what they lead to; the order of the others does not matter.
+void Guards::add_all(const Setup& setup) {
+  const GuardOptions& on = setup.options.guards;
+  const std::int64_t planned = setup.decisions.planned_steps, warmup = warmup_steps(setup.options, planned);
+  if (on.non_finite) guards_.push_back(std::make_unique<NonFiniteGuard>());
+  if (on.spike || on.divergence) guards_.push_back(std::make_unique<LossGuard>(on.spike, on.divergence, warmup));
+  if (on.plateau) guards_.push_back(std::make_unique<PlateauGuard>(setup.steps_to_epoch(), planned));
+  if (on.slow_progress) guards_.push_back(std::make_unique<SlowProgressGuard>(warmup, planned));
+  if (on.overfitting && !setup.options.overfit_batches) guards_.push_back(std::make_unique<OverfittingGuard>());
+  if (on.clip_pressure && setup.options.clip_norm) guards_.push_back(std::make_unique<ClipPressureGuard>(warmup));
+  if (on.layers) guards_.push_back(make_layer_guard(setup));
+  std::set<std::string> names(std::begin(other_states), std::end(other_states));
+  for (const auto& guard : guards_) names.insert(guard->name());
+  for (auto& guard : setup.recipe.configure_guards()) {
+    if (!guard) fail<OptionError>("configure_guards: want guards; got null");
+    if (!names.insert(guard->name()).second)
+      fail<OptionError>("configure_guards: want a name that no other guard or state has; got '", guard->name(), "'");
+    guards_.push_back(std::move(guard));
+  }
+}
+
+template <class Ask>
+Verdict Guards::ask(Ask&& ask_guard, bool bad_step) {
+  Verdict verdict;
+  for (const auto& guard : guards_)
+    if (std::optional<Anomaly> anomaly = ask_guard(*guard)) [[unlikely]] {
+      if (bad_step && guard->wants_replay() && is_worth_a_replay(*anomaly)) explain_(*anomaly);
+      verdict.add(desk_.report(std::move(*anomaly)));
+    }
+  return verdict;
+}
+
+template <class Ask>
+Verdict Guards::ask_and_seal(Ask&& ask_guard, bool is_finite) {
+  const bool bad = sealed_ && !is_finite;
+  Verdict verdict = ask(ask_guard, bad);
+  if (bad) verdict.action = std::max(verdict.action, Action::skip);
+  return verdict;
+}
+
+// A run that fails at every step need not be told why a thousand times; but what ends it is.
+bool Guards::is_worth_a_replay(const Anomaly& anomaly) {
+  constexpr Index max_replays = 10;
+  return ++replays_ <= max_replays || anomaly.action >= Action::rollback;
+}
+
+Verdict Guards::before_backward(const StepStats& stats) {
+  return ask_and_seal([&](Guard& guard) { return guard.check_loss(stats); }, is_finite(stats.loss));
+}
+
+Verdict Guards::before_update(const StepStats& stats) {
+  return ask_and_seal([&](Guard& guard) { return guard.check_gradients(stats); }, is_finite(stats.grad_norm));
+}
+
+Verdict Guards::update_refused(const StepStats& stats, const NonFiniteError& error) {
+  return ask_and_seal([&](Guard& guard) { return guard.update_refused(stats, error); }, false);
+}
+
+Verdict Guards::accepted(const StepStats& stats) {
+  return ask([&](Guard& guard) { return guard.accepted(stats); });
+}
+
+Verdict Guards::layers_measured(const LayerReport& report) {
+  return ask([&](Guard& guard) { return guard.layers_measured(report); });
+}
+
+Verdict Guards::epoch_end(const EpochStats& stats) {
+  return ask([&](Guard& guard) { return guard.epoch_end(stats); });
+}
+
+bool Guards::is_good_state() const {
+  return std::ranges::all_of(guards_, [](const auto& guard) { return guard->is_good_state(); });
+}
+
+void Guards::rolled_back() {
+  for (const auto& guard : guards_) guard->rolled_back();
+}
+
+void Guards::save(std::map<std::string, std::vector<double>>& states) const {
+  for (const auto& guard : guards_) states[guard->name()] = save_state(*guard);
+}
+
+void Guards::load(const std::map<std::string, std::vector<double>>& states) {
+  for (const auto& guard : guards_)
+    load_named(states, guard->name(), [&](const auto& state) { return load_state(*guard, state); });
+}
+
+void load_named(const std::map<std::string, std::vector<double>>& states, const std::string& name,
+                const std::function<bool(const std::vector<double>&)>& load) {
+  const auto found = states.find(name);
+  if (found == states.end() || !load(found->second))
+    fail<CheckpointError>("resume: want the state of '", name,
+                          "' as this version writes it; got another, or it was off when the run began");
+}
+
+}  // namespace handrail::train

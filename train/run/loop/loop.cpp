@@ -1,0 +1,213 @@
+#include <handrail/train/run/loop/loop.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <handrail/core/error.h>
+#include <handrail/core/ops/ops.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/optim/clip.h>
+#include <handrail/train/checkpoints/checkpoint.h>
+
+namespace handrail::train {
+namespace {
+
+double clip_scale(double grad_norm, const TrainerOptions& options) {
+  return options.clip_norm && is_finite(grad_norm) ? optim::clip_scale(grad_norm, *options.clip_norm) : 1.0;
+}
+
+}  // namespace
+
+void Loop::run() {
+  for (; stop_.running() && at.epoch <= setup_.options.epochs; end_epoch()) {
+    start_epoch();
+    while (stop_.running() && at.batch < setup_.batches()) {
+      const bool updated = step(setup_.micro_batches(at.batch)).updated;
+      const bool evaluated = evaluator.due() && evaluator.run();
+      stop_.look_at_clock(at, !updated);
+      stop_.look();
+      const bool is_due = evaluated || (updated && saver.due(at));
+      if (is_due && stop_.running() && at.batch < setup_.batches()) keep_progress();
+    }
+  }
+}
+
+StepStats Loop::step(const MicroBatches& batches) {
+  StepStats stats = at.begin(batches, schedule_(at.step + 1));
+  desk_.call(&Recipe::on_step_start, stats.step);
+  Verdict verdict = attempt(batches, stats);
+  at.advance(batches, stats.updated);
+  if (stats.updated) verdict.add(accept(stats));
+  act(verdict);  // before the hooks, which may throw
+  tell(stats);
+  return stats;
+}
+
+Verdict Loop::attempt(const MicroBatches& batches, StepStats& stats) {
+  Attempt attempt(*setup_.optimizer, buffers);
+  step_metrics_.clear();
+  for (Index i = batches.first; i <= batches.last(); ++i) {
+    const Batch batch = setup_.loader->batch(i);
+    const double share = batches.share(batch);
+    Tape tape(Mode::train, at.random(setup_.decisions.seed, i - batches.first));
+    const StepOutput output = setup_.training_output(batch, i);
+    const auto loss = static_cast<double>(output.loss.item());
+    stats.loss += share * loss;
+    if (i == batches.last() || !is_finite(loss))  // GUARD the loss
+      if (const Verdict verdict = guards.before_backward(stats); !verdict.proceeds()) return verdict;
+    tape.backward(batches.count == 1 ? output.loss : output.loss * share);
+    add_metrics(step_metrics_, output.metrics, share);
+  }
+  stats.grad_norm = setup_.optimizer->grad_norm();
+  stats.layer_norms = setup_.optimizer->layer_norms();
+  Verdict verdict = guards.before_update(stats);  // GUARD the gradients
+  if (verdict.proceeds()) verdict.add(update(stats));
+  if (stats.updated) attempt.keep();
+  return verdict;
+}
+
+Verdict Loop::update(StepStats& stats) {
+  const double scale = clip_scale(stats.grad_norm, setup_.options);
+  stats.clipped = scale < 1;
+  if (is_measured(stats)) meter_->before_update();
+  try {
+    setup_.optimizer->step(stats.lr, scale, guards.is_sealed());
+  } catch (const NonFiniteError& error) {
+    return guards.update_refused(stats, error);  // GUARD the update
+  }
+  stats.updated = true;
+  return {};
+}
+
+Loop::Loop(const Setup& setup, const optim::Schedule& schedule, Desk& desk, Stop& stop, bool sealed)
+    : buffers(setup.buffers),
+      good(setup, at, buffers),
+      guards(desk, sealed, [this](Anomaly& anomaly) { explain(anomaly, setup_, at, buffers); }),
+      evaluator(setup, desk, stop, at, good),
+      saver(setup, desk, stop),
+      setup_(setup),
+      schedule_(schedule),
+      desk_(desk),
+      stop_(stop) {
+  at.ema = Ema(setup.options.ema_beta.value_or(0));
+  if (!desk.is_quiet()) meter_ = std::make_unique<LayerMeter>(setup);
+}
+
+bool Loop::is_measured(const StepStats& stats) const {
+  return meter_ && stats.step % setup_.options.log_every_n_steps == 0;
+}
+
+Verdict Loop::accept(StepStats& stats) {
+  at.accept(stats, step_metrics_);
+  Verdict verdict = guards.accepted(stats);
+  if (is_measured(stats)) verdict.add(guards.layers_measured(meter_->measure(stats.step)));
+  return verdict;
+}
+
+void Loop::tell(const StepStats& stats) const {
+  desk_.send(&LogSink::step_end, stats);
+  desk_.call(&Recipe::on_step_end, stats);
+  if (!stats.updated || !is_measured(stats)) return;
+  desk_.send(&LogSink::layers, meter_->report());
+  desk_.call(&Recipe::on_log, stats, meter_->report());
+}
+
+void Loop::act(const Verdict& verdict) {
+  if (verdict.action == Action::reduce_lr || verdict.action == Action::rollback) at.lr_factor *= verdict.lr_factor;
+  if (verdict.action == Action::rollback) roll_back();
+  if (verdict.action == Action::stop) stop_.because_of_guard();
+}
+
+// The weights and moments of the last good state; the batches that led away from it are behind us and
+// the schedule goes on, so that a run always ends.
+void Loop::roll_back() {
+  if (good.state().parameters.empty()) return;  // before the first step
+  good.restore();
+  ++at.rollbacks;
+  at.ema = Ema(setup_.options.ema_beta.value_or(0));
+  guards.rolled_back();
+}
+
+void Loop::start_epoch() {
+  epoch_start_ = Stop::now();
+  setup_.loader->start_epoch(at.epoch);
+  if (at.batch == 0) desk_.call(&Recipe::on_epoch_start, at.epoch);
+  stop_.look();
+}
+
+// Evaluation, early stopping and guards, hooks; the checkpoint last, so that it holds what they decided.
+void Loop::end_epoch() {
+  if (at.batch < setup_.batches() || stop_.by_guard()) return;
+  EpochStats stats{.epoch = at.epoch,
+                   .step = at.step,
+                   .lr = schedule_(std::max<std::int64_t>(at.step, 1)) * at.lr_factor,
+                   .train_loss = at.train_loss(),
+                   .metrics = at.train_metrics(),
+                   .validation = {},
+                   .seconds = 0};
+  if (!evaluator.run_at_epoch_end(stats.validation)) return;
+  stop_.look_at_clock(at, true);
+  stats.seconds = stop_.clock() - epoch_start_;
+  desk_.result.epochs = at.epoch;
+  desk_.result.train_loss = stats.train_loss;
+  at.start_next_epoch();
+  act(guards.epoch_end(stats));
+  desk_.send(&LogSink::epoch_end, stats);
+  desk_.call(&Recipe::on_epoch_end, stats);
+  stop_.look();
+  if (!stop_.by_guard()) keep_progress();
+}
+
+void Loop::keep_progress() {
+  const bool due = saver.due(at);
+  if (guards.is_good_state() && good.is_healthy()) {
+    good.keep(capture());
+    if (due && saver.save(good.state(), evaluator.has_improved())) evaluator.forget_improvement();
+  } else if (due) {
+    saver.note_attempt(at);
+  }
+}
+
+TrainingState Loop::capture() {
+  ModelState weights = train::capture(setup_.model);
+  TrainingState state{.parameters = std::move(weights.parameters),
+                      .buffers = std::move(weights.buffers),
+                      .optimizer = setup_.optimizer->state(),
+                      .progress = at,
+                      .decisions = setup_.decisions,
+                      .guards = {},
+                      .best_parameters = {},
+                      .best_buffers = {},
+                      .settings = settings,
+                      .log_length = saver.log_length(),
+                      .model = setup_.program.info};
+  state.progress.seconds += stop_.seconds();
+  guards.save(state.guards);
+  evaluator.save(state);
+  state.guards["ema"] = save_state(at.ema);
+  state.guards["evaluated_at"] = {static_cast<double>(at.evaluated_at)};
+  state.guards["healthy_below"] = {good.healthy_below()};
+  for (const Parameter& p : setup_.parameters) state.guards["trained"].push_back(p.tensor.requires_grad() ? 1 : 0);
+  return state;
+}
+
+void Loop::restore(const TrainingState& state) {
+  const auto one = [](const std::vector<double>& values) { return values.size() == 1; };
+  guards.load(state.guards);
+  evaluator.load(state);
+  load_named(state.guards, "ema", [&](const auto& kept) { return load_state(at.ema, kept); });
+  load_named(state.guards, "evaluated_at", one);
+  load_named(state.guards, "healthy_below", one);
+  load_named(state.guards, "trained", [&](const auto& kept) { return kept.size() == setup_.parameters.size(); });
+  static_cast<Progress&>(at) = state.progress;
+  at.batch = std::min(at.batch, setup_.batches());  // epochs may be shorter now
+  at.evaluated_at = static_cast<std::int64_t>(state.guards.at("evaluated_at")[0]);
+  good.set_healthy_below(state.guards.at("healthy_below")[0]);
+  setup_.optimizer->load_state(state.optimizer);
+  train::restore(setup_.model, state.parameters, state.buffers);
+  // What a hook has frozen stays so.
+  const std::vector<double>& trained = state.guards.at("trained");
+  for (std::size_t p = 0; p < trained.size(); ++p) setup_.parameters[p].tensor.set_requires_grad(trained[p] != 0);
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,148 @@
+#include <handrail/train/run/loop/saver.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>  // program_invocation_short_name
+#include <system_error>
+#include <utility>
+
+#include <handrail/core/error.h>
+
+namespace handrail::train {
+
+void Saver::make_directory() {
+  const TrainerOptions& options = setup_.options;
+  const bool log_is_there = options.metrics_csv && options.metrics_csv->empty();
+  if (options.checkpoints || log_is_there) {
+    made_dir_ = new_run_dir(options.checkpoints.value_or(CheckpointOptions{}).dir, run_name());
+    desk_.result.run_dir = made_dir_.string();
+  }
+  if (options.checkpoints)
+    store_ = std::make_unique<CheckpointStore>(made_dir_, options.checkpoints->keep_last, std::nullopt, files_);
+  open_log(0);
+}
+
+void Saver::take_directory(const std::filesystem::path& run_dir, std::int64_t resumed_from) {
+  if (setup_.options.checkpoints)
+    store_ = std::make_unique<CheckpointStore>(run_dir, setup_.options.checkpoints->keep_last, resumed_from, files_);
+  desk_.result.run_dir = run_dir.string();
+}
+
+void Saver::open_log(std::uint64_t length) {
+  const auto& csv = setup_.options.metrics_csv;
+  if (!csv) return;
+  const std::filesystem::path path =
+      csv->empty() ? std::filesystem::path(desk_.result.run_dir) / MetricsLog::file_name : *csv;
+  log_ = std::make_shared<MetricsLog>(path, setup_.options.log_every_n_steps, length, posix_file_system());
+  desk_.add(log_);
+}
+
+void Saver::discard_directory() {
+  if (made_dir_.empty()) return;
+  store_.reset();
+  std::error_code none;
+  std::filesystem::remove(made_dir_ / MetricsLog::file_name, none);
+  std::filesystem::remove(made_dir_ / CheckpointStore::lock_name, none);
+  std::filesystem::remove(made_dir_, none);  // unless somebody has put something there
+  desk_.result.run_dir.clear();
+}
+
+void Saver::start(const TrainingState& state) {
+  note_attempt(state.progress);
+  saved_ = position_of(state);
+}
+
+void Saver::note_attempt(const Progress& at) {
+  tried_step_ = at.step;
+  tried_epoch_ = at.epoch;
+  tried_time_ = stop_.clock();
+}
+
+bool Saver::due(const Progress& at) const {
+  if (!store_) return false;
+  constexpr double min_seconds = 1;
+  constexpr std::int64_t max_steps = 10'000;
+  const CheckpointOptions& every = *setup_.options.checkpoints;
+  const double elapsed = stop_.clock() - tried_time_;
+  const std::int64_t steps = at.step - tried_step_;
+  if (every.every_n_steps && steps >= *every.every_n_steps) return true;
+  const bool epoch_is_over = at.batch == 0 && at.epoch - tried_epoch_ >= every.every_n_epochs;
+  return (elapsed >= min_seconds && (epoch_is_over || steps >= max_steps)) || elapsed > 60 * every.every_minutes;
+}
+
+bool Saver::save(const TrainingState& state, bool is_best) {
+  note_attempt(state.progress);
+  const std::int64_t step = state.progress.step;
+  std::filesystem::path path;
+  try {
+    if (store_->remake())
+      desk_.warn({.name = "run_directory_deleted",
+                  .step = step,
+                  .evidence = concat("'", desk_.result.run_dir, "' is gone, with the checkpoints so far"),
+                  .cause = "somebody deleted it while the run goes on",
+                  .remedy = "nothing: it is made again, with a checkpoint of this step"});
+    sync_log(step);
+    path = store_->save(state, is_best);
+  } catch (const CheckpointError& error) {
+    desk_.result.checkpoint_problem = error.what();
+    desk_.warn({.name = "checkpoint_failed",
+                .step = step,
+                .evidence = error.what(),
+                .cause = "a problem with the disk, or a value that is not finite",
+                .remedy = "free disk space, or set checkpoints = off"});
+    return false;
+  }
+  desk_.result.checkpoint = path.string();
+  desk_.result.checkpoint_problem.clear();
+  saved_ = position_of(state);
+  if (!store_->rotation_problem().empty())
+    desk_.warn({.name = "checkpoint_rotation",
+                .step = step,
+                .evidence = store_->rotation_problem(),
+                .cause = "a problem with the disk, or missing permissions in the directory",
+                .remedy = "remove old checkpoints by hand before they fill the disk"});
+  desk_.call(&Recipe::on_checkpoint, path);
+  return true;
+}
+
+void Saver::save_first(const TrainingState& state) {
+  sync_log(state.progress.step);
+  try {
+    desk_.result.checkpoint = store_->save(state, false).string();
+  } catch (const CheckpointError& error) {
+    fail<CheckpointError>(error.what(), checkpoints_opt_out);
+  }
+}
+
+Saver::SavedPosition Saver::position_of(const TrainingState& state) {
+  return {state.progress.micro_step, state.progress.epoch,
+          static_cast<std::int64_t>(state.guards.at("evaluated_at").at(0))};
+}
+
+// Before a checkpoint that knows how long the log is.
+void Saver::sync_log(std::int64_t step) {
+  if (!log_) return;
+  log_->sync();
+  if (std::string problem = log_->take_problem(); !problem.empty())
+    desk_.warn({.name = "metrics_log",
+                .step = step,
+                .evidence = std::move(problem),
+                .cause = "a problem with the disk, or a change of the file by another program",
+                .remedy = "free disk space; the checkpoints are not affected"});
+}
+
+// The program's name may hold what a name of a run must not.
+std::string Saver::run_name() const {
+  const TrainerOptions& options = setup_.options;
+  if (options.checkpoints && !options.checkpoints->name.empty()) return options.checkpoints->name;
+  std::string name = program_invocation_short_name;
+  name.resize(std::min<std::size_t>(name.size(), 100));
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const auto c = static_cast<unsigned char>(name[i]);
+    const bool allowed = c < 128 && (std::isalnum(c) != 0 || c == '_' || c == '-' || (c == '.' && i > 0));
+    if (!allowed) name[i] = '_';
+  }
+  return name.empty() ? "run" : name;
+}
+
+}  // namespace handrail::train
