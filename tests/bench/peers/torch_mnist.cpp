@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "workload.h"
+#include "../workload.h"
 
 namespace {
 

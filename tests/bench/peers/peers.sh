@@ -3,11 +3,11 @@
 
 programs=$root/build/release/tests/bench
 
-# torch_build NAME: tests/bench/NAME.cpp, unless it is built. Needs Debian's libtorch-dev.
+# torch_build NAME: tests/bench/peers/NAME.cpp, unless it is built. Needs Debian's libtorch-dev.
 torch_build() {
-  [ "$root/tests/bench/$1.cpp" -nt "$programs/$1" ] || [ "$root/tests/bench/workload.h" -nt "$programs/$1" ] || return 0
+  [ "$root/tests/bench/peers/$1.cpp" -nt "$programs/$1" ] || [ "$root/tests/bench/workload.h" -nt "$programs/$1" ] || return 0
   g++ -std=c++17 -O3 -march=native -fopenmp -w -I/usr/include/torch/csrc/api/include \
-    "$root/tests/bench/$1.cpp" -o "$programs/$1" -ltorch -ltorch_cpu -lc10
+    "$root/tests/bench/peers/$1.cpp" -o "$programs/$1" -ltorch -ltorch_cpu -lc10
 }
 
 # torch NAME THREADS ARGS...: memory is not given back to the system, one pool of threads.

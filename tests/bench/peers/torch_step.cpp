@@ -1,8 +1,8 @@
 // The training step of step_bench in libtorch, at its best: denormals flushed, gradients dropped
-// rather than zeroed. usage and output as step_bench's. Built and run by tests/bench/compare.
+// rather than zeroed. usage and output as step_bench's. Built and run by tests/bench/peers/compare.
 #include <torch/torch.h>
 
-#include "workload.h"
+#include "../workload.h"
 
 int main(int argc, char** argv) {
   if (argc < 3) return 2;
