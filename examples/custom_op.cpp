@@ -4,6 +4,8 @@
 #include <handrail/core/eigen.h>
 #include <handrail/handrail.h>
 
+#include "arguments/arguments.h"
+
 using namespace handrail;
 
 // x * sigmoid(x), known as swish or SiLU. With y the output, dy/dx = s + y (1 - s), s = sigmoid(x).

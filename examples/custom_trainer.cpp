@@ -6,6 +6,8 @@
 
 #include <handrail/handrail.h>
 
+#include "arguments/arguments.h"
+
 using namespace handrail;
 
 // A metric of its own: how often the label is among the two most likely classes. Each evaluation adds all of its

@@ -3,6 +3,8 @@
 
 #include <handrail/handrail.h>
 
+#include "arguments/arguments.h"
+
 using namespace handrail;
 
 int main(int argc, char** argv) try {

@@ -5,6 +5,8 @@
 
 #include <handrail/handrail.h>
 
+#include "arguments/arguments.h"
+
 using namespace handrail;
 
 constexpr Index arms = 3;

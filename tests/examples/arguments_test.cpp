@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <handrail/handrail.h>
 
+#include "arguments/arguments.h"
 #include "support/check_throws.h"
 
 using namespace handrail;

@@ -1,4 +1,4 @@
-#include <handrail/train/arguments.h>
+#include "arguments/arguments.h"
 
 #include <charconv>
 #include <sstream>
