@@ -16,10 +16,13 @@ bool parse(std::string_view text, Number& value) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-template <class Number>
-bool parse(std::string_view text, std::optional<Number>& value) {
-  if (text == "off" || text == "auto") {
-    value = off;
+bool is_none(std::string_view text, Off) { return text == "off"; }
+bool is_none(std::string_view text, Auto) { return text == "auto"; }
+
+template <class Number, class None>
+bool parse(std::string_view text, ValueOr<Number, None>& value) {
+  if (is_none(text, None{})) {
+    value = None{};
     return true;
   }
   Number number{};

@@ -137,7 +137,7 @@ TryFixResult Trainer::try_fix(const RunData& data, const std::vector<Fix>& fixes
   for (std::size_t arm = 0; arm <= fixes.size(); ++arm) {
     options_ = before;
     if (lr) {  // the rate in use, as it is: no fix sees it scaled
-      options_.lr = lr;
+      options_.lr = *lr;
       options_.lr_scaling = LrScaling::none;
     }
     if (arm > 0) fixes[arm - 1].change(options_);

@@ -2,68 +2,20 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>  // program_invocation_short_name
-#include <cstddef>
 #include <limits>
-#include <span>
-#include <sstream>
 #include <utility>
 
 #include <handrail/core/error.h>
-#include <handrail/core/system/build.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/checkpoints/checkpoint_store.h>
 #include <handrail/train/data/internal/data_part.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/report/internal/metrics_log.h>
+#include <handrail/train/run/internal/fingerprint.h>
 #include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {
-namespace {
-
-// Fowler, Noll, Vo: 64-bit FNV-1a.
-class Hash {
- public:
-  template <class T>
-  void add(std::span<const T> values) {
-    for (const std::byte byte : std::as_bytes(values)) hash_ = (hash_ ^ std::to_integer<unsigned>(byte)) * prime;
-  }
-  std::string text() const {
-    std::ostringstream out;
-    out << std::hex << hash_;
-    return out.str();
-  }
-
- private:
-  static constexpr std::uint64_t prime = 0x100000001B3;
-  std::uint64_t hash_ = 0xCBF29CE484222325;
-};
-
-// How many, which, and what a few of them are. What a data set makes up anew at each reading cannot be compared.
-std::string samples_text(const DataPart& part, Index count) {
-  constexpr Index some = 64;
-  const auto rows = sample_rows(part, some);
-  const Batch once = gather(part, rows), again = gather(part, rows);
-  Hash hash;
-  hash.add(part.rows);
-  const auto add = [&hash](const Tensor& a, const Tensor& b) {
-    if (std::ranges::equal(std::as_bytes(a.span()), std::as_bytes(b.span()))) hash.add(a.span());
-  };
-  add(once.inputs, again.inputs);
-  add(once.targets, again.targets);
-  return concat(count, ", hash ", hash.text());
-}
-
-std::string exact(double value) {
-  std::string text;
-  append_exact(text, value);
-  return text;
-}
-std::string exact(const std::optional<double>& value, const char* otherwise) {
-  return value ? exact(*value) : otherwise;
-}
-
-}  // namespace
 
 void Trainer::Run::keep_weights(NamedTensors& parameters, NamedTensors& buffers) const {
   ModelState weights = train::capture(trainer_.model_);
@@ -106,27 +58,7 @@ TrainingState Trainer::Run::capture() const {
 
 // Throws unless the settings are those the run began with, but for those allowed to differ.
 void Trainer::Run::check_settings(const std::map<std::string, std::string>& begun, const ResumeOptions& options) const {
-  std::string known;
-  for (const auto& [name, unused] : settings_) known += concat(known.empty() ? "" : ", ", name);
-  for (const std::string& name : options.allow)
-    if (!settings_.contains(name))
-      fail<OptionError>("resume: want only these names in `allow`: ", known, "; got '", name, "'");
-  std::string wrong, names;
-  std::map<std::string, std::string> all = begun;
-  all.insert(settings_.begin(), settings_.end());
-  const auto text = [](const auto& settings, const std::string& name) {
-    const auto it = settings.find(name);
-    return it == settings.end() ? std::string("none") : it->second;
-  };
-  for (const auto& [name, unused] : all) {
-    const std::string then = text(begun, name), now = text(settings_, name);
-    if (then == now || std::ranges::count(options.allow, name) > 0) continue;
-    wrong += concat("\n  ", name, ": ", then, " when the run began, ", now, " now");
-    names += concat(names.empty() ? "\"" : ", \"", name, "\"");
-  }
-  if (!wrong.empty())
-    fail<CheckpointError>("resume: want the data, model, options and build that the run began with; got others:", wrong,
-                          "\n  to resume anyway, with other bits than an uninterrupted run: {.allow = {", names, "}}");
+  check_fingerprint(begun, settings_, options.allow);
 }
 
 // Into a run that has not begun. The model comes last: when something does not fit it is as it was.
@@ -172,41 +104,16 @@ void Trainer::Run::restore(const TrainingState& state) {
 
 // What must not change while a run goes on, by the names of the options where there are any.
 std::map<std::string, std::string> Trainer::Run::settings() const {
-  const TrainerOptions& o = options_;
-  const auto number = [](const auto& value) { return std::to_string(static_cast<std::int64_t>(value)); };
-  const auto limit = [](const std::optional<Index>& value) { return value ? std::to_string(*value) : "off"; };
-  Hash parameters;
-  for (const Parameter& p : parameters_) parameters.add<char>(concat(p.name, p.tensor.shape(), ';'));
-  std::map<std::string, std::string> all{
-      {"epochs", number(o.epochs)},
-      {"batch_size", number(o.batch_size)},
-      {"drop_last", number(o.drop_last)},
-      {"accumulate_grad_batches", number(o.accumulate_grad_batches)},
-      {"limit_train_batches", limit(o.limit_train_batches)},
-      {"limit_val_batches", limit(o.limit_val_batches)},
-      {"val_check_interval", number(o.val_check_interval)},
-      {"optimizer", optimizer_->settings()},
-      {"lr", exact(o.lr, "automatic")},
-      {"lr_scaling", number(o.lr_scaling)},
-      {"decay", number(o.decay)},
-      {"warmup", exact(o.warmup, "off")},
-      {"weight_decay", exact(o.weight_decay, "off")},
-      {"decay_exempt", number(o.decay_exempt)},
-      {"clip_norm", exact(o.clip_norm, "off")},
-      {"ema_beta", exact(o.ema_beta, "off")},
-      {"monitor", o.monitor},
-      {"mode", o.mode == MonitorMode::min ? "min" : "max"},
-      {"improvement", o.improvement == Improvement::plain ? "plain" : "significant"},
-      {"seed", std::to_string(decisions_.seed)},
-      {"parameters", concat(parameters_.size(), ", hash ", parameters.text())},
-      {"training samples", samples_text({data_.train, data_.train_rows}, loader_->samples())},
-      {"validation samples",
-       data_.validation ? samples_text({*data_.validation, data_.validation_rows}, validation_->samples()) : "none"},
-      {"library", version()},
-      {"build", build_description()}};
-  if (const auto& constants = trainer_.info_.normalization)
-    all["normalization"] = concat("mean ", exact(constants->mean), ", stddev ", exact(constants->stddev));
-  return all;
+  const DataPart training{data_.train, data_.train_rows};
+  std::optional<DataPart> validation;
+  if (data_.validation) validation.emplace(DataPart{*data_.validation, data_.validation_rows});
+  return fingerprint(options_, {.optimizer = *optimizer_,
+                                .parameters = parameters_,
+                                .normalization = trainer_.info_.normalization,
+                                .training = training,
+                                .training_samples = loader_->samples(),
+                                .validation = validation,
+                                .validation_samples = validation_ ? validation_->samples() : 0});
 }
 
 // No moment that would spoil what is rolled back to.

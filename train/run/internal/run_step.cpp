@@ -34,8 +34,8 @@ void Trainer::Run::add_guards() {
     return raw;
   };
   if (on.non_finite) non_finite_ = add(std::make_unique<NonFiniteGuard>());
-  if (on.spike || on.divergence) add(std::make_unique<LossGuard>(on.spike, on.divergence, warmup));
-  if (on.plateau) add(std::make_unique<PlateauGuard>(steps_to_epoch(), planned));
+  if (on.spike || on.divergence) add(std::make_unique<LossGuard>(on.spike, on.divergence, warmup, on.spike_rule));
+  if (on.plateau) add(std::make_unique<PlateauGuard>(steps_to_epoch(), planned, on.plateau_rule));
   if (on.slow_progress) add(std::make_unique<SlowProgressGuard>(warmup, planned));
   if (on.overfitting && !options_.overfit_batches) add(std::make_unique<OverfittingGuard>());
   if (on.clip_pressure && options_.clip_norm) add(std::make_unique<ClipPressureGuard>(warmup));
