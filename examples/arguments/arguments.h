@@ -1,36 +1,46 @@
 #pragma once
 
-#include <map>
-#include <set>
+#include <exception>
+#include <memory>
 #include <string>
+#include <vector>
 
+#include <handrail/core/error.h>
 #include <handrail/train/run/options.h>
 
-namespace handrail::train {
+namespace CLI {
+class App;
+}
 
-/// The command line of a training program, `--name value` or `--name=value`:
+/// The command line of an example, `--name value` or `--name=value`:
 ///
-///   train::Arguments arguments(argc, argv);
-///   const auto data = arguments.get("data", "mnist");              // options of its own first
-///   const auto options = arguments.options({.epochs = 5});         // then those of the Trainer
+///   Arguments arguments(argc, argv);
+///   const auto data = arguments.get("data", "mnist", "folder of the data");  // options of its own first
+///   const auto options = arguments.options({.epochs = 5});                   // then those of the Trainer
 ///
-/// knows --epochs --batch-size --accumulate-grad-batches --lr --warmup --weight-decay --clip-norm
-/// --validation-split --patience --max-seconds --seed --threads, and --runs for the folder of the
-/// checkpoints. Optional ones also take "off", --lr "auto".
+/// Every option of TrainerOptions that can be written as text is one of the command line: clip_norm is --clip-norm,
+/// guards.spike is --guards-spike. They take "off" and "auto" where the field takes `off` and `automatic`. Besides
+/// there are --threads, --runs for the folder of all runs, or "off" for no checkpoints, and --help.
 class Arguments {
  public:
-  /// Throws OptionError on an argument that is not of that form, or given twice.
   Arguments(int argc, const char* const* argv);
+  ~Arguments();
 
-  /// The value of an option of the program's own.
-  std::string get(const std::string& name, std::string otherwise);
-  /// The defaults with the options given. Sets the number of threads. Throws OptionError listing every
-  /// option that is unknown or has a value that does not parse; call it last.
-  TrainerOptions options(TrainerOptions defaults);
+  /// The value of an option of the program's own. Throws OptionError when it is given without a value, or twice.
+  std::string get(const std::string& name, std::string otherwise, const std::string& help);
+  /// The defaults with what the command line gives, validated. Sets the number of threads. Throws OptionError listing
+  /// every option that is unknown or has a value of another kind, and Help when that is asked for. Call it last, once.
+  handrail::train::TrainerOptions options(handrail::train::TrainerOptions defaults);
+
+  /// What --help prints.
+  struct Help : handrail::Error {
+    using Error::Error;
+  };
 
  private:
-  std::map<std::string, std::string> given_;
-  std::set<std::string> known_;
+  std::unique_ptr<CLI::App> app_;
+  std::vector<std::string> given_;  // in reverse order, as CLI11 wants them
 };
 
-}  // namespace handrail::train
+/// Reports what ended a program. Prints the text and returns the exit status: 0 for Help, 2 for an OptionError, else 1.
+int exit_status(const char* program, const std::exception& error);
