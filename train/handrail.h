@@ -29,6 +29,9 @@
 #include <handrail/train/data/idx.h>
 #include <handrail/train/data/loader.h>
 #include <handrail/train/data/mnist.h>
+#include <handrail/train/data/rows.h>
+#include <handrail/train/data/split.h>
+#include <handrail/train/data/subset.h>
 #include <handrail/train/lr/lr_finder.h>
 #include <handrail/train/metrics/metrics.h>
 #include <handrail/train/report/console.h>

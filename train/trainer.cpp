@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include <handrail/core/error.h>
 #include <handrail/optim/adam.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/data/internal/preview.h>
+#include <handrail/train/data/split.h>
 #include <handrail/train/run/internal/evaluator.h>
 #include <handrail/train/run/internal/run.h>
 
@@ -49,21 +51,15 @@ Trainer::~Trainer() = default;
 // The sizes of the parts are final; Run::read_data chooses the rows of each once it knows their classes.
 RunData Trainer::split(const Dataset& train) const {
   if (!options_.validation_split)
-    return {.train = train,
-            .train_rows = all_rows(train),
-            .validation = nullptr,
-            .validation_rows = {},
-            .validation_source = {}};
+    return {.train = Rows(train), .validation = {}, .validation_source = {}};
   if (train.size() < 2)
     fail<DataError>("fit: want at least 2 rows to split off a validation set; got ", train.size(),
                     "; pass a validation set, or set validation_split = off");
   const double fraction = *options_.validation_split;
   const bool classes = options_.stratify && info_.task != Task::regression && !options_.fast_dev_run;
-  auto [rows, held_out] = split_rows(train.size(), fraction, options_.seed);
-  return {.train = train,
-          .train_rows = std::move(rows),
-          .validation = &train,
-          .validation_rows = std::move(held_out),
+  auto [rows, held_out] = random_split(Rows(train), fraction, options_.seed);
+  return {.train = std::move(rows),
+          .validation = std::move(held_out),
           .validation_source =
               concat(fraction * 100, classes ? " % of every class" : " % of the data", ", split off by seed"),
           .stratify = classes};
@@ -71,24 +67,16 @@ RunData Trainer::split(const Dataset& train) const {
 
 void Trainer::stratify(RunData& data) const {
   const double fraction = *options_.validation_split;
-  if (!data.train_preview) {
-    auto [rows, held_out] = stratified_split_rows(data.train, fraction, options_.seed);
-    data.train_rows = std::move(rows);
-    data.validation_rows = std::move(held_out);
-  } else if (const auto targets = data.train_preview->targets(); !targets.empty()) {
-    auto [rows, held_out] = stratified_split_rows(targets, fraction, options_.seed);
-    data.train_rows = std::move(rows);
-    data.validation_rows = std::move(held_out);
-  }
+  const Rows all(data.train.dataset());
+  if (!data.train_preview)
+    std::tie(data.train, data.validation) = stratified_split(all, fraction, options_.seed);
+  else if (const auto targets = data.train_preview->targets(); !targets.empty())
+    std::tie(data.train, data.validation) = stratified_split(all, targets, fraction, options_.seed);
   data.stratify = false;
 }
 
 RunData Trainer::given(const Dataset& train, const Dataset& validation) {
-  return {.train = train,
-          .train_rows = all_rows(train),
-          .validation = &validation,
-          .validation_rows = all_rows(validation),
-          .validation_source = "given"};
+  return {.train = Rows(train), .validation = Rows(validation), .validation_source = "given"};
 }
 
 FitResult Trainer::fit(const Dataset& train) { return Run(*this, split(train)).fit(); }
@@ -120,11 +108,11 @@ void Trainer::check_known(const Dataset& data, const char* function) const {
                     "none. fit() fits it and load_model() reads it; .normalization = Normalization{} is byte / 255");
 }
 
-Loader Trainer::eval_loader(const Dataset& data, std::vector<Index> rows) const {
+Loader Trainer::eval_loader(Rows rows) const {
   // At least 30 batches, when there are as many samples: their losses tell noise from improvement.
   constexpr Index groups = 30, most = 256;
-  const Index batch_size = std::clamp<Index>(std::ssize(rows) / groups, 1, most);
-  return {data, std::move(rows), {.batch_size = batch_size, .normalization = info_.normalization}};
+  const Index batch_size = std::clamp<Index>(rows.size() / groups, 1, most);
+  return {std::move(rows), {.batch_size = batch_size, .normalization = info_.normalization}};
 }
 
 void Trainer::save_model(const std::filesystem::path& path) const { train::save_model(model_, info_, path); }
@@ -140,7 +128,7 @@ void Trainer::load_model(const std::filesystem::path& path) {
 
 Evaluation Trainer::evaluate(const Dataset& data) {
   check_known(data, "evaluate");
-  return evaluate(eval_loader(data, all_rows(data)));
+  return evaluate(eval_loader(Rows(data)));
 }
 
 Evaluation Trainer::evaluate(const Loader& loader, Index most_batches, const std::function<void()>& poll) {
@@ -157,7 +145,7 @@ Evaluation Trainer::evaluate(const Loader& loader, Index most_batches, const std
 Tensor Trainer::predict(const Dataset& data) {
   check_known(data, "predict");
   const InferenceMode inference;
-  const Loader loader = eval_loader(data, all_rows(data));
+  const Loader loader = eval_loader(Rows(data));
   Tensor all;
   Index done = 0;
   for (Index i = 0; i < loader.size(); ++i) {

@@ -157,7 +157,7 @@ class Trainer {
   class Run;
   RunData split(const Dataset& train) const;
   void stratify(RunData& data) const;
-  Loader eval_loader(const Dataset& data, std::vector<Index> rows) const;
+  Loader eval_loader(Rows rows) const;
   void check_known(const Dataset& data, const char* function) const;
   std::int64_t warmup_steps(std::int64_t planned_steps) const;
   TryFixResult take_first(const std::vector<Fix>& fixes);

@@ -10,8 +10,10 @@ train::TensorDataset make_data();
 void temporary_data(const train::TensorDataset& data) {
   // says: refers to the data set: give it a name
   train::Loader all{make_data(), {.batch_size = 4}};
-  // says: give the data set a name
-  train::Loader some(make_data(), {0, 1}, {.batch_size = 4});
+  // says: refer to the data set: give it a name
+  train::Loader some({make_data(), {0, 1}}, {.batch_size = 4});
+  // says: refer to the data set: give it a name
+  train::Rows all_of(make_data());
   // says: refers to the data set: give it a name
   train::Loader moved(std::move(data), train::LoaderOptions{});
 }
@@ -42,7 +44,7 @@ void options(nn::Sequential& model, const train::TensorDataset& data, std::vecto
   // says: no option has this name and type: `LoaderOptions o
   train::Loader loader{data, {.batchsize = 4}};
   // says: no option has this name and type: `LoaderOptions o
-  train::Loader rows(data, {0, 1}, {.batchsize = 4});
+  train::Loader rows({data, {0, 1}}, {.batchsize = 4});
   // says: cannot convert|could not convert
   // says: SGDOptions
   auto factory = train::with<optim::SGD>({.momentun = 0.9});

@@ -50,8 +50,8 @@ std::uint64_t hash_row(std::span<const Scalar> row) {
 
 // Calls visit(row, hash of its inputs).
 template <class Visit>
-void hash_rows(const DataPart& part, std::vector<Index> rows, Visit&& visit) {
-  for_batches(part, std::move(rows), [&](std::span<const Index> batch_rows, const Batch& batch) {
+void hash_rows(const DataPart& part, const Rows& rows, Visit&& visit) {
+  for_batches(part, rows, [&](std::span<const Index> batch_rows, const Batch& batch) {
     const auto inputs = batch.inputs.span();
     const std::size_t cols = inputs.size() / batch_rows.size();
     for (std::size_t k = 0; k < batch_rows.size(); ++k) visit(batch_rows[k], hash_row(inputs.subspan(k * cols, cols)));
@@ -75,7 +75,7 @@ void check_finite(const DataPart& part) {
 }
 
 std::optional<Anomaly> check_duplicates(const DataPart& train, const DataPart& validation) {
-  if (train.dataset.input_shape() != validation.dataset.input_shape()) return std::nullopt;
+  if (train.rows.dataset().input_shape() != validation.rows.dataset().input_shape()) return std::nullopt;
   constexpr Index most_rows = 20'000, least_shared = 3;
   constexpr double least_share = 0.01;
 

@@ -55,10 +55,10 @@ std::string missing_classes(std::span<const Index> counts) {
 std::vector<Index> count_labels(const DataPart& part, Task task, std::optional<Index> classes) {
   std::vector<Index> counts;
   if (task == Task::regression) return counts;
-  const Index width = part.dataset.target_shape().size();
+  const Index width = part.rows.dataset().target_shape().size();
   if (task == Task::multiclass && width != 1)
     fail<ShapeError>("fit: want one class per sample as the target; got targets of shape ",
-                     part.dataset.target_shape());
+                     part.rows.dataset().target_shape());
   if (task == Task::binary && width == 1) counts.resize(2);
   if (task == Task::multiclass && classes) counts.resize(static_cast<std::size_t>(*classes));
   for_batches(part, sample_rows(part), [&](std::span<const Index> rows, const Batch& batch) {

@@ -52,7 +52,7 @@ void add_row(ColumnSums& sums, const Scalar* row) {
   }
 }
 
-std::vector<double> usual_values(const DataPart& part, const std::vector<Index>& rows, Tensor Batch::*values) {
+std::vector<double> usual_values(const DataPart& part, std::span<const Index> rows, Tensor Batch::*values) {
   constexpr std::size_t few = 5;
   std::array<Index, few> some;
   for (std::size_t i = 0; i < few; ++i) some[i] = rows[(2 * i + 1) * rows.size() / (2 * few)];
@@ -71,10 +71,10 @@ std::vector<double> usual_values(const DataPart& part, const std::vector<Index>&
 }
 
 ColumnSums measure(const DataPart& part, Tensor Batch::*values) {
-  std::vector<Index> rows = sample_rows(part, most_rows);
-  ColumnSums sums{.rows = static_cast<double>(rows.size()), .usual = usual_values(part, rows, values)};
+  const Rows rows = sample_rows(part, most_rows);
+  ColumnSums sums{.rows = static_cast<double>(rows.size()), .usual = usual_values(part, rows.numbers(), values)};
   sums.squares = sums.nonzero = sums.deviations = sums.active = std::vector<double>(sums.size());
-  for_batches(part, std::move(rows), [&](std::span<const Index> batch_rows, const Batch& batch) {
+  for_batches(part, rows, [&](std::span<const Index> batch_rows, const Batch& batch) {
     const Scalar* row = (batch.*values).data();
     for (std::size_t k = batch_rows.size(); k > 0; --k, row += sums.size()) add_row(sums, row);
   });

@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
-#include <tuple>
 
 #include <handrail/core/error.h>
 #include <handrail/core/kernels/kernels.h>
-#include <handrail/core/random.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/core/system/parallel.h>
 
@@ -116,142 +113,6 @@ void ByteDataset::gather_normalized(std::span<const Index> rows, const Normaliza
     kernels_here().from_bytes(row, width, scale, shift, out + i * width);
   });
   for (const Index row : rows) *labels++ = static_cast<Scalar>(data_->labels[static_cast<std::size_t>(row)]);
-}
-
-Subset::Subset(std::shared_ptr<const Dataset> dataset, std::vector<Index> rows)
-    : dataset_(std::move(dataset)), rows_(std::move(rows)) {
-  if (rows_.empty()) fail<DataError>("Subset: want at least one row; got none");
-  for (const Index row : rows_)
-    if (row < 0 || row >= dataset_->size())
-      fail<DataError>("Subset: want rows in [0, ", dataset_->size(), "); got ", row);
-}
-
-// Valid until the next call on this thread; a subset of a subset asks with the answer of the first.
-std::span<const Index> Subset::original(std::span<const Index> rows) const {
-  static thread_local std::vector<Index> mapped;
-  if (mapped.data() != rows.data()) mapped.resize(rows.size());
-  std::ranges::transform(rows, mapped.begin(), [&](Index row) { return rows_[static_cast<std::size_t>(row)]; });
-  return mapped;
-}
-
-void Subset::gather(std::span<const Index> rows, const Batch& batch) const { dataset_->gather(original(rows), batch); }
-
-std::optional<Normalization> Subset::fit_normalization(std::span<const Index> rows) const {
-  return dataset_->fit_normalization(original(rows));
-}
-
-void Subset::gather_normalized(std::span<const Index> rows, const Normalization& constants, const Batch& batch) const {
-  dataset_->gather_normalized(original(rows), constants, batch);
-}
-
-namespace {
-
-Index second_part(Index size, double fraction) {
-  if (!(fraction > 0 && fraction < 1)) fail<OptionError>("split: want a fraction in (0, 1); got ", fraction);
-  if (size < 2) fail<DataError>("split: want at least 2 rows; got ", size);
-  return std::clamp<Index>(std::llround(fraction * static_cast<double>(size)), 1, size - 1);
-}
-
-std::vector<Index> shuffled_rows(Index size, std::uint64_t seed) {
-  std::vector<Index> rows(static_cast<std::size_t>(size));
-  std::iota(rows.begin(), rows.end(), Index{0});
-  Rng rng(StreamKey{.seed = seed, .stream = Stream::split});
-  rng.shuffle(std::span(rows));
-  return rows;
-}
-
-bool is_whole(Scalar target) { return is_finite(target) && target == std::floor(target); }
-
-// The targets of all rows; empty when they are not classes.
-std::vector<Scalar> read_classes(const Dataset& dataset) {
-  constexpr Index chunk = 256;
-  if (dataset.target_shape().size() != 1) return {};
-  std::vector<Scalar> targets;
-  std::vector<Index> rows;
-  for (Index begin = 0; begin < dataset.size(); begin += chunk) {
-    rows.resize(static_cast<std::size_t>(std::min(chunk, dataset.size() - begin)));
-    std::iota(rows.begin(), rows.end(), begin);
-    const Batch batch = empty_batch(dataset, std::ssize(rows));
-    dataset.gather(rows, batch);
-    const auto read = batch.targets.span();
-    if (!std::ranges::all_of(read, is_whole)) return {};
-    targets.insert(targets.end(), read.begin(), read.end());
-  }
-  return targets;
-}
-
-// The class of each row, numbered from 0 in ascending order; empty when the targets are not classes.
-std::vector<std::size_t> number_classes(std::span<const Scalar> targets) {
-  constexpr std::size_t most_classes = 1000;
-  std::map<Scalar, std::size_t> numbers;
-  for (const Scalar target : targets) {
-    if (!is_whole(target)) return {};
-    numbers.emplace(target, 0);
-    if (numbers.size() > most_classes) return {};
-  }
-  if (2 * numbers.size() > targets.size()) return {};
-  std::size_t next = 0;
-  for (auto& [target, number] : numbers) number = next++;
-  std::vector<std::size_t> classes;
-  classes.reserve(targets.size());
-  for (const Scalar target : targets) classes.push_back(numbers.at(target));
-  return classes;
-}
-
-// How many rows of each class go into the second part, `total` together: the method of largest
-// remainders. A class that would be used up comes last.
-std::vector<Index> apportion(const std::vector<Index>& sizes, double fraction, Index total) {
-  struct Claim {
-    bool used_up;
-    double missing;  // to the next whole row
-    std::size_t number;
-  };
-  std::vector<Index> shares;
-  std::vector<Claim> claims;
-  for (std::size_t c = 0; c < sizes.size(); ++c) {
-    const double exact = fraction * static_cast<double>(sizes[c]);
-    shares.push_back(static_cast<Index>(exact));
-    claims.push_back({shares[c] + 1 >= sizes[c], 1 - (exact - std::floor(exact)), c});
-    total -= shares[c];
-  }
-  std::ranges::sort(claims, {}, [](const Claim& c) { return std::tuple(c.used_up, c.missing, c.number); });
-  for (std::size_t k = 0; total > 0; ++k, --total) ++shares[claims[k].number];
-  return shares;
-}
-
-}  // namespace
-
-SplitRows split_rows(Index size, double fraction, std::uint64_t seed) {
-  const Index count = second_part(size, fraction);
-  const std::vector<Index> rows = shuffled_rows(size, seed);
-  SplitRows split{.first = {rows.begin() + count, rows.end()}, .second = {rows.begin(), rows.begin() + count}};
-  std::ranges::sort(split.first);
-  std::ranges::sort(split.second);
-  return split;
-}
-
-SplitRows stratified_split_rows(const Dataset& dataset, double fraction, std::uint64_t seed) {
-  second_part(dataset.size(), fraction);  // throws before anything is read
-  const std::vector<Scalar> targets = read_classes(dataset);
-  return targets.empty() ? split_rows(dataset.size(), fraction, seed) : stratified_split_rows(targets, fraction, seed);
-}
-
-SplitRows stratified_split_rows(std::span<const Scalar> targets, double fraction, std::uint64_t seed) {
-  const Index size = std::ssize(targets), count = second_part(size, fraction);
-  const std::vector<std::size_t> classes = number_classes(targets);
-  if (classes.empty()) return split_rows(size, fraction, seed);
-  std::vector<Index> sizes(1 + std::ranges::max(classes));
-  for (const std::size_t c : classes) ++sizes[c];
-  std::vector<Index> wanted = apportion(sizes, fraction, count);
-  SplitRows split;
-  for (const Index row : shuffled_rows(size, seed)) {
-    Index& left = wanted[classes[static_cast<std::size_t>(row)]];
-    (left > 0 ? split.second : split.first).push_back(row);
-    --left;
-  }
-  std::ranges::sort(split.first);
-  std::ranges::sort(split.second);
-  return split;
 }
 
 std::vector<Index> all_rows(const Dataset& dataset) {

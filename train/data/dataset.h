@@ -1,11 +1,9 @@
 #pragma once
 
-#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include <handrail/core/tensor.h>
@@ -111,69 +109,7 @@ class ByteDataset : public Dataset {
   std::shared_ptr<const Data> data_;
 };
 
-/// Some samples of another data set, which it shares.
-class Subset : public Dataset {
- public:
-  /// Throws DataError on no rows or a row that is not in the data set.
-  Subset(std::shared_ptr<const Dataset> dataset, std::vector<Index> rows);
-
-  Index size() const override { return std::ssize(rows_); }
-  Shape input_shape() const override { return dataset_->input_shape(); }
-  Shape target_shape() const override { return dataset_->target_shape(); }
-  bool in_memory() const override { return dataset_->in_memory(); }
-  void gather(std::span<const Index> rows, const Batch& batch) const override;
-  std::optional<Normalization> fit_normalization(std::span<const Index> rows) const override;
-  void gather_normalized(std::span<const Index> rows, const Normalization& constants,
-                         const Batch& batch) const override;
-
- private:
-  std::span<const Index> original(std::span<const Index> rows) const;
-
-  std::shared_ptr<const Dataset> dataset_;
-  std::vector<Index> rows_;
-};
-
-/// The rows of a data set in two parts.
-struct SplitRows {
-  std::vector<Index> first, second;
-};
-
-/// Puts a fraction of `size` rows, at least one, into the second part, chosen by the seed; both parts
-/// are in ascending order. Throws OptionError unless 0 < fraction < 1; DataError when size < 2.
-SplitRows split_rows(Index size, double fraction, std::uint64_t seed);
-
-/// The same for targets that are classes, so that each class gives its share: that fraction of its rows,
-/// rounded up or down (largest remainders), and the whole second part has the size split_rows would
-/// give it. A class is used up by the second part only when the fraction leaves no choice. As
-/// split_rows when a target is not one whole number, or there are more than 1,000 classes or fewer
-/// than two rows to a class. Reads the targets of all rows.
-SplitRows stratified_split_rows(const Dataset& dataset, double fraction, std::uint64_t seed);
-/// The same for targets that are known already, one a row.
-SplitRows stratified_split_rows(std::span<const Scalar> targets, double fraction, std::uint64_t seed);
-
-/// The two parts as data sets that share the given one.
-template <std::derived_from<Dataset> D>
-std::pair<Subset, Subset> split_into(D dataset, SplitRows rows) {
-  const auto shared = std::make_shared<const D>(std::move(dataset));
-  return {Subset(shared, std::move(rows.first)), Subset(shared, std::move(rows.second))};
-}
-
-/// Splits off a fraction of the samples as a second data set, chosen by the seed:
-///   auto [train, test] = random_split(data, 0.2);
-template <std::derived_from<Dataset> D>
-std::pair<Subset, Subset> random_split(D dataset, double fraction, std::uint64_t seed = 42) {
-  auto rows = split_rows(dataset.size(), fraction, seed);
-  return split_into(std::move(dataset), std::move(rows));
-}
-
-/// The same with the share of every class, see stratified_split_rows.
-template <std::derived_from<Dataset> D>
-std::pair<Subset, Subset> stratified_split(D dataset, double fraction, std::uint64_t seed = 42) {
-  auto rows = stratified_split_rows(dataset, fraction, seed);
-  return split_into(std::move(dataset), std::move(rows));
-}
-
-/// 0, 1, ..., size - 1: all rows of a data set.
+/// The numbers of all samples of a data set: 0, 1, ..., size - 1.
 std::vector<Index> all_rows(const Dataset& dataset);
 
 /// A batch of `count` samples whose elements are still to be written.

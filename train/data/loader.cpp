@@ -26,23 +26,22 @@ Index count_batches(Index rows, const LoaderOptions& options) {
 
 }  // namespace
 
-Loader::Loader(const Dataset& dataset, std::vector<Index> rows, LoaderOptions options)
-    : dataset_(dataset),
-      rows_(std::move(rows)),
-      order_(rows_),
+Loader::Loader(Rows rows, LoaderOptions options)
+    : rows_(std::move(rows)),
+      order_(rows_.numbers().begin(), rows_.numbers().end()),
       options_(options),
-      batches_(count_batches(std::ssize(rows_), options)) {
+      batches_(count_batches(rows_.size(), options)) {
   check_gather();
 }
 
-Loader::Loader(const Dataset& dataset, LoaderOptions options) : Loader(dataset, all_rows(dataset), options) {}
+Loader::Loader(const Dataset& dataset, LoaderOptions options) : Loader(Rows(dataset), options) {}
 
-Index Loader::samples() const { return options_.drop_last ? batches_ * options_.batch_size : std::ssize(rows_); }
+Index Loader::samples() const { return options_.drop_last ? batches_ * options_.batch_size : rows_.size(); }
 
 void Loader::start_epoch(std::int64_t epoch) {
   if (!options_.shuffle_seed || epoch_ == epoch) return;
   epoch_ = epoch;
-  std::ranges::copy(rows_, order_.begin());
+  std::ranges::copy(rows_.numbers(), order_.begin());
   Rng rng(StreamKey{
       .seed = *options_.shuffle_seed, .stream = Stream::shuffle, .position = static_cast<std::uint64_t>(epoch)});
   rng.shuffle(std::span(order_));
@@ -57,26 +56,26 @@ std::span<const Index> Loader::rows(Index i) const {
 
 Batch Loader::batch(Index i) const {
   const auto rows_of = rows(i);
-  Batch batch = empty_batch(dataset_, std::ssize(rows_of));
+  Batch batch = empty_batch(rows_.dataset(), std::ssize(rows_of));
   gather(rows_of, batch);
   return batch;
 }
 
 void Loader::gather(std::span<const Index> rows, const Batch& batch) const {
   if (options_.normalization)
-    dataset_.gather_normalized(rows, *options_.normalization, batch);
+    rows_.dataset().gather_normalized(rows, *options_.normalization, batch);
   else
-    dataset_.gather(rows, batch);
+    rows_.dataset().gather(rows, batch);
 }
 
 // A gather that forgets a part would train on whatever the memory held before. An element that shows
 // two different fillings after two calls was not written by either.
 void Loader::check_gather() const {
   constexpr std::array<int, 2> fillings{0xFF, 0xFE};
-  const auto some = std::span(rows_).first(static_cast<std::size_t>(std::min<Index>(2, std::ssize(rows_))));
+  const auto some = rows_.numbers().first(static_cast<std::size_t>(std::min<Index>(2, rows_.size())));
   std::array<Batch, 2> batches;
   for (std::size_t k = 0; k < 2; ++k) {
-    batches[k] = empty_batch(dataset_, std::ssize(some));
+    batches[k] = empty_batch(rows_.dataset(), std::ssize(some));
     for (const Tensor& part : {batches[k].inputs, batches[k].targets})
       std::memset(part.mutable_data(), fillings[k], static_cast<std::size_t>(part.size()) * sizeof(Scalar));
     gather(some, batches[k]);

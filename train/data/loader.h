@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <handrail/core/error.h>
-#include <handrail/train/data/dataset.h>
+#include <handrail/train/data/rows.h>
 
 namespace handrail::train {
 
@@ -23,20 +23,20 @@ struct LoaderOptions {
 /// not train on, joins the batch before it.
 class Loader {
  public:
-  /// The data set must outlive the loader. Throws DataError on no rows, on a single short batch that
+  /// The data set of the rows must outlive the loader. Throws DataError on no rows, on a single short batch that
   /// drop_last would leave out, or when gather leaves a part of a batch as it was; OptionError when
   /// batch_size < 1.
-  Loader(const Dataset& dataset, std::vector<Index> rows, LoaderOptions options);
-  /// Over all rows.
+  Loader(Rows rows, LoaderOptions options);
+  /// A loader of all rows of the data set, which must outlive it. Throws as the constructor above.
   Loader(const Dataset& dataset, LoaderOptions options);
 
   // Refused, with the reason where compilers quote it.
   template <std::derived_from<Dataset> TemporaryDataset>
   Loader(const TemporaryDataset&&, LoaderOptions) = delete;  // the loader refers to the data set: give it a name
-  template <std::derived_from<Dataset> TemporaryDataset>
-  Loader(const TemporaryDataset&&, std::vector<Index>, LoaderOptions) = delete;  // give the data set a name
   template <class WrongOption = void>
   Loader(const Dataset&, ...) = delete;  // no option has this name and type: `LoaderOptions o{...};` says which
+  template <class WrongOption = void>
+  Loader(const Rows&, ...) = delete;  // no option has this name and type: `LoaderOptions o{...};` says which
 
   /// Batches to an epoch.
   Index size() const { return batches_; }
@@ -53,9 +53,8 @@ class Loader {
   void gather(std::span<const Index> rows, const Batch& batch) const;
   void check_gather() const;
 
-  const Dataset& dataset_;
-  std::vector<Index> rows_;   // as given
-  std::vector<Index> order_;  // of this epoch
+  Rows rows_;                 // as given
+  std::vector<Index> order_;  // their numbers in the order of this epoch
   std::optional<std::int64_t> epoch_ = {};
   LoaderOptions options_;
   Index batches_;

@@ -150,10 +150,10 @@ TryFixResult Trainer::try_fix(const RunData& data, const std::vector<Fix>& fixes
     run.begin_arm(*start, options.steps);
     lr = arm == 0 ? run.decisions().lr : lr;
     TryFixArm row{.name = arm == 0 ? "unchanged" : fixes[arm - 1].name};
-    row.train_before = run.evaluate_training(data.validation_rows.size()).loss;
+    row.train_before = run.evaluate_training(data.validation->size()).loss;
     row.validation_before = run.evaluate_validation()->loss;
     row.finite = run.run_arm(options.steps);
-    row.train_after = run.evaluate_training(data.validation_rows.size()).loss;
+    row.train_after = run.evaluate_training(data.validation->size()).loss;
     const Evaluation after = *run.evaluate_validation();
     row.validation_after = after.loss;
     if (arm == 0)
@@ -213,10 +213,8 @@ bool Trainer::Run::run_arm(std::int64_t steps) {
   return all && goes_on() && progress_.rollbacks == last_good_.progress.rollbacks;
 }
 
-Evaluation Trainer::Run::evaluate_training(std::size_t most_rows) {
-  std::vector<Index> rows = data_.train_rows;
-  rows.resize(std::min(rows.size(), most_rows));
-  return trainer_.evaluate(trainer_.eval_loader(data_.train, std::move(rows)));
+Evaluation Trainer::Run::evaluate_training(Index most_rows) {
+  return trainer_.evaluate(trainer_.eval_loader(data_.train.first(most_rows)));
 }
 
 }  // namespace handrail::train

@@ -43,19 +43,19 @@ TEST_CASE("a value that is not finite is named by set, row and column") {
     for (Index i = 0; i < 1000; i += 2) rows.push_back(i);
     return rows;
   }();
-  CHECK_NOTHROW(check_finite({data, even}));
+  CHECK_NOTHROW(check_finite({{data, even}}));
   data.inputs().mutable_data()[701 * 5 + 3] = not_a_number;  // not one of these rows
-  CHECK_NOTHROW(check_finite({data, even}));
+  CHECK_NOTHROW(check_finite({{data, even}}));
   data.inputs().mutable_data()[702 * 5 + 3] = not_a_number;
   check_throws<DataError>(
       [&] {
-        check_finite({data, even});
+        check_finite({{data, even}});
       },
       "finite inputs", "nan", "row 702, column 3", "training set", "checks.finite = off");
   data.inputs().mutable_data()[702 * 5 + 3] = 0;
   data.targets().mutable_data()[998] = -std::numeric_limits<Scalar>::infinity();
   try {
-    check_finite({data, even, {}, "validation"});
+    check_finite({{data, even}, {}, "validation"});
     FAIL_CHECK("want an exception");
   } catch (const DataError& error) {
     CHECK(error.row == 998);
@@ -67,10 +67,10 @@ TEST_CASE("a value that is not finite is named by set, row and column") {
 TEST_CASE("constants that make normalised inputs infinite are found") {
   const train::ByteDataset bytes({2}, {0, 255, 51, 102}, {0, 1});
   const auto rows = range(0, 2);
-  CHECK_NOTHROW(check_finite({bytes, rows, train::Normalization{.mean = 0.4, .stddev = 0.3}}));
+  CHECK_NOTHROW(check_finite({{bytes, rows}, train::Normalization{.mean = 0.4, .stddev = 0.3}}));
   check_throws<DataError>(
       [&] {
-        check_finite({bytes, rows, train::Normalization{.mean = 0.4, .stddev = 0}});
+        check_finite({{bytes, rows}, train::Normalization{.mean = 0.4, .stddev = 0}});
       },
       "row 0", "column 0");
 }
@@ -80,13 +80,13 @@ TEST_CASE("validation rows that are also training rows are counted and named") {
     CAPTURE(cols);
     const auto data = random_rows(1000, cols);
     const auto first = range(0, 900), second = range(900, 1000);
-    CHECK(!check_duplicates({data, first}, {data, second, {}, "validation"}));
+    CHECK(!check_duplicates({{data, first}}, {{data, second}, {}, "validation"}));
     copy_row(data, 17, 950);
     copy_row(data, 18, 951);
-    CHECK(!check_duplicates({data, first}, {data, second, {}, "validation"}));  // two may be chance
+    CHECK(!check_duplicates({{data, first}}, {{data, second}, {}, "validation"}));  // two may be chance
     copy_row(data, 899, 999);
     data.targets().mutable_data()[999] = 1;
-    const auto found = check_duplicates({data, first}, {data, second, {}, "validation"});
+    const auto found = check_duplicates({{data, first}}, {{data, second}, {}, "validation"});
     REQUIRE(found);
     CHECK(found->name == "duplicate_rows");
     CHECK(found->where == "row 950 of the validation set");
@@ -101,9 +101,9 @@ TEST_CASE("a hundredth of the validation rows may be duplicates") {
   const auto data = random_rows(2000, 3);
   const auto first = range(0, 1600), second = range(1600, 2000);
   for (Index i = 0; i < 4; ++i) copy_row(data, i, 1700 + i);
-  CHECK(!check_duplicates({data, first}, {data, second}));
+  CHECK(!check_duplicates({{data, first}}, {{data, second}}));
   copy_row(data, 4, 1704);
-  CHECK(check_duplicates({data, first}, {data, second}));
+  CHECK(check_duplicates({{data, first}}, {{data, second}}));
 }
 
 TEST_CASE("rows that differ in one number are not duplicates") {
@@ -113,7 +113,7 @@ TEST_CASE("rows that differ in one number are not duplicates") {
     copy_row(data, i, 100 + i);
     data.inputs().mutable_data()[(100 + i) * 9 + i % 9] += 1;
   }
-  CHECK(!check_duplicates({data, first}, {data, second}));
+  CHECK(!check_duplicates({{data, first}}, {{data, second}}));
 }
 
 TEST_CASE("every shared row of small whole numbers is found") {
@@ -128,7 +128,7 @@ TEST_CASE("every shared row of small whole numbers is found") {
     }
     const train::TensorDataset data(inputs, Tensor::zeros({2000}));
     const auto first = range(0, 1000), second = range(1000, 2000);
-    const auto found = check_duplicates({data, first}, {data, second});
+    const auto found = check_duplicates({{data, first}}, {{data, second}});
     REQUIRE(found);
     CHECK(found->evidence.find("1000 of 1000") == 0);
   }
@@ -140,7 +140,7 @@ TEST_CASE("rows that repeat everywhere have another remedy than rows that were c
   for (Scalar& x : inputs.mutable_span()) x = static_cast<Scalar>(rng.below(3));
   const train::TensorDataset data(inputs, Tensor::zeros({300}));
   const auto first = range(0, 270), second = range(270, 300);
-  const auto found = check_duplicates({data, first}, {data, second});
+  const auto found = check_duplicates({{data, first}}, {{data, second}});
   REQUIRE(found);
   CHECK(found->evidence.find("30 of 30") == 0);
   CHECK(found->cause.find("few distinct values") != std::string::npos);
@@ -155,7 +155,7 @@ TEST_CASE("duplicates are found between sets of bytes with the same constants") 
       validation({4}, b, std::vector<std::uint8_t>(10));
   const auto rows = range(0, 100), held_out = range(0, 10);
   const train::Normalization constants{.mean = 0.5, .stddev = 0.25};
-  const auto found = check_duplicates({train_set, rows, constants}, {validation, held_out, constants, "validation"});
+  const auto found = check_duplicates({{train_set, rows}, constants}, {{validation, held_out}, constants, "validation"});
   REQUIRE(found);
   CHECK(found->evidence.find("10 of 10") == 0);
 }

@@ -19,7 +19,7 @@ train::TensorDataset with_targets(const Tensor& targets) { return {Tensor::zeros
 Counts count(const Tensor& targets, Task task, std::optional<Index> classes = {}) {
   const auto data = with_targets(targets);
   const auto rows = all_rows(data);
-  return train::count_labels({data, rows}, task, classes);
+  return train::count_labels({{data, rows}}, task, classes);
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ TEST_CASE("classes are counted, of the rows asked for") {
   CHECK(count(Tensor({2, 2}, {0, 1, 1, 1}), Task::binary).empty());
   CHECK(count(Tensor({2}, {Scalar(-3.5), 1e9}), Task::regression).empty());
   const auto data = with_targets(Tensor({4}, {0, 9, 1, 1}));
-  CHECK(train::count_labels({data, std::vector<Index>{0, 2, 3}}, Task::multiclass, 2) == Counts{1, 2});
+  CHECK(train::count_labels({{data, std::vector<Index>{0, 2, 3}}}, Task::multiclass, 2) == Counts{1, 2});
 }
 
 TEST_CASE("a target that is no class is named by set and row") {

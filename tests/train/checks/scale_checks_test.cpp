@@ -38,13 +38,13 @@ Tensor times(const Tensor& x, double scale) {
 std::optional<Anomaly> check_inputs(const Tensor& x) {
   const train::TensorDataset data(x, Tensor::zeros({x.shape()[0]}));
   const auto rows = all_rows(data);
-  return check_input_scale({data, rows});
+  return check_input_scale({{data, rows}});
 }
 
 std::optional<Anomaly> check_targets(const Tensor& y) {
   const train::TensorDataset data(Tensor::zeros({y.shape()[0], 1}), y);
   const auto rows = all_rows(data);
-  return check_target_scale({data, rows});
+  return check_target_scale({{data, rows}});
 }
 
 // Pixels in [0, 1], dark in most samples; those of the first column are bright in one sample only.
@@ -80,9 +80,9 @@ TEST_CASE("bytes normalised by their constants are not named, as pixels from 0 t
   for (const Scalar x : pixels().span()) bytes.push_back(static_cast<std::uint8_t>(x * 255));
   const train::ByteDataset data({col_count}, bytes, std::vector<std::uint8_t>(row_count));
   const auto rows = all_rows(data);
-  CHECK(!check_input_scale({data, rows, data.fit_normalization(rows)}));
-  CHECK(!check_input_scale({data, rows}));
-  const auto found = check_input_scale({data, rows, train::Normalization{.mean = 0, .stddev = 1.0 / 255}});
+  CHECK(!check_input_scale({{data, rows}, data.fit_normalization(rows)}));
+  CHECK(!check_input_scale({{data, rows}}));
+  const auto found = check_input_scale({{data, rows}, train::Normalization{.mean = 0, .stddev = 1.0 / 255}});
   REQUIRE(found);
   CHECK(found->name == "input_scale");
   CHECK(found->evidence.find("root mean square") != std::string::npos);
@@ -137,7 +137,7 @@ TEST_CASE("a value that is not finite hides nothing about the scale of the other
       y.mutable_data()[row * col_count + 2] = std::numeric_limits<Scalar>::quiet_NaN();
     const train::TensorDataset data(y, Tensor::zeros({row_count}), {.check_finite = false});
     const auto rows = all_rows(data);
-    return check_input_scale({data, rows});
+    return check_input_scale({{data, rows}});
   };
   CHECK_FALSE(spoilt(standard()));
   CHECK(spoilt(times(standard(), 100)));

@@ -45,7 +45,7 @@ TEST_CASE("all samples of a set that fits are kept, and read once") {
   });
   CHECK(last == 1000);
   CHECK(data.read <= 1000 + 4);  // a loader tries two rows twice
-  CHECK(std::ssize(preview.kept()) == 1000);
+  CHECK(preview.kept(train::Rows(data)).size() == 1000);
   REQUIRE(std::ssize(preview.targets()) == 1000);
   CHECK(preview.targets()[17] == 2);
   const std::vector<Index> rows{999, 3, 3};
@@ -64,8 +64,11 @@ TEST_CASE("of a set too large to keep, samples are kept evenly, and every target
   for (const bool all_targets : {true, false}) {
     const Numbers data(200, width);
     const Preview preview(data, all_targets, {});
-    CHECK(std::ssize(preview.kept()) == 63);
-    CHECK(preview.kept()[1] == 3);
+    const train::Rows kept = preview.kept(train::Rows(data));
+    CHECK(&kept.dataset() == &preview);
+    CHECK(kept.size() == 63);
+    CHECK(kept.numbers()[1] == 3);
+    CHECK(preview.kept({data, {1, 2, 3}}).size() == 1);
     CHECK(std::ssize(preview.targets()) == (all_targets ? 200 : 0));
     CHECK(data.read <= (all_targets ? 200 : 63) + 4);
     const train::Batch batch = train::empty_batch(preview, 1);

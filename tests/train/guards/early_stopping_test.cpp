@@ -3,13 +3,13 @@
 #include <limits>
 #include <vector>
 
+#include <handrail/core/off.h>
 #include <handrail/train/guards/early_stopping.h>
 
 using namespace handrail;
 using train::EarlyStopping;
 using train::Improvement;
 using train::MonitorMode;
-using train::off;
 
 namespace {
 

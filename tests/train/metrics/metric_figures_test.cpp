@@ -93,7 +93,7 @@ TEST_CASE("metrics equal scikit-learn's, of sorted and shuffled rows, at any bat
   for (const Table& table : tables())
     for (const auto& ordered : orders(table.data))
       for (const Index batch_size : {1, 7, 16, 60}) {
-        const train::Loader loader(table.data, ordered.second, {.batch_size = batch_size});
+        const train::Loader loader({table.data, ordered.second}, {.batch_size = batch_size});
         std::vector<Metric> metrics = metrics_of(table);
         for (Index i = 0; i < loader.size(); ++i)
           for (Metric& metric : metrics) metric.add(loader.batch(i).inputs, loader.batch(i).targets);

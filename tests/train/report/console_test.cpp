@@ -62,7 +62,7 @@ train::EpochStats epoch(Index number) {
           .seconds = 1};
 }
 
-train::FitResult result() {
+train::FitEnd result() {
   return {.epochs = 1,
           .steps = 12345,
           .skipped = 1,
@@ -322,7 +322,7 @@ TEST_CASE("what was found before the first step is aligned with the summary, and
 }
 
 TEST_CASE("the diagnosis as text has all that a headline leaves out") {
-  const auto told = result();
+  const train::FitResult told{result()};
   CHECK(told.anomalies[0].headline() == "step 6: non_finite: row 3: loss nan; step skipped; try: look at it");
   CHECK(told.diagnosis_text() ==
         "step 6: non_finite: row 3: loss nan; inputs: min 0; likely cause: the data; the step is skipped; "

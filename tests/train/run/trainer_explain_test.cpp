@@ -36,8 +36,9 @@ TEST_CASE("a value in the data that cannot be trained on is named by its row in 
   for (const Scalar value : {nan_value, std::numeric_limits<Scalar>::infinity()})
     for (const Index accumulated : {1, 3}) {
       // The rows are those of the set given, whatever the split and the order.
-      const auto rows = train::stratified_split_rows(points(300), 0.1, 42).first;
-      const Index row = rows[123];
+      const auto data = points(300);
+      const auto rows = train::stratified_split(train::Rows(data), 0.1, 42).first;
+      const Index row = rows.numbers()[123];
       auto model = small_model();
       const auto result = fit(model, points_with(300, {row}, value), accumulated);
       const auto* anomaly = find_anomaly(result, "non_finite");

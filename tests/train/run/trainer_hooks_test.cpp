@@ -188,7 +188,7 @@ TEST_CASE("no override can lose a guard: they run although every virtual functio
     void on_epoch_end(const train::EpochStats&) override {}
     void on_checkpoint(const std::filesystem::path&) override {}
     void on_exception(const std::exception_ptr&) override {}
-    void on_fit_end(const train::FitEnd&) override {}
+    void on_fit_end(const train::FitResult&) override {}
     Action on_anomaly(const train::Anomaly&) override { return Action::proceed; }
     bool bad = false;
   };

@@ -49,7 +49,7 @@ const train::TensorDataset& data() {
 // What a run has shown so far, over all its sessions.
 struct History {
   std::shared_ptr<train::MemorySink> log = std::make_shared<train::MemorySink>();
-  train::FitResult end;
+  train::FitEnd end;
   std::uint64_t hash = 0;
   std::string metrics = {};
 };

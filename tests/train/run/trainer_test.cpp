@@ -167,9 +167,9 @@ TEST_CASE("raw bytes are normalised by constants of the training split only") {
   train::Trainer trainer{model, cross_entropy, quiet({.epochs = 1})};
   trainer.fit(data);
 
-  const auto rows = train::stratified_split_rows(data, 0.1, 42).first;
+  const auto rows = train::stratified_split(train::Rows(data), 0.1, 42).first;
   double sum = 0, squares = 0;
-  for (const Index row : rows)
+  for (const Index row : rows.numbers())
     for (Index j = 0; j < 4; ++j) {
       const double value = bytes[static_cast<std::size_t>(row * 4 + j)] / 255.0;
       sum += value;

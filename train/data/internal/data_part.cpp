@@ -2,48 +2,49 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include <handrail/train/data/loader.h>
 
 namespace handrail::train {
 namespace {
 
-Index width(const DataPart& part) { return std::max<Index>(1, part.dataset.input_shape().size()); }
+Index width(const DataPart& part) { return std::max<Index>(1, part.rows.dataset().input_shape().size()); }
 
 }  // namespace
 
-std::vector<Index> sample_rows(const DataPart& part, std::optional<Index> count) {
-  constexpr Index most_numbers = Index{1} << 28;
-  const Index size = std::ssize(part.rows);
-  const Index taken = std::min({size, count.value_or(size), std::max<Index>(1, most_numbers / width(part))});
-  std::vector<Index> rows;
-  rows.reserve(static_cast<std::size_t>(taken));
-  for (Index i = 0; i < taken; ++i) rows.push_back(part.rows[static_cast<std::size_t>(i * size / taken)]);
-  return rows;
+Rows sample_rows(const DataPart& part, std::optional<Index> count) {
+  constexpr Index max_numbers = Index{1} << 28;
+  const Index size = part.rows.size();
+  const Index taken = std::min({size, count.value_or(size), std::max<Index>(1, max_numbers / width(part))});
+  if (taken == size) return part.rows;
+  std::vector<Index> positions;
+  positions.reserve(static_cast<std::size_t>(taken));
+  for (Index i = 0; i < taken; ++i) positions.push_back(i * size / taken);
+  return part.rows.pick(positions);
 }
 
-Batch gather(const DataPart& part, std::span<const Index> rows) {
-  Batch batch = empty_batch(part.dataset, std::ssize(rows));
+Batch gather(const DataPart& part, std::span<const Index> numbers) {
+  const Dataset& dataset = part.rows.dataset();
+  Batch batch = empty_batch(dataset, std::ssize(numbers));
   if (part.normalization)
-    part.dataset.gather_normalized(rows, *part.normalization, batch);
+    dataset.gather_normalized(numbers, *part.normalization, batch);
   else
-    part.dataset.gather(rows, batch);
+    dataset.gather(numbers, batch);
   return batch;
 }
 
-void for_batches(const DataPart& part, std::vector<Index> rows,
+void for_batches(const DataPart& part, const Rows& rows,
                  const std::function<void(std::span<const Index>, const Batch&)>& visit) {
   constexpr Index chunk = 65536;  // numbers: a quarter of a megabyte
-  const auto total = std::ssize(rows);
   const Loader loader(
-      part.dataset, std::move(rows),
-      {.batch_size = std::clamp<Index>(chunk / width(part), 1, 256), .normalization = part.normalization});
+      rows, {.batch_size = std::clamp<Index>(chunk / width(part), 1, 256), .normalization = part.normalization});
   Index done = 0;
   for (Index i = 0; i < loader.size(); ++i) {
-    const auto batch_rows = loader.rows(i);
-    visit(batch_rows, loader.batch(i));
-    done += std::ssize(batch_rows);
-    if (part.progress) part.progress(done, total);
+    const auto numbers = loader.rows(i);
+    visit(numbers, loader.batch(i));
+    done += std::ssize(numbers);
+    if (part.progress) part.progress(done, rows.size());
   }
 }
 

@@ -3,16 +3,14 @@
 #include <functional>
 #include <optional>
 #include <span>
-#include <vector>
 
-#include <handrail/train/data/dataset.h>
+#include <handrail/train/data/rows.h>
 
 namespace handrail::train {
 
-/// Rows of a data set as training will see them, for checks. Data set and rows must outlive it.
+/// What checks are told about rows: how training will see them, and what the messages call their data set.
 struct DataPart {
-  const Dataset& dataset;
-  std::span<const Index> rows;
+  Rows rows;
   std::optional<Normalization> normalization = {};  // of raw data
   const char* name = "training";                    // of the set, in messages
   // Told after each batch how many of the rows are read; what it throws ends the reading.
@@ -21,14 +19,14 @@ struct DataPart {
 
 /// At most `count` of the rows, evenly spaced, and so many that their inputs are at most 2^28 numbers:
 /// all but the largest sets are read in full.
-std::vector<Index> sample_rows(const DataPart& part, std::optional<Index> count = {});
+Rows sample_rows(const DataPart& part, std::optional<Index> count = {});
 
-/// Those rows as one batch.
-Batch gather(const DataPart& part, std::span<const Index> rows);
+/// The samples of these numbers as one batch, as training will see them.
+Batch gather(const DataPart& part, std::span<const Index> numbers);
 
-/// Reads rows of the data set in order, in batches that stay in the cache: visit(rows of the batch, batch). Throws
-/// DataError on no rows.
-void for_batches(const DataPart& part, std::vector<Index> rows,
+/// Reads these rows of the part's data set in their order, in batches that stay in the cache: visit(numbers of the
+/// samples, batch). Throws DataError on no rows.
+void for_batches(const DataPart& part, const Rows& rows,
                  const std::function<void(std::span<const Index>, const Batch&)>& visit);
 
 }  // namespace handrail::train

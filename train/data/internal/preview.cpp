@@ -1,6 +1,8 @@
 #include <handrail/train/data/internal/preview.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include <handrail/core/error.h>
 #include <handrail/train/data/internal/data_part.h>
@@ -8,7 +10,7 @@
 namespace handrail::train {
 namespace {
 
-constexpr Index most_numbers = Index{1} << 26;
+constexpr Index max_kept_numbers = Index{1} << 26;
 
 std::size_t count_of(Index numbers) { return static_cast<std::size_t>(numbers); }
 
@@ -17,16 +19,16 @@ std::size_t count_of(Index numbers) { return static_cast<std::size_t>(numbers); 
 Preview::Preview(const Dataset& source, bool all_targets, std::function<void(Index, Index)> progress)
     : size_(source.size()), input_shape_(source.input_shape()), target_shape_(source.target_shape()) {
   const Index inputs = input_shape_.size(), outputs = target_shape_.size();
-  const std::vector<Index> all = all_rows(source);
-  kept_ = sample_rows({source, all}, std::max<Index>(1, most_numbers / std::max<Index>(1, inputs + outputs)));
+  const DataPart part{.rows = Rows(source), .progress = std::move(progress)};
+  const Rows sampled = sample_rows(part, std::max<Index>(1, max_kept_numbers / std::max<Index>(1, inputs + outputs)));
+  kept_.assign(sampled.numbers().begin(), sampled.numbers().end());
   inputs_.reserve(count_of(std::ssize(kept_) * inputs));
   outputs_.reserve(count_of(std::ssize(kept_) * outputs));
   all_targets = all_targets && outputs == 1;
-  if (all_targets) targets_.reserve(all.size());
+  if (all_targets) targets_.reserve(count_of(size_));
 
   auto next = kept_.begin();
-  const DataPart part{.dataset = source, .rows = all, .progress = std::move(progress)};
-  for_batches(part, all_targets ? all : kept_, [&](std::span<const Index> rows, const Batch& batch) {
+  for_batches(part, all_targets ? part.rows : sampled, [&](std::span<const Index> rows, const Batch& batch) {
     const auto x = batch.inputs.span(), y = batch.targets.span();
     if (all_targets) targets_.insert(targets_.end(), y.begin(), y.end());
     for (std::size_t i = 0; i < rows.size() && next != kept_.end(); ++i) {
@@ -39,6 +41,12 @@ Preview::Preview(const Dataset& source, bool all_targets, std::function<void(Ind
       std::ranges::copy(row_of(y, outputs), std::back_inserter(outputs_));
     }
   });
+}
+
+Rows Preview::kept(const Rows& rows) const {
+  std::vector<Index> both;
+  std::ranges::set_intersection(rows.numbers(), kept_, std::back_inserter(both));
+  return {*this, std::move(both)};
 }
 
 void Preview::gather(std::span<const Index> rows, const Batch& batch) const {

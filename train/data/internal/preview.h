@@ -2,9 +2,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
-#include <handrail/train/data/dataset.h>
+#include <handrail/train/data/rows.h>
 
 namespace handrail::train {
 
@@ -18,8 +19,9 @@ class Preview final : public Dataset {
   /// after each batch how many are read so far, and of how many; what it throws ends the reading.
   Preview(const Dataset& source, bool all_targets, std::function<void(Index done, Index total)> progress);
 
-  /// The samples kept, in ascending order.
-  const std::vector<Index>& kept() const { return kept_; }
+  /// Those of the rows whose samples are kept, as rows of this preview, which must outlive them. The numbers of `rows`
+  /// ascend.
+  Rows kept(const Rows& rows) const;
   /// The targets of all samples, when they are one number each and were asked for; else empty.
   std::span<const Scalar> targets() const { return targets_; }
 
@@ -35,7 +37,7 @@ class Preview final : public Dataset {
  private:
   Index size_;
   Shape input_shape_, target_shape_;
-  std::vector<Index> kept_;
+  std::vector<Index> kept_;  // in ascending order
   std::vector<Scalar> inputs_, outputs_;  // of the samples kept
   std::vector<Scalar> targets_;
 };

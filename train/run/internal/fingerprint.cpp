@@ -6,6 +6,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/build.h>
+#include <handrail/train/data/internal/data_part.h>
 
 namespace handrail::train {
 namespace {
@@ -30,12 +31,13 @@ class Hash {
 
 // The number of samples, and a hash of the row numbers and of some samples. Samples that a data set generates anew at
 // each reading cannot be compared, and are left out of the hash.
-std::string samples_text(const DataPart& part, Index count) {
+std::string samples_text(const Rows& all, Index count) {
   constexpr Index max_samples = 64;
-  const auto rows = sample_rows(part, max_samples);
-  const Batch once = gather(part, rows), again = gather(part, rows);
+  const DataPart part{.rows = all};
+  const Rows rows = sample_rows(part, max_samples);
+  const Batch once = gather(part, rows.numbers()), again = gather(part, rows.numbers());
   Hash hash;
-  hash.add(part.rows);
+  hash.add(all.numbers());
   const auto add = [&hash](const Tensor& a, const Tensor& b) {
     if (std::ranges::equal(std::as_bytes(a.span()), std::as_bytes(b.span()))) hash.add(a.span());
   };

@@ -254,7 +254,7 @@ void Trainer::Run::start_event() {
                   .batches = batches(),
                   .validation = validation_ ? &*validation_ : nullptr,
                   .validation_source = data_.validation_source,
-                  .is_raw = data_.train.is_raw(),
+                  .is_raw = data_.train.dataset().is_raw(),
                   .run_dir = result_.run_dir};
   result_.summary = summarise(options_, plan);
   if (resumed_) result_.summary.insert(result_.summary.begin(), {"resumed", resumed_text()});

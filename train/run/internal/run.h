@@ -30,10 +30,8 @@ class Preview;
 
 /// The rows that a run works on.
 struct RunData {
-  const Dataset& train;
-  std::vector<Index> train_rows;
-  const Dataset* validation;  // null for none
-  std::vector<Index> validation_rows;
+  Rows train;
+  std::optional<Rows> validation;
   std::string validation_source;
   bool stratify = false;  // the split is still to be made by class: see Run::read_data
   // What the checks look at: the sets themselves when they are in memory, else what was read of them.
@@ -64,7 +62,7 @@ class Trainer::Run {
   void begin_arm(const TrainingState& from, std::int64_t steps);
   bool run_arm(std::int64_t steps);
   std::optional<Evaluation> evaluate_validation();
-  Evaluation evaluate_training(std::size_t most_rows);
+  Evaluation evaluate_training(Index most_rows);
   TrainingState capture() const;
   const Decisions& decisions() const { return decisions_; }
   const RunData& data() const { return data_; }
@@ -136,7 +134,7 @@ class Trainer::Run {
   void prepare();
   void read_data();
   std::shared_ptr<const Preview> preview(const Dataset& data, const char* what, bool all_targets);
-  std::vector<Index> rows_to_train() const;
+  Rows rows_to_train() const;
   void make_loaders();
   void pick_lr();
   PlannedRun planned_run() const;

@@ -1,7 +1,6 @@
 // What is looked at before the first step: data, model and first losses.
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
@@ -32,30 +31,20 @@ bool normalises(const nn::Module& model) {
 
 void Trainer::Run::check_data() {
   const CheckOptions& on = options_.checks;
-  const auto seen = [&](const Dataset& data, std::span<const Index> rows, const Preview* preview, const char* name) {
-    return DataPart{.dataset = preview ? *preview : data,
-                    .rows = rows,
+  // Of a set too large to keep, the rows that were kept.
+  const auto seen = [&](const Rows& rows, const Preview* preview, const char* name) {
+    return DataPart{.rows = preview ? preview->kept(rows) : rows,
                     .normalization = trainer_.info_.normalization,
                     .name = name,
                     .progress = [this](Index done, Index total) { poll("checking the data", done, total); }};
   };
-  // Of a set too large to keep, the rows that were kept.
-  const auto kept = [](const std::vector<Index>& rows, const Preview* preview) {
-    if (!preview || std::ssize(preview->kept()) == preview->size()) return rows;
-    std::vector<Index> both;
-    std::ranges::set_intersection(rows, preview->kept(), std::back_inserter(both));
-    return both;
-  };
-  const std::vector<Index> rows = kept(data_.train_rows, data_.train_preview.get()),
-                           held_out = kept(data_.validation_rows, data_.validation_preview.get());
-  const DataPart train = seen(data_.train, rows, data_.train_preview.get(), "training");
+  const DataPart train = seen(data_.train, data_.train_preview.get(), "training");
   std::optional<DataPart> validation;
-  if (data_.validation && !held_out.empty())
-    validation.emplace(seen(*data_.validation, held_out, data_.validation_preview.get(), "validation"));
-  if (std::ssize(rows) < std::ssize(data_.train_rows))
-    found_.push_back(
-        {"checked samples", concat(grouped(std::ssize(rows)), " of ", grouped(std::ssize(data_.train_rows)),
-                                   ", evenly spaced: no more fit in memory")});
+  if (data_.validation) validation = seen(*data_.validation, data_.validation_preview.get(), "validation");
+  if (validation && validation->rows.empty()) validation.reset();
+  if (train.rows.size() < data_.train.size())
+    found_.push_back({"checked samples", concat(grouped(train.rows.size()), " of ", grouped(data_.train.size()),
+                                                ", evenly spaced: no more fit in memory")});
   if (on.finite) {
     check_finite(train);
     if (validation) check_finite(*validation);

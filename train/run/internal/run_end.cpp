@@ -206,7 +206,7 @@ void Trainer::Run::diagnose() {
   try {
     anomaly = diagnose_baseline(all, wanted, trainer_.info_.task);
     if (!anomaly && trainer_.info_.task == Task::multiclass)
-      anomaly = diagnose_labels(all, wanted, std::span(data_.validation_rows).first(static_cast<std::size_t>(rows)));
+      anomaly = diagnose_labels(all, wanted, data_.validation->numbers().first(static_cast<std::size_t>(rows)));
   } catch (const Error&) {
     return;
   }

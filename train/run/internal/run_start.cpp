@@ -58,18 +58,19 @@ void Trainer::Run::read_data() {
   const CheckOptions& on = options_.checks;
   const bool looks =
       !resumed_ && !quiet_ && !options_.fast_dev_run && (on.finite || on.input_scale || on.labels || on.duplicates);
-  if (looks || data_.stratify) data_.train_preview = preview(data_.train, "reading the data", data_.stratify);
-  if (looks && data_.validation && data_.validation != &data_.train)
-    data_.validation_preview = preview(*data_.validation, "reading the validation data", false);
+  const bool same_set = data_.validation && &data_.validation->dataset() == &data_.train.dataset();
+  if (looks || data_.stratify) data_.train_preview = preview(data_.train.dataset(), "reading the data", data_.stratify);
+  if (looks && data_.validation && !same_set)
+    data_.validation_preview = preview(data_.validation->dataset(), "reading the validation data", false);
   if (data_.stratify) trainer_.stratify(data_);
-  if (data_.validation == &data_.train) data_.validation_preview = data_.train_preview;
+  if (same_set) data_.validation_preview = data_.train_preview;
   ModelInfo& info = trainer_.info_;
-  info.input_shape = data_.train.input_shape();
-  info.target_shape = data_.train.target_shape();
-  info.normalization =
-      options_.normalization ? options_.normalization : data_.train.fit_normalization(data_.train_rows);
-  if (data_.validation) trainer_.check_known(*data_.validation, "fit");
-  data_.train_rows = rows_to_train();
+  info.input_shape = data_.train.dataset().input_shape();
+  info.target_shape = data_.train.dataset().target_shape();
+  info.normalization = options_.normalization ? options_.normalization
+                                              : data_.train.dataset().fit_normalization(data_.train.numbers());
+  if (data_.validation) trainer_.check_known(data_.validation->dataset(), "fit");
+  data_.train = rows_to_train();
   make_loaders();
 }
 
@@ -78,13 +79,9 @@ std::shared_ptr<const Preview> Trainer::Run::preview(const Dataset& data, const 
   return std::make_shared<Preview>(data, all_targets, [&](Index done, Index total) { poll(what, done, total); });
 }
 
-std::vector<Index> Trainer::Run::rows_to_train() const {
-  std::vector<Index> rows = data_.train_rows;
-  if (options_.overfit_batches) {
-    const auto most = static_cast<std::size_t>(*options_.overfit_batches * options_.batch_size);
-    rows.resize(std::min(rows.size(), most));
-  }
-  return rows;
+Rows Trainer::Run::rows_to_train() const {
+  if (!options_.overfit_batches) return data_.train;
+  return data_.train.first(*options_.overfit_batches * options_.batch_size);
 }
 
 void Trainer::Run::make_loaders() {
@@ -93,8 +90,8 @@ void Trainer::Run::make_loaders() {
                         .drop_last = options_.drop_last,
                         .normalization = trainer_.info_.normalization};
   if (options_.overfit_batches) loading.shuffle_seed.reset();
-  loader_.emplace(data_.train, rows_to_train(), loading);
-  if (data_.validation) validation_.emplace(trainer_.eval_loader(*data_.validation, data_.validation_rows));
+  loader_.emplace(rows_to_train(), loading);
+  if (data_.validation) validation_.emplace(trainer_.eval_loader(*data_.validation));
 }
 
 LrFinderResult Trainer::Run::find_lr(const std::optional<LrFinderOptions>& options) {
@@ -105,7 +102,7 @@ LrFinderResult Trainer::Run::find_lr(const std::optional<LrFinderOptions>& optio
 
 PlannedRun Trainer::Run::planned_run() const {
   return {.steps = decisions_.planned_steps,
-          .samples = std::ssize(data_.train_rows),
+          .samples = data_.train.size(),
           .task = trainer_.info_.task,
           .plain_loss = trainer_.plain_loss()};
 }

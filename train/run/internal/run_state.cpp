@@ -9,7 +9,6 @@
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/checkpoints/checkpoint_store.h>
-#include <handrail/train/data/internal/data_part.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/report/internal/metrics_log.h>
 #include <handrail/train/run/internal/fingerprint.h>
@@ -104,15 +103,12 @@ void Trainer::Run::restore(const TrainingState& state) {
 
 // What must not change while a run goes on, by the names of the options where there are any.
 std::map<std::string, std::string> Trainer::Run::settings() const {
-  const DataPart training{data_.train, data_.train_rows};
-  std::optional<DataPart> validation;
-  if (data_.validation) validation.emplace(DataPart{*data_.validation, data_.validation_rows});
   return fingerprint(options_, {.optimizer = *optimizer_,
                                 .parameters = parameters_,
                                 .normalization = trainer_.info_.normalization,
-                                .training = training,
+                                .training = data_.train,
                                 .training_samples = loader_->samples(),
-                                .validation = validation,
+                                .validation = data_.validation,
                                 .validation_samples = validation_ ? validation_->samples() : 0});
 }
 

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <handrail/train/data/dataset.h>
+
+namespace handrail::train {
+
+/// Some samples of a data set, in an order; a sample may occur more than once. It refers to the data set, which must
+/// outlive it. A copy is cheap: copies share their numbers.
+class Rows {
+ public:
+  /// All samples of the data set, in its order.
+  explicit Rows(const Dataset& dataset);
+  /// The samples of these numbers. Throws DataError when a number is not in [0, dataset.size()).
+  Rows(const Dataset& dataset, std::vector<Index> numbers);
+
+  // Refused, with the reason where compilers quote it.
+  template <std::derived_from<Dataset> TemporaryDataset>
+  explicit Rows(const TemporaryDataset&&) = delete;  // rows refer to the data set: give it a name
+  template <std::derived_from<Dataset> TemporaryDataset>
+  Rows(const TemporaryDataset&&, std::vector<Index>) = delete;  // rows refer to the data set: give it a name
+
+  const Dataset& dataset() const { return *dataset_; }
+  Index size() const { return std::ssize(*numbers_); }
+  bool empty() const { return numbers_->empty(); }
+  /// The numbers of the samples in the data set.
+  std::span<const Index> numbers() const& { return *numbers_; }
+  std::span<const Index> numbers() const&& = delete;  // they belong to the rows: give the rows a name
+
+  /// The rows at these positions, each in [0, size()), as rows of the same data set. Throws DataError on another one.
+  Rows pick(std::span<const Index> positions) const;
+  /// The first rows, at most `count`.
+  Rows first(Index count) const;
+
+ private:
+  const Dataset* dataset_;
+  std::shared_ptr<const std::vector<Index>> numbers_;
+};
+
+}  // namespace handrail::train
