@@ -30,6 +30,11 @@ handrail_dependency("Eigen3 3.4" Eigen3::Eigen
 handrail_dependency(cereal cereal::cereal
   https://github.com/USCiLab/cereal/archive/refs/tags/v1.3.2.tar.gz
   16a7ad9b31ba5880dac55d62b5d6f243c3ebc8d46a3514149e56b5e7ea81f85f /include)
+if(HANDRAIL_EXAMPLES)
+  handrail_dependency(CLI11 CLI11::CLI11
+    https://github.com/CLIUtils/CLI11/archive/refs/tags/v2.1.2.tar.gz
+    26291377e892ba0e5b4972cdfd4a2ab3bf53af8dac1f4ea8fe0d1376b625c8cb /include)
+endif()
 if(HANDRAIL_TESTS)
   handrail_dependency(doctest doctest::doctest
     https://github.com/doctest/doctest/archive/refs/tags/v2.4.11.tar.gz

@@ -4,6 +4,8 @@
 #include <handrail/core/eigen.h>
 #include <handrail/handrail.h>
 
+#include "arguments/arguments.h"
+
 using namespace handrail;
 
 // x * sigmoid(x), known as swish or SiLU. With y the output, dy/dx = s + y (1 - s), s = sigmoid(x).
@@ -22,7 +24,7 @@ struct Swish : nn::Layer {
 };
 
 int main(int argc, char** argv) try {
-  train::Arguments arguments(argc, argv);
+  Arguments arguments(argc, argv);
   const auto options = arguments.options({.epochs = 60, .lr = 1e-2});
   Rng rng(options.seed);
 
@@ -41,6 +43,5 @@ int main(int argc, char** argv) try {
   std::printf("test accuracy %.4f\n", trainer.evaluate(test_set).accuracy());
   return check.passed ? 0 : 1;
 } catch (const std::exception& error) {
-  std::fprintf(stderr, "custom_op: %s\n", error.what());
-  return 1;
+  return exit_status("custom_op", error);
 }

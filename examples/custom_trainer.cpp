@@ -6,6 +6,8 @@
 
 #include <handrail/handrail.h>
 
+#include "arguments/arguments.h"
+
 using namespace handrail;
 
 // A metric of its own: how often the label is among the two most likely classes. Each evaluation adds all of its
@@ -56,7 +58,7 @@ class Smoothed : public train::Trainer {
 };
 
 int main(int argc, char** argv) try {
-  train::Arguments arguments(argc, argv);
+  Arguments arguments(argc, argv);
   // The metric decides which weights are the best, and when training has gone on long enough.
   const auto options = arguments.options(
       {.epochs = 10, .metrics = {Top2{}, train::F1{}}, .monitor = "val_top2", .mode = train::MonitorMode::max});
@@ -74,6 +76,5 @@ int main(int argc, char** argv) try {
   std::printf("test top2 %.4f, macro F1 %.4f\n", test.metric("top2"), test.metric("f1"));
   std::printf("test accuracy %.4f\n", test.accuracy());
 } catch (const std::exception& error) {
-  std::fprintf(stderr, "custom_trainer: %s\n", error.what());
-  return 1;
+  return exit_status("custom_trainer", error);
 }

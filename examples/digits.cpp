@@ -3,6 +3,8 @@
 
 #include <handrail/handrail.h>
 
+#include "arguments/arguments.h"
+
 using namespace handrail;
 
 struct Mlp : nn::Layer {
@@ -21,7 +23,7 @@ struct Mlp : nn::Layer {
 };
 
 int main(int argc, char** argv) try {
-  train::Arguments arguments(argc, argv);
+  Arguments arguments(argc, argv);
   const auto options = arguments.options({.epochs = 40, .batch_size = 32, .lr = 3e-3});
 
   const auto digits = train::load_idx(EXAMPLES_DATA "digits-images-idx3-ubyte",
@@ -36,6 +38,5 @@ int main(int argc, char** argv) try {
   std::printf("trained in %.2f s, test loss %.4f\n", result.seconds, test.loss);
   std::printf("test accuracy %.4f\n", test.accuracy());
 } catch (const std::exception& error) {
-  std::fprintf(stderr, "digits: %s\n", error.what());
-  return 1;
+  return exit_status("digits", error);
 }

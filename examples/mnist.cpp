@@ -3,6 +3,8 @@
 
 #include <handrail/handrail.h>
 
+#include "arguments/arguments.h"
+
 using namespace handrail;
 
 struct Data {
@@ -21,9 +23,9 @@ Data load(const std::string& folder, std::uint64_t seed) {
 }
 
 int main(int argc, char** argv) try {
-  train::Arguments arguments(argc, argv);
-  const std::string folder = arguments.get("data", "");
-  const std::string run_dir = arguments.get("resume", "");  // of a run that was interrupted
+  Arguments arguments(argc, argv);
+  const std::string folder = arguments.get("data", "", "the folder of MNIST; without it the embedded digits are used");
+  const std::string run_dir = arguments.get("resume", "", "the directory of a run that was interrupted")
   const bool real = !folder.empty();
   const auto options = arguments.options({.epochs = real ? 5 : 20, .batch_size = real ? 128 : 16});
   const Data data = load(folder, options.seed);
@@ -46,6 +48,5 @@ int main(int argc, char** argv) try {
   std::printf("\ntest accuracy %.4f\n", test.accuracy());
   return result.exit_status();
 } catch (const std::exception& error) {
-  std::fprintf(stderr, "mnist: %s\n", error.what());
-  return 1;
+  return exit_status("mnist", error);
 }

@@ -3,12 +3,14 @@
 
 #include <handrail/handrail.h>
 
+#include "arguments/arguments.h"
+
 using namespace handrail;
 
 int main(int argc, char** argv) try {
-  train::Arguments arguments(argc, argv);
-  const std::string file = arguments.get("csv", EXAMPLES_DATA "iris.csv");
-  const std::string target = arguments.get("target", "petal_width");
+  Arguments arguments(argc, argv);
+  const std::string file = arguments.get("csv", EXAMPLES_DATA "iris.csv", "the table");
+  const std::string target = arguments.get("target", "petal_width", "the column to predict");
   // R^2: the share of the variance that the model explains.
   const auto options =
       arguments.options({.epochs = 200, .batch_size = 16, .lr = 3e-3, .metrics = {train::R2{}, train::Mae{}}});
@@ -31,6 +33,5 @@ int main(int argc, char** argv) try {
   const auto test = trainer.evaluate(test_set);
   std::printf("test R2 %.4f, mean absolute error %.4f\n", test.metric("r2"), test.metric("mae"));
 } catch (const std::exception& error) {
-  std::fprintf(stderr, "regression: %s\n", error.what());
-  return 1;
+  return exit_status("regression", error);
 }

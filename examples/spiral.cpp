@@ -5,6 +5,8 @@
 
 #include <handrail/handrail.h>
 
+#include "arguments/arguments.h"
+
 using namespace handrail;
 
 constexpr Index arms = 3;
@@ -25,7 +27,7 @@ train::TensorDataset spirals(Index points_per_arm, Rng& rng) {
 }
 
 int main(int argc, char** argv) try {
-  train::Arguments arguments(argc, argv);
+  Arguments arguments(argc, argv);
   const auto options = arguments.options({.epochs = 60, .lr = 1e-2});
   Rng rng(options.seed);
   const auto train_set = spirals(400, rng), test_set = spirals(100, rng);
@@ -48,6 +50,5 @@ int main(int argc, char** argv) try {
     std::printf("%c%s", ".o#"[winner[i]], (i + 1) % cols == 0 ? "\n" : "");
   std::printf("test accuracy %.4f\n", trainer.evaluate(test_set).accuracy());
 } catch (const std::exception& error) {
-  std::fprintf(stderr, "spiral: %s\n", error.what());
-  return 1;
+  return exit_status("spiral", error);
 }

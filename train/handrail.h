@@ -23,7 +23,6 @@
 #include <handrail/optim/optimizer.h>
 #include <handrail/optim/schedule.h>
 #include <handrail/optim/sgd.h>
-#include <handrail/train/arguments.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/data/csv.h>
 #include <handrail/train/data/dataset.h>

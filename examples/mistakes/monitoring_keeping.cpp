@@ -124,7 +124,7 @@ Outcome run_m6(std::uint64_t seed) {
     train::Trainer{model, cross_entropy, defaults(epochs, seed)}.fit(data.train, data.test);
     return train::capture(model);
   }();
-  const auto side = [&](const std::optional<train::CheckpointOptions>& checkpoints, const std::filesystem::path& dir) {
+  const auto side = [&](const OrOff<train::CheckpointOptions>& checkpoints, const std::filesystem::path& dir) {
     auto options = defaults(epochs, seed);
     options.checkpoints = checkpoints;
     const bool killed = killed_in_a_child([&] {
@@ -150,7 +150,7 @@ Outcome run_m6(std::uint64_t seed) {
   };
   const TemporaryDirectory without, with;
   return {
-      .wrong = side(std::nullopt, without.path()),
+      .wrong = side(off, without.path()),
       .handrail = side(train::CheckpointOptions{.dir = with.path(), .name = "run", .every_n_steps = checkpoint_every},
                        with.path())};
 }

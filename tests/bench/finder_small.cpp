@@ -215,7 +215,7 @@ nn::Sequential model_for(const Table& table, const Split& data, std::uint64_t se
   return model;
 }
 
-Outcome train_on(const Table& table, const Split& data, std::optional<double> lr, std::uint64_t seed) {
+Outcome train_on(const Table& table, const Split& data, OrAuto<double> lr, std::uint64_t seed) {
   nn::Sequential model = model_for(table, data, seed);
   Trainer trainer{model,
                   table.loss,

@@ -57,7 +57,7 @@ nn::Sequential model_for(const Task& task, std::uint64_t seed) {
 }
 
 // Every run takes all its epochs, so that runs can be compared.
-TrainerOptions options_for(const Task& task, std::optional<double> lr, std::uint64_t seed) {
+TrainerOptions options_for(const Task& task, OrAuto<double> lr, std::uint64_t seed) {
   return {.epochs = task.epochs,
           .lr = lr,
           .patience = off,
@@ -72,7 +72,7 @@ struct Outcome {
   bool stable;
 };
 
-Outcome train_on(const Task& task, std::optional<double> lr, std::uint64_t seed) {
+Outcome train_on(const Task& task, OrAuto<double> lr, std::uint64_t seed) {
   nn::Sequential model = model_for(task, seed);
   Trainer trainer{model, task.loss, options_for(task, lr, seed)};
   const FitResult result = trainer.fit(*task.data);

@@ -19,7 +19,7 @@ using namespace handrail;
 namespace {
 
 struct Setting {
-  std::optional<double> lr;  // automatic
+  OrAuto<double> lr;  // automatic
   Index batch = 32;
   bool bad_init = false;  // weights 30 times too large
   bool raw = false;       // inputs 0 to 255, as they are in the file

@@ -53,6 +53,29 @@ void options(nn::Sequential& model, const train::TensorDataset& data, std::vecto
   train::Trainer sgd{model, cross_entropy, {.epochs = 5, .optimizer = train::with<optim::SGD>({.momentun = 0.9})}};
 }
 
+void off_and_automatic(nn::Sequential& model) {
+  // says: convert.*automatic|conversion from .*Auto
+  train::TrainerOptions clip{.epochs = 5, .clip_norm = automatic};
+  // says: convert.*off|conversion from .*Off
+  train::TrainerOptions lr{.epochs = 5, .lr = off};
+  // says: convert.*automatic|conversion from .*Auto
+  train::TrainerOptions limit{.epochs = 5, .limit_train_batches = automatic};
+  // says: convert.*automatic|conversion from .*Auto
+  train::TrainerOptions checkpoints{.epochs = 5, .checkpoints = automatic};
+  // says: convert.*automatic|conversion from .*Auto
+  train::TrainerOptions path{.epochs = 5, .metrics_csv = automatic};
+  // says: convert.*Auto|conversion from .*Auto
+  train::TrainerOptions stratify{.epochs = 5, .stratify = automatic};
+  // says: convert.*Off|conversion from .*Off
+  train::TrainerOptions epochs{.epochs = off};
+  // says: convert.*off|conversion from .*Off
+  train::CheckpointOptions steps{.every_n_steps = off};
+  // says: convert.*nullopt|conversion from .*nullopt
+  train::TrainerOptions none{.epochs = 5, .patience = std::nullopt};
+  // says: no option has this name and type: `TrainerOptions o
+  train::Trainer trainer{model, cross_entropy, {.epochs = 5, .clip_norm = automatic}};
+}
+
 struct Callable {
   Tensor operator()(const Tensor& x) const;
 };

@@ -86,13 +86,15 @@ case $mode in
   fallback)
     # The headers of the system, laid out as in the archives that would be fetched. No package of the
     # system has the sources of zlib, which stays where it is.
-    mkdir -p "$work/cereal/include" "$work/doctest"
+    mkdir -p "$work/cereal/include" "$work/cli11/include" "$work/doctest"
     ln -s /usr/include/eigen3 "$work/eigen3"
     ln -s /usr/include/cereal "$work/cereal/include/cereal"
+    ln -s /usr/include/CLI "$work/cli11/include/CLI"
     ln -s /usr/include/doctest "$work/doctest/doctest"
     cxx=$1
     set -- -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON -DFETCHCONTENT_SOURCE_DIR_EIGEN3="$work/eigen3" \
       -DCMAKE_DISABLE_FIND_PACKAGE_cereal=ON -DFETCHCONTENT_SOURCE_DIR_CEREAL="$work/cereal" \
+      -DCMAKE_DISABLE_FIND_PACKAGE_CLI11=ON -DFETCHCONTENT_SOURCE_DIR_CLI11="$work/cli11" \
       -DCMAKE_DISABLE_FIND_PACKAGE_doctest=ON -DFETCHCONTENT_SOURCE_DIR_DOCTEST="$work/doctest"
     # As a project of its own too, with everything on: that it can be configured.
     configure "$work/handrail" "$work/own" Release "$cxx" "$@"

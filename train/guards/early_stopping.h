@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include <handrail/core/off.h>
 #include <handrail/core/scalar.h>
 #include <handrail/train/math/state_visitor.h>
 
@@ -27,7 +28,7 @@ bool improved_significantly(std::span<const double> reference, std::span<const d
 /// better. The best is the plain best; the patience begins anew only with a significant one.
 class EarlyStopping {
  public:
-  EarlyStopping(MonitorMode mode, Improvement improvement, std::optional<Index> patience)
+  EarlyStopping(MonitorMode mode, Improvement improvement, OrOff<Index> patience)
       : mode_(mode), improvement_(improvement), patience_(patience) {}
 
   /// Takes the next evaluation: the monitored value and, when it is a mean loss, the losses of groups of
@@ -44,7 +45,7 @@ class EarlyStopping {
 
   MonitorMode mode_;
   Improvement improvement_;
-  std::optional<Index> patience_;
+  OrOff<Index> patience_;
   Index waited_ = 0;
   std::optional<double> best_;
   std::optional<double> reference_;       // the last significant best

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <handrail/train/guards/guard.h>
+#include <handrail/train/guards/options.h>
 #include <handrail/train/math/initial_loss.h>
 #include <handrail/train/math/smoothing.h>
 #include <handrail/train/math/state_visitor.h>
@@ -41,12 +42,6 @@ class NonFiniteGuard final : public Guard {
   Index patience_;
   Index in_a_row_ = 0;
   Index rollbacks_ = 0;  // proposed so far
-};
-
-/// What counts as a spike of the loss.
-enum class SpikeRule {
-  robust,      // far above the last losses by their mean, median and largest, see SpikeDetector
-  documented,  // more than 10 times the mean of the last 100 losses
 };
 
 /// Finds losses far above the last 100, once there are 20; before that, losses above 1 and 10 times the mean. A spike

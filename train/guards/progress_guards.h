@@ -6,16 +6,11 @@
 #include <vector>
 
 #include <handrail/train/guards/guard.h>
+#include <handrail/train/guards/options.h>
 #include <handrail/train/math/initial_loss.h>
 #include <handrail/train/math/smoothing.h>
 
 namespace handrail::train {
-
-/// When losses count as no longer falling.
-enum class PlateauRule {
-  confidence,  // even the optimistic bound of the slope is negligible, see PlateauGuard
-  documented,  // the mean of 100 losses is not lower by 0.1 % than that of the 100 before
-};
 
 /// Reports ("plateau") that the loss no longer falls; it acts on nothing. A line is fitted to the last n
 /// losses, n = clamp(2 epochs, 200, 2000) at first, every n / 10 steps. With m its slope, SE the standard

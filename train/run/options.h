@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
@@ -7,9 +8,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
-#include <handrail/core/off.h>
+#include <handrail/core/option.h>
 #include <handrail/optim/optimizer.h>
 #include <handrail/train/checkpoints/options.h>
 #include <handrail/train/checks/options.h>
@@ -22,20 +25,30 @@
 
 namespace handrail::train {
 
+using handrail::Auto;
 using handrail::automatic;
 using handrail::off;
 using handrail::Off;
+using handrail::OrAuto;
+using handrail::OrOff;
 
+/// The shape of the learning rate after the warmup: from its peak to 0 along half a cosine or a line, or constant.
 enum class Decay { cosine, linear, constant };
 
-/// A seed of everything random: give it to the Rng that initialises the model too. A plain number will do.
+constexpr std::array<const char*, 3> names_of(Decay) { return {"cosine", "linear", "constant"}; }
+constexpr std::array<const char*, 4> names_of(LrScaling) { return {"automatic", "linear", "sqrt", "none"}; }
+constexpr std::array<const char*, 2> names_of(MonitorMode) { return {"min", "max"}; }
+constexpr std::array<const char*, 2> names_of(Improvement) { return {"significant", "plain"}; }
+
+/// The seed of everything random in a run. A plain number converts to it. Give it to the Rng that initialises the model
+/// too.
 struct Seed {
   constexpr Seed(std::uint64_t number) : value(number) {}
   constexpr operator std::uint64_t() const { return value; }
   std::uint64_t value;
-  bool drawn = false;
+  bool drawn = false;  // whether it is from random_seed()
 };
-/// A seed from the system's entropy: for a run that differs each time. The summary shows it.
+/// A seed from the system's entropy, for a run that differs each time. The summary shows it.
 Seed random_seed();
 
 /// Makes the optimizer of a run from the groups of its parameters.
@@ -47,54 +60,274 @@ OptimizerFactory with(typename O::Options options = {}) {
   return [options](std::vector<optim::ParamGroup> groups) { return std::make_unique<O>(std::move(groups), options); };
 }
 
-/// Only `epochs` must be given; all else is on and set to what is safe.
+/// The options of a Trainer. Only `epochs` must be given; every protection is on until it is set to `off`.
 struct TrainerOptions {
+  /// Passes over the training set.
   Index epochs;
+  /// Samples in a batch.
   Index batch_size = 32;
+  /// Whether the last batch of an epoch is left out when it is not full.
   bool drop_last = false;
-  Index accumulate_grad_batches = 1;  // batches to an optimizer step, weighted by their samples
+  /// Batches in one optimizer step. Each batch counts by its number of samples.
+  Index accumulate_grad_batches = 1;
 
-  OptimizerFactory optimizer = {};              // AdamW
-  std::optional<double> lr = automatic;         // the peak rate: by the LR finder, or given for batches of 32
-  LrScaling lr_scaling = LrScaling::automatic;  // of a given rate to the batch size
-  Decay decay = Decay::cosine;                  // of the rate after the warmup
-  std::optional<double> warmup = 0.05;          // as a share of the planned steps, 1 % to 10 %
-  bool check_warmup = true;                     // off: any share below 1
-  std::optional<double> weight_decay = 0.01;    // on weights
-  bool decay_exempt = true;                     // off: on biases, norms and embeddings too
-  std::optional<double> clip_norm = 1.0;        // of the global gradient norm
-  std::optional<double> ema_beta = 0.99;        // of the smoothed loss; off: the loss of the step
+  /// Makes the optimizer; empty for AdamW.
+  OptimizerFactory optimizer = {};
+  /// The peak learning rate, stated for 32 samples in a step. `automatic`: the LR finder chooses it.
+  OrAuto<double> lr = automatic;
+  /// How an `lr` that is given is scaled to another number of samples in a step.
+  LrScaling lr_scaling = LrScaling::automatic;
+  /// The shape of the learning rate after the warmup.
+  Decay decay = Decay::cosine;
+  /// The share of the planned steps in which the learning rate rises linearly from 0, from 0.01 to 0.1.
+  OrOff<double> warmup = 0.05;
+  /// Whether `warmup` must be from 0.01 to 0.1; when off, any share below 1 is accepted.
+  bool check_warmup = true;
+  /// The weight decay of parameters with Role::weight, decoupled from the gradient in AdamW.
+  OrOff<double> weight_decay = 0.01;
+  /// Whether biases, norms and embeddings do not decay.
+  bool decay_exempt = true;
+  /// The global norm that gradients are scaled down to when theirs is larger.
+  OrOff<double> clip_norm = 1.0;
+  /// The share that the moving average of the loss, ema_loss, keeps at each step. When off, it is the loss of the step.
+  OrOff<double> ema_beta = 0.99;
 
-  std::optional<double> validation_split = 0.1;  // split off when no validation set is given
-  bool stratify = true;                          // the same share of every class
-  std::int64_t val_check_interval = 1000;        // steps between evaluations, besides that of every epoch
-  std::vector<Metric> metrics = {};              // {F1{}}: computed over the whole evaluation, logged as val_NAME
-  std::string monitor = "val_loss";              // or val_accuracy, train_loss, or val_NAME of a metric
-  MonitorMode mode = MonitorMode::min;           // whether lower or higher is better
-  std::optional<Index> patience = 10;            // evaluations without improvement before training stops
+  /// The share of the data that is split off for validation when no validation set is given.
+  OrOff<double> validation_split = 0.1;
+  /// Whether the validation set gets the same share of every class.
+  bool stratify = true;
+  /// Optimizer steps between evaluations within an epoch. Every epoch ends with an evaluation besides.
+  std::int64_t val_check_interval = 1000;
+  /// Metrics that are computed over each evaluation as a whole and logged as val_NAME: {F1{}, Auc{}}.
+  std::vector<Metric> metrics = {};
+  /// The value that early stopping and the best weights go by: val_loss, val_accuracy, train_loss, or val_NAME of a
+  /// metric.
+  std::string monitor = "val_loss";
+  /// Whether a lower or a higher value of `monitor` is better.
+  MonitorMode mode = MonitorMode::min;
+  /// Evaluations in a row without improvement after which training stops.
+  OrOff<Index> patience = 10;
+  /// What counts as an improvement for `patience`.
   Improvement improvement = Improvement::significant;
-  bool restore_best = true;  // the weights of the best evaluation, on every way out
+  /// Whether the model gets the weights of the best evaluation when a run ends, exceptions or not.
+  bool restore_best = true;
 
   GuardOptions guards = {};
   CheckOptions checks = {};
-  bool verify_fixes = true;  // off: try_fix keeps the first fix unmeasured
-  std::optional<CheckpointOptions> checkpoints = CheckpointOptions{};
+  /// Whether try_fix measures the fixes and keeps one only when it is better; when off, it keeps the first one.
+  bool verify_fixes = true;
+  OrOff<CheckpointOptions> checkpoints = CheckpointOptions{};
 
-  std::optional<Index> limit_train_batches = {};  // to an epoch
-  std::optional<Index> limit_val_batches = {};    // to an evaluation
-  std::optional<Index> overfit_batches = {};      // train on the first ones only, over and over, to the end
-  std::optional<double> max_seconds = {};         // of the whole run, sessions before a resume too
-  bool handle_signals = true;                     // SIGINT, SIGTERM: end after the step, with a checkpoint
-  bool fast_dev_run = false;                      // one step and one evaluation batch, nothing written
+  /// Batches in an epoch at most.
+  OrOff<Index> limit_train_batches = off;
+  /// Batches in an evaluation at most.
+  OrOff<Index> limit_val_batches = off;
+  /// The number of batches to memorise: training uses the first ones of the training set only, to the last epoch.
+  OrOff<Index> overfit_batches = off;
+  /// Seconds after which the run ends, with those of its sessions before a resume.
+  OrOff<double> max_seconds = off;
+  /// Whether SIGINT and SIGTERM end the run after the current step, with a checkpoint.
+  bool handle_signals = true;
+  /// Whether the run makes one step and one evaluation batch only, and writes nothing.
+  bool fast_dev_run = false;
 
-  Seed seed = 42;                                   // of shuffling, dropout and splits
-  std::optional<Normalization> normalization = {};  // of raw data; fitted on the training split
-  std::vector<std::string> class_names = {};        // in the order of the outputs; saved with the model
-  std::int64_t log_every_n_steps = 100;             // layers and the plain console
-  // The figures of the run as step,epoch,name,value; metrics.csv in the directory of the run when empty.
-  std::optional<std::filesystem::path> metrics_csv = std::filesystem::path{};
-  LogSinks sinks = default_sinks();  // the console; {} for silence
+  /// The seed of shuffling, dropout and splits.
+  Seed seed = 42;
+  /// The mean and the standard deviation that raw data, such as bytes, are normalised with; {} fits them to the
+  /// training split.
+  std::optional<Normalization> normalization = {};
+  /// The names of the classes in the order of the outputs. They are saved with the model.
+  std::vector<std::string> class_names = {};
+  /// Optimizer steps between measurements of the layers, between lines of a console that is no terminal, and between
+  /// rows of metrics.csv.
+  std::int64_t log_every_n_steps = 100;
+  /// The file for the figures of the run, as rows of step,epoch,name,value. An empty path: metrics.csv in the directory
+  /// of the run.
+  OrOff<std::filesystem::path> metrics_csv = std::filesystem::path{};
+  /// What the run reports to; {} for silence.
+  LogSinks sinks = default_sinks();
 };
+
+/// What is wrong with the values of these options; empty when nothing is.
+std::string monitor_problem(const std::string& monitor);
+std::string mode_problem(MonitorMode mode, const std::string& monitor);
+std::string metrics_problem(const std::vector<Metric>& metrics);
+std::string normalization_problem(const std::optional<Normalization>& normalization);
+std::string sinks_problem(const LogSinks& sinks);
+
+/// Calls visit(OptionInfo, value) for every field, and for those of guards, checks and checkpoints, as "guards.spike".
+template <class Options, class Visit>
+requires std::same_as<std::remove_const_t<Options>, TrainerOptions>
+void visit_options(Options& options, Visit&& visit) {
+  const auto within = [&visit](const char* group) {
+    return [&visit, group](OptionInfo info, auto& value) {
+      info.name = std::string(group) + "." + info.name;
+      visit(info, value);
+    };
+  };
+  auto& [epochs, batch_size, drop_last, accumulate_grad_batches, optimizer, lr, lr_scaling, decay, warmup, check_warmup,
+         weight_decay, decay_exempt, clip_norm, ema_beta, validation_split, stratify, val_check_interval, metrics,
+         monitor, mode, patience, improvement, restore_best, guards, checks, verify_fixes, checkpoints,
+         limit_train_batches, limit_val_batches, overfit_batches, max_seconds, handle_signals, fast_dev_run, seed,
+         normalization, class_names, log_every_n_steps, metrics_csv, sinks] = options;
+
+  visit({.name = "epochs", .help = "passes over the training set", .range = {.min = 1, .max = 1e9}}, epochs);
+  visit({.name = "batch_size", .help = "samples in a batch", .range = {.min = 1}}, batch_size);
+  visit({.name = "drop_last", .help = "leave the last batch of an epoch out when it is not full"}, drop_last);
+  visit({.name = "accumulate_grad_batches", .help = "batches in one optimizer step", .range = {.min = 1}},
+        accumulate_grad_batches);
+
+  visit({.name = "optimizer", .help = "makes the optimizer"}, optimizer);
+  visit(
+      {.name = "lr", .help = "the peak learning rate for 32 samples in a step", .range = {.above = 0, .finite = true}},
+      lr);
+  visit({.name = "lr_scaling",
+         .help = "how lr is scaled to the samples in a step",
+         .label = "lr scaling",
+         .without = "lr is used as given at any batch size"},
+        lr_scaling);
+  visit({.name = "decay", .help = "the shape of the learning rate after the warmup", .label = "lr decay"}, decay);
+  visit({.name = "warmup",
+         .help = "the share of the steps in which the learning rate rises",
+         .range = check_warmup ? OptionRange{.min = 0.01, .max = 0.1} : OptionRange{.min = 0, .below = 1},
+         .unit = " of the planned steps",
+         .hint = check_warmup ? "off means no warmup, check_warmup = off allows any share" : "off means no warmup",
+         .without = "the first steps use the full lr"},
+        warmup);
+  visit({.name = "check_warmup",
+         .help = "refuse a warmup outside of 0.01 to 0.1",
+         .without = "a warmup of any length is accepted",
+         .fixed = false},
+        check_warmup);
+  visit({.name = "weight_decay",
+         .help = "the decay of weights",
+         .range = {.min = 0, .finite = true},
+         .label = "weight decay",
+         .without = "weights may grow"},
+        weight_decay);
+  visit({.name = "decay_exempt",
+         .help = "do not decay biases, norms and embeddings",
+         .without = "biases, norms and embeddings decay too"},
+        decay_exempt);
+  visit({.name = "clip_norm",
+         .help = "the largest global norm of the gradients",
+         .range = {.above = 0},
+         .hint = "off means no clipping",
+         .label = "clip",
+         .without = "gradients may explode"},
+        clip_norm);
+  visit({.name = "ema_beta",
+         .help = "the share that the moving average of the loss keeps at each step",
+         .range = {.min = 0, .below = 1},
+         .label = "smoothing",
+         .without = "the loss of each step is shown"},
+        ema_beta);
+
+  // A resume compares the samples themselves.
+  visit({.name = "validation_split",
+         .help = "the share of the data that is split off for validation",
+         .range = {.above = 0, .below = 1},
+         .hint = "off means no validation set",
+         .label = "validation",
+         .without = "nothing measures generalisation",
+         .fixed = false},
+        validation_split);
+  visit({.name = "stratify",
+         .help = "split the same share off every class",
+         .without = "classes may have other shares in the validation set than in the data",
+         .fixed = false},
+        stratify);
+  visit({.name = "val_check_interval",
+         .help = "steps between evaluations within an epoch",
+         .range = {.min = 1},
+         .unit = " step"},
+        val_check_interval);
+  visit({.name = "metrics", .help = "computed over each evaluation", .problem = metrics_problem(metrics)}, metrics);
+  visit({.name = "monitor",
+         .help = "the value that early stopping and the best weights go by",
+         .problem = monitor_problem(monitor)},
+        monitor);
+  visit({.name = "mode",
+         .help = "whether a lower or a higher value of monitor is better",
+         .problem = mode_problem(mode, monitor)},
+        mode);
+  visit({.name = "patience",
+         .help = "evaluations without improvement after which training stops",
+         .range = {.min = 1},
+         .hint = "off means no limit",
+         .label = "early stopping",
+         .without = "all epochs are run"},
+        patience);
+  visit({.name = "improvement", .help = "what counts as an improvement for patience"}, improvement);
+  visit({.name = "restore_best",
+         .help = "leave the model with the weights of the best evaluation",
+         .label = "restore best",
+         .without = "the model keeps the weights of the last step"},
+        restore_best);
+
+  visit_options(guards, within("guards"));
+  visit_options(checks, within("checks"));
+  visit({.name = "verify_fixes",
+         .help = "measure the fixes of try_fix before one is kept",
+         .label = "fixes",
+         .without = "try_fix keeps the first fix without measuring it",
+         .fixed = false},
+        verify_fixes);
+  visit({.name = "checkpoints", .help = "write checkpoints", .without = "a run that is interrupted is lost"},
+        checkpoints);
+  if (checkpoints) visit_options(*checkpoints, within("checkpoints"));
+
+  visit({.name = "limit_train_batches",
+         .help = "batches in an epoch at most",
+         .range = {.min = 1},
+         .hint = "off means no limit"},
+        limit_train_batches);
+  visit({.name = "limit_val_batches",
+         .help = "batches in an evaluation at most",
+         .range = {.min = 1},
+         .hint = "off means no limit"},
+        limit_val_batches);
+  visit({.name = "overfit_batches",
+         .help = "train on the first batches only, to memorise them",
+         .range = {.min = 1},
+         .hint = "off means no limit"},
+        overfit_batches);
+  visit({.name = "max_seconds",
+         .help = "seconds after which the run ends",
+         .range = {.above = 0},
+         .hint = "off means no limit",
+         .fixed = false},
+        max_seconds);
+  visit({.name = "handle_signals",
+         .help = "end the run after the step on SIGINT and SIGTERM",
+         .label = "signals",
+         .without = "SIGINT and SIGTERM kill the run",
+         .fixed = false},
+        handle_signals);
+  visit({.name = "fast_dev_run", .help = "make one step and one evaluation batch, write nothing"}, fast_dev_run);
+
+  visit({.name = "seed", .help = "the seed of shuffling, dropout and splits"}, seed);
+  visit({.name = "normalization",
+         .help = "mean and standard deviation of raw data",
+         .problem = normalization_problem(normalization)},
+        normalization);
+  visit({.name = "class_names", .help = "saved with the model", .fixed = false}, class_names);
+  // The guard of the layers acts on what is measured at these steps.
+  visit({.name = "log_every_n_steps", .help = "steps between measurements of the layers", .range = {.min = 1}},
+        log_every_n_steps);
+  visit({.name = "metrics_csv",
+         .help = "the file for the figures of the run; empty: metrics.csv beside the checkpoints",
+         .without = "the figures of the run are not kept",
+         .fixed = false},
+        metrics_csv);
+  visit({.name = "sinks",
+         .help = "what the run reports to",
+         .problem = sinks_problem(sinks),
+         .label = "log",
+         .without = "nothing is reported",
+         .fixed = false},
+        sinks);
+}
 
 /// Throws OptionError with every violation.
 void validate(const TrainerOptions& options);

@@ -1,8 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -96,6 +100,83 @@ TEST_CASE("each option out of range is refused by its name") {
 TEST_CASE("a warmup of any share is accepted when its check is opted out") {
   train::validate({.epochs = 1, .warmup = 0.5, .check_warmup = off});
   train::validate({.epochs = 1, .monitor = "val_accuracy", .mode = train::MonitorMode::max});
+}
+
+TEST_CASE("infinity is no limit where any number is one, and no rate or decay") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  train::validate({.epochs = 1, .clip_norm = infinity, .max_seconds = infinity});
+  check_throws<OptionError>([=] { train::validate({.epochs = 1, .weight_decay = infinity}); },
+                            "weight_decay >= 0; got inf");
+}
+
+namespace {
+
+// The bytes that the fields of a list take, from the begin of one to its end.
+template <class Options>
+std::map<std::size_t, std::size_t> fields_of(const Options& options) {
+  std::map<std::size_t, std::size_t> fields;
+  visit_options(options, [&]<class T>(const OptionInfo& info, const T& value) {
+    CHECK_FALSE(info.help.empty());
+    const auto begin = reinterpret_cast<std::uintptr_t>(&value) - reinterpret_cast<std::uintptr_t>(&options);
+    if (begin < sizeof(Options)) fields[begin] = std::max(fields[begin], begin + sizeof(T));
+  });
+  return fields;
+}
+
+template <class Options>
+void check_complete(const Options& options) {
+  std::size_t end = 0;
+  for (const auto& [begin, next] : fields_of(options)) {
+    CHECK_MESSAGE(begin < end + alignof(Options), "a field at byte ", end, " is not in the list");
+    end = std::max(end, next);
+  }
+  CHECK(sizeof(Options) < end + alignof(Options));
+}
+
+}  // namespace
+
+TEST_CASE("the lists of options visit every field") {
+  const TrainerOptions options{.epochs = 1};
+  check_complete(options);
+  check_complete(options.guards);
+  check_complete(options.checks);
+  check_complete(*options.checkpoints);
+}
+
+TEST_CASE("values of options read back from their text, and names of options are those of the fields") {
+  TrainerOptions options{.epochs = 3, .lr = 0.1, .clip_norm = off, .guards = {.spike = off}};
+  options.metrics_csv = "figures.csv";
+  std::map<std::string, std::string> texts;
+  visit_options(options, [&]<class T>(const OptionInfo& info, const T& value) {
+    if constexpr (TextOption<T>) texts[info.name] = option_text(value);
+  });
+  CHECK(texts.at("epochs") == "3");
+  CHECK(texts.at("lr") == "0.1");
+  CHECK(texts.at("clip_norm") == "off");
+  CHECK(texts.at("weight_decay") == "0.01");
+  CHECK(texts.at("decay") == "cosine");
+  CHECK(texts.at("lr_scaling") == "automatic");
+  CHECK(texts.at("guards.spike") == "off");
+  CHECK(texts.at("guards.plateau") == "on");
+  CHECK(texts.at("guards.plateau_rule") == "confidence");
+  CHECK(texts.at("checkpoints") == "on");
+  CHECK(texts.at("checkpoints.dir") == "runs");
+  CHECK(texts.at("checkpoints.every_n_steps") == "automatic");
+  CHECK(texts.at("metrics_csv") == "figures.csv");
+  CHECK(texts.at("seed") == "42");
+  CHECK_FALSE(texts.contains("sinks"));
+}
+
+TEST_CASE("the documented rules of spikes and plateaus are selectable") {
+  const auto spikes = [](train::SpikeRule rule) {
+    auto model = small_model();
+    Hooked trainer(model, cross_entropy,
+                   quiet({.epochs = 20, .batch_size = 8, .lr = 0.05, .guards = {.spike_rule = rule}}));
+    return trainer.fit(points(400)).anomaly_counts;
+  };
+  // On separable points the loss becomes tiny, and its mean is exceeded tenfold by a single hard sample.
+  CHECK_FALSE(spikes(train::SpikeRule::robust).contains("spike"));
+  CHECK(spikes(train::SpikeRule::documented).contains("spike"));
 }
 
 TEST_CASE("a seed is a number, and one that is drawn says so") {

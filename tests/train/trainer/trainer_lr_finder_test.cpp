@@ -81,7 +81,7 @@ TEST_CASE("without a rate given fit trains at the one found, and says so") {
   for (const auto& item : result.summary)
     said = said || (item.name == "lr" && contains(item.value, "by the LR finder") && !item.off);
   CHECK(said);
-  CHECK(trainer.options().lr == std::nullopt);  // the next run looks again
+  CHECK(trainer.options().lr == automatic);  // the next run looks again
 }
 
 TEST_CASE("when no rate is of use the optimizer's own is taken and an anomaly says why") {
@@ -164,7 +164,7 @@ TEST_CASE("a short sweep that noise hides the descent from is done once more, in
 
 TEST_CASE("on a small table the rate found costs at most a tenth of test loss against the best of a grid") {
   const auto iris = train::read_csv(EXAMPLES_DATA "iris.csv").dataset("species");
-  const auto mean_loss = [&](std::optional<double> lr) {
+  const auto mean_loss = [&](OrAuto<double> lr) {
     constexpr std::uint64_t seeds = 8;
     double sum = 0;
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {

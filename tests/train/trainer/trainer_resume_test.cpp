@@ -298,7 +298,27 @@ TEST_CASE("other options, data or models than the run began with are refused, an
       {"validation samples", [](auto& o) { o.validation_split = off; }},
       {"training samples", [](auto& o) { o.stratify = false; }},
       {"monitor", [](auto& o) { o.monitor = "train_loss"; }},
+      {"mode", [](auto& o) { o.monitor = "val_accuracy", o.mode = train::MonitorMode::max; }},
+      {"patience", [](auto& o) { o.patience = 9; }},
+      {"patience", [](auto& o) { o.patience = off; }},
       {"improvement", [](auto& o) { o.improvement = train::Improvement::significant; }},
+      {"restore_best", [](auto& o) { o.restore_best = off; }},
+      {"guards.non_finite", [](auto& o) { o.guards.non_finite = off; }},
+      {"guards.spike", [](auto& o) { o.guards.spike = off; }},
+      {"guards.divergence", [](auto& o) { o.guards.divergence = off; }},
+      {"guards.plateau", [](auto& o) { o.guards.plateau = off; }},
+      {"guards.slow_progress", [](auto& o) { o.guards.slow_progress = off; }},
+      {"guards.overfitting", [](auto& o) { o.guards.overfitting = off; }},
+      {"guards.clip_pressure", [](auto& o) { o.guards.clip_pressure = off; }},
+      {"guards.layers", [](auto& o) { o.guards.layers = off; }},
+      {"guards.labels", [](auto& o) { o.guards.labels = off; }},
+      {"guards.spike_rule", [](auto& o) { o.guards.spike_rule = train::SpikeRule::documented; }},
+      {"guards.plateau_rule", [](auto& o) { o.guards.plateau_rule = train::PlateauRule::documented; }},
+      {"checkpoints.every_n_epochs", [](auto& o) { o.checkpoints->every_n_epochs = 2; }},
+      {"checkpoints.every_n_steps", [](auto& o) { o.checkpoints->every_n_steps = automatic; }},
+      {"checkpoints.every_minutes", [](auto& o) { o.checkpoints->every_minutes = 1; }},
+      {"overfit_batches", [](auto& o) { o.overfit_batches = 4; }},
+      {"log_every_n_steps", [](auto& o) { o.log_every_n_steps = 7; }},
       {"val_check_interval", [](auto& o) { o.val_check_interval = 3; }},
       {"limit_train_batches", [](auto& o) { o.limit_train_batches = 3; }},
       {"limit_val_batches", [](auto& o) { o.limit_val_batches = 3; }},
@@ -332,6 +352,55 @@ TEST_CASE("other options, data or models than the run began with are refused, an
   check_throws<CheckpointError>([&] { trainer.resume(dir.path() / "run" / "2", data()); }, "run/2");
   check_throws<CheckpointError>([&] { trainer.resume(dir.path(), data()); }, "want the directory of a run");
   CHECK(hash_of(other) == before);
+}
+
+TEST_CASE("options that do not change how a run continues may differ when it is resumed") {
+  const TempDir dir;
+  NormModel model, again(3);
+  auto options = options_in(dir);
+  const auto first = train::Trainer(model, cross_entropy, options).fit(data());
+  options.max_seconds = 1000;
+  options.handle_signals = off;
+  options.verify_fixes = off;
+  options.check_warmup = off;
+  options.checks = {};
+  options.checkpoints->keep_last = 2;
+  options.class_names = {"no", "yes"};
+  CHECK(train::Trainer(again, cross_entropy, options).resume(first.run_dir, data()).steps == first.steps);
+  CHECK(hash_of(again) == hash_of(model));
+}
+
+TEST_CASE("checkpoints may be switched off for the rest of a run when that is allowed") {
+  const TempDir dir;
+  NormModel model, again(3);
+  auto options = options_in(dir);
+  const auto first = train::Trainer(model, cross_entropy, options).fit(data());
+  options.checkpoints = off;
+  train::Trainer trainer(again, cross_entropy, options);
+  check_throws<CheckpointError>([&] { trainer.resume(first.run_dir, data()); },
+                                "checkpoints: on when the run began, off now",
+                                "checkpoints.every_n_steps: 5 when the run began, none now");
+  const auto second = trainer.resume(first.run_dir, data(),
+                                     {.allow = {"checkpoints", "checkpoints.every_minutes", "checkpoints.every_n_epochs",
+                                                "checkpoints.every_n_steps"}});
+  CHECK(second.steps == first.steps);
+}
+
+TEST_CASE("what an older library did not record counts as a difference of the library, and is named") {
+  const TempDir dir;
+  NormModel model, again(3);
+  const auto first = train::Trainer(model, cross_entropy, options_in(dir)).fit(data());
+  auto state = train::load_checkpoint(first.checkpoint);
+  const std::string version = state.settings.at("library");
+  state.settings.erase("patience");
+  state.settings.erase("guards.spike");
+  train::save_checkpoint(first.checkpoint, state);
+  train::Trainer trainer(again, cross_entropy, options_in(dir));
+  check_throws<CheckpointError>(
+      [&] { trainer.resume(first.run_dir, data()); },
+      concat("library: ", version, " when the run began, ", version, " now; the former did not record guards.spike, patience"),
+      "{.allow = {\"library\"}}");
+  CHECK(trainer.resume(first.run_dir, data(), {.allow = {"library"}}).steps == first.steps);
 }
 
 TEST_CASE("a run that has ended goes on for more epochs when that is allowed") {

@@ -103,7 +103,7 @@ TEST_CASE("clipping bounds the step of a plain SGD by rate times the clip norm")
       return std::make_unique<optim::SGD>(optim::decay_groups(model().parameters(), 0));
     }
   };
-  const auto moved = [](std::optional<double> clip) {
+  const auto moved = [](OrOff<double> clip) {
     auto model = small_model();
     std::vector<Tensor> before;
     for (const auto& p : model.parameters()) before.push_back(p.tensor.clone());

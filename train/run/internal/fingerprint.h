@@ -8,7 +8,7 @@
 
 #include <handrail/core/parameter.h>
 #include <handrail/optim/optimizer.h>
-#include <handrail/train/data/internal/data_part.h>
+#include <handrail/train/data/rows.h>
 #include <handrail/train/run/options.h>
 
 namespace handrail::train {
@@ -18,9 +18,9 @@ struct RunParts {
   const optim::Optimizer& optimizer;
   std::span<const Parameter> parameters;
   const std::optional<Normalization>& normalization;
-  DataPart training;
+  Rows training;
   Index training_samples;  // of an epoch
-  std::optional<DataPart> validation;
+  std::optional<Rows> validation;
   Index validation_samples;  // of an evaluation
 };
 

@@ -21,16 +21,13 @@ namespace handrail::train {
 namespace {
 
 std::map<std::string, std::string> fingerprint_of(const Setup& setup) {
-  const RunData& data = setup.data;
-  RunParts parts{.optimizer = *setup.optimizer,
-                 .parameters = setup.parameters,
-                 .normalization = setup.program.info.normalization,
-                 .training = {data.train},
-                 .training_samples = setup.loader->samples(),
-                 .validation = {},
-                 .validation_samples = setup.validation ? setup.validation->samples() : 0};
-  if (data.validation) parts.validation = DataPart{*data.validation};
-  return fingerprint(setup.options, parts);
+  return fingerprint(setup.options, {.optimizer = *setup.optimizer,
+                                     .parameters = setup.parameters,
+                                     .normalization = setup.program.info.normalization,
+                                     .training = setup.data.train,
+                                     .training_samples = setup.loader->samples(),
+                                     .validation = setup.data.validation,
+                                     .validation_samples = setup.validation ? setup.validation->samples() : 0});
 }
 
 }  // namespace

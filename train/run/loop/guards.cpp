@@ -35,8 +35,9 @@ void Guards::add_all(const Setup& setup) {
   const GuardOptions& on = setup.options.guards;
   const std::int64_t planned = setup.decisions.planned_steps, warmup = warmup_steps(setup.options, planned);
   if (on.non_finite) guards_.push_back(std::make_unique<NonFiniteGuard>());
-  if (on.spike || on.divergence) guards_.push_back(std::make_unique<LossGuard>(on.spike, on.divergence, warmup));
-  if (on.plateau) guards_.push_back(std::make_unique<PlateauGuard>(setup.steps_to_epoch(), planned));
+  if (on.spike || on.divergence)
+    guards_.push_back(std::make_unique<LossGuard>(on.spike, on.divergence, warmup, on.spike_rule));
+  if (on.plateau) guards_.push_back(std::make_unique<PlateauGuard>(setup.steps_to_epoch(), planned, on.plateau_rule));
   if (on.slow_progress) guards_.push_back(std::make_unique<SlowProgressGuard>(warmup, planned));
   if (on.overfitting && !setup.options.overfit_batches) guards_.push_back(std::make_unique<OverfittingGuard>());
   if (on.clip_pressure && setup.options.clip_norm) guards_.push_back(std::make_unique<ClipPressureGuard>(warmup));
