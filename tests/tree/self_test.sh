@@ -65,7 +65,7 @@ wrong_include train/data/loader.cpp '#include <unsupported/Eigen/FFT>'
 wrong_include train/data/loader.cpp '#include <cereal/archives/binary.hpp>'
 wrong_include core/tape.cpp '#include <cereal/cereal.hpp>'
 
-plant core/ops_new.cpp '#include <Eigen/Core>'
+plant core/ops/new.cpp '#include <Eigen/Core>'
 accepted includes.sh
 plant train/checkpoint_new.cpp '#include <cereal/cereal.hpp>'
 accepted includes.sh
@@ -81,7 +81,7 @@ refused op_rows.sh "'imagined' of tests/gradients/gradients_test.cpp is not decl
 fresh
 sed '/{"tanh"/d' "$root/tests/gradients/gradients_test.cpp" >"$copy/tree/tests/gradients/gradients_test.cpp"
 refused op_rows.sh "'tanh' of core/ops/ops.h has no row"
-: >"$copy/tree/core/ops.h"
+: >"$copy/tree/core/ops/ops.h"
 refused op_rows.sh 'no ops or no rows were found'
 
 exit $failures
