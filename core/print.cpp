@@ -13,13 +13,14 @@ inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace {
 
 constexpr Index max_printed = 1000;  // of what is printed in full
-constexpr Index edge = 3;         // elements at each end of what is not
+constexpr Index edge = 3;            // elements at each end of what is not
 constexpr std::size_t line_width = 80;
 constexpr const char* opening = "Tensor(";
 
 class Printer {
  public:
-  explicit Printer(const Tensor& tensor) : tensor_(tensor), shape_(tensor.shape()), elide_(tensor.size() > max_printed) {
+  explicit Printer(const Tensor& tensor)
+      : tensor_(tensor), shape_(tensor.shape()), elide_(tensor.size() > max_printed) {
     std::vector<Scalar> values;
     collect(0, 0, values);
     whole_ = std::ranges::all_of(

@@ -139,7 +139,7 @@ Tensor mse_loss(const Tensor& predictions, const Tensor& targets) {
         const auto add_to = [&](const GradSlot& slot, const Tensor& from, const Tensor& to) {
           if (!slot.needed()) return;
           const GradTarget grad = slot.target();
-          kernels_here().scaled_difference(from.data(), to.data(), from.size(), scale, grad.data, grad.accumulate);
+          kernels_here().mse_loss_backward(from.data(), to.data(), from.size(), scale, grad.data, grad.accumulate);
         };
         add_to(b[0], *p, *t);
         add_to(b[1], *t, *p);

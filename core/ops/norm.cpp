@@ -61,8 +61,9 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, doub
 
 namespace {
 
-// Moves the running statistics towards those of a batch.
-void follow(const RunningStats& running, const Tensor& mean, const Tensor& variance, double momentum, Index rows) {
+// Moves the running statistics towards those of a batch of `rows` rows.
+void update_running_stats(const RunningStats& running, const Tensor& mean, const Tensor& variance, double momentum,
+                          Index rows) {
   const auto step = static_cast<Scalar>(momentum);
   const Scalar unbiased = static_cast<Scalar>(rows) / static_cast<Scalar>(rows - 1);
   Scalar *m = running.mean.mutable_data(), *v = running.variance.mutable_data();
@@ -92,11 +93,11 @@ Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, cons
     variance = Tensor(gain.shape());
     kernels_here().column_moments(x.data(), rows, cols, mean.mutable_data(), variance.mutable_data());
     if (first_non_finite(mean.span()) < 0 && first_non_finite(variance.span()) < 0)
-      follow(running, mean, variance, momentum, rows);
+      update_running_stats(running, mean, variance, momentum, rows);
   }
   // inverse: 1 / standard deviation of each column
   const Tensor y(x.shape()), normed(x.shape()), inverse(gain.shape());
-  kernels_here().inverse_roots(variance.data(), cols, static_cast<Scalar>(eps), inverse.mutable_data());
+  kernels_here().inverse_stddev(variance.data(), cols, static_cast<Scalar>(eps), inverse.mutable_data());
   const Scalar *in = x.data(), *g = gain.data(), *s = shift.data();
   Scalar *out = y.mutable_data(), *x_hat = normed.mutable_data();
   for_row_chunks(rows, cols, [&](Index i, Index n) {

@@ -221,8 +221,7 @@ void set_num_threads(int count) {
 void detail::run_chunks(Index chunks, void (*run)(void*, Index), void* body) {
   const int threads = static_cast<int>(std::min<Index>(num_threads(), chunks));
   constexpr Index most_chunks = std::numeric_limits<std::uint32_t>::max();
-  if (threads > 1 && chunks <= most_chunks && !Pool::in_chunk() &&
-      thread_pool().try_run(threads, chunks, run, body))
+  if (threads > 1 && chunks <= most_chunks && !Pool::in_chunk() && thread_pool().try_run(threads, chunks, run, body))
     return;
   for (Index chunk = 0; chunk < chunks; ++chunk) run(body, chunk);
 }
