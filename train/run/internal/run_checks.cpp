@@ -5,8 +5,6 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
-#include <handrail/nn/norm.h>
-#include <handrail/nn/standardize.h>
 #include <handrail/train/checks/data_checks.h>
 #include <handrail/train/checks/label_checks.h>
 #include <handrail/train/checks/prediction_checks.h>
@@ -18,10 +16,10 @@
 namespace handrail::train {
 namespace {
 
-// Whether the first layer brings inputs of any scale to a common one.
-bool normalises(const nn::Module& model) {
+// Whether the model normalises its inputs before the first other layer with parameters.
+bool normalises_inputs(const nn::Module& model) {
   for (const nn::Module* module : model.modules()) {
-    if (dynamic_cast<const nn::Standardize*>(module) || dynamic_cast<const nn::BatchNorm1d*>(module)) return true;
+    if (module->normalises()) return true;
     if (!module->parameters().empty() && module->modules().size() == 1) return false;
   }
   return false;
@@ -65,7 +63,7 @@ void Trainer::Run::check_data() {
   const auto warn_one = [&](std::optional<Anomaly> anomaly) {
     if (anomaly) warn(std::move(*anomaly));
   };
-  if (on.input_scale && !normalises(trainer_.model_)) warn_one(check_input_scale(train));
+  if (on.input_scale && !normalises_inputs(trainer_.model_)) warn_one(check_input_scale(train));
   if (on.input_scale && trainer_.info_.task == Task::regression) warn_one(check_target_scale(train));
   if (on.labels) {
     const auto known = classes();

@@ -112,7 +112,7 @@ PlannedRun Trainer::Run::planned_run() const {
 
 // In noise a fall may be too small for a short sweep to see.
 LrFinderResult Trainer::Run::sweep() {
-  LrFinderOptions options{.end = is_adam_like(*optimizer_) ? 1.0 : 10.0};
+  LrFinderOptions options{.end = optimizer_->max_lr()};
   const Index full = std::exchange(options.steps, sweep_steps(planned_run()));
   const LrFinderResult found = sweep(options);
   if (found.suggestion || options.steps == full || found.noise == 0) return found;
