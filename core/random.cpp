@@ -30,7 +30,7 @@ std::array<std::uint32_t, 4> random_block(const StreamKey& key, std::uint32_t in
 std::uint32_t Rng::bits() {
   if (used_ == 4) {
     block_ = random_block(key_, index_);
-    // A stream that is drawn from one by one goes on at the next call when its 2^34 words are used up.
+    // After the 2^34 words of one call, the numbers continue with those of the next call.
     if (++index_ == 0) ++key_.call;
     used_ = 0;
   }
@@ -48,7 +48,7 @@ std::uint64_t Rng::below(std::uint64_t n) {
     const std::uint64_t high = bits();
     __extension__ using Wide = unsigned __int128;
     const Wide product = Wide{high << 32 | bits()} * n;
-    // The bound of the rejected ones, -n % n, is below n: the division is hardly ever needed.
+    // Products with low < -n % n are rejected. This bound is below n, so the division is almost never needed.
     const auto low = static_cast<std::uint64_t>(product);
     if (low >= n || low >= -n % n) return static_cast<std::uint64_t>(product >> 64);
   }

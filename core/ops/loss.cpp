@@ -13,7 +13,7 @@ using handrail::detail::for_row_chunks;
 
 namespace {
 
-// p = exp(x - max of the row); returns in `sums` [N] the sum of each row and in `maxima` its maximum.
+// p [..., C]: exp(x - maximum of its row); for each row, the sum of p and the maximum of x.
 struct RowExp {
   Tensor p, sums, maxima;
 };
@@ -30,7 +30,7 @@ RowExp exp_rows(const char* op, const Tensor& x) {
   return r;
 }
 
-// Turns the exponentials into probabilities.
+// Divides the exponentials by their sums, in place, which makes them probabilities.
 void divide_rows(const RowExp& r) {
   const Index cols = r.p.shape().cols();
   Scalar* p = r.p.mutable_data();

@@ -20,7 +20,7 @@ void check_affine(const char* op, const Tensor& x, const Tensor& gain, const Ten
                      shift.shape());
 }
 
-// The gradients of gain and shift.
+// Adds the gradients of gain and shift to slots 1 and 2.
 void affine_backward(const Backward& b, const Tensor& normed) {
   const Tensor& gy = b.output_grad();
   const Index rows = normed.shape().rows(), cols = normed.shape().cols();
@@ -109,7 +109,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, cons
       [normed = Saved(normed), inverse = Saved(inverse), gain = Saved(gain), training](const Backward& b) {
         affine_backward(b, *normed);
         if (!b[0].needed()) return;
-        // The means are those of the batch, so they fall away when the statistics are constants.
+        // The two means below enter through the statistics of the batch: in evaluation they are zero.
         const Index n = normed->shape().rows(), c = normed->shape().cols();
         const Scalar *x_hat_data = normed->data(), *gy = b.output_grad().data();
         const Tensor means = Tensor::zeros({2, c}), factor(gain->shape());

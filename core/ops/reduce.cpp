@@ -10,7 +10,7 @@ namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace {
 
-// scale * the sum over all elements, in double.
+// scale * the sum of all elements, computed in double.
 Tensor scaled_sum(const char* op, const Tensor& x, double scale) {
   const double total = kernels_here().sum(x.data(), x.size());
   return Tape::record(op, {x}, Tensor::scalar(static_cast<Scalar>(scale * total)),

@@ -6,7 +6,7 @@
 #include <handrail/core/system/parallel.h>
 #include <handrail/core/tape.h>
 
-// Inside the library: passes over fixed grids of chunks.
+// Inside the library: loops over chunks on several threads. The chunks follow from the shape alone.
 
 namespace handrail::detail {
 
