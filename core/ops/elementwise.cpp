@@ -1,4 +1,4 @@
-#include <handrail/core/ops/internal/elementwise.h>
+#include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/kernels/kernels.h>
 #include <handrail/core/ops/ops.h>
 

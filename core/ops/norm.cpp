@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include <handrail/core/ops/internal/elementwise.h>
+#include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/core/kernels/kernels.h>
