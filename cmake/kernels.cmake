@@ -1,11 +1,11 @@
-# The hot loops, compiled for each instruction set; core/kernels/kernels.cpp chooses one when a program runs.
+# The kernels are compiled once for each instruction set; core/kernels/kernels.cpp chooses a set when a program runs.
 
-# Optimised fully even where the rest of the library is not: see handrail_f64.
+# Kernels are optimised fully also in handrail_f64, whose other sources are not.
 set(_fast $<$<CONFIG:Release>:-O3>)
 set(handrail_kernels core/kernels/portable.cpp)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND handrail_kernels core/kernels/avx2.cpp core/kernels/avx512.cpp)
-  # They come after what is set for all, as in CMAKE_CXX_FLAGS=-march=native, and -march replaces that.
+  # The options of a source come after those of all sources, so that this -march replaces one in CMAKE_CXX_FLAGS.
   set(_avx2 -march=x86-64 -mavx2 -mfma)
   set_source_files_properties(core/kernels/portable.cpp PROPERTIES COMPILE_OPTIONS "${_fast};-march=x86-64")
   set_source_files_properties(core/kernels/avx2.cpp PROPERTIES COMPILE_OPTIONS "${_fast};${_avx2}")

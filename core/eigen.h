@@ -18,17 +18,18 @@ using ConstArrayMap = Eigen::Map<const Array, Eigen::Aligned64>;
 using MatrixMap = Eigen::Map<RowMajor, Eigen::Aligned64>;
 using ConstMatrixMap = Eigen::Map<const RowMajor, Eigen::Aligned64>;
 
-// The views do not hold the tensor: give a temporary one a name before you keep a view of it.
+// Tensors as Eigen objects and back. The views neither copy the elements nor keep the tensor alive: keep a handle to
+// the tensor as long as its view. A mutable_ view counts as a write, as Tensor::mutable_data does.
 
-/// All elements as an Eigen column of coefficients.
+/// All elements as one Eigen array, in row-major order.
 inline ConstArrayMap array(const Tensor& t) { return {t.data(), t.size()}; }
 inline ArrayMap mutable_array(const Tensor& t) { return {t.mutable_data(), t.size()}; }
 
-/// The elements as a matrix [rows, cols]: the last dimension is cols, all others together are rows.
+/// All elements as an Eigen matrix [rows, cols]: the last dimension is cols, all others multiplied are rows.
 inline ConstMatrixMap matrix(const Tensor& t) { return {t.data(), t.shape().rows(), t.shape().cols()}; }
 inline MatrixMap mutable_matrix(const Tensor& t) { return {t.mutable_data(), t.shape().rows(), t.shape().cols()}; }
 
-/// A tensor [rows, cols] with a copy of the matrix.
+/// A new tensor [rows, cols] with the elements of an Eigen matrix, array or expression of Scalar.
 template <class Derived>
 Tensor to_tensor(const Eigen::DenseBase<Derived>& matrix) {
   Tensor t({matrix.rows(), matrix.cols()});
@@ -43,8 +44,8 @@ void GradSlot::operator+=(const Expression& value) const {
     if (value.shape() != shape()) fail<ShapeError>("want a gradient of shape ", shape(), "; got ", value.shape());
     *this += array(value);
   } else {
-    // A column of coefficients, as array() gives, is taken in the order of the elements; anything else
-    // must be a matrix like the input: x.colwise().sum() is one for a bias.
+    // An array of one column, such as array() gives, holds the elements in their order. Any other expression must have
+    // the rows and columns of the input as a matrix, as x.colwise().sum() has those of a bias.
     constexpr bool is_array = std::is_base_of_v<Eigen::ArrayBase<Expression>, Expression>;
     constexpr bool is_flat = is_array && Expression::ColsAtCompileTime == 1;
     const Index rows = is_flat ? shape().size() : shape().rows();

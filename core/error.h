@@ -12,44 +12,44 @@
 
 namespace handrail {
 
-/// Base of every exception the library throws. The text names the operation, what was wanted, what
-/// was got and, when it is known, what to do.
+/// The base of every exception that the library throws. The text names the operation, says what was wanted and what was
+/// got and, where it is known, what to do.
 struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-/// Shapes that do not fit the operation.
+/// Shapes do not fit the operation.
 struct ShapeError : Error {
   using Error::Error;
 };
-/// A misuse of the tape: a tensor of a finished tape, a second backward, a changed saved tensor.
+/// The tape is misused: an input belongs to a finished tape, backward runs twice, a saved tensor was changed.
 struct TapeError : Error {
   using Error::Error;
 };
-/// Data that cannot be trained on: a damaged file, a label out of range, a value that is not finite.
+/// Data cannot be trained on: a file is damaged, a label is out of range, a value is not finite.
 struct DataError : Error {
   explicit DataError(const std::string& message, std::ptrdiff_t bad_row = -1) : Error(message), row(bad_row) {}
-  std::ptrdiff_t row;  // of the batch, table or file; -1 when it is not about one
+  std::ptrdiff_t row;  // in the batch, table or file, from 0; -1 when the error is not about one row
 };
-/// Options that are unknown, out of range or contradict each other; every problem is listed.
+/// Options are unknown, out of range or contradict each other. The text lists every problem.
 struct OptionError : Error {
   using Error::Error;
 };
-/// A weights or checkpoint file that is damaged or does not fit the model; every problem is listed.
+/// A weights or checkpoint file is damaged or does not fit the model. The text lists every problem.
 struct CheckpointError : Error {
   using Error::Error;
 };
 
-/// An update that would leave values that are not finite, so it was not made.
+/// An update would leave values that are not finite. See Optimizer::step for whether it was undone.
 struct NonFiniteError : Error {
   explicit NonFiniteError(const std::string& message, std::string at = {}) : Error(message), where(std::move(at)) {}
-  std::string where;  // the parameter
+  std::string where;  // the name of the parameter
 };
 
-/// The parts streamed one after another.
+/// The text of all parts, each written with operator<<, one after another.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   std::ostringstream text;
-  text.exceptions(std::ios::badbit);  // else a lack of memory only cuts the text short, a file name say
+  text.exceptions(std::ios::badbit);  // else a lack of memory would cut the text short without an error
   (text << ... << parts);
   return text.str();
 }

@@ -7,7 +7,7 @@
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 
-// Notes the origin when the tensor is not finite; whether it is so.
+// Notes the origin when the tensor is not finite, and returns whether it did.
 bool FirstNonFinite::found(Source source, const char* op, Place place, const Tensor& tensor) {
   const Index element = first_non_finite(tensor.span());
   if (element < 0) return false;
@@ -33,7 +33,7 @@ void FirstNonFinite::forward(const char* op, Index node, std::span<const Input> 
     places_.push_back(place);
   }
   if (first_non_finite(output.span()) < 0) return;
-  // All outputs before were finite, so an input that is not came from elsewhere.
+  // All outputs before this one were finite, so an input that is not finite is no output of an op.
   for (const Input& input : inputs) {
     const Tensor tensor = input.tensor();
     if (found(tensor.requires_grad() ? Source::parameter : Source::data, op, place, tensor)) return;

@@ -10,7 +10,7 @@
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 
-/// Finds the op that made the first value that is not finite, when a step is run again under its eyes:
+/// Finds the op that made the first value that is not finite, by observing a step that is run again:
 ///
 ///   FirstNonFinite finder;
 ///   Tape tape(Mode::train, position);
@@ -18,28 +18,28 @@ inline namespace HANDRAIL_SCALAR_NAMESPACE {
 ///   tape.backward(loss(model(x), y));
 ///   if (finder.origin()) ...             // "linear", in forward, of hidden.weight
 ///
-/// It reads every value, which takes about as long as a step. Clear the gradients before: one that is
-/// not finite already would be blamed on the first op that adds to it.
+/// It reads every value, which takes about as long as the step. Clear the gradients before: the first op that adds to a
+/// gradient which is not finite already would be reported as the origin.
 class FirstNonFinite final : public TapeObserver {
  public:
   enum class Source {
-    data,       // an input of the op that no op on the tape made and that is not trained: a batch, say
-    parameter,  // a leaf the op read
-    forward,    // the op, out of finite inputs
-    backward,   // its backward function, out of a finite output gradient
+    data,       // an input of the op that no op on the tape made and that is not trained, such as a batch
+    parameter,  // a leaf that the op read
+    forward,    // the op itself: its inputs were finite
+    backward,   // the backward function of the op: the gradient of its output was finite
   };
   struct Origin {
     Source source;
     std::string op;
     Index position;  // of the op among all that ran forward, from 0
-    /// The leaves that op read or, when it read none, those of the last op before it that did: they tell
-    /// the layer. With Source::parameter, only the one that is not finite.
+    /// The leaves that the op read or, when it read none, those of the last op before it that read some: they tell the
+    /// layer. With Source::parameter, only the leaf that is not finite.
     std::vector<Tensor> leaves;
     Shape shape;    // of the tensor that is not finite: an input, the output or the gradient of an input
-    Index element;  // its first one that is not
-    Scalar value;
+    Index element;  // the position of its first element that is not finite
+    Scalar value;   // of that element
   };
-  /// Nothing when all values were finite.
+  /// Empty when all values were finite.
   const std::optional<Origin>& origin() const { return origin_; }
 
   void forward(const char* op, Index node, std::span<const Input> inputs, const Tensor& output) override;
@@ -54,8 +54,8 @@ class FirstNonFinite final : public TapeObserver {
 
   std::optional<Origin> origin_;
   Index position_ = -1;                             // of the last op
-  std::vector<std::vector<Tensor>> leaves_ = {{}};  // of each op that read some, behind those of none
-  std::vector<Place> places_;                       // of each node
+  std::vector<std::vector<Tensor>> leaves_ = {{}};  // first none, then those of each op that read some
+  std::vector<Place> places_;                       // one for each recorded op
 };
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE

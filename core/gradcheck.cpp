@@ -24,7 +24,7 @@ GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)
   if (std::ranges::none_of(inputs, [](const Tensor& input) { return input.requires_grad(); }))
     fail<OptionError>("gradcheck: want an input that requires a gradient; call set_requires_grad(true) on it");
   Tensor weights;
-  double magnitude = 0;  // the largest sum of absolute terms so far: what rounding is relative to
+  double magnitude = 0;  // the largest sum of absolute terms so far, which rounding errors are relative to
   const auto value = [&] {
     const Tape tape(options.mode, fixed);
     const Tensor y = f(inputs);
@@ -63,8 +63,8 @@ GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)
       const double numeric = (at(-2 * h) - 8 * at(-h) + 8 * at(h) - at(2 * h)) / (12 * h);
       input.mutable_data()[i] = x;
       const auto analytic = static_cast<double>(grad.data()[i]);
-      // Where a gradient is zero, as that of a bias before batch_norm, the rounding of the differences
-      // is all there is: it must not count as more than the tolerance.
+      // Where the gradient is zero, as that of a bias before batch_norm, the difference is rounding alone: it must not
+      // count as more than the tolerance.
       const double rounding = 8 * std::numeric_limits<double>::epsilon() * magnitude / h;
       const double scale =
           std::max({std::abs(numeric), std::abs(analytic), 1e-3 * largest, rounding / options.tolerance, 1e-12});

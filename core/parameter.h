@@ -7,19 +7,19 @@
 
 namespace handrail {
 
-/// What a parameter is for; weight decay applies to weights only.
+/// The purpose of a parameter. By default weight decay applies to Role::weight only; see optim::decay_groups.
 enum class Role { weight, bias, norm, embedding };
 
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 
-/// A tensor that is trained, under the name that checkpoints and optimizers know it by.
+/// A tensor that is trained, with its name in checkpoints and optimizers.
 struct Parameter {
   std::string name;
   Role role;
   Tensor tensor;
 };
 
-/// A tensor that is kept with the model but not trained, such as running statistics.
+/// A tensor that is saved with the model but not trained, such as running statistics.
 struct Buffer {
   std::string name;
   Tensor tensor;
@@ -27,7 +27,7 @@ struct Buffer {
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE
 
-/// "weight", "bias", "norm" or "embedding".
+/// The name of the role: "weight", "bias", "norm" or "embedding".
 const char* to_string(Role role);
 
 }  // namespace handrail

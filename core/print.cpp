@@ -12,14 +12,15 @@ namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace {
 
-constexpr Index max_printed = 1000;  // of what is printed in full
-constexpr Index edge = 3;         // elements at each end of what is not
-constexpr std::size_t line_width = 80;
+constexpr Index max_elements = 1000;    // of a tensor that is printed in full
+constexpr Index edge_elements = 3;      // printed at each end of a dimension of a larger tensor
+constexpr std::size_t line_width = 80;  // characters
 constexpr const char* opening = "Tensor(";
 
 class Printer {
  public:
-  explicit Printer(const Tensor& tensor) : tensor_(tensor), shape_(tensor.shape()), elide_(tensor.size() > max_printed) {
+  explicit Printer(const Tensor& tensor)
+      : tensor_(tensor), shape_(tensor.shape()), elide_(tensor.size() > max_elements) {
     std::vector<Scalar> values;
     collect(0, 0, values);
     whole_ = std::ranges::all_of(
@@ -39,13 +40,13 @@ class Printer {
   }
 
  private:
-  bool elided(int axis) const { return elide_ && shape_[axis] > 2 * edge; }
+  bool elided(int axis) const { return elide_ && shape_[axis] > 2 * edge_elements; }
 
-  /// Calls each(i) for the positions that are printed along the axis.
+  // Calls each(i) for the positions along the axis that are printed.
   template <class Each>
   void along(int axis, Each&& each) const {
     for (Index i = 0; i < shape_[axis]; ++i) {
-      if (elided(axis) && i == edge) i = shape_[axis] - edge;
+      if (elided(axis) && i == edge_elements) i = shape_[axis] - edge_elements;
       each(i);
     }
   }
@@ -80,7 +81,7 @@ class Printer {
     };
     text_ += '[';
     along(axis, [&](Index i) {
-      if (elided(axis) && i == shape_[axis] - edge) {
+      if (elided(axis) && i == shape_[axis] - edge_elements) {
         separate();
         text_ += "...";
       }
@@ -93,7 +94,7 @@ class Printer {
   const Tensor& tensor_;
   const Shape& shape_;
   bool elide_;
-  bool whole_ = false;  // whether all numbers are, and of few digits
+  bool whole_ = false;  // all printed numbers are whole numbers below 1e7
   std::vector<std::string> texts_;
   std::vector<std::string>::const_iterator next_;
   std::size_t width_ = 0;

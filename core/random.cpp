@@ -4,19 +4,14 @@
 #include <numbers>
 
 #include <handrail/core/error.h>
+#include <handrail/core/kernels/philox.h>
 
 namespace handrail {
 
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t a = std::uint64_t{0xD2511F53} * counter[0];
-    const std::uint64_t b = std::uint64_t{0xCD9E8D57} * counter[2];
-    counter = {static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(b),
-               static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(a)};
-    key[0] += 0x9E3779B9;
-    key[1] += 0xBB67AE85;
-  }
-  return counter;
+  std::uint32_t w0[] = {counter[0]}, w1[] = {counter[1]}, w2[] = {counter[2]}, w3[] = {counter[3]};
+  kernels::philox4x32(w0, w1, w2, w3, key[0], key[1]);
+  return {w0[0], w1[0], w2[0], w3[0]};
 }
 
 PhiloxPoint philox_point(const StreamKey& key) {
@@ -35,7 +30,7 @@ std::array<std::uint32_t, 4> random_block(const StreamKey& key, std::uint32_t in
 std::uint32_t Rng::bits() {
   if (used_ == 4) {
     block_ = random_block(key_, index_);
-    // A stream that is drawn from one by one goes on at the next call when its 2^34 words are used up.
+    // After the 2^34 words of one call, the numbers continue with those of the next call.
     if (++index_ == 0) ++key_.call;
     used_ = 0;
   }
@@ -53,7 +48,7 @@ std::uint64_t Rng::below(std::uint64_t n) {
     const std::uint64_t high = bits();
     __extension__ using Wide = unsigned __int128;
     const Wide product = Wide{high << 32 | bits()} * n;
-    // The bound of the rejected ones, -n % n, is below n: the division is hardly ever needed.
+    // Products with low < -n % n are rejected. This bound is below n, so the division is almost never needed.
     const auto low = static_cast<std::uint64_t>(product);
     if (low >= n || low >= -n % n) return static_cast<std::uint64_t>(product >> 64);
   }

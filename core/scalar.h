@@ -4,12 +4,12 @@
 
 namespace handrail {
 
-/// Sizes, positions and shapes.
+/// The type of sizes, positions and dimensions.
 using Index = std::ptrdiff_t;
 
-/// The element type of every tensor, fixed when the library is built: float in handrail::handrail,
-/// double in handrail::handrail_f64, which makes gradient checks agree to 1e-8. Tensor lives in an
-/// inline namespace named after it, so that code built for the one does not link with the other.
+/// The element type of every tensor, which is fixed when the library is built: float in handrail::handrail, and double
+/// in handrail::handrail_f64, for gradient checks. Tensor and all that uses it live in an inline namespace named after
+/// the type, so that code built for one does not link with the other.
 #ifdef HANDRAIL_F64
 using Scalar = double;
 #define HANDRAIL_SCALAR_NAMESPACE f64

@@ -9,7 +9,7 @@
 namespace handrail {
 namespace {
 
-// Half of the address space in doubles: sizes in bytes cannot overflow below it.
+// Elements of any type up to 16 bytes: below it, sizes in bytes do not overflow.
 constexpr Index max_size = std::numeric_limits<Index>::max() / 32;
 
 }  // namespace

@@ -9,19 +9,21 @@
 
 namespace handrail {
 
-/// The dimensions of a tensor, at most four, row-major: the last one is contiguous.
+/// The dimensions of a tensor, at most four. Tensors are row-major: elements along the last dimension are adjacent.
 class Shape {
  public:
   static constexpr int max_rank = 4;
 
   /// A scalar: rank 0, one element.
   Shape() = default;
-  /// Throws ShapeError on a rank above four, a negative dimension, or a size that cannot be addressed.
+  /// Throws ShapeError on more than four dimensions, a negative dimension, or more elements than can be addressed.
   Shape(std::initializer_list<Index> dims) : Shape(std::span(dims.begin(), dims.size())) {}
   explicit Shape(std::span<const Index> dims);
 
+  /// The number of dimensions.
   int rank() const { return rank_; }
-  /// Negative axes count from the end, as in PyTorch. Throws ShapeError when there is no such axis.
+  /// The dimension of an axis. Negative axes count from the end, as in PyTorch. Throws ShapeError when there is no such
+  /// axis.
   Index operator[](int axis) const { return dims_[static_cast<std::size_t>(normalize_axis(axis))]; }
   /// The number of elements.
   Index size() const { return size_; }
@@ -29,21 +31,22 @@ class Shape {
   Index cols() const { return rank_ == 0 ? 1 : dims_[static_cast<std::size_t>(rank_ - 1)]; }
   /// All but the last dimension multiplied: the rows of the matrix [rows, cols].
   Index rows() const;
-  /// `axis` counted from the front. Throws ShapeError when there is no such axis.
+  /// The axis counted from the front: -1 becomes rank() - 1. Throws ShapeError when there is no such axis.
   int normalize_axis(int axis) const {
     if (axis >= 0 && axis < rank_) return axis;
     if (axis < 0 && axis >= -rank_) return axis + rank_;
     no_such_axis(axis);
   }
   std::span<const Index> dims() const& { return {dims_.data(), static_cast<std::size_t>(rank_)}; }
-  std::span<const Index> dims() const&& = delete;  // they are gone when the loop begins: give the shape a name
-  /// This shape with `first` as its first dimension: the shape of a batch from that of one sample.
+  std::span<const Index> dims() const&& = delete;  // would outlive the temporary shape: give the shape a name
+  /// This shape with its first dimension replaced: the shape of a batch of another size. Throws ShapeError on a scalar.
   Shape with_first(Index first) const;
-  /// This shape with `last` as its last dimension.
+  /// This shape with its last dimension replaced. Throws ShapeError on a scalar.
   Shape with_last(Index last) const;
-  /// This shape behind a new first dimension. Throws ShapeError when that makes more than four.
+  /// This shape with a new first dimension before the others: the shape of a batch of `count` samples of this shape.
+  /// Throws ShapeError when that makes more than four dimensions.
   Shape batch_of(Index count) const;
-  /// Without the first dimension: the shape of one sample from that of a batch.
+  /// This shape without its first dimension: the shape of one sample of a batch. Throws ShapeError on a scalar.
   Shape without_first() const;
 
   bool operator==(const Shape&) const = default;
@@ -56,7 +59,7 @@ class Shape {
   int rank_ = 0;
 };
 
-/// Prints as [2, 3].
+/// Prints the shape as [2, 3].
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
 }  // namespace handrail

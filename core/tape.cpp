@@ -12,7 +12,7 @@
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 
-// Bump allocation for closures; chunks are kept from tape to tape.
+// Allocates closures one after another in chunks of memory, which are kept from tape to tape.
 class Arena {
  public:
   void* allocate(std::size_t bytes) {
@@ -70,7 +70,7 @@ struct Tape::Memory {
   std::vector<Tensor> leaves;
   Arena arena;
 
-  // The memory of the last tape of this thread, for the next one.
+  // The memory of the last tape of this thread, which the next one takes over.
   static thread_local std::unique_ptr<Memory> spare;
 };
 thread_local std::unique_ptr<Tape::Memory> Tape::Memory::spare;
@@ -232,7 +232,7 @@ void Tape::run_backward(const Tensor& loss) {
       if (observer_) [[unlikely]]
         show_backward(i, output_grad);
     }
-    // What the op saved is free for the gradients still to come.
+    // Frees the tensors that the op saved: their memory serves the next gradients.
     node.calls.destroy(std::exchange(node.closure, nullptr));
   }
 }
@@ -263,7 +263,7 @@ GradTarget Tape::target(std::int32_t code) {
     return {node.grad.mutable_data(), false};
   }
   storage::TensorImpl& leaf = memory_->leaves[static_cast<std::size_t>(-2 - code)].impl();
-  // A gradient that somebody still holds a handle to from an earlier step is theirs to keep.
+  // A gradient of an earlier step that still has another handle keeps its memory; this step gets its own.
   if (!leaf.grad || (!leaf.has_grad && leaf.grad->references.load(std::memory_order_acquire) > 1)) [[unlikely]]
     renew_grad(leaf);
   ++leaf.grad->version;

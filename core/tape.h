@@ -14,20 +14,20 @@
 
 namespace handrail {
 
-/// What layers such as Dropout and BatchNorm1d do differently while training.
+/// Whether ops run for training or for evaluation, which differ in dropout and batch_norm.
 enum class Mode { train, eval };
 
-/// Where a training step stands in the counter-based random streams: with the same seed and position
-/// every op draws the same numbers, on any number of threads.
+/// The position of a training step in the counter-based random streams. With the same seed and position, every op draws
+/// the same numbers on any number of threads.
 struct RandomPosition {
   std::uint64_t seed;
-  std::uint64_t position;  // of the step: the count of micro-batches, say
+  std::uint64_t position;  // differs from step to step, such as the count of micro-batches
 };
 
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 
-/// A tensor kept for the backward pass. Reading it there throws TapeError when it was written to
-/// after it was saved: its gradient would be wrong.
+/// A tensor that an op saves for the backward pass. Reading it throws TapeError when its elements were written to after
+/// it was saved, as the gradient would be wrong.
 class Saved {
  public:
   explicit Saved(Tensor tensor) : tensor_(std::move(tensor)), version_(tensor_.version()) {}
@@ -45,11 +45,11 @@ class Saved {
   std::uint32_t version_;
 };
 
-/// An input of a recorded op: a reference to a tensor that is at hand during the call.
+/// An input of an op: a reference to a tensor, valid during the call that it is passed to.
 class Input {
  public:
-  Input(const Tensor& tensor) : impl_(&tensor.impl()) {}  // implicit: ops write {x, weight}
-  /// The tensor itself. It is a leaf that is trained when requires_grad().
+  Input(const Tensor& tensor) : impl_(&tensor.impl()) {}  // implicit, so that ops can write {x, weight}
+  /// A handle to the tensor. When it requires_grad(), it is a leaf.
   Tensor tensor() const;
 
  private:
@@ -57,51 +57,52 @@ class Input {
   storage::TensorImpl* impl_;
 };
 
-/// Where an op writes the gradient of one input: assign when `accumulate` is false, else add.
+/// Where an op writes the gradient of one input. It assigns the elements when `accumulate` is false, else adds to them.
 struct GradTarget {
-  Scalar* data;
+  Scalar* data;  // as many elements as the input has
   bool accumulate;
 };
 
-/// What backward has written so far of the gradient of one input of an op.
+/// The gradient of one input of an op, as far as backward has summed it up.
 struct InputGrad {
-  Tensor leaf;  // the input when it is a leaf, else undefined
+  Tensor leaf;  // the input, when it is a leaf; else undefined
   Tensor grad;  // of the input's shape
 };
 
-/// Is told of the ops of a tape as they run: to find the first value that is not finite, say.
+/// A tape calls its observer for every op that runs, for example to find the first value that is not finite.
 class TapeObserver {
  public:
   virtual ~TapeObserver() = default;
-  /// An op made `output` of the inputs. `node` counts the recorded ops from 0; it is -1 for an op that
-  /// is not recorded, as none of its inputs needs a gradient.
+  /// Called after an op has computed `output` from the inputs. `node` counts the recorded ops from 0; it is -1 for an
+  /// op that is not recorded because none of its inputs needs a gradient.
   virtual void forward(const char* op, Index node, std::span<const Input> inputs, const Tensor& output) = 0;
-  /// The backward function of a recorded op ran on output_grad; nodes come from the last to the first.
-  /// `inputs` has the inputs of which a gradient is wanted.
+  /// Called after the backward function of a recorded op has run on output_grad; nodes come from the last to the first.
+  /// `inputs` has those inputs that need a gradient.
   virtual void backward(const char* op, Index node, const Tensor& output_grad, std::span<const InputGrad> inputs) = 0;
 };
 
-/// The gradient of a leaf as it stands, without a handle to it.
+/// A view of the gradient of a leaf, without a handle to it.
 struct LeafGrad {
-  const Scalar* data;     // null when there is none, or none is wanted
-  std::uint32_t version;  // counts the writes to it; it only grows, also when its memory is replaced
+  const Scalar* data;     // null when there is no gradient or the leaf does not require one
+  std::uint32_t version;  // counts the writes to the gradient; it never falls, also when the memory is replaced
 };
 
 class Tape;
 
-/// The gradient of one input of an op during backward; it can only be added to.
+/// The gradient of one input of an op during backward. It can only be added to.
 class GradSlot {
  public:
-  /// Whether anybody wants this gradient; += does nothing otherwise.
+  /// Whether the gradient of this input is needed. When it is not, += does nothing.
   bool needed() const { return code_ != none; }
-  /// Of the input; only when needed(), else TapeError.
+  /// The shape of the input. Throws TapeError unless needed().
   const Shape& shape() const;
-  /// Adds an Eigen expression or a tensor of the input's size (include <handrail/core/eigen.h>).
-  /// The expression is not evaluated when the gradient is not needed.
+  /// Adds a tensor of the input's shape, an Eigen array of one column with all its elements in order, or an Eigen
+  /// matrix or array with the rows and columns of the input as a matrix [rows, cols]. Needs <handrail/core/eigen.h>.
+  /// Throws ShapeError when the shape does not fit. The expression is not evaluated when the gradient is not needed.
   template <class Expression>
   void operator+=(const Expression& value) const;
-  /// For kernels that write through a pointer; only when needed(), else TapeError. Call it once per
-  /// gradient written.
+  /// The memory of the gradient, for ops that write through a pointer. Throws TapeError unless needed(). Call it once
+  /// for each time that the gradient is added to: the next call says `accumulate`.
   GradTarget target() const;
 
  private:
@@ -111,15 +112,15 @@ class GradSlot {
   GradSlot(Tape* tape, std::int32_t code) : tape_(tape), code_(code) {}
 
   Tape* tape_;
-  std::int32_t code_;  // >= 0: a node; none; else -2 - leaf
+  std::int32_t code_;  // the number of a node when >= 0; `none`; else -2 minus the number of a leaf
 };
 
-/// What the backward function of an op gets: the gradient of its output and the slots of its inputs.
+/// The argument of an op's backward function: the gradient of its output and the slots of its inputs.
 class Backward {
  public:
-  /// Of the output's shape.
+  /// The gradient of the loss with respect to the output, of the output's shape.
   const Tensor& output_grad() const { return output_grad_; }
-  /// The slot of the i-th recorded input. Throws TapeError when there is none.
+  /// The slot of the i-th input, in the order given to Tape::record. Throws TapeError when there is no such input.
   GradSlot operator[](std::size_t i) const;
 
  private:
@@ -138,36 +139,36 @@ class Backward {
 ///   const Tensor loss = cross_entropy(model(x), y);
 ///   tape.backward(loss);                    // every leaf it reached now has grad()
 ///
-/// A Wengert list: recording order is topological order, so backward is one loop from the last op to
-/// the first. One tape per thread is active at a time, from its construction to its backward or its
-/// end. Without an active tape nothing is recorded and the mode is evaluation. While it is active in
-/// train mode, denormal numbers are flushed to zero on this thread.
+/// The tape is a Wengert list: recording order is topological order, so backward is one loop from the last op to the
+/// first. At most one tape is active on a thread, from its construction to its backward or destruction. Without an
+/// active tape, nothing is recorded and ops run for evaluation. While a tape in train mode is active, denormal numbers
+/// are flushed to zero on its thread. Threads: a tape belongs to the thread that made it.
 class Tape {
  public:
-  /// Throws TapeError when another tape is active on this thread.
+  /// A tape without random streams. Throws TapeError when another tape is active on this thread.
   explicit Tape(Mode mode = Mode::train) : Tape(mode, std::nullopt) {}
-  /// With random streams, for ops such as dropout.
+  /// A tape with random streams, for ops such as dropout. Throws TapeError when another tape is active on this thread.
   Tape(Mode mode, RandomPosition random) : Tape(mode, std::optional(random)) {}
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// Adds d loss / d leaf to grad() of every leaf that requires it and that the loss depends on, then
-  /// forgets the recorded ops. Throws TapeError when it was called before, when the loss was not
-  /// computed on this tape or when a saved tensor was changed; ShapeError when it is not a single
-  /// element. When it throws, the leaves it had reached have no gradient rather than a part of one.
+  /// Adds d loss / d leaf to grad() of every leaf that requires a gradient and that the loss depends on. Then the tape
+  /// forgets its ops and is no longer active. Throws TapeError when backward was called before, when the loss was not
+  /// computed on this tape or when a saved tensor was changed; ShapeError when the loss has not one element. An error
+  /// while backward runs leaves all leaves of the tape without a gradient, rather than with a part of one.
   void backward(const Tensor& loss);
 
   /// The number of recorded ops.
   std::size_t size() const;
-  /// The leaves recorded so far: the tensors that backward may give a gradient to.
+  /// The leaves that recorded ops have read so far: the tensors that backward may give a gradient to.
   std::span<const Tensor> leaves() const;
 
-  /// Tells the observer of all ops from now on that run while this tape is active and not suspended,
-  /// recorded or not, and of its backward. It must live as long as the tape; null for none.
+  /// Calls the observer for every op from now on that runs while this tape is active and not suspended, recorded or
+  /// not, and for the backward of this tape. The observer must live as long as the tape. Null ends it.
   void observe(TapeObserver* observer) { observer_ = observer; }
 
-  /// The gradient of a leaf, for those who look at many in every step.
+  /// The gradient of a leaf, faster than Tensor::grad(): for code that looks at many leaves in every step.
   static LeafGrad leaf_grad(const Tensor& leaf) {
     const storage::TensorImpl& impl = leaf.impl();
     if (!impl.has_grad || !impl.requires_grad) return {nullptr, 0};
@@ -176,16 +177,16 @@ class Tape {
 
   /// The active tape of this thread, or null.
   static Tape* active() { return active_; }
-  /// Whether ops run in training: there is an active tape in train mode.
+  /// Whether ops run for training: whether the active tape is in train mode.
   static bool training() { return active_ != nullptr && active_->mode_ == Mode::train; }
-  /// Counter words for the next random op of this step; a different one each call.
-  /// Throws TapeError naming `op` when the active tape has no random streams.
+  /// The position of the active tape in the random streams. Sets `call`, which counts the random ops of the tape from
+  /// 0, so that each op draws other numbers. Throws TapeError naming `op` when no active tape has random streams.
   static RandomPosition next_random(const char* op, std::uint32_t& call);
 
-  /// Called by every op: returns `output` and, when a tape is active and one of the inputs needs a
-  /// gradient, remembers `backward`, a callable taking const Backward&, for the backward pass.
-  /// The output must be a new tensor. `op` must outlive the output (a string literal).
-  /// Throws TapeError when an input belongs to a tape that is gone; detach() makes it a constant.
+  /// Every op calls this function with its output. When a tape is active and one of the inputs needs a gradient, the
+  /// tape stores `backward`, a callable that takes a const Backward&, for the backward pass. Returns `output`, which
+  /// must be a new tensor. `op` must outlive the output; a string literal does. Throws TapeError when an input belongs
+  /// to a tape that no longer exists; detach() makes it a constant.
   template <class F>
   static Tensor record(const char* op, std::initializer_list<Input> inputs, Tensor output, F&& backward) {
     return record(op, std::span(inputs.begin(), inputs.size()), std::move(output), std::forward<F>(backward));
@@ -241,7 +242,7 @@ class Tape {
   bool suspended_ = false;
 };
 
-/// Suspends recording on this thread while it lives; the mode stays as it is.
+/// While it lives, the active tape of this thread records nothing. The mode, train or eval, stays as it is.
 class NoGrad {
  public:
   NoGrad();
@@ -250,11 +251,10 @@ class NoGrad {
   NoGrad& operator=(const NoGrad&) = delete;
 
  private:
-  Tape* tape_ = nullptr;  // that this one suspended
+  Tape* tape_ = nullptr;  // the tape that this object suspended
 };
 
-/// Hides the active tape of this thread while it lives: nothing is recorded and the mode is
-/// evaluation, as without a tape.
+/// While it lives, this thread has no active tape: nothing is recorded and ops run for evaluation.
 class InferenceMode {
  public:
   InferenceMode() : hidden_(std::exchange(Tape::active_, nullptr)) {}

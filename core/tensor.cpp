@@ -5,7 +5,8 @@
 
 #include <handrail/core/error.h>
 
-// Both builds of the library define this symbol, so that a program which links both does not link.
+// Both builds of the library, float and double, define this symbol: a program with both does not link, and the error
+// names the reason.
 extern "C" {
 extern const char handrail_one_scalar_type_per_program;
 const char handrail_one_scalar_type_per_program = 0;

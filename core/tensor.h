@@ -18,20 +18,20 @@ class HeldSpan;
 
 namespace storage {
 
-/// What a Tensor handle points to: the head of a pool block, with the elements behind it unless the
+/// The object that Tensor handles point to: the head of a pool block. The elements follow it in memory, unless the
 /// tensor is a view of another one.
 struct TensorImpl : pool::Block {
   std::atomic<std::uint32_t> references = 1;
-  std::uint32_t version = 0;  // counts writes; a view counts in its base
+  std::uint32_t version = 0;  // counts the writes to the elements; a view counts them in its base
   Scalar* data = nullptr;     // aligned to 64 bytes
   Shape shape;
   TensorImpl* base = nullptr;  // the owner of the elements, when this is a view
-  TensorImpl* grad = nullptr;  // of a leaf; the memory stays when the gradient is cleared
-  const char* op = "leaf";     // who made it
-  std::uint64_t tape = 0;      // serial of the tape that knows it, 0 for none
-  std::int32_t node = -1;      // its place there
-  bool requires_grad = false;  // a leaf whose gradient is wanted
-  bool has_grad = false;
+  TensorImpl* grad = nullptr;  // of a leaf; its memory is kept when the gradient is cleared
+  const char* op = "leaf";     // the name of the op that made it
+  std::uint64_t tape = 0;      // the serial number of the tape that recorded it; 0 for none
+  std::int32_t node = -1;      // its number among the nodes or leaves of that tape
+  bool requires_grad = false;  // it is a leaf that backward computes a gradient for
+  bool has_grad = false;       // grad holds a gradient
 };
 
 void destroy(TensorImpl* impl) noexcept;
@@ -39,20 +39,22 @@ void destroy(TensorImpl* impl) noexcept;
 
 }  // namespace storage
 
-/// A handle to contiguous row-major elements of type Scalar. Copying a handle shares the elements,
-/// as in PyTorch; clone() copies them. A default-constructed tensor is undefined.
+/// A handle to row-major elements of type Scalar. Copying a handle shares the elements, as in PyTorch; clone() copies
+/// them. A default-constructed tensor is undefined: it has no shape and no elements, and asking for them throws Error.
 ///
-/// Threads: handles may be copied, read and destroyed on any thread; writing to the elements needs
-/// the user's own synchronisation, and so does using one parameter on the tapes of two threads.
+/// Threads: handles may be copied, read and destroyed on any thread. Writing to the elements needs synchronisation by
+/// the user, and so does the use of one parameter on the tapes of two threads.
 class Tensor {
  public:
   Tensor() = default;
-  /// Elements are not initialised (NaN in a build with assertions): for ops, which write them all.
+  /// A tensor whose elements are not initialised (NaN in a build with assertions), for ops, which write all of them.
   explicit Tensor(const Shape& shape);
-  /// Copies the values. Throws ShapeError when their count is not the shape's.
+  /// A tensor with a copy of the values, in row-major order. Throws ShapeError when their number is not shape.size().
   Tensor(const Shape& shape, std::span<const Scalar> values);
+  /// A tensor with these values, in row-major order. Throws ShapeError when their number is not shape.size().
   Tensor(const Shape& shape, std::initializer_list<Scalar> values)
       : Tensor(shape, std::span(values.begin(), values.size())) {}
+  /// Tensors with equal elements: `value`, zeros, ones.
   static Tensor full(const Shape& shape, Scalar value);
   static Tensor zeros(const Shape& shape) { return full(shape, 0); }
   static Tensor ones(const Shape& shape) { return full(shape, 1); }
@@ -75,41 +77,43 @@ class Tensor {
   const Shape& shape() const { return impl().shape; }
   Index size() const { return shape().size(); }
 
-  /// The elements, for reading. Valid while a handle to the tensor lives.
+  /// The elements, for reading. The pointer is valid while a handle to the tensor lives.
   const Scalar* data() const { return impl().data; }
   std::span<const Scalar> span() const& { return {data(), static_cast<std::size_t>(size())}; }
   HeldSpan span() const&&;
-  /// The elements, for writing; counts as a change, which backward notices in tensors it saved.
+  /// The elements, for writing. The call counts as a write, and backward refuses saved tensors that were written to.
   Scalar* mutable_data() const {
     ++owner().version;
     return impl().data;
   }
   std::span<Scalar> mutable_span() const { return {mutable_data(), static_cast<std::size_t>(size())}; }
-  /// The only element. Throws ShapeError when there are more or none.
+  /// The only element. Throws ShapeError unless there is exactly one.
   Scalar item() const;
-  /// One element by its position; negative indices count from the end. Throws ShapeError.
+  /// The element at a position with one index for each dimension; negative indices count from the end. Throws
+  /// ShapeError when the number of indices is wrong or an index is out of range.
   Scalar at(std::initializer_list<Index> position) const;
-  /// A copy with elements of its own, on no tape.
+  /// A tensor with a copy of the elements, which no tape has recorded.
   Tensor clone() const;
-  /// The same elements as a constant: on no tape, without gradient.
+  /// A tensor that shares the elements but counts as a constant: no gradient flows through it.
   Tensor detach() const;
-  /// The same elements in another shape of the same size, on no tape. For a recorded one see reshape().
+  /// A constant that shares the elements in another shape. Throws ShapeError when the sizes differ. To reshape with a
+  /// gradient, call reshape().
   Tensor view(const Shape& shape) const;
 
-  /// Makes this tensor a leaf whose gradient backward computes, or a constant again.
+  /// Makes this tensor a leaf, for which backward computes a gradient, or a constant again, which has none.
   /// Throws TapeError for the output of a recorded op.
   void set_requires_grad(bool on) const;
   bool requires_grad() const { return impl().requires_grad; }
-  /// The gradient of a leaf; undefined until a backward has reached it and after zero_grad().
+  /// The gradient of a leaf. It is undefined before backward has reached the leaf and after zero_grad().
   Tensor grad() const;
-  /// Forgets the gradient; its memory is used again by the next backward.
+  /// Clears the gradient. The next backward uses its memory again.
   void zero_grad() const { impl().has_grad = false; }
 
-  /// Counts the writes to the elements.
+  /// The number of writes to the elements so far.
   std::uint32_t version() const { return owner().version; }
-  /// The name of the op that made this tensor; "leaf" for one made by hand.
+  /// The name of the op that made this tensor; "leaf" when no recorded op did.
   const char* op() const { return impl().op; }
-  /// Whether both handles share one tensor.
+  /// Whether both handles point to one tensor.
   bool is_same(const Tensor& other) const { return impl_ == other.impl_; }
 
  private:
@@ -130,8 +134,9 @@ class Tensor {
   storage::TensorImpl* impl_ = nullptr;
 };
 
-/// The elements of a temporary tensor, with a handle: for (const Scalar p : trainer.predict(x).span()) is right,
-/// and so is a variable of type auto. As a plain std::span they are valid while the temporary lives.
+/// The elements of a temporary tensor together with a handle that keeps them alive, so that
+/// for (const Scalar p : trainer.predict(x).span()) and auto elements = trainer.predict(x).span() are valid. Converted
+/// to a plain std::span, the elements are valid only while the temporary lives.
 class HeldSpan : public std::span<const Scalar> {
  public:
   explicit HeldSpan(Tensor tensor) : std::span<const Scalar>(tensor.span()), tensor_(std::move(tensor)) {}
@@ -141,9 +146,10 @@ class HeldSpan : public std::span<const Scalar> {
 };
 inline HeldSpan Tensor::span() const&& { return HeldSpan(*this); }
 
-/// Prints as PyTorch does, with the shape behind: Tensor([[1, 2.5], [-3, 4]], shape [2, 2]), a line for each row.
-/// Four digits; of more than 1,000 elements the first and the last three along each dimension.
-/// A tensor of rank 0 prints as Tensor(0.25), an undefined one as Tensor(undefined).
+/// Prints a tensor as PyTorch does, followed by its shape: Tensor([[1, 2.5], [-3, 4]], shape [2, 2]), with a line for
+/// each row. Numbers have four significant digits, unless all are whole. Of more than 1,000 elements, only the first
+/// and the last three along each dimension are printed. A tensor of rank 0 prints as Tensor(0.25), an undefined one as
+/// Tensor(undefined).
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE

@@ -4,9 +4,10 @@
 
 namespace handrail::nn {
 
-/// Zeroes elements with probability p in training and passes x on in evaluation; see dropout().
-/// Under a Trainer the masks follow from its seed; a loop of your own makes its tape with a random
-/// position: Tape tape{Mode::train, {.seed = 42, .position = step}}.
+/// In training, zeroes each element with probability p and divides the others by 1 - p; in evaluation, returns x
+/// itself. x may have any shape. See dropout() for the errors of forward. A Trainer derives the masks from its seed. A
+/// training loop of your own must give its tape a random position, as in Tape tape{Mode::train, {.seed = 42, .position
+/// = step}}.
 class Dropout : public Layer {
  public:
   /// Throws OptionError unless 0 <= p < 1.

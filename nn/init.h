@@ -2,24 +2,26 @@
 
 #include <handrail/core/random.h>
 
-// Initial values for the weight [in, out] of a linear layer, written in place, under PyTorch's names.
+// Initial values for the weight [in, out] of a linear layer, under PyTorch's names. All functions write in place. The
+// kaiming_ and xavier_ functions throw ShapeError unless the weight has two dimensions and elements.
 
 namespace handrail::nn::init {
 
-/// What kaiming_* multiply by: the gain of the activation that follows.
+/// The gain of ReLU, sqrt(2): by this factor a layer before a ReLU needs larger weights to keep the variance.
 inline constexpr double relu_gain = 1.4142135623730951;
 
-/// Uniform in +-gain * sqrt(3 / in) (He, Zhang, Ren, Sun 2015, eq. 10).
+/// Uniform in [-b, b] with b = gain * sqrt(3 / in) (He, Zhang, Ren, Sun 2015, eq. 10).
 void kaiming_uniform(const Tensor& weight, Rng& rng, double gain = relu_gain);
-/// Normal with standard deviation gain / sqrt(in).
+/// Normal with mean 0 and standard deviation gain / sqrt(in) (He, Zhang, Ren, Sun 2015, eq. 10).
 void kaiming_normal(const Tensor& weight, Rng& rng, double gain = relu_gain);
-/// Uniform in +-gain * sqrt(6 / (in + out)) (Glorot and Bengio 2010, eq. 16).
+/// Uniform in [-b, b] with b = gain * sqrt(6 / (in + out)) (Glorot and Bengio 2010, eq. 16).
 void xavier_uniform(const Tensor& weight, Rng& rng, double gain = 1);
-/// Normal with standard deviation gain * sqrt(2 / (in + out)).
+/// Normal with mean 0 and standard deviation gain * sqrt(2 / (in + out)) (Glorot and Bengio 2010, eq. 12).
 void xavier_normal(const Tensor& weight, Rng& rng, double gain = 1);
 
-/// All elements uniform in [low, high).
+/// All elements of a tensor of any shape, uniform in [low, high].
 void uniform(const Tensor& tensor, Rng& rng, double low, double high);
+/// All elements of a tensor of any shape, normal with that mean and standard deviation.
 void normal(const Tensor& tensor, Rng& rng, double mean, double stddev);
 
 }  // namespace handrail::nn::init

@@ -9,8 +9,8 @@ struct LinearOptions {
   bool bias = true;
 };
 
-/// y = x W + b. x: [N, in] -> [N, out].
-/// Weight and bias start uniform in +-1/sqrt(in), as in PyTorch; nn::init has other initial values.
+/// y = x weight + bias. x: [..., in] -> [..., out]. Weight and bias start uniform in [-b, b] with b = 1 / sqrt(in), as
+/// in PyTorch; nn::init has other initial values. forward throws ShapeError when the last dimension of x is not `in`.
 class Linear : public Layer {
  public:
   /// Throws OptionError unless in and out are positive.
@@ -20,7 +20,7 @@ class Linear : public Layer {
   Tensor forward(const Tensor& x) const override;
 
   const Tensor weight;  // [in, out]
-  const Tensor bias;    // [out], or undefined
+  const Tensor bias;    // [out]; undefined without a bias
 };
 
 }  // namespace handrail::nn

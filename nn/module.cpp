@@ -62,7 +62,7 @@ bool Module::frozen() const {
   return !all.empty() && std::ranges::none_of(all, [](const Parameter& p) { return p.tensor.requires_grad(); });
 }
 
-// Those of the child of that name, or the one parameter that has it.
+// The parameters of the child with that name, or the one parameter with that name.
 std::vector<Tensor> Module::tensors_of(const char* asked, std::string_view name) const {
   std::vector<Tensor> found;
   bool known = false;

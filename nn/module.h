@@ -11,8 +11,8 @@
 
 namespace handrail::nn {
 
-/// A named tree of parameters, buffers and child modules. It has no forward of its own: a model is a
-/// struct that registers its parts in its constructor and calls them as it likes.
+/// A named tree of parameters, buffers and child modules. It has no forward function of its own: a model is a struct
+/// that registers its parts in its constructor and calls them in any way.
 ///
 ///   struct Mlp : nn::Module {
 ///     explicit Mlp(Rng& rng)
@@ -22,8 +22,8 @@ namespace handrail::nn {
 ///     nn::Linear& out;
 ///   };
 ///
-/// Children live on the heap, so references to them survive a move of the model. Copying is not
-/// possible. Names are letters, digits, '_', '-' and '='; the parts of a full name are joined by '.'.
+/// Children live on the heap, so references to them stay valid when the model is moved. A module cannot be copied.
+/// Names consist of letters, digits, '_', '-' and '='; a full name joins the names from the root with '.'.
 class Module {
  public:
   virtual ~Module() = default;
@@ -31,34 +31,39 @@ class Module {
   Module& operator=(const Module&) = delete;
   Module& operator=(Module&&) = delete;
 
-  /// All parameters of the tree with their full names: a module's own, then its children's, each in the
+  /// All parameters of the tree with their full names: those of a module come before those of its children, each in the
   /// order of registration.
   std::vector<Parameter> parameters() const;
-  /// All buffers of the tree, likewise.
+  /// All buffers of the tree with their full names, in the order that parameters() has.
   std::vector<Buffer> buffers() const;
-  /// This module and all below it, parents first.
+  /// This module and all modules below it, parents first.
   std::vector<const Module*> modules() const;
   /// The number of elements of all parameters.
   Index parameter_count() const;
 
-  /// Stops training the parameters of this module and of its children: from the next tape on they get no
-  /// gradient, so no update and no weight decay, until unfreeze(). What the module computes stays the
-  /// same: in training dropout still drops, and BatchNorm1d still moves its running statistics.
+  /// Whether the module brings each feature of its input to a common scale, whatever the scale was, as BatchNorm1d and
+  /// Standardize do. The inputs of a model that begins with such a module need no scaling.
+  virtual bool normalises() const { return false; }
+
+  /// Stops training the parameters of this module and of its children: from the next tape on, they get no gradient and
+  /// so neither an update nor weight decay, until unfreeze(). What the module computes does not change: in training,
+  /// Dropout still drops and BatchNorm1d still moves its running statistics.
   void freeze();
+  /// Trains all parameters of this module and of its children again.
   void unfreeze();
-  /// The same for one child or parameter, by its name from here: "hidden", "encoder.0", "hidden.bias".
-  /// Throws OptionError listing the names there are when there is none of that name.
+  /// Freezes or unfreezes one child or parameter, by its name from this module: "hidden", "encoder.0", "hidden.bias".
+  /// Throws OptionError listing all names when none is `name`.
   void freeze(std::string_view name);
   void unfreeze(std::string_view name);
-  /// Whether there are parameters and none of them is trained.
+  /// Whether the module has parameters and none of them is trained.
   bool frozen() const;
 
  protected:
   Module() = default;
   Module(Module&&) = default;
 
-  /// Moves the child into this module and returns a reference that stays valid.
-  /// Throws OptionError when the name is taken or not allowed; so do param() and buffer().
+  /// Moves the child into this module and returns a reference that stays valid as long as the module lives.
+  /// Throws OptionError when the name is taken or not allowed, as do param() and buffer().
   template <std::derived_from<Module> M>
   M& add(std::string name, M child) {
     check_name(name);
@@ -67,11 +72,12 @@ class Module {
     children_.push_back({std::move(name), std::move(owned)});
     return reference;
   }
-  /// Registers a trained tensor; `initial` becomes a leaf.
+  /// Registers a tensor that is trained and returns it. `initial` becomes a leaf that requires a gradient.
   Tensor param(std::string name, Role role, Tensor initial);
-  /// With a role from the shape: a weight when it has two dimensions or more, else exempt from decay.
+  /// Registers a tensor that is trained, with a role from its shape: Role::weight when it has two dimensions or more,
+  /// else Role::bias, which has no weight decay.
   Tensor param(std::string name, Tensor initial);
-  /// Registers a tensor that is saved with the model but not trained.
+  /// Registers a tensor that is saved with the model but not trained, and returns it.
   Tensor buffer(std::string name, Tensor initial);
 
  private:
@@ -89,8 +95,8 @@ class Module {
   std::vector<Child> children_;
 };
 
-/// A module that maps one tensor to one tensor: what Sequential and Trainer take.
-/// forward is const, so that many threads may call it at once without a tape.
+/// A module that maps one tensor to one tensor, for Sequential and Trainer.
+/// Threads: forward is const, and several threads may call it at once without a tape.
 class Layer : public Module {
  public:
   virtual Tensor forward(const Tensor& x) const = 0;
@@ -101,7 +107,7 @@ class Layer : public Module {
   Layer(Layer&&) = default;
 };
 
-/// What cannot be a model for a Trainer, whose first error then says so.
+/// A type that is not a Layer and so cannot be the model of a Trainer.
 template <class T>
 concept OtherThanLayer = !std::derived_from<T, Layer>;
 

@@ -4,9 +4,11 @@
 
 namespace handrail::nn {
 
-/// Each row to mean 0 and variance 1, then weight * x + bias; see layer_norm(). x: [N, features].
+/// Brings each row to mean 0 and variance 1, then computes weight * x + bias. x: [..., features], and so is the output.
+/// See layer_norm() for the formula and the errors of forward.
 class LayerNorm : public Layer {
  public:
+  /// eps is added to the variance.
   explicit LayerNorm(Index features, double eps = 1e-5);
   Tensor forward(const Tensor& x) const override;
 
@@ -18,16 +20,18 @@ class LayerNorm : public Layer {
 };
 
 struct BatchNormOptions {
-  double momentum = 0.1;  // of the running statistics
-  double eps = 1e-5;
+  double momentum = 0.1;  // the share of a batch's statistics in the new running statistics
+  double eps = 1e-5;      // added to the variance
 };
 
-/// Each column to mean 0 and variance 1 over the batch in training, by the running statistics in
-/// evaluation, then weight * x + bias; see batch_norm(). x: [N, features].
+/// Brings each column to mean 0 and variance 1, then computes weight * x + bias. In training, mean and variance are
+/// those of the batch; in evaluation, the running statistics. x: [N, features], and so is the output. See batch_norm()
+/// for the formula and the errors of forward.
 class BatchNorm1d : public Layer {
  public:
   explicit BatchNorm1d(Index features, BatchNormOptions options = {});
   Tensor forward(const Tensor& x) const override;
+  bool normalises() const override { return true; }
 
   const Tensor weight;        // [features], starts at 1
   const Tensor bias;          // [features], starts at 0

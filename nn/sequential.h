@@ -8,19 +8,19 @@
 
 namespace handrail::nn {
 
-/// Layers one after the other:
+/// Applies layers one after the other:
 ///
 ///   nn::Sequential model{nn::Linear{784, 128, rng}, nn::ReLU{}, nn::Linear{128, 10, rng}};
 ///
-/// Their names are "0", "1", ..., as in PyTorch. One that is built layer by layer starts empty, which
-/// passes its input on.
+/// The names of the layers are "0", "1", ..., as in PyTorch. A Sequential without layers returns its input; push_back
+/// adds layers to it.
 class Sequential : public Layer {
  public:
   template <std::derived_from<Layer>... Layers>
   explicit Sequential(Layers&&... layers) {
     (push_back(std::forward<Layers>(layers)), ...);
   }
-  // Refused, with the reason where compilers quote it.
+  // Refuses other arguments. Compilers quote the line with its comment, which says what to do.
   template <class LayerOrNot, class... OrNot>
   explicit Sequential(const LayerOrNot&, const OrNot&...) = delete;  // want layers, made in place or std::move(layer)
 

@@ -33,7 +33,7 @@ Standardize Standardize::fit(const Tensor& inputs) {
                            ", column ", bad % cols),
                     bad / cols);
   const Scalar* in = inputs.data();
-  // In double and two passes: no cancellation for columns far from zero.
+  // In double and in two passes, so that digits do not cancel in columns far from zero.
   const auto n = static_cast<double>(rows);
   std::vector<double> sums(static_cast<std::size_t>(cols)), squares(sums.size());
   for (Index i = 0; i < rows; ++i)
@@ -46,7 +46,7 @@ Standardize Standardize::fit(const Tensor& inputs) {
   Tensor mean(Shape{cols}), inverse(Shape{cols});
   for (std::size_t j = 0; j < sums.size(); ++j) {
     const double middle = sums[j] / n, deviation = std::sqrt(squares[j] / n);
-    // A deviation below the rounding of the mean, or too small to divide by, is a constant column.
+    // The column counts as constant when its deviation is within the rounding of the mean, or too small to divide by.
     const auto smallest = static_cast<double>(std::numeric_limits<Scalar>::min());
     const bool constant = deviation <= 1e-7 * std::abs(middle) || deviation < smallest;
     mean.mutable_span()[j] = static_cast<Scalar>(middle);
@@ -55,7 +55,7 @@ Standardize Standardize::fit(const Tensor& inputs) {
   return {std::move(mean), std::move(inverse)};
 }
 
-// sub() would stretch a column of width 1.
+// Checked here because sub() would broadcast a column of width 1.
 void Standardize::check_width(const char* name, const Tensor& x) const {
   if (x.shape().rank() < 1 || x.shape().cols() != mean.size())
     fail<ShapeError>("Standardize: want ", name, " [N, ", mean.size(), "]; got ", name, " ", x.shape());

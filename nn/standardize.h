@@ -6,26 +6,28 @@
 
 namespace handrail::nn {
 
-/// (x - mean) / std for each column, with constants fitted on the training data and saved with the
-/// model: as the first layer, it takes raw inputs of whatever scale. x: [N, features].
+/// (x - mean) / std for each column, with constants that are fitted on the training data and saved with the model. As
+/// the first layer, it lets a model take inputs of any scale. x: [N, features], and so is the output.
 class Standardize : public Layer {
  public:
-  /// Mean 0 and scale 1, for load_weights to replace: a program that predicts has no training data to fit on.
-  /// Throws OptionError unless features is positive.
+  /// Starts with mean 0 and standard deviation 1, which load_weights replaces: for a program that predicts, as it has
+  /// no training data to fit on. Throws OptionError unless features is positive.
   explicit Standardize(Index features);
-  /// The mean and standard deviation (with N) of each column of inputs [N, features]. A column that
-  /// is constant keeps scale 1. Throws ShapeError unless there are rows; DataError naming row and
-  /// column on a value that is not finite.
+  /// Takes the mean and the standard deviation (of the population: divided by N) of each column of inputs [N,
+  /// features]. A constant column keeps the standard deviation 1. Throws ShapeError unless inputs has two dimensions
+  /// and N > 0; DataError naming row and column on a value that is not finite.
   static Standardize fit(const Tensor& inputs);
-  /// The same for a data set that has its inputs at hand.
+  /// Fits on data.inputs(), for a data set that holds its inputs as one tensor.
   template <class Data>
   requires requires(const Data& data) {
     { data.inputs() } -> std::convertible_to<Tensor>;
   }
   static Standardize fit(const Data& data) { return fit(static_cast<const Tensor&>(data.inputs())); }
 
+  /// Throws ShapeError unless x is [N, features].
   Tensor forward(const Tensor& x) const override;
-  /// y * std + mean: what forward made of it comes back. For targets that were standardised, [N, features]:
+  bool normalises() const override { return true; }
+  /// y * std + mean, the inverse of forward. y: [N, features], else ShapeError. For targets that were standardised:
   ///   const auto scale = nn::Standardize::fit(targets);  // train on scale(targets)
   ///   const Tensor predicted = scale.undo(trainer.predict(test));
   Tensor undo(const Tensor& y) const;

@@ -5,46 +5,48 @@
 namespace handrail::optim {
 
 struct AdamOptions {
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double eps = 1e-8;
+  double beta1 = 0.9;    // of the moving average of the gradient
+  double beta2 = 0.999;  // of the moving average of its square
+  double eps = 1e-8;     // added to the denominator
 };
 
-/// Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), always bias-corrected:
+/// Adam (Kingma and Ba 2015, algorithm 1), with bias correction:
 ///   m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2
-///   w = w (1 - rate decay) - rate m^ / (sqrt(v^) + eps),  m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t)
-class AdamW final : public Optimizer {
+///   w = w - rate m^ / (sqrt(v^) + eps),  m^ = m / (1 - beta1^t),  v^ = v / (1 - beta2^t)
+/// As in PyTorch, weight decay is an L2 penalty: decay * w is added to the gradient g. AdamW is usually preferred.
+class Adam : public Optimizer {
  public:
   using Options = AdamOptions;
-  explicit AdamW(std::vector<ParamGroup> groups, AdamOptions options = {});
-  const char* name() const override { return "AdamW"; }
+  /// Throws OptionError listing every problem: a beta outside [0, 1), eps not above 0, and those of Optimizer.
+  explicit Adam(std::vector<ParamGroup> groups, AdamOptions options = {})
+      : Adam(std::move(groups), options, WeightDecay::l2) {}
+  const char* name() const override { return decay_ == WeightDecay::decoupled ? "AdamW" : "Adam"; }
   std::string settings() const override;
   double default_lr() const override { return 1e-3; }
+  double max_lr() const override { return 1; }
+  BatchScaling batch_scaling() const override { return BatchScaling::sqrt; }
+
+ protected:
+  enum class WeightDecay { l2, decoupled };
+  Adam(std::vector<ParamGroup> groups, AdamOptions options, WeightDecay decay);
 
  private:
   void update(const Piece& piece, const Step& step) const override { update_and_measure(piece, step); }
   double update_and_measure(const Piece& piece, const Step& step) const override;
   Corrections corrections(std::int64_t t) const override;
   bool bounded() const override;
+
   AdamOptions options_;
+  WeightDecay decay_;
 };
 
-/// Adam (Kingma and Ba 2015, algorithm 1), always bias-corrected. Weight decay is an L2 penalty, added
-/// to the gradient, as in PyTorch; AdamW is what is meant most of the time.
-class Adam final : public Optimizer {
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2): the gradient has no penalty; instead
+/// each step also multiplies w by 1 - rate * decay.
+class AdamW final : public Adam {
  public:
-  using Options = AdamOptions;
-  explicit Adam(std::vector<ParamGroup> groups, AdamOptions options = {});
-  const char* name() const override { return "Adam"; }
-  std::string settings() const override;
-  double default_lr() const override { return 1e-3; }
-
- private:
-  void update(const Piece& piece, const Step& step) const override { update_and_measure(piece, step); }
-  double update_and_measure(const Piece& piece, const Step& step) const override;
-  Corrections corrections(std::int64_t t) const override;
-  bool bounded() const override;
-  AdamOptions options_;
+  /// Throws what Adam throws.
+  explicit AdamW(std::vector<ParamGroup> groups, AdamOptions options = {})
+      : Adam(std::move(groups), options, WeightDecay::decoupled) {}
 };
 
 }  // namespace handrail::optim

@@ -17,7 +17,7 @@
 namespace handrail::optim {
 namespace {
 
-// Elements to a chunk: a thread's worth, and fixed, so that sums over chunks have fixed bits.
+// Enough elements for a chunk to be worth a thread. It is a constant, so that sums over chunks have fixed bits.
 constexpr Index chunk_elements = 16384;
 
 constexpr double unknown = std::numeric_limits<double>::infinity();
@@ -78,7 +78,7 @@ void Optimizer::zero_grad() {
   for (const Entry& entry : entries_) entry.tensor.zero_grad();
 }
 
-// Looks up the gradients; when one was written to since the last time, nothing is known of them.
+// Looks up the gradients. When one was written since the last time, their largest magnitude is no longer known.
 void Optimizer::collect_gradients() {
   bool same = true;
   for (Entry& entry : entries_) {
@@ -90,7 +90,7 @@ void Optimizer::collect_gradients() {
   if (!same) largest_gradient_ = unknown;
 }
 
-// Calls body(range, number of the range) for all ranges with a gradient, a chunk a thread at a time.
+// Calls body(range, number of the range) for all ranges with a gradient; the ranges of a chunk run on one thread.
 template <class Body>
 void Optimizer::for_ranges(Body&& body) {
   parallel_for(std::ssize(chunk_ends_), [&](Index chunk) {
@@ -148,7 +148,7 @@ void Optimizer::step(double lr, double grad_scale, bool check_finite) {
   largest_ = largest;
 }
 
-// Whether the rule promises that this step leaves finite values.
+// Whether the rule promises finite values for this step; see bounded().
 bool Optimizer::is_moderate(double lr, double grad_scale) {
   if (!bounded()) return false;
   for (const ParamGroup& group : groups_)
@@ -203,7 +203,7 @@ double Optimizer::update_and_measure(const Piece& piece, const Step& step) const
   return largest;
 }
 
-// The largest magnitude of what the update leaves, when it is to be checked.
+// Makes the update. Returns the largest magnitude of the weights and slots after it, or 0 without check_finite.
 double Optimizer::update_all(double lr, double grad_scale, bool check_finite) {
   const Step* last = nullptr;
   for (Entry& entry : entries_) {
@@ -230,7 +230,7 @@ double Optimizer::update_all(double lr, double grad_scale, bool check_finite) {
   });
 }
 
-// Copies weights and slots to where take_back() finds them.
+// Copies the weights and slots that the step will change, for take_back().
 void Optimizer::keep_copies() {
   for (Entry& entry : entries_)
     if (entry.gradient) entry.kept.resize(entry.tensor.span().size() * (1 + entry.slots.size()));
@@ -260,13 +260,13 @@ void Optimizer::take_back() noexcept {
   forget_copies();
 }
 
-// Their memory is kept by a rule that makes them every time.
+// Frees the copies. A rule without bounds needs them in every step, so its memory is kept.
 void Optimizer::forget_copies() noexcept {
   if (bounded())
     for (Entry& entry : entries_) entry.kept = std::vector<Scalar>();
 }
 
-// Throws about the first element that is not finite, after taking the step back.
+// Throws NonFiniteError about the first element that is not finite. Takes the step back when it was `kept`.
 void Optimizer::fail_non_finite(bool kept) {
   for (const Entry& entry : entries_) {
     if (!entry.gradient) continue;

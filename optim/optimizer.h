@@ -13,112 +13,132 @@
 
 namespace handrail::optim {
 
-/// What an optimizer remembers of one parameter.
+/// The state of an optimizer for one parameter.
 struct ParamState {
   std::int64_t t = 0;         // updates made
-  std::vector<Tensor> slots;  // moments and the like, of the parameter's shape
+  std::vector<Tensor> slots;  // such as moments, each of the parameter's shape
 };
-/// By parameter name.
+/// The state of an optimizer by parameter name.
 using OptimizerState = std::map<std::string, ParamState>;
+
+/// How the learning rate should grow with the batch size: in proportion to it, or to its square root.
+enum class BatchScaling { linear, sqrt };
 
 /// A measurement of the gradients and weights of one layer.
 struct LayerMeasure {
   std::string name;
-  double grad_norm;                  // Euclidean, as in layer_norms()
-  double grad_mean;                  // of the elements with their signs
-  double grad_max;                   // of the magnitudes
-  double weight_norm;                // of all its parameters together
-  std::optional<double> dead_units;  // share of units whose gradient is all zero, of a layer that has units
+  double grad_norm;    // Euclidean norm of all gradients of the layer, as in layer_norms()
+  double grad_mean;    // mean of all gradient elements, with their signs
+  double grad_max;     // largest magnitude of a gradient element
+  double weight_norm;  // Euclidean norm of all parameters of the layer
+  // The share of units whose gradient is all zero, from 0 to 1. The units are the elements of the bias [out] or,
+  // without one, the columns of the weight [in, out]. Empty for a layer without either or without their gradients.
+  std::optional<double> dead_units;
 };
 
-/// The layer of a parameter: "encoder.0" of "encoder.0.weight", and the whole of a name without a dot.
+/// The name of the layer that a parameter belongs to: "encoder.0" for "encoder.0.weight". A name without a dot is its
+/// own layer.
 std::string_view layer_of(std::string_view parameter);
 
-/// The base of all optimizers: groups, slots and counts live here, a rule is one pure function.
+/// The base of all optimizers. It holds the groups, the slots and the update counts; a subclass writes the update rule
+/// as one function without side effects.
 ///
 ///   optim::AdamW optimizer{optim::decay_groups(model.parameters(), 0.01)};
 ///   optimizer.zero_grad();  ...  optimizer.step(schedule(k));
 ///
-/// The rate is an argument of every step, never hidden state. A parameter without a gradient is left
-/// alone, and its count t does not move. Denormals are flushed to zero during a step.
+/// The rate is an argument of every step, never hidden state. A step changes neither a parameter without a gradient nor
+/// its update count. Denormals are flushed to zero during a step.
+///
+/// Threads: one thread at a time may call an optimizer. It uses the library's threads.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// "AdamW", say.
+  /// The name of the rule, such as "AdamW".
   virtual const char* name() const = 0;
-  /// The name and the options of the rule, for summaries and to tell whether a run goes on with the same.
+  /// The name and the options of the rule as text. It is shown in summaries, and a resumed run must have the same.
   virtual std::string settings() const { return name(); }
-  /// The rate to start from when nobody gave one.
+  /// The learning rate to use when the user gives none and none is found.
   virtual double default_lr() const = 0;
+  /// The highest learning rate that is worth trying in a sweep.
+  virtual double max_lr() const { return 10; }
+  /// How the learning rate should grow with the batch size. The default is linear, the rule for plain gradient descent
+  /// (Goyal et al. 2017). A rule that divides the gradient by its own size, as Adam does, should return sqrt.
+  virtual BatchScaling batch_scaling() const { return BatchScaling::linear; }
 
   /// Forgets all gradients.
   void zero_grad();
-  /// One update at that rate. Gradients are multiplied by `grad_scale` on the way: a clip without a
-  /// pass of its own. Throws OptionError on a rate or scale that is negative or not finite; TapeError
-  /// when no parameter has a gradient; NonFiniteError naming the parameter when weights or slots would
-  /// not be finite afterwards. When it throws, parameters, slots and counts are as they were before; for
-  /// that, weights must not be written through a pointer from before the last step, which nobody notices.
-  /// Without check_finite the update is made whatever comes of it.
+  /// Updates all parameters that have a gradient, at the learning rate `lr`. Gradients are multiplied by `grad_scale`
+  /// first, which clips them without a pass of its own (see clip_scale).
+  /// Throws OptionError when lr or grad_scale is negative or not finite; TapeError when no parameter has a gradient;
+  /// NonFiniteError naming the parameter when the update would leave a weight or slot that is not finite. When it
+  /// throws, parameters, slots and counts are as they were before. This does not hold for weights that were written
+  /// through a pointer obtained before the last step, as such a write is not noticed.
+  /// With check_finite false, nothing is checked and the update is made in any case.
   void step(double lr, double grad_scale = 1, bool check_finite = true);
-  /// The Euclidean norm of all gradients together, accumulated in double in a fixed order. Not finite
-  /// exactly when one of the gradients is not.
+  /// The Euclidean norm of all gradients together, summed in double in a fixed order. It is finite exactly when all
+  /// gradients are.
   double grad_norm();
 
-  /// The layers: what layer_of() makes of the parameters' names, in the order of the model when each
-  /// group has the order of the model.
+  /// The names of the layers, from layer_of() of each parameter. They are in the order of the model when the parameters
+  /// of each group are.
   const std::vector<std::string>& layers() const { return layers_; }
-  /// The gradient norm of each layer as the last grad_norm() found it, in the order of layers().
+  /// The gradient norm of each layer, in the order of layers(), as of the last grad_norm().
   std::span<const double> layer_norms() const { return layer_norms_; }
-  /// More about each layer, in a pass over gradients and weights: for now and then, not for every step.
-  /// The units of a layer are the elements of its bias [out], or else the columns of its weight [in, out].
+  /// Measures each layer, in the order of layers(). It reads all gradients and weights, so it takes too long to do in
+  /// every step.
   std::vector<LayerMeasure> measure_layers();
-  /// The same, into memory of an earlier measurement.
+  /// As above, but writes into `layers` and so uses its memory again.
   void measure_layers(std::vector<LayerMeasure>& layers);
 
   std::span<const ParamGroup> groups() const { return groups_; }
-  /// A copy of what it remembers.
+  /// A copy of the state of every parameter.
   OptimizerState state() const;
-  /// Throws CheckpointError listing every parameter that is missing or does not fit; then nothing has
-  /// changed.
+  /// Replaces the state by a copy of `state`. Throws CheckpointError listing every parameter that is missing, unknown
+  /// or does not fit; nothing is changed then.
   void load_state(const OptimizerState& state);
 
  protected:
   static constexpr std::size_t max_slots = 2;
-  /// A piece of one parameter: elements of all spans belong together.
+  /// A range of the elements of one parameter. Element i of each span belongs to the same weight.
   struct Piece {
     std::span<Scalar> weights;
     std::span<const Scalar> gradient;
     std::array<std::span<Scalar>, max_slots> slots;
   };
+  /// What a rule computes from t alone, such as the bias corrections of Adam.
   using Corrections = std::array<double, 2>;
+  /// The figures of one update of one parameter.
   struct Step {
-    double rate;
+    double rate;  // the learning rate times the group's lr_scale
     double weight_decay;
-    double grad_scale;
+    double grad_scale;        // to multiply the gradient by
     std::int64_t t;           // 1 for the first update of this parameter
-    Corrections corrections;  // of t
+    Corrections corrections;  // corrections(t)
   };
 
-  /// Throws OptionError on no parameters, two of one name or of one tensor, or options out of range.
+  /// Each parameter gets `slot_count` slots, at most max_slots, which start at zero. Throws OptionError listing every
+  /// problem: no parameters, two with one name or one tensor, lr_scale or weight_decay negative or not finite.
   Optimizer(std::vector<ParamGroup> groups, std::size_t slot_count);
 
-  /// The rule: writes the weights and slots of a piece. Pieces come in any order and on any thread.
+  /// The rule: updates the weights and slots of a piece in place. It is called for the pieces in any order, on several
+  /// threads at once.
   virtual void update(const Piece& piece, const Step& step) const = 0;
-  /// The same, and returns the largest magnitude that it wrote, NaN when there is a NaN. This one looks at
-  /// what update() wrote; a rule that notes it on the way is faster.
+  /// Calls update() and returns the largest magnitude in the weights and slots of the piece, NaN when one is NaN. A
+  /// rule may override it to find that magnitude while it writes, which is faster than a second pass.
   virtual double update_and_measure(const Piece& piece, const Step& step) const;
-  /// What the rule wants of t alone, computed once for all pieces of the same t.
+  /// Computed once for all pieces of the same t, the count of updates from 1.
   virtual Corrections corrections(std::int64_t /*t*/) const { return {}; }
 
+  /// The limits that bounded() speaks of.
   static constexpr double moderate_magnitude = 1e12;
   static constexpr double moderate_factor = 1e4;
-  /// Whether update() never throws and its result is finite for certain, in float, when weights, slots it
-  /// made and grad_scale times the gradient are at most moderate_magnitude, and rate, weight decay and
-  /// grad_scale at most moderate_factor. Then step() needs no copy to go back to; else it makes one
-  /// every time.
+  /// Whether the rule promises that update() never throws and leaves finite values in float, provided that weights,
+  /// slots and grad_scale times the gradient are at most moderate_magnitude, and that rate, weight decay and grad_scale
+  /// are at most moderate_factor. With the promise, step() makes a copy to go back to only beyond these limits; without
+  /// it, in every step.
   virtual bool bounded() const { return false; }
 
  private:
@@ -129,18 +149,18 @@ class Optimizer {
     Tensor tensor;
     std::vector<Tensor> slots;
     std::int64_t t = 0;
-    bool loaded = false;    // slots that no update was made with yet
-    bool measured = false;  // in largest_, as of this version of the weights
+    bool loaded = false;    // the slots are from load_state() and no update was made with them yet
+    bool measured = false;  // largest_ covers it, as of weights_version
     std::uint32_t weights_version = 0;
     std::uint32_t gradient_version = 0;
-    const Scalar* gradient = nullptr;  // as last collected; null for none
-    // Of the step under way:
+    const Scalar* gradient = nullptr;  // as of the last collect_gradients(); null for none
+    // These are set during a step:
     Scalar* weights = nullptr;
     std::array<Scalar*, max_slots> slot_data{};
     Step step{};
-    std::vector<Scalar> kept{};  // weights and slots before it
+    std::vector<Scalar> kept{};  // weights and slots before the step
   };
-  // A range of elements of one entry; a chunk is a run of ranges worth a thread.
+  // A range of elements of one entry. A chunk, the work of one thread, is a run of ranges.
   struct Range {
     std::size_t entry;
     Index begin, end;
@@ -165,14 +185,14 @@ class Optimizer {
   std::vector<Entry> entries_;
   std::vector<Range> ranges_;
   std::vector<std::size_t> chunk_ends_;
-  std::vector<double> partial_;  // of a norm or a largest magnitude, one a range
+  std::vector<double> partial_;  // one for each range: its part of a norm or its largest magnitude
   std::vector<std::string> layers_;
   std::vector<double> layer_norms_;
-  double largest_gradient_;  // no magnitude in the gradients collected is above it; infinite when unknown
-  double largest_;           // likewise of the weights and slots measured
+  double largest_gradient_;  // an upper bound of the magnitudes in the collected gradients; infinite when unknown
+  double largest_;  // an upper bound of the magnitudes in the measured weights and slots; infinite when unknown
 };
 
-/// base^n by squaring, for bias corrections.
+/// base^n for n >= 0, by squaring: the same bits on every platform, unlike std::pow.
 double power(double base, std::int64_t n);
 
 }  // namespace handrail::optim

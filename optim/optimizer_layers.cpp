@@ -1,4 +1,4 @@
-// What an optimizer knows of layers: their order, and measurements of them.
+// The part of Optimizer about layers: their order and their measurements.
 #include <algorithm>
 #include <cmath>
 
@@ -10,7 +10,7 @@ namespace handrail::optim {
 
 namespace {
 
-// The share of units, the `cols` columns of the gradient, in which it is all zero.
+// The share of the `cols` columns of the gradient that are all zero; a column is a unit.
 double dead_share(const Scalar* gradient, Index rows, Index cols) {
   Index dead = 0;
   for (Index j = 0; j < cols; ++j) {
@@ -25,8 +25,8 @@ double dead_share(const Scalar* gradient, Index rows, Index cols) {
 
 std::string_view layer_of(std::string_view parameter) { return parameter.substr(0, parameter.rfind('.')); }
 
-// Each layer behind those before it in its group; when there are none, before the first one behind it. So
-// the layers of decay_groups() are in the order of the model, also those without a weight to decay.
+// Puts each layer after those that precede it in its group; the first layer of a group goes before those that follow it
+// there. With decay_groups(), this is the order of the model even for layers that have no weight in "decay".
 void Optimizer::arrange_layers() {
   std::vector<std::string> of_entry;
   for (const Entry& entry : entries_) of_entry.emplace_back(layer_of(entry.param->name));

@@ -1,4 +1,4 @@
-// What an optimizer remembers, out and in.
+// The part of Optimizer that saves and loads its state.
 #include <algorithm>
 #include <set>
 #include <sstream>

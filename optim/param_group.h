@@ -11,12 +11,12 @@ namespace handrail::optim {
 struct ParamGroup {
   std::string name;
   std::vector<Parameter> params;
-  double lr_scale = 1;  // multiplies the rate of the step
+  double lr_scale = 1;  // multiplies the learning rate of each step
   double weight_decay = 0;
 };
 
-/// Two groups: "decay" with the weights, and "no_decay" with biases, norms and embeddings. A group
-/// without parameters is left out.
+/// Divides parameters into two groups: "decay" with the weights, and "no_decay" with biases, norms and embeddings,
+/// which have no weight decay. A group without parameters is left out.
 std::vector<ParamGroup> decay_groups(const std::vector<Parameter>& params, double weight_decay);
 
 }  // namespace handrail::optim

@@ -10,8 +10,8 @@
 namespace handrail::optim {
 namespace {
 
-// A warmup, then floor + (peak - floor) * shape(progress). Progress is 0 at the peak and would be 1 one
-// step after the last, so that no update is spent at a rate of zero.
+// A warmup, then floor + (peak - floor) * shape(progress). Progress is 0 at the peak and reaches 1 one step after the
+// last, so that no update is spent at a rate of zero.
 template <class Shape>
 Schedule warmup_then(const char* name, const WarmupOptions& o, Shape shape) {
   std::ostringstream wrong;

@@ -9,12 +9,13 @@ struct SGDOptions {
   bool nesterov = false;
 };
 
-/// Stochastic gradient descent as in PyTorch: g = gradient + decay w, u = momentum u + g from u = 0,
-/// w = w - rate u, or w - rate (g + momentum u) with Nesterov's momentum (Sutskever et al. 2013).
+/// Stochastic gradient descent as in PyTorch, with u = 0 at the start:
+///   g = gradient + decay w,  u = momentum u + g
+///   w = w - rate u, or with nesterov w = w - rate (g + momentum u) (Sutskever et al. 2013)
 class SGD final : public Optimizer {
  public:
   using Options = SGDOptions;
-  /// Throws OptionError unless momentum is in [0, 1), and above 0 with nesterov.
+  /// Throws OptionError unless momentum is in [0, 1), and above 0 with nesterov, and what Optimizer throws.
   explicit SGD(std::vector<ParamGroup> groups, SGDOptions options = {});
   const char* name() const override { return "SGD"; }
   std::string settings() const override;

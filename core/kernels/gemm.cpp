@@ -12,10 +12,10 @@ namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace {
 
-// Below this many multiply-adds a thread costs more than it brings.
-constexpr Index work_per_thread = 400'000;
+// With fewer multiply-adds a thread costs more time than it saves.
+constexpr Index min_multiply_adds_per_thread = 400'000;
 
-// Elements of scratch that a product of [m, k] and [k, n] wants, in whole cache lines.
+// The elements of scratch that a product of [m, k] and [k, n] needs, in whole cache lines.
 Index scratch_size(const kernels::Kernels& set, Index m, Index n, Index k) {
   const auto rounded = [](Index size, Index to) { return (size + to - 1) / to * to; };
   const Index block_k = std::min(kernels::block_k, rounded(k, 8));
@@ -23,8 +23,8 @@ Index scratch_size(const kernels::Kernels& set, Index m, Index n, Index k) {
   return rounded((block_n + std::min(kernels::block_m, m) + set.tile_rows) * block_k, 16);
 }
 
-// Grows and is kept, one for each thread that calls gemm(): that of the threads that help it is from here too, as
-// one of them may come late, when nothing is to be allocated any more.
+// Memory of the thread that calls gemm(). It grows and is kept. The scratch of the threads that help comes from here
+// too: a thread that helps for the first time late in a run must not allocate.
 Scalar* scratch(Index size) {
   struct Deleter {
     void operator()(Scalar* p) const { ::operator delete (p, std::align_val_t{64}); }
@@ -44,30 +44,30 @@ Scalar* scratch(Index size) {
 void gemm(Index m, Index n, Index k, MatrixView a, MatrixView b, Scalar* c, Index ldc, GemmStart start) {
   if (m == 0 || n == 0) return;
   const kernels::Kernels& set = kernels_here();
-  const kernels::Product all{.m = m,
-                             .n = n,
-                             .k = k,
-                             .a = {a.data, a.row_stride, a.col_stride},
-                             .b = {b.data, b.row_stride, b.col_stride},
-                             .c = c,
-                             .ldc = ldc,
-                             .accumulate = start.accumulate,
-                             .row = start.row};
-  const Index useful = std::max<Index>(1, m * n * k / work_per_thread);
+  const kernels::Gemm all{.m = m,
+                          .n = n,
+                          .k = k,
+                          .a = {a.data, a.row_stride, a.col_stride},
+                          .b = {b.data, b.row_stride, b.col_stride},
+                          .c = c,
+                          .ldc = ldc,
+                          .accumulate = start.accumulate,
+                          .row = start.row};
+  const Index useful = std::max<Index>(1, m * n * k / min_multiply_adds_per_thread);
   const Index threads = std::min<Index>(num_threads(), useful);
-  // Split the columns when there are enough: then no thread packs what another one packs too.
+  // Split the columns when there are enough of them: then no two threads pack the same block.
   const bool by_columns = n >= threads * set.tile_cols;
   const Index unit = by_columns ? set.lanes : set.tile_rows;
   const Index units = ((by_columns ? n : m) + unit - 1) / unit;
   const Index parts = std::min(threads, units);
-  if (parts == 1) return set.product(all, scratch(scratch_size(set, m, n, k)));
-  const Index most_units = (units + parts - 1) / parts * unit;
-  const Index size = by_columns ? scratch_size(set, m, most_units, k) : scratch_size(set, most_units, n, k);
+  if (parts == 1) return set.gemm(all, scratch(scratch_size(set, m, n, k)));
+  const Index max_part = (units + parts - 1) / parts * unit;
+  const Index size = by_columns ? scratch_size(set, m, max_part, k) : scratch_size(set, max_part, n, k);
   Scalar* memory = scratch(parts * size);
   parallel_for(parts, [&](Index part) {
     const Index begin = units * part / parts * unit;
     const Index end = std::min(by_columns ? n : m, units * (part + 1) / parts * unit);
-    kernels::Product share = all;
+    kernels::Gemm share = all;
     if (by_columns) {
       share.n = end - begin;
       share.b.data += begin * b.col_stride;
@@ -78,7 +78,7 @@ void gemm(Index m, Index n, Index k, MatrixView a, MatrixView b, Scalar* c, Inde
       share.a.data += begin * a.row_stride;
       share.c += begin * ldc;
     }
-    set.product(share, memory + part * size);
+    set.gemm(share, memory + part * size);
   });
 }
 

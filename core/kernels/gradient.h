@@ -12,7 +12,7 @@ namespace {
 // to[i] = value(i), or added to what is there.
 template <class Value>
 inline void write(Scalar* __restrict to, Index size, bool accumulate, Value value) {
-  // Two loops: compilers do not make vectors of one.
+  // Two loops: compilers do not vectorise a single one.
   if (accumulate)
     for (Index i = 0; i < size; ++i) to[i] += value(i);
   else

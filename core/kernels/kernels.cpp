@@ -25,7 +25,7 @@ Level wanted() {
   fail<OptionError>("want HANDRAIL_ISA = avx512, avx2 or portable, or unset; got '", name, "'");
 }
 
-// Their answers include whether the operating system keeps the registers.
+// __builtin_cpu_supports also tells whether the operating system saves the registers.
 Level supported() {
 #ifdef HANDRAIL_X86_KERNELS
   __builtin_cpu_init();

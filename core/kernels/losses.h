@@ -1,7 +1,7 @@
 #pragma once
 
+#include <handrail/core/kernels/elementwise_ops.h>
 #include <handrail/core/kernels/gradient.h>
-#include <handrail/core/kernels/activations.h>
 #include <handrail/core/kernels/sums.h>
 
 // Inside the kernels: losses.
@@ -21,15 +21,15 @@ void cross_entropy_backward(const Scalar* p, const Scalar* sums, const Scalar* c
 }
 
 double binary_cross_entropy(const Scalar* x, const Scalar* targets, Index size) {
-  return long_sum(size, [x, targets](Index i) { return smooth_positive(x[i]) - x[i] * targets[i]; });
+  return long_sum(size, [x, targets](Index i) { return Softplus::value(x[i]) - x[i] * targets[i]; });
 }
 
 void binary_cross_entropy_backward(const Scalar* x, const Scalar* targets, Index size, Scalar scale,
                                    Scalar* __restrict to, bool accumulate) {
-  write(to, size, accumulate, [=](Index i) { return scale * (logistic(x[i]) - targets[i]); });
+  write(to, size, accumulate, [=](Index i) { return scale * (Sigmoid::value(x[i]) - targets[i]); });
 }
 
-void scaled_difference(const Scalar* a, const Scalar* b, Index size, Scalar scale, Scalar* __restrict to,
+void mse_loss_backward(const Scalar* a, const Scalar* b, Index size, Scalar scale, Scalar* __restrict to,
                        bool accumulate) {
   write(to, size, accumulate, [=](Index i) { return scale * (a[i] - b[i]); });
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <handrail/core/kernels/gradient.h>
 #include <handrail/core/kernels/functions.h>
+#include <handrail/core/kernels/gradient.h>
 #include <handrail/core/kernels/sums.h>
 
 // Inside the kernels: normalisation of rows and of columns.
@@ -17,7 +17,7 @@ void layer_norm(const Scalar* x, const Scalar* gain, const Scalar* shift, Scalar
   for (Index i = 0; i < rows; ++i, x += cols, normed += cols, y += cols) {
     const Scalar mean = row_sum(cols, [x](Index j) { return x[j]; }) / count;
     const Scalar squares = row_sum(cols, [x, mean](Index j) { return (x[j] - mean) * (x[j] - mean); });
-    const Scalar inv = 1 / root(squares / count + eps);
+    const Scalar inv = 1 / sqrt(squares / count + eps);
     inverse[i] = inv;
     for (Index j = 0; j < cols; ++j) {
       const Scalar n = (x[j] - mean) * inv;
@@ -49,8 +49,8 @@ void column_moments(const Scalar* x, Index rows, Index cols, Scalar* __restrict 
   for (Index j = 0; j < cols; ++j) variance[j] /= count;
 }
 
-void inverse_roots(const Scalar* variance, Index size, Scalar eps, Scalar* __restrict inverse) {
-  for (Index i = 0; i < size; ++i) inverse[i] = 1 / root(variance[i] + eps);
+void inverse_stddev(const Scalar* variance, Index size, Scalar eps, Scalar* __restrict inverse) {
+  for (Index i = 0; i < size; ++i) inverse[i] = 1 / sqrt(variance[i] + eps);
 }
 
 void batch_norm(const Scalar* x, const Scalar* mean, const Scalar* inverse, const Scalar* gain, const Scalar* shift,

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <handrail/core/kernels/gradient.h>
 #include <handrail/core/kernels/functions.h>
+#include <handrail/core/kernels/gradient.h>
 #include <handrail/core/kernels/sums.h>
 
-// Inside the kernels: rows of exponentials.
+// Inside the kernels: softmax, log_softmax and what cross entropy shares with them.
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
@@ -33,8 +33,8 @@ void exp_rows(const Scalar* x, Index rows, Index cols, Scalar* __restrict p, Sca
     maxima[i] = top;
     for (Index j = 0; j < cols; ++j) p[i * cols + j] = row[j] - top;
   }
-  // One pass over all rows, so that narrow ones use whole vectors too.
-  for (Index i = 0; i < rows * cols; ++i) p[i] = exponential(p[i]);
+  // One pass over all rows, so that whole vectors are used when rows are short.
+  for (Index i = 0; i < rows * cols; ++i) p[i] = exp(p[i]);
   for (Index i = 0; i < rows; ++i) {
     const Scalar* row = p + i * cols;
     sums[i] = row_sum(cols, [row](Index j) { return row[j]; });
@@ -59,8 +59,8 @@ void softmax_backward(const Scalar* p, const Scalar* gy, Index rows, Index cols,
 void log_softmax(const Scalar* x, const Scalar* maxima, const Scalar* sums, Index rows, Index cols,
                  Scalar* __restrict y) {
   for (Index i = 0; i < rows; ++i, x += cols, y += cols) {
-    // The maximum first: added to the logarithm, a large one would swallow it.
-    const Scalar top = maxima[i], log_sum = logarithm(sums[i]);
+    // The maximum is subtracted first: in the sum of a large maximum and the logarithm, the logarithm would be lost.
+    const Scalar top = maxima[i], log_sum = log(sums[i]);
     for (Index j = 0; j < cols; ++j) y[j] = x[j] - top - log_sum;
   }
 }

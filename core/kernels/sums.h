@@ -10,8 +10,8 @@ inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace kernels {
 namespace {
 
-// A magnitude as an integer: in the order of the magnitudes, with infinity above all numbers and NaN above
-// infinity, so that the largest of many tells whether all are finite. Signed, as SSE2 has no other comparison.
+// The bits of |x| as an integer. They are ordered as the magnitudes are, with infinity above all numbers and NaN above
+// infinity, so the largest of many tells whether all are finite. The integer is signed, as SSE2 compares no other.
 using Bits = decltype(bits_of(Scalar{}));
 
 constexpr Bits magnitude_mask = static_cast<Bits>(sizeof(Scalar) == 4 ? 0x7FFFFFFFLL : 0x7FFFFFFFFFFFFFFFLL);
@@ -19,10 +19,10 @@ inline Bits magnitude(Scalar x) { return bits_of(x) & magnitude_mask; }
 inline Bits larger(Bits a, Bits b) { return a > b ? a : b; }
 inline double to_double(Bits magnitude) { return static_cast<double>(from_bits(magnitude)); }
 
+// Partial sums that are computed side by side, which compilers vectorise.
 constexpr Index side_by_side = 16;
 
-// term(0) + ... + term(size - 1): several sums side by side, which compilers vectorise, in an order that is the same
-// for every instruction set.
+// term(0) + ... + term(size - 1) in double, in an order that is the same for every instruction set.
 template <class Term>
 inline double long_sum(Index size, Term term) {
   double sums[side_by_side] = {};
@@ -35,7 +35,7 @@ inline double long_sum(Index size, Term term) {
   return total;
 }
 
-// The same for a row, without going to double.
+// term(0) + ... + term(size - 1) in Scalar, for short rows: faster than long_sum and less exact.
 template <class Term>
 inline Scalar row_sum(Index size, Term term) {
   Scalar total = 0;
@@ -95,8 +95,8 @@ void sum_axis(const Scalar* x, Index outer, Index count, Index inner, Scalar sca
   }
 }
 
-void spread_axis(const Scalar* gy, Index outer, Index count, Index inner, Scalar scale, Scalar* __restrict to,
-                 bool accumulate) {
+void sum_axis_backward(const Scalar* gy, Index outer, Index count, Index inner, Scalar scale, Scalar* __restrict to,
+                       bool accumulate) {
   for (Index o = 0; o < outer; ++o, gy += inner) {
     if (inner == 1) {
       const Scalar g = scale * *gy;

@@ -2,13 +2,15 @@
 
 #include <cstdint>
 
+#include <handrail/core/kernels/elementwise_ops.h>
 #include <handrail/core/scalar.h>
 
-// Inside the library: the hot loops, compiled once for each instruction set.
+// Inside the library: the table of the hot loops, which are compiled once for each instruction set.
 //
-// The sources that include this are compiled with flags that the processor may lack. Nothing with a body
-// that the linker could share belongs here or there: no inline function, no template outside of an unnamed
-// namespace, no header that brings one in use. Else it might take the copy with AVX-512 for everybody.
+// Sources that include this header may be compiled with instructions that the processor lacks. Neither this header nor
+// those sources may contain a function that the linker can share between objects: no inline function and no template
+// outside an unnamed namespace, and no header that has one which is used. Otherwise the linker might pick the copy with
+// AVX-512 for the whole program. tests/tree/kernel_symbols.sh checks this.
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
@@ -25,8 +27,8 @@ constexpr Index block_k = 1024 / sizeof(Scalar);
 constexpr Index block_m = 256;
 constexpr Index block_n = 1024;
 
-/// C [m, n] = start + A [m, k] B [k, n]; see gemm().
-struct Product {
+/// C [m, n] = start + A [m, k] B [k, n]; see gemm() in gemm.h.
+struct Gemm {
   Index m, n, k;
   Strided a, b;
   Scalar* c;
@@ -35,126 +37,128 @@ struct Product {
   const Scalar* row;
 };
 
-/// How two operands are stretched to one shape: rows, in which an operand steps with the output or stands still, and
-/// loops around them, outermost first.
-struct Stretched {
-  bool steps = true;
+/// How one operand follows the output of a broadcast op.
+struct BroadcastOperand {
+  bool steps = true;      // within a row: it advances with the output, or repeats one element
   Index strides[3] = {};  // of the loops; 0 where the operand is stretched
 };
+/// How two operands are broadcast to one shape: three loops, outermost first, over rows of `row` elements.
 struct Broadcast {
-  Index row = 1;  // elements in a row
+  Index row = 1;
   Index loops[3] = {1, 1, 1};
-  Stretched a{}, b{};
+  BroadcastOperand a{}, b{};
 };
 
-/// What an update by Adam takes from the step.
+/// The coefficients of one update by Adam or AdamW (formulas: optim/adam.h), with g = scale gradient + penalty w.
 struct AdamStep {
   Scalar beta1, beta2;
-  Scalar gain1, gain2;  // of g and g^2: 1 - beta
-  Scalar scale;         // of the gradient: in the gains, its square would vanish in float
-  Scalar penalty;       // of the weight in the gradient
-  Scalar rate;          // over the bias correction of m
-  Scalar correction;    // 1 / sqrt(1 - beta2^t)
+  Scalar gain1, gain2;  // 1 - beta1 and 1 - beta2, which multiply g and g^2
+  Scalar scale;         // separate from the gains, as its square would underflow in float
+  Scalar penalty;       // L2
+  Scalar rate;          // divided by the bias correction of m, 1 - beta1^t
+  Scalar correction;    // the bias correction of sqrt(v), 1 / sqrt(1 - beta2^t)
   Scalar eps;
-  Scalar keep;  // of the weight: 1 - rate * decay
+  Scalar keep;  // the decoupled decay: w is multiplied by keep = 1 - rate * decay
 };
 
-/// The same for SGD: u = momentum u + g, w -= rate (direct g + ahead u).
+/// The coefficients of one update by SGD: g = scale gradient + penalty w, u = momentum u + g and
+/// w -= rate (direct g + ahead u).
 struct SgdStep {
   Scalar scale, penalty, rate, momentum, direct, ahead;
 };
 
-// In what follows `to` is the gradient of an input, which is overwritten, or added to when `accumulate` is set.
+// In what follows `to` is the gradient of an input: it is overwritten, or added to when `accumulate` is set.
 
-/// An op on each element, and the gradient of its input from what it keeps: its input or its output.
+/// An op of elementwise_ops.h over arrays. `kept` is the input or the output of the op, as `keep` says.
 struct Elementwise {
+  Keep keep;
   void (*forward)(const Scalar* x, Index size, Scalar* y);
   void (*backward)(const Scalar* kept, const Scalar* gy, Index size, Scalar* to, bool accumulate);
 };
 
-/// An op on two operands, and what it adds to the gradient of each.
+/// An op on two operands, and functions that add to the gradient of each.
 struct Arithmetic {
   void (*forward)(const Broadcast& plan, const Scalar* a, const Scalar* b, Scalar* y);
   void (*backward_a)(const Broadcast& plan, const Scalar* gy, const Scalar* a, const Scalar* b, Scalar* to);
   void (*backward_b)(const Broadcast& plan, const Scalar* gy, const Scalar* a, const Scalar* b, Scalar* to);
 };
 
-/// Every function runs on the calling thread and allocates nothing. Its bits do not depend on the addresses.
+/// Every function runs on the calling thread and allocates nothing. Its bits do not depend on the alignment of arrays.
 struct Kernels {
   const char* instructions;
-  Index tile_rows, tile_cols, lanes;  // of a product
+  Index tile_rows, tile_cols, lanes;  // of gemm: the tile in registers, and the elements of a vector
 
-  /// All of it on this thread. scratch: for a packed block of A, with a tile to spare, and one of B; aligned to 64
-  /// bytes.
-  void (*product)(const Product& product, Scalar* scratch);
+  /// scratch: room for a packed block of A, plus one tile, and a packed block of B, aligned to 64 bytes.
+  void (*gemm)(const Gemm& g, Scalar* scratch);
 
-  /// A NaN stays one. The slope of relu is taken where the output is above zero, and nothing else gets there.
-  Elementwise relu, square, abs, sqrt;
-  /// At most 4 ulp off, tested for all sets; but gelu below -1 within 4 ulp of x, and its slope within 2 ulp of 1.
-  Elementwise exp, log, tanh, sigmoid, softplus, gelu;
   /// y = factor x + offset
   void (*affine)(const Scalar* x, Index size, Scalar factor, Scalar offset, Scalar* y);
   void (*from_bytes)(const unsigned char* bytes, Index size, Scalar factor, Scalar offset, Scalar* y);
-  /// factor x, and a b
+  /// scale: to = factor x; multiply: to = a b.
   void (*scale)(const Scalar* x, Index size, Scalar factor, Scalar* to, bool accumulate);
   void (*multiply)(const Scalar* a, const Scalar* b, Index size, Scalar* to, bool accumulate);
-  /// Of elements from `first`, a multiple of 4, on: one is kept, times scale, when its 32 bits are at least the
-  /// threshold; counter [4] and key [2] are those of a philox_point.
+  /// Elements from `first` on, which is a multiple of 4. An element is kept and multiplied by scale when its 32 random
+  /// bits are at least the threshold. counter [4] and key [2] are those of a PhiloxPoint.
   void (*dropout)(const std::uint32_t* counter, const std::uint32_t* key, Index first, Index size,
                   std::uint32_t threshold, Scalar scale, const Scalar* x, Scalar* mask, Scalar* y);
 
   Arithmetic add, sub, mul, div;
 
-  /// In double, in an order that is the same for every instruction set.
+  /// Sums in double, in an order that is the same for every instruction set. squared_distance is the sum of (a - b)^2.
   double (*sum)(const Scalar* x, Index size);
   double (*sum_of_squares)(const Scalar* x, Index size);
   double (*squared_distance)(const Scalar* a, const Scalar* b, Index size);
-  /// Infinity when one is infinite and NaN when one is NaN.
+  /// The largest |x|: NaN when an element is NaN, else infinity when one is infinite.
   double (*largest_magnitude)(const Scalar* x, Index size);
-  /// to[j] += the sum of column j of the rows, or of its products, in order.
+  /// to[j] += the sum of column j, or of a b in column j, in the order of the rows.
   void (*add_column_sums)(const Scalar* from, Index rows, Index cols, Scalar* to);
   void (*add_column_products)(const Scalar* a, const Scalar* b, Index rows, Index cols, Scalar* to);
-  /// y [outer, inner] = scale times the sum of x [outer, count, inner] over its middle, and back.
+  /// y [outer, inner] = scale times the sum of x [outer, count, inner] over its middle dimension, and its gradient.
   void (*sum_axis)(const Scalar* x, Index outer, Index count, Index inner, Scalar scale, Scalar* y);
-  void (*spread_axis)(const Scalar* gy, Index outer, Index count, Index inner, Scalar scale, Scalar* to,
-                      bool accumulate);
+  void (*sum_axis_backward)(const Scalar* gy, Index outer, Index count, Index inner, Scalar scale, Scalar* to,
+                            bool accumulate);
 
-  /// For each row: its maximum, p = exp(x - maximum), and the sum of p.
+  /// For each row: its maximum, p = exp(x - maximum) and the sum of p. divide_rows divides p by the sums.
   void (*exp_rows)(const Scalar* x, Index rows, Index cols, Scalar* p, Scalar* sums, Scalar* maxima);
   void (*divide_rows)(const Scalar* sums, Index rows, Index cols, Scalar* p);
   void (*softmax_backward)(const Scalar* p, const Scalar* gy, Index rows, Index cols, Scalar* to, bool accumulate);
   void (*log_softmax)(const Scalar* x, const Scalar* maxima, const Scalar* sums, Index rows, Index cols, Scalar* y);
   void (*log_softmax_backward)(const Scalar* p, const Scalar* gy, Index rows, Index cols, Scalar* to, bool accumulate);
-  /// The gradient of the mean cross entropy, times scale, from the p and sums of exp_rows.
+  /// The gradient of the summed cross entropy times scale, from the p and the sums of exp_rows.
   void (*cross_entropy_backward)(const Scalar* p, const Scalar* sums, const Scalar* classes, Scalar scale, Index rows,
                                  Index cols, Scalar* to, bool accumulate);
-  /// The sum over the logits x, and scale (sigmoid(x) - target).
+  /// The sum over all elements for logits x, and its gradient scale (sigmoid(x) - target).
   double (*binary_cross_entropy)(const Scalar* x, const Scalar* targets, Index size);
   void (*binary_cross_entropy_backward)(const Scalar* x, const Scalar* targets, Index size, Scalar scale, Scalar* to,
                                         bool accumulate);
-  /// scale (a - b)
-  void (*scaled_difference)(const Scalar* a, const Scalar* b, Index size, Scalar scale, Scalar* to, bool accumulate);
+  /// to = scale (a - b)
+  void (*mse_loss_backward)(const Scalar* a, const Scalar* b, Index size, Scalar scale, Scalar* to, bool accumulate);
 
-  /// normed = (x - mean) inverse, y = gain normed + shift: inverse is 1 / sqrt(variance + eps), of rows or of columns.
+  /// normed = (x - mean) inverse and y = gain normed + shift, with inverse = 1 / sqrt(variance + eps): over each row in
+  /// layer_norm, over each column in batch_norm.
   void (*layer_norm)(const Scalar* x, const Scalar* gain, const Scalar* shift, Scalar eps, Index rows, Index cols,
                      Scalar* normed, Scalar* inverse, Scalar* y);
   void (*layer_norm_backward)(const Scalar* normed, const Scalar* inverse, const Scalar* gain, const Scalar* gy,
                               Index rows, Index cols, Scalar* to, bool accumulate);
   void (*column_moments)(const Scalar* x, Index rows, Index cols, Scalar* mean, Scalar* variance);
-  void (*inverse_roots)(const Scalar* variance, Index size, Scalar eps, Scalar* inverse);
+  void (*inverse_stddev)(const Scalar* variance, Index size, Scalar eps, Scalar* inverse);
   void (*batch_norm)(const Scalar* x, const Scalar* mean, const Scalar* inverse, const Scalar* gain,
                      const Scalar* shift, Index rows, Index cols, Scalar* normed, Scalar* y);
   void (*batch_norm_backward)(const Scalar* normed, const Scalar* factor, const Scalar* mean_gy,
                               const Scalar* mean_along, const Scalar* gy, Index rows, Index cols, Scalar* to,
                               bool accumulate);
 
-  /// Return the largest magnitude of what they leave in w and the moments.
+  /// Update w and the moments (m, v, u) in place; return the largest magnitude that they wrote, NaN when one is NaN.
   double (*adam)(const AdamStep& step, const Scalar* gradient, Index size, Scalar* w, Scalar* m, Scalar* v);
   double (*sgd)(const SgdStep& step, const Scalar* gradient, Index size, Scalar* w);
   double (*sgd_momentum)(const SgdStep& step, const Scalar* gradient, Index size, Scalar* w, Scalar* u);
+
+#define HANDRAIL_FIELD(name, Op) Elementwise name;
+  HANDRAIL_ELEMENTWISE_OPS(HANDRAIL_FIELD)
+#undef HANDRAIL_FIELD
 };
 
-// The sets; x86 has all three, other processors the last.
+// The instruction sets: x86 has all three, other processors only the last.
 extern const Kernels avx512, avx2, portable;
 
 }  // namespace kernels

@@ -3,7 +3,7 @@
 #include <handrail/core/kernels/functions.h>
 #include <handrail/core/kernels/sums.h>
 
-// Inside the kernels: the update rules.
+// Inside the kernels: the update rules of the optimizers.
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
@@ -12,13 +12,13 @@ namespace {
 
 double adam(const AdamStep& step, const Scalar* __restrict g, Index size, Scalar* __restrict w, Scalar* __restrict m,
             Scalar* __restrict v) {
-  const AdamStep c = step;  // a copy that the stores below cannot change
+  const AdamStep c = step;  // a copy, which the compiler knows the stores below cannot change
   Bits largest = 0;
   for (Index i = 0; i < size; ++i) {
     const Scalar grad = c.scale * g[i] + c.penalty * w[i];
     const Scalar first_moment = c.beta1 * m[i] + c.gain1 * grad;
     const Scalar second_moment = c.beta2 * v[i] + c.gain2 * grad * grad;
-    const Scalar weight = c.keep * w[i] - c.rate * first_moment / (root(second_moment) * c.correction + c.eps);
+    const Scalar weight = c.keep * w[i] - c.rate * first_moment / (sqrt(second_moment) * c.correction + c.eps);
     m[i] = first_moment;
     v[i] = second_moment;
     w[i] = weight;

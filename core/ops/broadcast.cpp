@@ -5,15 +5,15 @@
 #include <handrail/core/kernels/kernels.h>
 #include <handrail/core/ops/ops.h>
 
-// Arithmetic of two tensors with broadcasting. A plan turns both into rows: within a row an operand
-// either advances with the output or stands still.
+// Arithmetic of two tensors with broadcasting. A plan divides the output into rows: within a row, an operand either
+// advances with the output or repeats one element.
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace {
 
 constexpr int max_loops = Shape::max_rank - 1;
-static_assert(max_loops == 3, "as many loops as kernels::Broadcast has");
+static_assert(max_loops == 3, "kernels::Broadcast must have as many loops");
 
 Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
   if (a == b) return a;
@@ -41,7 +41,7 @@ kernels::Broadcast plan(const Shape& a, const Shape& b, const Shape& out) {
     const Index dim = out[axis];
     if (dim == 1) continue;
     const bool steps_a = -axis <= a.rank() && a[axis] == dim, steps_b = -axis <= b.rank() && b[axis] == dim;
-    // A dimension joins the row while both operands go on as before.
+    // A dimension joins the row while it is stretched in the same operands.
     if (loop == max_loops && (p.row == 1 || (steps_a == p.a.steps && steps_b == p.b.steps))) {
       p.row *= dim;
       p.a.steps = steps_a;
@@ -58,7 +58,7 @@ kernels::Broadcast plan(const Shape& a, const Shape& b, const Shape& out) {
   return p;
 }
 
-// What it adds to the gradient of one operand is summed over what was stretched.
+// Adds the gradient of one operand, which is summed over its stretched dimensions.
 void backward(decltype(kernels::Arithmetic::backward_a) kernel, const kernels::Broadcast& p, const GradSlot& slot,
               const Tensor& gy, const Scalar* a, const Scalar* b) {
   if (!slot.needed()) return;
@@ -74,20 +74,20 @@ Tensor forward(const kernels::Arithmetic& kernel, const kernels::Broadcast& p, c
   return y;
 }
 
-// Of add and sub, whose slopes are constants.
-Tensor sum_of(const char* op, const kernels::Arithmetic& kernel, const Tensor& a, const Tensor& b) {
+// Records add or sub. Their derivatives are constants, so they save no operand.
+Tensor record_constant_slopes(const char* op, const kernels::Arithmetic& kernel, const Tensor& a, const Tensor& b) {
   const Shape shape = broadcast_shape(op, a.shape(), b.shape());
   const kernels::Broadcast p = plan(a.shape(), b.shape(), shape);
   return Tape::record(op, {a, b}, forward(kernel, p, shape, a, b), [p, &kernel](const Backward& back) {
     const Tensor& gy = back.output_grad();
-    // In place of the operands, which nobody looks at, elements that are there.
+    // The kernels do not use the operands, but need pointers to valid memory.
     backward(kernel.backward_a, p, back[0], gy, gy.data(), gy.data());
     backward(kernel.backward_b, p, back[1], gy, gy.data(), gy.data());
   });
 }
 
-// Of mul and div, whose slopes look at the operands.
-Tensor product_of(const char* op, const kernels::Arithmetic& kernel, const Tensor& a, const Tensor& b) {
+// Records mul or div, which save both operands.
+Tensor record_saving_operands(const char* op, const kernels::Arithmetic& kernel, const Tensor& a, const Tensor& b) {
   const Shape shape = broadcast_shape(op, a.shape(), b.shape());
   const kernels::Broadcast p = plan(a.shape(), b.shape(), shape);
   return Tape::record(op, {a, b}, forward(kernel, p, shape, a, b),
@@ -100,10 +100,10 @@ Tensor product_of(const char* op, const kernels::Arithmetic& kernel, const Tenso
 
 }  // namespace
 
-Tensor add(const Tensor& a, const Tensor& b) { return sum_of("add", kernels_here().add, a, b); }
-Tensor sub(const Tensor& a, const Tensor& b) { return sum_of("sub", kernels_here().sub, a, b); }
-Tensor mul(const Tensor& a, const Tensor& b) { return product_of("mul", kernels_here().mul, a, b); }
-Tensor div(const Tensor& a, const Tensor& b) { return product_of("div", kernels_here().div, a, b); }
+Tensor add(const Tensor& a, const Tensor& b) { return record_constant_slopes("add", kernels_here().add, a, b); }
+Tensor sub(const Tensor& a, const Tensor& b) { return record_constant_slopes("sub", kernels_here().sub, a, b); }
+Tensor mul(const Tensor& a, const Tensor& b) { return record_saving_operands("mul", kernels_here().mul, a, b); }
+Tensor div(const Tensor& a, const Tensor& b) { return record_saving_operands("div", kernels_here().div, a, b); }
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE
 }  // namespace handrail

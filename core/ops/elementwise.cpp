@@ -1,24 +1,30 @@
-#include <handrail/core/ops/internal/elementwise.h>
+#include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/kernels/kernels.h>
 #include <handrail/core/ops/ops.h>
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 
-using handrail::detail::elementwise;
 using handrail::detail::for_chunks;
-using handrail::detail::Keep;
 
-Tensor relu(const Tensor& x) { return elementwise("relu", x, Keep::output, kernels_here().relu); }
-Tensor square(const Tensor& x) { return elementwise("square", x, Keep::input, kernels_here().square); }
-Tensor abs(const Tensor& x) { return elementwise("abs", x, Keep::input, kernels_here().abs); }
-Tensor sqrt(const Tensor& x) { return elementwise("sqrt", x, Keep::output, kernels_here().sqrt); }
-Tensor exp(const Tensor& x) { return elementwise("exp", x, Keep::output, kernels_here().exp); }
-Tensor log(const Tensor& x) { return elementwise("log", x, Keep::input, kernels_here().log); }
-Tensor tanh(const Tensor& x) { return elementwise("tanh", x, Keep::output, kernels_here().tanh); }
-Tensor sigmoid(const Tensor& x) { return elementwise("sigmoid", x, Keep::output, kernels_here().sigmoid); }
-Tensor softplus(const Tensor& x) { return elementwise("softplus", x, Keep::input, kernels_here().softplus); }
-Tensor gelu(const Tensor& x) { return elementwise("gelu", x, Keep::input, kernels_here().gelu); }
+namespace {
+
+// Records an op on each element, which saves its input or its output for the backward pass.
+Tensor elementwise(const char* op, const Tensor& x, const kernels::Elementwise& kernel) {
+  Tensor y(x.shape());
+  const Scalar* in = x.data();
+  Scalar* out = y.mutable_data();
+  for_chunks(x.size(), [&](Index i, Index n) { kernel.forward(in + i, n, out + i); });
+  return Tape::record(
+      op, {x}, y, [kept = Saved(kernel.keep == kernels::Keep::input ? x : y), &kernel](const Backward& b) {
+        const Scalar *saved = kept->data(), *gy = b.output_grad().data();
+        const GradTarget to = b[0].target();
+        for_chunks(kept->size(),
+                   [&](Index i, Index n) { kernel.backward(saved + i, gy + i, n, to.data + i, to.accumulate); });
+      });
+}
+
+}  // namespace
 
 Tensor affine(const Tensor& x, double scale, double shift) {
   const auto factor = static_cast<Scalar>(scale);
@@ -36,3 +42,10 @@ Tensor affine(const Tensor& x, double scale, double shift) {
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE
 }  // namespace handrail
+
+// Defines the function of each op in the list. A qualified name must be declared, so an op that core/ops/ops.h lacks
+// does not compile.
+#define HANDRAIL_DEFINE(name, Op) \
+  handrail::Tensor handrail::name(const Tensor& x) { return elementwise(#name, x, kernels_here().name); }
+HANDRAIL_ELEMENTWISE_OPS(HANDRAIL_DEFINE)
+#undef HANDRAIL_DEFINE

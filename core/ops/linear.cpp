@@ -10,7 +10,7 @@ namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace {
 
-// Adds the gradients of y = x W to the slots of x [n, in] and W [in, out].
+// Adds the gradients of y = x weight to the slots of x [n, in] and weight [in, out].
 void product_backward(const Backward& b, const Tensor& x, const Tensor& weight) {
   const Index n = x.shape().rows(), in = weight.shape()[0], out = weight.shape()[1];
   const MatrixView gy = row_major(b.output_grad().data(), out);
@@ -24,7 +24,7 @@ void product_backward(const Backward& b, const Tensor& x, const Tensor& weight) 
   }
 }
 
-// Sums the rows of gy [n, out] in order, whatever the number of threads.
+// Adds the sum of the rows of gy [n, out] to the slot, in order, whatever the number of threads.
 void add_column_sums(const GradSlot& slot, const Tensor& gy) {
   if (!slot.needed()) return;
   const Index n = gy.shape().rows(), out = gy.shape().cols();

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include <handrail/core/ops/internal/elementwise.h>
+#include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/error.h>
 #include <handrail/core/kernels/kernels.h>
 #include <handrail/core/ops/ops.h>
@@ -13,7 +13,7 @@ using handrail::detail::for_row_chunks;
 
 namespace {
 
-// p = exp(x - max of the row); returns in `sums` [N] the sum of each row and in `maxima` its maximum.
+// p [..., C]: exp(x - maximum of its row); for each row, the sum of p and the maximum of x.
 struct RowExp {
   Tensor p, sums, maxima;
 };
@@ -30,7 +30,7 @@ RowExp exp_rows(const char* op, const Tensor& x) {
   return r;
 }
 
-// Turns the exponentials into probabilities.
+// Divides the exponentials by their sums, in place, which makes them probabilities.
 void divide_rows(const RowExp& r) {
   const Index cols = r.p.shape().cols();
   Scalar* p = r.p.mutable_data();
@@ -139,7 +139,7 @@ Tensor mse_loss(const Tensor& predictions, const Tensor& targets) {
         const auto add_to = [&](const GradSlot& slot, const Tensor& from, const Tensor& to) {
           if (!slot.needed()) return;
           const GradTarget grad = slot.target();
-          kernels_here().scaled_difference(from.data(), to.data(), from.size(), scale, grad.data, grad.accumulate);
+          kernels_here().mse_loss_backward(from.data(), to.data(), from.size(), scale, grad.data, grad.accumulate);
         };
         add_to(b[0], *p, *t);
         add_to(b[1], *t, *p);

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include <handrail/core/ops/internal/elementwise.h>
+#include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/core/kernels/kernels.h>
@@ -20,7 +20,7 @@ void check_affine(const char* op, const Tensor& x, const Tensor& gain, const Ten
                      shift.shape());
 }
 
-// The gradients of gain and shift.
+// Adds the gradients of gain and shift to slots 1 and 2.
 void affine_backward(const Backward& b, const Tensor& normed) {
   const Tensor& gy = b.output_grad();
   const Index rows = normed.shape().rows(), cols = normed.shape().cols();
@@ -61,8 +61,9 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, doub
 
 namespace {
 
-// Moves the running statistics towards those of a batch.
-void follow(const RunningStats& running, const Tensor& mean, const Tensor& variance, double momentum, Index rows) {
+// Moves the running statistics towards those of a batch of `rows` rows.
+void update_running_stats(const RunningStats& running, const Tensor& mean, const Tensor& variance, double momentum,
+                          Index rows) {
   const auto step = static_cast<Scalar>(momentum);
   const Scalar unbiased = static_cast<Scalar>(rows) / static_cast<Scalar>(rows - 1);
   Scalar *m = running.mean.mutable_data(), *v = running.variance.mutable_data();
@@ -92,11 +93,11 @@ Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, cons
     variance = Tensor(gain.shape());
     kernels_here().column_moments(x.data(), rows, cols, mean.mutable_data(), variance.mutable_data());
     if (first_non_finite(mean.span()) < 0 && first_non_finite(variance.span()) < 0)
-      follow(running, mean, variance, momentum, rows);
+      update_running_stats(running, mean, variance, momentum, rows);
   }
   // inverse: 1 / standard deviation of each column
   const Tensor y(x.shape()), normed(x.shape()), inverse(gain.shape());
-  kernels_here().inverse_roots(variance.data(), cols, static_cast<Scalar>(eps), inverse.mutable_data());
+  kernels_here().inverse_stddev(variance.data(), cols, static_cast<Scalar>(eps), inverse.mutable_data());
   const Scalar *in = x.data(), *g = gain.data(), *s = shift.data();
   Scalar *out = y.mutable_data(), *x_hat = normed.mutable_data();
   for_row_chunks(rows, cols, [&](Index i, Index n) {
@@ -108,7 +109,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, cons
       [normed = Saved(normed), inverse = Saved(inverse), gain = Saved(gain), training](const Backward& b) {
         affine_backward(b, *normed);
         if (!b[0].needed()) return;
-        // The means are those of the batch, so they fall away when the statistics are constants.
+        // The two means below enter through the statistics of the batch: in evaluation they are zero.
         const Index n = normed->shape().rows(), c = normed->shape().cols();
         const Scalar *x_hat_data = normed->data(), *gy = b.output_grad().data();
         const Tensor means = Tensor::zeros({2, c}), factor(gain->shape());

@@ -10,14 +10,14 @@ namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace {
 
-// scale * the sum over all elements, in double.
+// scale * the sum of all elements, computed in double.
 Tensor scaled_sum(const char* op, const Tensor& x, double scale) {
   const double total = kernels_here().sum(x.data(), x.size());
   return Tape::record(op, {x}, Tensor::scalar(static_cast<Scalar>(scale * total)),
                       [scale, size = x.size()](const Backward& b) {
                         const GradTarget to = b[0].target();
-                        kernels_here().spread_axis(b.output_grad().data(), 1, size, 1, static_cast<Scalar>(scale),
-                                                   to.data, to.accumulate);
+                        kernels_here().sum_axis_backward(b.output_grad().data(), 1, size, 1, static_cast<Scalar>(scale),
+                                                         to.data, to.accumulate);
                       });
 }
 
@@ -39,7 +39,7 @@ Tensor scaled_sum(const char* op, const Tensor& x, int axis, bool keepdim, bool 
   kernels_here().sum_axis(x.data(), outer, count, inner, scale, y.mutable_data());
   return Tape::record(op, {x}, y, [outer, count, inner, scale](const Backward& b) {
     const GradTarget to = b[0].target();
-    kernels_here().spread_axis(b.output_grad().data(), outer, count, inner, scale, to.data, to.accumulate);
+    kernels_here().sum_axis_backward(b.output_grad().data(), outer, count, inner, scale, to.data, to.accumulate);
   });
 }
 

@@ -4,9 +4,10 @@
 
 namespace handrail {
 
-/// The version of the library, as in "0.1.0".
+/// The version of the library, such as "0.1.0".
 const char* version();
-/// What the bits of results depend on besides the program: compiler, instruction set, and the grid of the kernels.
+/// Everything of this build and machine that the bits of results depend on, as text: the compiler, the instruction set
+/// and the chunk size of the kernels.
 std::string build_description();
 
 }  // namespace handrail

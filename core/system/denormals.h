@@ -2,10 +2,9 @@
 
 namespace handrail {
 
-/// Flushes denormal floating-point numbers to zero on this thread while it lives and rounds to nearest, whatever
-/// the mode was, and puts the mode of the processor back afterwards. Moments of units that have died decay into
-/// denormals, which make a training step several times slower. Threads the library runs work on take over the mode of
-/// the thread that asked for the work.
+/// While it lives, this thread flushes denormal numbers to zero and rounds to nearest; its destructor restores the mode
+/// of before. Denormals make a training step several times slower: the optimizer moments of dead units decay into them.
+/// The threads of the library work in the mode of the thread that calls it.
 class FlushDenormals {
  public:
   FlushDenormals() noexcept;
@@ -19,9 +18,11 @@ class FlushDenormals {
 
 namespace fp_mode {
 
-/// The floating-point control word of this thread: rounding and flushing of denormals.
+/// The floating-point control word of this thread, which holds the modes of rounding and of denormals. It is 0, and
+/// set() does nothing, on processors other than x86 with SSE and 64-bit ARM.
 unsigned long get() noexcept;
 void set(unsigned long mode) noexcept;
+/// The modes of this thread.
 bool rounds_to_nearest() noexcept;
 bool flushes_denormals() noexcept;
 

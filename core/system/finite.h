@@ -9,7 +9,7 @@
 
 namespace handrail {
 
-/// Whether the value is neither NaN nor infinite, by its bits: comparisons, max and min can hide a NaN.
+/// Whether the value is neither NaN nor infinite. It looks at the bits, so it holds with every compiler option.
 template <class Real>
 constexpr bool is_finite(Real value) {
   using Bits = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;
@@ -19,7 +19,7 @@ constexpr bool is_finite(Real value) {
 
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 
-/// The position of the first value that is not finite, or -1.
+/// The position of the first value that is NaN or infinite; -1 when all are finite.
 Index first_non_finite(std::span<const Scalar> values);
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE

@@ -25,7 +25,7 @@
 namespace handrail {
 namespace {
 
-// More than any machine has, fewer than would exhaust one.
+// More processors than any machine has, and fewer threads than would exhaust one.
 constexpr int max_threads = 1024;
 constexpr int unlimited = std::numeric_limits<int>::max();
 
@@ -38,7 +38,7 @@ int container_quota() {
   return std::max(1, static_cast<int>(std::floor(std::atof(quota.c_str()) / period)));
 }
 
-// As users of numerical programs set it: OMP_NUM_THREADS=4, or 4,2 for nested regions.
+// OMP_NUM_THREADS, which users of numerical programs set: "4", or "4,2" for nested regions, of which the first counts.
 int wanted_by_user() {
   const char* text = std::getenv("OMP_NUM_THREADS");
   const int count = text ? std::atoi(text) : 0;
@@ -68,32 +68,49 @@ inline void relax() {
 #endif
 }
 
-// Calls done() until it returns true; false after so long.
+// Calls done() until it returns true. Returns false after `max_time`.
 template <class Done>
-bool spin(std::chrono::microseconds most, Done&& done) {
-  constexpr int turns = 64;
+bool spin(std::chrono::microseconds max_time, Done&& done) {
+  constexpr int calls_per_look = 64;  // at the clock
   const auto start = std::chrono::steady_clock::now();
   do {
-    for (int i = 0; i < turns; ++i) {
+    for (int i = 0; i < calls_per_look; ++i) {
       if (done()) return true;
       relax();
     }
-  } while (std::chrono::steady_clock::now() - start < most);
+  } while (std::chrono::steady_clock::now() - start < max_time);
   return false;
 }
 
-// Threads that wait for chunks of work. Nobody ever waits for a thread that has not begun: the caller does the chunks
-// that are left itself, so a thread without a processor, on a machine that is busy with other work, costs nothing
-// but its help. (At the end of an OpenMP region every thread is waited for, and a training step took sixty times as
-// long beside two other busy processes.)
+// Blocks all signals on this thread while it lives.
+class BlockSignals {
+ public:
+  BlockSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~BlockSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  BlockSignals(const BlockSignals&) = delete;
+  BlockSignals& operator=(const BlockSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+// Threads that wait for chunks of work. The caller never waits for a thread that has not begun a chunk: it does the
+// chunks that are left itself. A thread that gets no processor, because the machine is busy, therefore costs nothing
+// but its help. (An OpenMP region waits for every thread at its end: a training step took sixty times as long beside
+// two other busy processes.)
 class Pool {
  public:
-  // Every thread of the process may ask; while one has the pool the others work alone.
+  // Runs all chunks and returns true; returns false without running any while another thread has the pool. Any thread
+  // of the process may call it.
   bool try_run(int threads, Index chunks, void (*run)(void*, Index), void* body) {
     const std::unique_lock lock(busy_, std::try_to_lock);
     if (!lock) return false;
-    while (started_ < threads) start_thread(started_++);
-    // Nobody looks at these before it has a chunk.
+    threads = std::min(threads, make_threads(threads));
+    // A thread reads these only after it has taken a chunk.
     run_ = run;
     body_ = body;
     mode_ = fp_mode::get();
@@ -108,7 +125,7 @@ class Pool {
     calls_.notify_all();
     work(0, threads);
     const auto all_done = [this] { return unfinished_.load(std::memory_order_acquire) == 0; };
-    // A chunk is in the hands of a thread that may have lost its processor: it can have ours.
+    // The thread that runs the last chunk may have lost its processor: yield ours to it.
     while (!spin(std::chrono::microseconds(20), all_done)) sched_yield();
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     return true;
@@ -124,20 +141,25 @@ class Pool {
     return static_cast<std::uint64_t>(begin) << 32 | static_cast<std::uint64_t>(end);
   }
 
-  void start_thread(int number) {
-    // Signals are for the program's own threads.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread([this, number] { serve(number); }).detach();
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  // Makes threads until there are `wanted`, the caller's included, and returns how many there are: fewer when the
+  // system refuses one, for want of memory or by a limit on processes. Then no more is ever tried, as a refusal costs
+  // time.
+  int make_threads(int wanted) {
+    if (started_ >= wanted || refused_) return started_;
+    const BlockSignals block;  // which a new thread inherits: signals are for the program's own threads
+    try {
+      for (; started_ < wanted; ++started_) std::thread([this, number = started_] { serve(number); }).detach();
+    } catch (const std::exception&) {  // std::system_error or std::bad_alloc
+      refused_ = true;
+    }
+    return started_;
   }
 
   void serve(int number) {
     std::uint32_t seen = 0;
     while (true) {
       const auto called = [&] { return calls_.load(std::memory_order_acquire) != seen; };
-      // The next call mostly comes soon.
+      // The next call usually comes soon.
       if (!spin(std::chrono::microseconds(100), called)) calls_.wait(seen, std::memory_order_acquire);
       seen = calls_.load(std::memory_order_acquire);
       const int threads = threads_.load(std::memory_order_relaxed);
@@ -145,7 +167,8 @@ class Pool {
     }
   }
 
-  // Its own chunks in order, which are the same ones every time; then those of others, from the end.
+  // Does the thread's own chunks in order, the same ones in every call with the same grid, whose data are in its cache;
+  // then takes chunks of other threads, from their end.
   void work(int number, int threads) {
     while (take(number, true)) {
     }
@@ -189,7 +212,8 @@ class Pool {
 
   std::mutex busy_, error_mutex_;
   std::array<Slot, max_threads> slots_;  // the first is the caller's
-  int started_ = 1;
+  int started_ = 1;                      // threads, the caller included
+  bool refused_ = false;
   alignas(64) std::atomic<std::uint32_t> calls_{0};
   std::atomic<int> threads_{0};
   alignas(64) std::atomic<Index> unfinished_{0};
@@ -202,7 +226,7 @@ class Pool {
 
 thread_local bool Pool::in_chunk_ = false;
 
-// Lives as long as the process: its threads may be at work while static objects are destroyed.
+// Never destroyed: its threads may be at work while static objects are destroyed.
 Pool& thread_pool() {
   static Pool* const one = new Pool;
   return *one;
@@ -220,9 +244,8 @@ void set_num_threads(int count) {
 
 void detail::run_chunks(Index chunks, void (*run)(void*, Index), void* body) {
   const int threads = static_cast<int>(std::min<Index>(num_threads(), chunks));
-  constexpr Index most_chunks = std::numeric_limits<std::uint32_t>::max();
-  if (threads > 1 && chunks <= most_chunks && !Pool::in_chunk() &&
-      thread_pool().try_run(threads, chunks, run, body))
+  constexpr Index max_chunks = std::numeric_limits<std::uint32_t>::max();
+  if (threads > 1 && chunks <= max_chunks && !Pool::in_chunk() && thread_pool().try_run(threads, chunks, run, body))
     return;
   for (Index chunk = 0; chunk < chunks; ++chunk) run(body, chunk);
 }

@@ -8,20 +8,20 @@
 namespace handrail::pool {
 namespace {
 
-constexpr std::size_t smallest = 256;
+constexpr std::size_t min_bytes = 256;
 constexpr std::align_val_t alignment{64};
 
 // Four classes to each power of two: at most a quarter of a block is unused.
 constexpr std::uint32_t class_of(std::size_t bytes) {
-  if (bytes <= smallest) return 0;
+  if (bytes <= min_bytes) return 0;
   const auto exponent = static_cast<std::uint32_t>(std::bit_width(bytes - 1)) - 1;
   const auto quarter = static_cast<std::uint32_t>(((bytes - 1) >> (exponent - 2)) & 3);
-  return 4 * (exponent - static_cast<std::uint32_t>(std::bit_width(smallest - 1))) + quarter + 1;
+  return 4 * (exponent - static_cast<std::uint32_t>(std::bit_width(min_bytes - 1))) + quarter + 1;
 }
 constexpr std::size_t bytes_of(std::uint32_t size_class) {
-  if (size_class == 0) return smallest;
+  if (size_class == 0) return min_bytes;
   const std::uint32_t step = size_class - 1;
-  return (smallest + smallest / 4 * (step % 4 + 1)) << (step / 4);
+  return (min_bytes + min_bytes / 4 * (step % 4 + 1)) << (step / 4);
 }
 static_assert(bytes_of(class_of(256)) == 256 && bytes_of(class_of(257)) == 320);
 static_assert(bytes_of(class_of(512)) == 512 && bytes_of(class_of(513)) == 640);

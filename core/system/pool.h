@@ -5,24 +5,25 @@
 
 namespace handrail::pool {
 
-/// The head of every piece of tensor memory. The bytes behind it are the owner's.
+/// The head of every piece of tensor memory. The bytes after it belong to the tensor.
 struct Block {
-  const void* owner = nullptr;  // the pool it came from; another thread's block goes to the heap
+  const void* owner = nullptr;  // the pool that it came from; freed on another thread, it goes to the heap
   Block* next = nullptr;        // in the free list
   std::uint32_t size_class = 0;
 };
 
-/// Memory of at least `bytes` bytes, head included, aligned to 64 bytes, not initialised beyond the
-/// head. Freed blocks are kept by size class for the thread that took them, so that a training loop
-/// whose shapes repeat stops calling the heap after its first step. Throws std::bad_alloc.
+/// Takes a block of at least `bytes` bytes, its head included, aligned to 64 bytes. Only the head is initialised. Freed
+/// blocks are kept by size class for the thread that took them, so that a training loop whose shapes repeat does not
+/// call the heap after its first step. Throws std::bad_alloc.
 Block* take(std::size_t bytes);
+/// Frees a block, on any thread.
 void give(Block* block) noexcept;
 
 }  // namespace handrail::pool
 
 namespace handrail {
 
-/// Gives the cached tensor memory of this thread back to the heap.
+/// Returns the free blocks of this thread to the heap.
 void release_cached_memory() noexcept;
 
 }  // namespace handrail

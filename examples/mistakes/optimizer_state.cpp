@@ -19,6 +19,8 @@ class UncorrectedAdam final : public optim::Optimizer {
   explicit UncorrectedAdam(std::vector<optim::ParamGroup> groups, Options = {}) : Optimizer(std::move(groups), 2) {}
   const char* name() const override { return "Adam without bias correction"; }
   double default_lr() const override { return 1e-3; }
+  double max_lr() const override { return 1; }
+  optim::BatchScaling batch_scaling() const override { return optim::BatchScaling::sqrt; }
 
  private:
   void update(const Piece& piece, const Step& step) const override {

@@ -6,16 +6,16 @@
 
 #include <handrail/core/kernels/kernels.h>
 
-// Inside the library: the largest of many magnitudes.
+// Inside the library: the largest magnitude, NaN included.
 
 namespace handrail::optim::detail {
 
-/// Infinity when one is infinite and NaN when one is NaN, which max and fabs can lose.
+/// The largest |value|: NaN when a value is NaN, else infinity when one is infinite. std::max would lose a NaN.
 inline double largest_magnitude(std::span<const Scalar> values) {
   return kernels_here().largest_magnitude(values.data(), std::ssize(values));
 }
 
-/// The larger of two magnitudes; NaN when one is.
+/// The larger of two magnitudes; NaN when one of them is NaN.
 inline double larger(double a, double b) { return a >= b || std::isnan(a) ? a : b; }
 
 }  // namespace handrail::optim::detail

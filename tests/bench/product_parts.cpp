@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <vector>
 
-#include <handrail/core/kernels/product.h>
+#include <handrail/core/kernels/gemm_tiles.h>
 
 #include "workload.h"
 
@@ -73,21 +73,21 @@ int main() {
   });
   report("packing B", 1e6 * pack_b, "us");
 
-  Product whole{.m = m,
-                .n = n,
-                .k = k,
-                .a = {a.data(), k, 1},
-                .b = {b.data(), n, 1},
-                .c = c.data(),
-                .ldc = n,
-                .accumulate = false,
-                .row = nullptr};
-  const double forward = bench::best_seconds([&] { product(whole, packed.data()); });
+  Gemm whole{.m = m,
+             .n = n,
+             .k = k,
+             .a = {a.data(), k, 1},
+             .b = {b.data(), n, 1},
+             .c = c.data(),
+             .ldc = n,
+             .accumulate = false,
+             .row = nullptr};
+  const double forward = bench::best_seconds([&] { gemm(whole, packed.data()); });
   report("product, all of it", 1e6 * forward, "us");
   report("product, all of it", flops / forward * 1e-9, "GFLOP/s");
   whole.m = k;
   whole.k = m;
   whole.a = {a.data(), 1, k};
-  const double gradient = bench::best_seconds([&] { product(whole, packed.data()); });
+  const double gradient = bench::best_seconds([&] { gemm(whole, packed.data()); });
   report("product with A transposed, all of it", flops / gradient * 1e-9, "GFLOP/s");
 }

@@ -1,3 +1,4 @@
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <csignal>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -17,6 +19,38 @@
 #include "support/tensors.h"
 
 using namespace handrail;
+
+namespace {
+
+#if defined(__SANITIZE_THREAD__)
+constexpr bool thread_sanitizer = true;
+#elif defined(__has_feature)
+constexpr bool thread_sanitizer = __has_feature(thread_sanitizer);
+#else
+constexpr bool thread_sanitizer = false;
+#endif
+
+// From here on this process cannot make a thread. Returns whether that is so. The limit on processes does not bind
+// root.
+bool refuse_threads() {
+  constexpr unsigned nobody = 65534;
+  const rlimit none{0, 0};
+  if (setrlimit(RLIMIT_NPROC, &none) != 0 || (geteuid() == 0 && setuid(nobody) != 0)) return false;
+  try {
+    std::thread([] {}).join();
+    return false;
+  } catch (const std::system_error&) {
+    return true;
+  }
+}
+
+bool same(const sigset_t& a, const sigset_t& b) {
+  for (int signal = 1; signal < NSIG; ++signal)
+    if (sigismember(&a, signal) != sigismember(&b, signal)) return false;
+  return true;
+}
+
+}  // namespace
 
 TEST_CASE("every chunk runs once, on any number of threads") {
   for (const int threads : {1, 2, 3, 8}) {
@@ -103,6 +137,37 @@ TEST_CASE("a forked process works on alone") {
   waitpid(child, &status, 0);
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("where no thread can be made, the threads there are do the work and signals stay as they were") {
+  if (thread_sanitizer) return;  // it refuses to make a thread in a forked process
+  constexpr int passed = 0, cannot_refuse = 77;
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!refuse_threads()) _exit(cannot_refuse);
+    sigset_t before, after;
+    pthread_sigmask(SIG_SETMASK, nullptr, &before);
+    set_num_threads(64);  // more than the pool of the parent has
+    int failures = 0;
+    try {
+      for (int region = 0; region < 3; ++region) {
+        std::atomic<int> runs = 0;
+        parallel_for(1000, [&](Index) { ++runs; });
+        failures += runs != 1000;
+      }
+    } catch (...) {
+      ++failures;
+    }
+    pthread_sigmask(SIG_SETMASK, nullptr, &after);
+    _exit(failures == 0 && same(before, after) ? passed : 1);
+  }
+  int status = 1;
+  waitpid(child, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == cannot_refuse)
+    MESSAGE("not tested: this system does not let a process refuse itself threads");
+  else
+    CHECK(WEXITSTATUS(status) == passed);
 }
 
 TEST_CASE("threads of the pool take no signals") {

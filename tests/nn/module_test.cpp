@@ -10,6 +10,8 @@
 #include <handrail/core/ops/ops.h>
 #include <handrail/nn/linear.h>
 #include <handrail/nn/norm.h>
+#include <handrail/nn/sequential.h>
+#include <handrail/nn/standardize.h>
 
 #include "support/check_throws.h"
 #include "support/tensors.h"
@@ -164,4 +166,14 @@ TEST_CASE("names that are empty, too long or have other characters are refused")
   module.param("A-z_0=9", Tensor::ones({1}));
   module.param(std::string(100, 'a'), Tensor::ones({1}));
   CHECK(module.parameters().size() == 2);
+}
+
+TEST_CASE("layers that bring features of any scale to a common one say so, and no other does") {
+  Rng rng(1);
+  CHECK(nn::BatchNorm1d{2}.normalises());
+  CHECK(nn::Standardize{2}.normalises());
+  // Its statistics are those of a row, so the scale of one column against the others stays.
+  CHECK(!nn::LayerNorm{2}.normalises());
+  CHECK(!nn::Linear{2, 1, rng}.normalises());
+  CHECK(!nn::Sequential{nn::BatchNorm1d{2}}.normalises());
 }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <handrail/core/system/denormals.h>
@@ -200,4 +201,39 @@ TEST_CASE("power multiplies by squaring") {
   for (const std::int64_t n : {2, 3, 7, 100, 12345, 1000000})
     CHECK(optim::power(0.999, n) == doctest::Approx(std::pow(0.999, static_cast<double>(n))).epsilon(1e-10));
   CHECK(optim::power(0.9, std::int64_t{1} << 40) == 0);
+}
+
+TEST_CASE("an optimizer says how its rate grows with the batch and which rates are worth trying") {
+  const auto groups = one_group(leaf(Tensor::ones({2})));
+  const optim::Adam adam{groups};
+  const optim::AdamW adamw{groups, {.beta1 = 0.8}};
+  for (const optim::Adam* optimizer : {&adam, static_cast<const optim::Adam*>(&adamw)}) {
+    CHECK(optimizer->batch_scaling() == optim::BatchScaling::sqrt);
+    CHECK(optimizer->max_lr() == 1);
+  }
+  const optim::SGD sgd{groups};
+  CHECK(sgd.batch_scaling() == optim::BatchScaling::linear);
+  CHECK(sgd.max_lr() == 10);
+}
+
+TEST_CASE("Adam and AdamW differ in their name and in weight decay alone") {
+  const auto updated = [](auto make, double gradient, double weight_decay) {
+    const Tensor w = leaf(Tensor({2}, {1, -2}));
+    const std::unique_ptr<optim::Optimizer> optimizer = make(one_group(w, weight_decay));
+    set_gradients({{w, Tensor::full({2}, static_cast<Scalar>(gradient))}});
+    optimizer->step(0.1);
+    return w;
+  };
+  const auto adam = [](auto groups) { return std::make_unique<optim::Adam>(std::move(groups)); };
+  const auto adamw = [](auto groups) { return std::make_unique<optim::AdamW>(std::move(groups)); };
+  CHECK(same_bits(updated(adam, 0.5, 0), updated(adamw, 0.5, 0)));
+  // Without a gradient, the penalty alone moves a weight by the rate; the decoupled decay scales it by 1 - 0.1 * 0.2.
+  const Tensor penalised = updated(adam, 0, 0.2), decayed = updated(adamw, 0, 0.2);
+  CHECK(penalised.at({0}) == doctest::Approx(0.9));
+  CHECK(penalised.at({1}) == doctest::Approx(-1.9));
+  CHECK(decayed.at({0}) == doctest::Approx(0.98));
+  CHECK(decayed.at({1}) == doctest::Approx(-1.96));
+
+  CHECK(adam(one_group(leaf(Tensor::ones({2}))))->settings() == "Adam, betas 0.9 and 0.999, eps 1e-08");
+  CHECK(adamw(one_group(leaf(Tensor::ones({2}))))->settings() == "AdamW, betas 0.9 and 0.999, eps 1e-08");
 }

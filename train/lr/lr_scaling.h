@@ -16,12 +16,9 @@ enum class LrScaling {
 /// The batch size that a given rate is stated for.
 inline constexpr Index reference_batch = 32;
 
-/// Whether its update does not grow with the gradient: what rates it takes, and how they go with the batch.
-bool is_adam_like(const optim::Optimizer& optimizer);
-
 /// What a rate stated for batches of 32 is multiplied by for `batch` samples to a step: batch / 32 by the
-/// linear rule, its square root by the sqrt rule. `automatic` is sqrt for optimizers whose name starts with
-/// "Adam" and linear for others, as measured by tests/bench/batch_scaling, see docs/batch_scaling.md.
+/// linear rule, its square root by the sqrt rule. `automatic` is the rule of the optimizer, batch_scaling(), as measured
+/// by tests/bench/batch_scaling; see docs/batch_scaling.md.
 double lr_scale(LrScaling scaling, const optim::Optimizer& optimizer, Index batch);
 
 }  // namespace handrail::train

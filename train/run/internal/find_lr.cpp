@@ -5,7 +5,6 @@
 
 #include <handrail/core/system/finite.h>
 #include <handrail/train/files/text.h>
-#include <handrail/train/lr/lr_scaling.h>
 #include <handrail/train/run/internal/preflight.h>
 #include <handrail/train/run/internal/rehearsal.h>
 
@@ -28,7 +27,7 @@ bool targets_vary(const Loader& loader) {
 
 // In noise a fall may be too small for a short sweep to see.
 LrFinderResult Preflight::sweep() {
-  LrFinderOptions options{.end = is_adam_like(*setup_.optimizer) ? 1.0 : 10.0};
+  LrFinderOptions options{.end = setup_.optimizer->max_lr()};
   const Index full = std::exchange(options.steps, sweep_steps(setup_.planned_run()));
   const LrFinderResult found = sweep(options);
   if (found.suggestion || options.steps == full || found.noise == 0) return found;

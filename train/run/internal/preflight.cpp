@@ -8,8 +8,6 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/denormals.h>
 #include <handrail/core/system/finite.h>
-#include <handrail/nn/norm.h>
-#include <handrail/nn/standardize.h>
 #include <handrail/train/checks/internal/data_checks.h>
 #include <handrail/train/checks/internal/label_checks.h>
 #include <handrail/train/checks/internal/prediction_checks.h>
@@ -21,10 +19,10 @@
 namespace handrail::train {
 namespace {
 
-// Whether the first layer brings inputs of any scale to a common one.
-bool normalises(const nn::Module& model) {
+// Whether the model normalises its inputs before the first other layer with parameters.
+bool normalises_inputs(const nn::Module& model) {
   for (const nn::Module* module : model.modules()) {
-    if (dynamic_cast<const nn::Standardize*>(module) || dynamic_cast<const nn::BatchNorm1d*>(module)) return true;
+    if (module->normalises()) return true;
     if (!module->parameters().empty() && module->modules().size() == 1) return false;
   }
   return false;
@@ -96,7 +94,7 @@ void Preflight::check_data() {
   const auto warn_one = [&](std::optional<Anomaly> anomaly) {
     if (anomaly) desk_.warn(std::move(*anomaly));
   };
-  if (on.input_scale && !normalises(setup_.model)) warn_one(check_input_scale(train));
+  if (on.input_scale && !normalises_inputs(setup_.model)) warn_one(check_input_scale(train));
   if (on.input_scale && setup_.program.info.task == Task::regression) warn_one(check_target_scale(train));
   if (on.labels) {
     const auto known = classes();

@@ -4,7 +4,7 @@
 
 #include <handrail/core/kernels/table.h>
 
-// Inside the kernels: products of matrices.
+// Inside the kernels: products of matrices, computed in tiles of registers.
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
@@ -23,17 +23,17 @@ constexpr int vector_bytes = 16, tile_rows = 6, tile_vectors = 2;
 #endif
 constexpr Index lanes = vector_bytes / sizeof(Scalar);
 
-// B is read where it lies, rather than packed, when so few rows of A use it.
-constexpr Index direct_rows = 128;
+// Up to this many rows of A, B is read in place rather than packed.
+constexpr Index max_direct_rows = 128;
 
 using Vector = Scalar __attribute__((vector_size(vector_bytes)));
 
 constexpr Index smaller(Index a, Index b) { return a < b ? a : b; }
 
-// Offsets into tiles: counted by size_t as array indices, used as Index in addresses.
+// An offset into a tile: counted as std::size_t, like array indices, and used as Index in addresses.
 constexpr Index at(std::size_t i, Index stride = 1) { return static_cast<Index>(i) * stride; }
 
-// From and to memory that is aligned for its elements only.
+// Load from and store to memory that is aligned for its elements, not for vectors.
 inline Vector load(const Scalar* from) {
   Vector v;
   __builtin_memcpy(&v, from, sizeof v);
@@ -45,13 +45,13 @@ inline void copy(const Scalar* from, Index count, Scalar* to) {
   __builtin_memcpy(to, from, static_cast<std::size_t>(count) * sizeof(Scalar));
 }
 
-// What a tile starts from and where it ends.
+// What a tile starts from, and where it is written.
 struct Destination {
   Scalar* c;
   Index ldc;
-  Index cols;  // of the tile that exist
+  Index cols;  // of the tile that lie within C
   bool from_c;
-  const Scalar* row;  // or start from this row, or from zero
+  const Scalar* row;  // else start from this row, or from zero when null
 };
 
 // C tile = start + A strip * B panel; a: element (i, k) at a[i * ai + k * ak]; b: row k at b + k * ldb.
@@ -136,7 +136,7 @@ void tile_of(Index rows, Index k, const Scalar* a, Index ai, Index ak, const Sca
   }
 }
 
-// The columns of the panel that starts with `left` columns still to do: panels of nearly even width.
+// The width of the next panel when `left` columns remain: panels are of nearly even width.
 Index panel_width(Index left) {
   const Index vectors = (left + lanes - 1) / lanes;
   const Index panels = (vectors + tile_vectors - 1) / tile_vectors;
@@ -149,7 +149,8 @@ inline Vector load_part(const Scalar* from, Index count) {
   return load(part);
 }
 
-struct Square {
+// As many vectors as a vector has elements.
+struct SquareBlock {
   Vector rows[std::size_t{lanes}];
 };
 
@@ -163,9 +164,9 @@ struct CountTo<0, j...> {
   using Type = Columns<j...>;
 };
 
-// Swaps the off-diagonal quarters of every 2 distance x 2 distance square.
+// Swaps the off-diagonal quarters of every 2 distance x 2 distance block.
 template <int distance, int... j>
-inline void swap_quarters(Square& square, Columns<j...>) {
+inline void swap_quarters(SquareBlock& square, Columns<j...>) {
   constexpr int n = sizeof...(j);
   Vector* m = square.rows;
   for (std::size_t i = 0; i < n; ++i) {
@@ -177,7 +178,7 @@ inline void swap_quarters(Square& square, Columns<j...>) {
 }
 
 template <class Columns>
-inline void transpose(Square& m, Columns columns) {
+inline void transpose(SquareBlock& m, Columns columns) {
   if constexpr (lanes >= 2) swap_quarters<1>(m, columns);
   if constexpr (lanes >= 4) swap_quarters<2>(m, columns);
   if constexpr (lanes >= 8) swap_quarters<4>(m, columns);
@@ -203,7 +204,7 @@ void pack_panel(Index k, Index cols, Index width, const Strided& b, Scalar* to) 
     const Index depth = smaller(lanes, k - p);
     for (Index j = 0; j < width; j += lanes) {
       const Scalar* from = b.data + p + j * b.col_stride;
-      Square square;
+      SquareBlock square;
       for (std::size_t i = 0; i < std::size_t{lanes}; ++i) {
         const Scalar* row = from + at(i, b.col_stride);
         if (j + at(i) >= cols)
@@ -229,14 +230,14 @@ void pack_strip(Index rows, Index k, const Strided& a, Scalar* to) {
   }
 }
 
-void product(const Product& g, Scalar* scratch) {
+void gemm(const Gemm& g, Scalar* scratch) {
   const Index k_blocks = (g.k + block_k - 1) / block_k;
   const Index k_step = k_blocks == 0 ? 0 : ((g.k + k_blocks - 1) / k_blocks + 7) / 8 * 8;
   const Index n_step = smaller(block_n, (g.n + lanes - 1) / lanes * lanes);
   const Index m_step = smaller(block_m, g.m);
   const bool b_rows = g.b.col_stride == 1;
   // Rows whose distance is a large power of two collide in the cache sets.
-  const bool direct = b_rows && g.m <= direct_rows && g.b.row_stride * Index{sizeof(Scalar)} % 1024 != 0;
+  const bool direct = b_rows && g.m <= max_direct_rows && g.b.row_stride * Index{sizeof(Scalar)} % 1024 != 0;
   const bool a_collides = g.a.col_stride == 1 ? g.a.row_stride * Index{sizeof(Scalar)} % 2048 == 0 : true;
   const bool pack_a = a_collides && g.m > tile_rows && g.n > tile_vectors * lanes;
   Scalar* packed_b = scratch;

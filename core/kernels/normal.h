@@ -1,32 +1,16 @@
 #pragma once
 
 #include <handrail/core/kernels/functions.h>
-#include <handrail/core/kernels/table.h>
 
-// Inside the kernels: smooth activations, without branches, so that loops over them become vectors.
+// Inside the kernels: the standard normal distribution, without branches, as in functions.h.
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace kernels {
 namespace {
 
-// Only e^-|x|, which cannot overflow. At most 3 ulp off.
-inline Scalar logistic(Scalar x) {
-  const Scalar e = exponential(-absolute(x));
-  return (x >= 0 ? Scalar(1) : e) / (1 + e);
-}
-
-// At most 3 ulp off; 1 from where it rounds to it.
-inline Scalar tangent(Scalar x) {
-  constexpr Scalar most = sizeof(Scalar) == 4 ? 10 : 20;
-  const Scalar size = absolute(x);
-  const Scalar e = exponential_minus_1(2 * (size > most ? most : size));
-  const Scalar y = e / (e + 2);
-  return with_sign(y, x);
-}
-
-// P(X > s) e^(s^2 / 2) for X normal and s from 0 to where the probability vanishes, from a Chebyshev fit of it times
-// s + 4.25 in 1 / (s + 4.25); at the worst 4e-9 and 1e-16 off.
+// P(X > s) e^(s^2 / 2) for s from 0 to where the probability underflows: a Chebyshev fit of this value times s + 4.25,
+// as a polynomial of 1 / (s + 4.25). The absolute error is at most 4e-9 in float and 1e-16 in double.
 inline float scaled_tail(float s) {
   const float w = 1 / (s + 4.25F);
   const float x = 1.58620690F - 10.9913793F * w;
@@ -71,7 +55,7 @@ inline double scaled_tail(double s) {
   return p * w;
 }
 
-// (P(X < x) - 1/2) / x for X normal and |x| < 1, of z = x^2; the Taylor series.
+// (P(X < x) - 1/2) / x for |x| < 1 as a Taylor series in z = x^2.
 inline float central_series(float z) {
   float p = -4.12266741e-08F;
   p = p * z + 6.65969352e-07F;
@@ -99,31 +83,19 @@ inline double central_series(double z) {
   return p * z + 0.3989422804014327;
 }
 
-// P(X < x) and the density of x for X normal. The probability is at most 3 ulp off for x > -1, and a rounding of 1
-// below.
+// The distribution function P(X < x) and the density at x. The probability is at most 3 ulp off for x > -1; below, its
+// absolute error is at most one ulp of 1.
 struct Normal {
-  Scalar below, density;
+  Scalar cdf, density;
 };
 inline Normal normal(Scalar x) {
-  constexpr Scalar vanishes = sizeof(Scalar) == 4 ? Scalar(14.5) : Scalar(39);
-  const Scalar size = absolute(x);
-  const Scalar s = size > vanishes ? vanishes : size;  // a NaN stays one
-  const Scalar e = exponential(Scalar(-0.5) * s * s);
+  constexpr Scalar underflows = sizeof(Scalar) == 4 ? Scalar(14.5) : Scalar(39);
+  const Scalar size = abs(x);
+  const Scalar s = size > underflows ? underflows : size;  // keeps a NaN
+  const Scalar e = exp(Scalar(-0.5) * s * s);
   const Scalar tail = e * scaled_tail(s);
   const Scalar central = x * central_series(x * x) + Scalar(0.5);
   return {size < 1 ? central : x < 0 ? tail : 1 - tail, e * Scalar(0.39894228040143267794)};
-}
-
-inline Scalar gelu_slope(Scalar x) {
-  const Normal n = normal(x);
-  return n.below + x * n.density;
-}
-
-inline Scalar gaussian_linear(Scalar x) { return x * normal(x).below; }
-
-// log(1 + e^x)
-inline Scalar smooth_positive(Scalar x) {
-  return (x > 0 ? x : Scalar(0)) + logarithm_1_plus(exponential(-absolute(x)));
 }
 
 }  // namespace
