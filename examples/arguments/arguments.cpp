@@ -10,8 +10,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include <handrail/core/option.h>
 #include <handrail/core/system/parallel.h>
+#include <handrail/train/option/option.h>
 
 using namespace handrail;
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/system/internal/kernels.h>
 #include <handrail/core/system/parallel.h>
 #include <handrail/core/tape.h>
 
