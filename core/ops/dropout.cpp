@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/error.h>
 #include <handrail/core/kernels/kernels.h>
+#include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/ops/ops.h>
 #include <handrail/core/random.h>
 

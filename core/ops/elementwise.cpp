@@ -1,5 +1,5 @@
-#include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/kernels/kernels.h>
+#include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/ops/ops.h>
 
 namespace handrail {
