@@ -10,46 +10,49 @@
 
 namespace handrail::train {
 
-/// Samples that are trained on together: inputs [B, ...] and targets [B, ...].
+/// Samples that are trained on together: inputs [B, ...] and targets [B, ...], where row i of both is sample i.
 struct Batch {
   Tensor inputs;
   Tensor targets;
 };
 
-/// What turns raw bytes into inputs: (byte / 255 - mean) / stddev.
+/// The constants that turn raw data into a model's inputs: (x - mean) / stddev. Of bytes, x is byte / 255.
 struct Normalization {
   double mean = 0;
   double stddev = 1;
 };
 
-/// Samples by number. A data set of your own overrides the first four functions.
-/// Threads: const functions may be called by several at once.
+/// Samples that are numbered from 0. A data set of your own overrides the first four functions; the others have
+/// defaults. Several threads may call const functions at once.
 class Dataset {
  public:
   virtual ~Dataset() = default;
 
   /// The number of samples.
   virtual Index size() const = 0;
-  /// The shapes of one sample's input and target; [] for a class index.
+  /// The shape of one sample's input.
   virtual Shape input_shape() const = 0;
+  /// The shape of one sample's target, which is [] for a class index.
   virtual Shape target_shape() const = 0;
-  /// Copies those samples into the batch, whose tensors have the right shapes.
+  /// Copies the samples of these numbers, each in [0, size()), into the batch: inputs [rows, input_shape...] and
+  /// targets [rows, target_shape...]. It must write every element.
   virtual void gather(std::span<const Index> rows, const Batch& batch) const = 0;
 
-  /// The inputs of all samples as one tensor [N, ...], for nn::Standardize::fit and the like. Of raw data they are as
-  /// gather gives them, not normalised: a model that was trained on such data predicts from the data set itself.
+  /// The inputs of all samples as one tensor [N, ...], as nn::Standardize::fit wants them. Inputs of raw data are not
+  /// normalised: they are what gather writes.
   Tensor inputs() const;
 
-  /// Whether gather only copies memory. The Trainer reads such a set as often as its checks ask; of any other it
-  /// reads each sample once before the first step, and keeps up to 256 MB of them until then.
+  /// Whether gather only copies memory. The Trainer reads such a data set as often as its checks ask. Of any other data
+  /// set it reads each sample once before the first step, and keeps up to 2^26 numbers of them (256 MB as float) until
+  /// then.
   virtual bool in_memory() const { return false; }
 
-  /// For data that is stored raw: the constants that bring these samples to mean 0 and standard
-  /// deviation 1. Nothing for data that comes as the model should see it.
+  /// The constants that bring the inputs of these samples to mean 0 and standard deviation 1, when the data is stored
+  /// raw. The default is nothing: gather writes the inputs as the model should see them.
   virtual std::optional<Normalization> fit_normalization(std::span<const Index> rows) const;
   /// Whether the data is stored raw, so that a model needs the constants it was trained with.
   bool is_raw() const;
-  /// What gather writes, with (x - mean) / stddev of those constants.
+  /// Copies samples as gather does, with inputs (x - mean) / stddev when the data is stored raw. The default is gather.
   virtual void gather_normalized(std::span<const Index> rows, const Normalization& constants, const Batch& batch) const;
 
  protected:
@@ -59,14 +62,14 @@ class Dataset {
 };
 
 struct TensorDatasetOptions {
-  bool check_finite = true;  // off: NaN and infinity are left for the training guards to find
+  bool check_finite = true;  // false: NaN and infinity are left for the guards to find during training
 };
 
-/// Samples in memory: row i of inputs [N, ...] belongs to row i of targets [N, ...].
+/// Samples in memory: sample i is row i of inputs [N, ...] and row i of targets [N, ...].
 class TensorDataset : public Dataset {
  public:
-  /// Shares the tensors. Throws ShapeError when their first dimensions differ; DataError when there
-  /// are no rows, or naming row and column of a value that is not finite.
+  /// Shares the tensors. Throws ShapeError when their first dimensions differ; DataError when there are no rows, and,
+  /// naming row and column, when a value is not finite.
   TensorDataset(Tensor inputs, Tensor targets, TensorDatasetOptions options = {});
 
   Tensor inputs() const { return inputs_; }
@@ -83,13 +86,13 @@ class TensorDataset : public Dataset {
   Tensor targets_;
 };
 
-/// Images or the like kept as bytes, a quarter of a float tensor's memory with its labels as classes.
-/// They become floats on the way into a batch: the Trainer fits one mean and standard deviation on the
-/// training split and uses them in fit, evaluate and predict; without a Trainer it is byte / 255.
+/// Samples whose inputs are bytes, such as images, in a quarter of the memory of floats, with class indices as targets.
+/// The data is stored raw: gather writes byte / 255. The Trainer fits one mean and one standard deviation to the
+/// training rows and normalises by them in fit, evaluate and predict.
 class ByteDataset : public Dataset {
  public:
-  /// inputs: N samples of `sample` one after the other; labels: N. Throws DataError when there are no
-  /// samples or the counts differ.
+  /// inputs: N samples of the shape `sample`, one after the other. labels: N class indices. Throws DataError when there
+  /// are no samples, or not as many samples as labels.
   ByteDataset(const Shape& sample, std::vector<std::uint8_t> inputs, std::vector<std::uint8_t> labels);
 
   Index size() const override { return std::ssize(data_->labels); }
@@ -112,10 +115,11 @@ class ByteDataset : public Dataset {
 /// The numbers of all samples of a data set: 0, 1, ..., size - 1.
 std::vector<Index> all_rows(const Dataset& dataset);
 
-/// A batch of `count` samples whose elements are still to be written.
+/// A batch for `count` samples of this data set, inputs [count, ...] and targets [count, ...]. Its elements are still
+/// to be written.
 Batch empty_batch(const Dataset& dataset, Index count);
 
-/// The first samples of a data set as one batch, at most `count`.
+/// The first samples of a data set as one batch, at most `count`, as gather writes them.
 Batch first_samples(const Dataset& dataset, Index count);
 
 }  // namespace handrail::train

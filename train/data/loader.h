@@ -12,22 +12,22 @@
 namespace handrail::train {
 
 struct LoaderOptions {
-  Index batch_size = 32;
-  std::optional<std::uint64_t> shuffle_seed = {};  // without: in the order of the rows
-  bool drop_last = false;                          // leave out a batch that is short
-  std::optional<Normalization> normalization = {};
+  Index batch_size = 32;                            // in samples
+  std::optional<std::uint64_t> shuffle_seed = {};   // absent: every epoch is in the order of the rows
+  bool drop_last = false;                           // a last batch that is short is left out
+  std::optional<Normalization> normalization = {};  // present: batches come from Dataset::gather_normalized
 };
 
-/// Cuts rows of a data set into batches. The order of an epoch is a function of (seed, epoch) alone:
-/// there is nothing to save. The last batch may be short; one of a single row, which batch norm could
-/// not train on, joins the batch before it.
+/// Cuts rows of a data set into batches. The order of an epoch is a function of seed and epoch alone, so that a
+/// checkpoint need not hold it. The last batch may be short. A last batch of a single row, which batch norm could not
+/// train on, joins the batch before it, which then has batch_size + 1 rows.
 class Loader {
  public:
-  /// The data set of the rows must outlive the loader. Throws DataError on no rows, on a single short batch that
-  /// drop_last would leave out, or when gather leaves a part of a batch as it was; OptionError when
-  /// batch_size < 1.
+  /// The data set of the rows must outlive the loader. Throws OptionError when batch_size < 1; DataError when there are
+  /// no rows, when drop_last leaves no batch, and when the data set's gather does not write a whole batch: a batch of
+  /// two rows is read twice to find out.
   Loader(Rows rows, LoaderOptions options);
-  /// A loader of all rows of the data set, which must outlive it. Throws as the constructor above.
+  /// Loads all rows of the data set, which must outlive the loader. Throws as the constructor above does.
   Loader(const Dataset& dataset, LoaderOptions options);
 
   // Refused, with the reason where compilers quote it.
@@ -38,15 +38,17 @@ class Loader {
   template <class WrongOption = void>
   Loader(const Rows&, ...) = delete;  // no option has this name and type: `LoaderOptions o{...};` says which
 
-  /// Batches to an epoch.
+  /// The number of batches in an epoch.
   Index size() const { return batches_; }
-  /// Samples to an epoch.
+  /// The number of samples in an epoch.
   Index samples() const;
-  /// Puts the rows into the order of that epoch; at no cost when they are in it.
+  /// Shuffles the rows into the order of that epoch. Does nothing without a seed, or when they are in that order.
   void start_epoch(std::int64_t epoch);
-  /// The rows of the i-th batch of this epoch.
+  /// The numbers of the samples of the i-th batch of this epoch, valid until the next start_epoch. Throws Error when i
+  /// is not in [0, size()).
   std::span<const Index> rows(Index i) const;
-  /// The i-th batch of this epoch. Its memory comes from the pool.
+  /// The i-th batch of this epoch, in memory of the pool. Throws Error when i is not in [0, size()), and what the data
+  /// set's gather throws.
   Batch batch(Index i) const;
 
  private:
@@ -60,7 +62,8 @@ class Loader {
   Index batches_;
 };
 
-/// Calls step(), whose complaint about a row of the i-th batch becomes one about a row of the `data` set.
+/// Returns step(), which works on the i-th batch of the loader. A DataError that names a row of the batch is thrown on
+/// as one that names the row of the data set, which messages call `data`.
 template <class Step>
 auto named_rows(const char* data, const Loader& loader, Index i, Step&& step) {
   try {

@@ -6,16 +6,17 @@
 
 namespace handrail::train {
 
-/// Handwritten digits: samples [784], the rows of 28 x 28 pixels one after the other; labels 0 to 9.
+/// Handwritten digits. The input of a sample is [784], the rows of its 28 x 28 pixels one after the other; its target
+/// is a class index from 0 to 9.
 struct Mnist {
   ByteDataset train, test;
 };
 
-/// Reads the four files of MNIST, or of a set in its form such as Fashion-MNIST, from a directory:
-/// {train,t10k}-images-idx3-ubyte and {train,t10k}-labels-idx1-ubyte, each as it is or with .gz behind
-/// its name; the plain one is taken when both are there.
-/// Throws DataError listing the files that are missing, when one is damaged (see read_idx), when the
-/// counts or the sizes of the images disagree, or naming the row of a label that is not below 10.
+/// Reads the four files of MNIST, or of a data set of the same form such as Fashion-MNIST, from a directory:
+/// {train,t10k}-images-idx3-ubyte and {train,t10k}-labels-idx1-ubyte. Each may be plain or compressed, with .gz at the
+/// end of its name; the plain one is read when both are there.
+/// Throws DataError, listing them, when files are missing; as load_idx does; and when the images of the two sets have
+/// different sizes.
 Mnist load_mnist(const std::filesystem::path& directory);
 
 }  // namespace handrail::train

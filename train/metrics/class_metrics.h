@@ -8,28 +8,29 @@
 
 namespace handrail::train {
 
-// Metrics of classes, for TrainerOptions::metrics. Predictions are logits, and Task says how they become classes:
-// logits of the shape of the targets are binary, several of them to a row are several labels; other logits are
-// [N, C] with class indices [N]. Figures are scikit-learn's, and a quotient 0 / 0 counts as 0. All throw ShapeError
-// for other shapes, DataError naming the row of a target that is no class. Without samples the result is NaN.
+// Metrics of classes, for TrainerOptions::metrics. Predictions are logits; Task says how they become classes. Logits of
+// the shape of the targets, [N], [N, 1] or [N, L], are binary, with L labels to a row; other logits are [N, C] with
+// class indices [N]. The results are those of scikit-learn, with 0 for a quotient 0 / 0, and NaN without samples. Every
+// add() throws ShapeError for other shapes, and DataError, naming the row, when a target is not a class.
 
-/// How the figures of the classes become one.
+/// How the figures of the classes, or of the labels when a row has several, become one figure.
 enum class Average {
-  binary_or_macro,  // that of class 1 when there are two classes and one label a row; else macro
-  macro,            // the mean over the classes that occur, in targets or predictions, or over the labels
-  micro,            // of the counts summed over classes or labels; for classes it equals the accuracy
-  weighted,         // the mean over classes or labels, by how often they occur in the targets
+  binary_or_macro,  // the figure of class 1 when there are two classes and one label to a row; else macro
+  macro,            // the mean over the classes that occur in targets or predictions, or over all labels
+  micro,            // the figure of the counts summed over classes or labels; of classes it equals the accuracy
+  weighted,         // the mean over classes or labels, weighted by how often they occur in the targets
 };
 
-/// How often each class, or each label, was right, predicted and there.
+/// Counts how often each class, or each label when a row has several, was right, was predicted, and was true.
 class ClassCounts {
  public:
   struct Count {
     Index right = 0, predicted = 0, truth = 0;
   };
-  /// Adds a batch. `who` names the metric in errors.
+  /// Adds a batch. Messages call the metric `who`. Throws as said above, and ShapeError when the numbers of classes and
+  /// labels are not those of the batches before.
   void add(const char* who, const Tensor& predictions, const Tensor& targets);
-  /// The average of a figure of the counts.
+  /// The average of a figure of the counts; NaN without samples.
   double average(Average average, double (*figure)(const Count&)) const;
 
  private:
@@ -38,7 +39,8 @@ class ClassCounts {
   Index classes_ = 0, columns_ = 0;
 };
 
-/// The harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN). "f1", or "f1_macro" and so on.
+/// The harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN). Its name is "f1", or with another average
+/// "f1_macro", "f1_micro" or "f1_weighted".
 struct F1 {
   Average average = Average::binary_or_macro;
   ClassCounts counts = {};
@@ -48,7 +50,8 @@ struct F1 {
   double result() const;
 };
 
-/// The share of what was predicted to be of a class that is, TP / (TP + FP). "precision", or "precision_macro".
+/// The share of the samples predicted to be of a class that are of it, TP / (TP + FP). Its name is "precision", or with
+/// another average "precision_macro", "precision_micro" or "precision_weighted".
 struct Precision {
   Average average = Average::binary_or_macro;
   ClassCounts counts = {};
@@ -58,7 +61,8 @@ struct Precision {
   double result() const;
 };
 
-/// The share of what is of a class that was predicted to be, TP / (TP + FN). "recall", or "recall_macro" and so on.
+/// The share of the samples of a class that were predicted to be of it, TP / (TP + FN). Its name is "recall", or with
+/// another average "recall_macro", "recall_micro" or "recall_weighted".
 struct Recall {
   Average average = Average::binary_or_macro;
   ClassCounts counts = {};
@@ -68,11 +72,12 @@ struct Recall {
   double result() const;
 };
 
-/// The area under the ROC curve: the probability that a sample of class 1 has a larger logit than one of class 0,
-/// where equal ones count half. Two classes only: one logit a row, or two, whose difference counts. NaN when only
-/// one class occurs, or a logit is NaN. Keeps all logits. "auc".
+/// The area under the ROC curve: the probability that a sample of class 1 has a higher score than a sample of class 0,
+/// where equal scores count one half (Mann and Whitney 1947). There are two classes: the score is the one logit of a
+/// row, [N] or [N, 1], or the difference of its two logits [N, 2]. The result is NaN when only one class occurs or a
+/// score is NaN. The scores of all samples are kept in memory. Its name is "auc".
 struct Auc {
-  std::vector<std::pair<double, bool>> scores = {};  // and whether it is class 1
+  std::vector<std::pair<double, bool>> scores = {};  // the score of a sample, and whether it is of class 1
 
   std::string name() const { return "auc"; }
   void add(const Tensor& predictions, const Tensor& targets);

@@ -11,7 +11,7 @@
 
 namespace handrail {
 
-/// A figure that was asked for and not measured; the text says why, and lists those that were.
+/// A figure was asked for that was not measured. The text says why, and lists the figures that were.
 struct MetricError : Error {
   using Error::Error;
 };
@@ -20,7 +20,7 @@ struct MetricError : Error {
 
 namespace handrail::train {
 
-/// The value of a metric, by its name: {"f1", 0.93}.
+/// The name of a metric and its value: {"f1", 0.93}.
 struct MetricValue {
   std::string name;
   double value;
@@ -29,18 +29,20 @@ struct MetricValue {
 /// What was measured on a data set.
 struct Evaluation {
   double loss = 0;                               // the mean over samples
-  std::optional<double> measured_accuracy = {};  // see Task; nothing for regression, or without predictions
-  Index samples = 0;
-  std::vector<MetricValue> metrics = {};  // of TrainerOptions::metrics, then of StepOutput::metrics
-  std::vector<double> group_losses = {};  // of at least 30 fixed groups of samples, when there are as many samples
-  // Of up to 100 classes, one label a row. Checkpoints do not keep it.
+  std::optional<double> measured_accuracy = {};  // as Task says; nothing for a regression, or without predictions
+  Index samples = 0;                             // how many were evaluated
+  std::vector<MetricValue> metrics = {};         // of TrainerOptions::metrics, then of StepOutput::metrics
+  // The mean losses of groups of samples that are the same in every evaluation of a data set, at least 30 when there
+  // are as many samples: their differences tell an improvement from noise.
+  std::vector<double> group_losses = {};
+  // For classes, up to 100 of them, with one label to a row. Checkpoints do not keep it.
   std::optional<Confusion> measured_confusion = {};
 
-  /// The accuracy. Throws MetricError, saying why, when there is none.
+  /// The accuracy. Throws MetricError when it was not measured.
   double accuracy() const;
-  /// The metric of that name: metric("f1"). Throws MetricError listing those there are.
+  /// The value of the metric of that name, as in metric("f1"). Throws MetricError when there is none.
   double metric(std::string_view name) const;
-  /// Which classes were taken for which. Throws MetricError, saying why, when there is none.
+  /// The confusion matrix. Throws MetricError when it was not measured.
   Confusion confusion() const;
 };
 

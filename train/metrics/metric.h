@@ -10,7 +10,7 @@
 
 namespace handrail::train {
 
-/// What a class needs to be a metric: a name, a state that batches are added to, and the result of all of them.
+/// A class is a metric when it has a name, a state that batches are added to, and a result of all that was added:
 ///
 ///   struct Mape {  // the mean absolute percentage error
 ///     std::string name() const { return "mape"; }
@@ -30,9 +30,9 @@ concept MetricState = std::copy_constructible<M> &&
   { full.result() } -> std::convertible_to<double>;
 };
 
-/// Any MetricState, held as a value: TrainerOptions::metrics lists them. It is a template of measurements: every
-/// evaluation adds its batches to a copy and asks that copy once for the result. The state in the options therefore
-/// stays as it was given, usually empty, and no two evaluations share any.
+/// Holds any MetricState as a value; TrainerOptions::metrics lists them. Every evaluation copies the metric, adds its
+/// batches to the copy and asks the copy once for the result. The state in the options therefore stays as it was given,
+/// usually empty, and no two evaluations share a state.
 class Metric {
  public:
   template <class M>
@@ -46,11 +46,11 @@ class Metric {
   }
   ~Metric() = default;
 
-  /// As it is logged: val_NAME.
+  /// The name of the metric. Logs have it as val_NAME, where NAME is this name.
   std::string name() const { return state_->name(); }
   /// Adds a batch: predictions [N, ...] as the model makes them, and targets [N, ...].
   void add(const Tensor& predictions, const Tensor& targets) { state_->add(predictions, targets); }
-  /// Of all that was added; NaN where it is not defined.
+  /// The value over all that was added; NaN where it is not defined.
   double result() const { return state_->result(); }
 
  private:

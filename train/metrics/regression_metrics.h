@@ -7,21 +7,23 @@
 
 namespace handrail::train {
 
-// Metrics of regressions, for TrainerOptions::metrics. Predictions and targets have the same number of elements,
-// [N] or [N, columns]. Figures are scikit-learn's: of several columns the mean of their figures. All throw
-// ShapeError for other shapes. Without samples the result is NaN.
+// Metrics of regressions, for TrainerOptions::metrics. Predictions and targets are [N] or [N, columns], with the same
+// number of elements. The results are those of scikit-learn: with several columns, the mean of their figures. They are
+// in the unit of the targets or its square, and NaN without samples. Every add() throws ShapeError for other shapes.
 
-/// What is known of each column: targets and errors, in one pass.
+/// Sums over the targets and the errors of each column, in one pass.
 class ColumnErrors {
  public:
   struct Column {
-    double mean = 0, deviation = 0;    // of the targets; deviation is the sum of squares about the mean
-    double squared = 0, absolute = 0;  // sums over the errors
+    double mean = 0, deviation = 0;    // of the targets: their mean, and the sum of squared deviations from it
+    double squared = 0, absolute = 0;  // of the errors: the sums of their squares and of their absolute values
   };
-  /// Adds a batch. `who` names the metric in errors.
+  /// Adds a batch. Messages call the metric `who`. Throws ShapeError as said above, and when the number of columns is
+  /// not that of the batches before.
   void add(const char* who, const Tensor& predictions, const Tensor& targets);
+  /// The number of rows that were added.
   Index rows() const { return rows_; }
-  /// The mean over the columns of a figure of (column, rows); NaN without rows.
+  /// The mean of figure(column, rows) over the columns; NaN without rows.
   double average(double (*figure)(const Column&, double rows)) const;
 
  private:
@@ -29,9 +31,9 @@ class ColumnErrors {
   Index rows_ = 0;
 };
 
-/// The coefficient of determination: the share of the targets' variance about their mean that the predictions
-/// explain, below 0 when they are worse than the mean. A column of one value gives 1 when it is predicted exactly,
-/// else 0. NaN for fewer than two samples. "r2".
+/// The coefficient of determination: the share of the targets' variance that the predictions explain. It is below 0
+/// when they are worse than the mean of the targets. A column of one value gives 1 when it is predicted exactly, else
+/// 0. The result is NaN for fewer than two samples. Its name is "r2".
 struct R2 {
   ColumnErrors errors = {};
 
@@ -40,7 +42,7 @@ struct R2 {
   double result() const;
 };
 
-/// The mean absolute error. "mae".
+/// The mean absolute error. Its name is "mae".
 struct Mae {
   ColumnErrors errors = {};
 
@@ -49,7 +51,7 @@ struct Mae {
   double result() const;
 };
 
-/// The mean squared error. "mse".
+/// The mean squared error. Its name is "mse".
 struct Mse {
   ColumnErrors errors = {};
 
@@ -58,7 +60,7 @@ struct Mse {
   double result() const;
 };
 
-/// The root of the mean squared error, of each column apart. "rmse".
+/// The root mean squared error: of several columns, the mean of the root of each one. Its name is "rmse".
 struct Rmse {
   ColumnErrors errors = {};
 

@@ -11,25 +11,25 @@ namespace handrail::train {
 
 // Not installed.
 
-/// A data set read once, for all that looks at it before the first step: up to 2^26 numbers (256 MB as float) of
-/// samples are kept, all of them or as many as fit, evenly spaced.
+/// What is kept of a data set that is read once, for all that looks at it before the first step: its samples, or
+/// evenly spaced ones when all together have more than 2^26 numbers (256 MB as float).
 class Preview final : public Dataset {
  public:
-  /// `all_targets`: reads every sample, if only for its target; else no more than those it keeps. `progress` is told
-  /// after each batch how many are read so far, and of how many; what it throws ends the reading.
+  /// Reads every sample with `all_targets`, and without only those that it keeps. Calls progress after each batch with
+  /// the numbers of samples that are read and to be read. What progress throws ends the reading.
   Preview(const Dataset& source, bool all_targets, std::function<void(Index done, Index total)> progress);
 
   /// Those of the rows whose samples are kept, as rows of this preview, which must outlive them. The numbers of `rows`
-  /// ascend.
+  /// must be in ascending order.
   Rows kept(const Rows& rows) const;
-  /// The targets of all samples, when they are one number each and were asked for; else empty.
+  /// The targets of all samples, when they were asked for and are one number each; else empty.
   std::span<const Scalar> targets() const { return targets_; }
 
   Index size() const override { return size_; }
   Shape input_shape() const override { return input_shape_; }
   Shape target_shape() const override { return target_shape_; }
   bool in_memory() const override { return true; }
-  /// Of samples that are kept.
+  /// Copies samples that are kept. Throws Error, naming it, when one is not.
   void gather(std::span<const Index> rows, const Batch& batch) const override;
   void gather_normalized(std::span<const Index> rows, const Normalization& constants,
                          const Batch& batch) const override;
@@ -37,7 +37,7 @@ class Preview final : public Dataset {
  private:
   Index size_;
   Shape input_shape_, target_shape_;
-  std::vector<Index> kept_;  // in ascending order
+  std::vector<Index> kept_;               // in ascending order
   std::vector<Scalar> inputs_, outputs_;  // of the samples kept
   std::vector<Scalar> targets_;
 };

@@ -9,20 +9,20 @@
 
 namespace handrail::train {
 
-// How predictions and targets become classes, for the accuracy and all metrics of classes: see Task. Not installed.
+// How predictions and targets become classes, for the accuracy and all metrics of classes: as Task says. Not installed.
 
-/// The position of the largest element; the first of several.
+/// The position of the largest element of a row, the first one when several are equal.
 inline Index first_largest(const Scalar* row, Index cols) { return std::max_element(row, row + cols) - row; }
 
-/// What a batch of predictions and targets has.
+/// The labels that a batch of predictions and targets has.
 struct LabelShape {
   Task task;      // multiclass or binary
-  Index columns;  // labels to a row; several only in binary
-  Index classes;  // of a label; 2 in binary
+  Index columns;  // labels to a row; more than one only in binary
+  Index classes;  // of each label; 2 in binary
   bool operator==(const LabelShape&) const = default;
 };
 
-/// Throws ShapeError unless the two fit that task.
+/// The labels of predictions and targets of that task. Throws ShapeError when their shapes do not suit it.
 inline LabelShape label_shape(const char* who, Task task, const Tensor& predictions, const Tensor& targets) {
   const Shape &p = predictions.shape(), &t = targets.shape();
   const bool same_rows = p.rank() > 0 && t.rank() > 0 && p[0] == t[0] && p[0] > 0;
@@ -36,7 +36,8 @@ inline LabelShape label_shape(const char* who, Task task, const Tensor& predicti
   return {.task = Task::binary, .columns = targets.size() / p[0], .classes = 2};
 }
 
-/// The same for a metric, which is not told the task: predictions of the size of the targets are binary.
+/// The labels for a metric, which does not know the task: predictions of the size of the targets are binary, others are
+/// multiclass. Throws ShapeError when the shapes suit neither.
 inline LabelShape label_shape(const char* who, const Tensor& predictions, const Tensor& targets) {
   const Shape& p = predictions.shape();
   if (predictions.size() == targets.size()) return label_shape(who, Task::binary, predictions, targets);
@@ -45,8 +46,8 @@ inline LabelShape label_shape(const char* who, const Tensor& predictions, const 
                    targets.shape());
 }
 
-/// Calls f(column, true class, predicted class) for every label. Throws DataError naming the row of a target that is
-/// no class index, or not in [0, 1] in binary.
+/// Calls f(column, true class, predicted class) for every label. Throws DataError, naming the row, when a target is not
+/// a class index, or in binary not in [0, 1].
 template <class F>
 void for_each_label(const char* who, const LabelShape& shape, const Tensor& predictions, const Tensor& targets, F&& f) {
   const Scalar *p = predictions.data(), *t = targets.data();
