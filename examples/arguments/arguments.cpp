@@ -154,10 +154,7 @@ train::TrainerOptions Arguments::options(train::TrainerOptions o) {
   };
   visit_options(o, [&]<class T>(const OptionInfo& info, T& value) {
     if (info.name == "checkpoints.dir") return;  // is --runs
-    if constexpr (Parsed<T>) {
-      CLI::Option* option = add(flag(info.name), value, info.help)->group(group(info.name));
-      if constexpr (std::same_as<T, bool>) option->expected(0, 1);  // --drop-last alone is on
-    }
+    if constexpr (Parsed<T>) add(flag(info.name), value, info.help)->group(group(info.name));
   });
   Index threads = num_threads();
   std::string runs = o.checkpoints ? o.checkpoints->dir.string() : "off";

@@ -76,6 +76,7 @@ TEST_CASE("switches, names, paths and the options of guards, checks and checkpoi
                               "--metrics-csv",
                               "figures.csv",
                               "--drop-last",
+                              "on",
                               "--stratify",
                               "off",
                               "--monitor",
@@ -125,7 +126,7 @@ TEST_CASE("an unknown option is an error that lists the known ones") {
 
 TEST_CASE("--help lists every option with its default and what it takes") {
   const std::string text = help();
-  for (const char* part : {"--data", "[there]", "the folder of the data", "--epochs", "--batch-size", "[64]", "--seed",
+  for (const char* part : {"--data", "there", "the folder of the data", "--epochs", "--batch-size", "64", "--seed",
                            "number|off", "number|auto", "on|off", "cosine|linear|constant", "--guards-slow-progress",
                            "--checks-finite", "--checkpoints-keep-last", "--threads", "--runs"})
     CHECK_MESSAGE(text.find(part) != std::string::npos, part, " in\n", text);
