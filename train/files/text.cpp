@@ -22,9 +22,9 @@ std::string counted(std::int64_t count, const char* singular, const char* plural
   return plural ? text + plural : text + singular + 's';
 }
 
-std::string short_form(double value) {
+std::string short_form(double value, int digits) {
   std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.4g", value);
+  std::snprintf(text.data(), text.size(), "%.*g", digits, value);
   return text.data();
 }
 

@@ -14,10 +14,10 @@ std::string grouped(std::int64_t value);
 /// The number and what it counts, in the singular for one: "1 epoch", "54,000 steps".
 std::string counted(std::int64_t count, const char* singular, const char* plural = nullptr);
 
-/// The number with at most four significant digits: 0.02346, 0.5, 12.34, 2.346e-05. A value other than 0 never
-/// reads as 0.
-std::string short_form(double value);
-/// The number with exactly four significant digits, for figures that stand below each other: 0.5000, 12.34, 2.346e-05.
+/// The number rounded to at most `digits` significant digits, 1 to 17, without trailing zeros: 0.02346, 0.5, 12.34,
+/// 2.346e-05. A value other than 0 never reads as 0.
+std::string short_form(double value, int digits = 4);
+/// The number with exactly four significant digits, so that a column of numbers is aligned: 0.5000, 12.34, 2.346e-05.
 std::string four_digits(double value);
 
 /// The number of columns that a text in UTF-8 takes on a terminal, when no character is wider than one column.

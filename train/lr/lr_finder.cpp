@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 #include <span>
 #include <sstream>
 #include <utility>
 
 #include <handrail/core/error.h>
+#include <handrail/train/files/text.h>
 #include <handrail/train/math/robust.h>
 
 namespace handrail::train {
@@ -143,32 +143,28 @@ std::optional<double> pick_for_few_samples(const LrFinderResult& result, const L
   return std::min(*result.half_fall * sweep_share * std::pow(more_steps, -0.75), *result.minimum / 2);
 }
 
-std::string short_number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", value);
-  return text;
-}
+std::string three_digits(double value) { return short_form(value, 3); }
 
 void add_note(std::string& note, const std::string& text) { note += note.empty() ? text : "; " + text; }
 
 std::string why_unusable(const Reading& r, const LrFinderResult& result) {
   const auto [low, high] = std::ranges::minmax(result.curve, {}, &LrPoint::loss);
   if (high.loss - low.loss <= 1e-7 * std::abs(r.initial))
-    return concat("the loss stayed at ", short_number(r.initial),
+    return concat("the loss stayed at ", three_digits(r.initial),
                   " at every rate: the gradient is zero; check that the loss depends on the parameters and that not "
                   "all units are dead");
   if (r.fall() > r.threshold)
-    return concat("the loss was lowest at the first rate, ", short_number(r.lr.front()),
+    return concat("the loss was lowest at the first rate, ", three_digits(r.lr.front()),
                   ": start the sweep at a lower rate");
-  const std::string what = concat("the loss started at ", short_number(r.initial), " and fell by ",
-                                  short_number(std::max(0.0, r.fall())), " at most");
+  const std::string what = concat("the loss started at ", three_digits(r.initial), " and fell by ",
+                                  three_digits(std::max(0.0, r.fall())), " at most");
   const char* why = "the model has already converged, its gradient is nearly zero, or it learns too slowly for a sweep";
   if (r.threshold > 0.02 * std::abs(r.initial))
-    return concat(what, "; noise between batches (standard deviation ", short_number(result.noise),
-                  ") can look like a fall of ", short_number(r.threshold), ": ", why,
+    return concat(what, "; noise between batches (standard deviation ", three_digits(result.noise),
+                  ") can look like a fall of ", three_digits(r.threshold), ": ", why,
                   "; larger batches or more sweep steps lower the noise");
   return concat(what, ", less than 2 %",
-                result.diverged_at ? concat(", before it rose again at lr ", short_number(*result.diverged_at)) : "",
+                result.diverged_at ? concat(", before it rose again at lr ", three_digits(*result.diverged_at)) : "",
                 ": ", why);
 }
 
@@ -176,24 +172,24 @@ std::string why_too_short(std::size_t losses, bool diverged, double lr) {
   if (!diverged) return concat("the sweep ended after ", losses, " losses: want at least ", first_check + 1);
   if (losses == 0)
     return "the loss or its gradient is not finite before any update: look for NaN or huge values in the data";
-  return concat("the loss was not finite after ", losses, " updates, at lr ", short_number(lr),
+  return concat("the loss was not finite after ", losses, " updates, at lr ", three_digits(lr),
                 ": start the sweep at a lower rate");
 }
 
 std::string what_to_know(const Reading& r, const LrFinderResult& result) {
   std::string note;
   if (result.few_samples && result.censored)
-    add_note(note, concat("the loss did not diverge up to lr ", short_number(r.lr.back()),
+    add_note(note, concat("the loss did not diverge up to lr ", three_digits(r.lr.back()),
                           ": of few samples it falls on while the model memorises them"));
   else if (*result.bottom_end == r.lr.back())
-    add_note(note, concat("the loss was still at its minimum at lr ", short_number(r.lr.back()),
+    add_note(note, concat("the loss was still at its minimum at lr ", three_digits(r.lr.back()),
                           ", where the sweep ended: higher rates may do as well; raise `end` to see"));
   else if (result.censored)
-    add_note(note, concat("the loss did not diverge up to lr ", short_number(r.lr.back())));
+    add_note(note, concat("the loss did not diverge up to lr ", three_digits(r.lr.back())));
   if (result.low_confidence)
     add_note(note, concat("readings of the curve lie more than a decade apart: suggestion ",
-                          short_number(*result.suggestion), ", steepest ", short_number(*result.steepest), ", valley ",
-                          short_number(*result.valley), "; compare rates between them"));
+                          three_digits(*result.suggestion), ", steepest ", three_digits(*result.steepest), ", valley ",
+                          three_digits(*result.valley), "; compare rates between them"));
   return note;
 }
 
@@ -355,7 +351,7 @@ std::string LrFinderResult::draw(int width, int height) const {
       const int c = column(*lr);
       cell(row(smoothed(static_cast<double>(c) / (columns - 1))), c) = letter;
     }
-    legend += concat(legend.empty() ? "" : "  ", letter, ' ', name, ' ', short_number(*lr));
+    legend += concat(legend.empty() ? "" : "  ", letter, ' ', name, ' ', three_digits(*lr));
   };
   mark('D', "diverged", diverged_at);
   mark('M', "minimum", minimum);
@@ -364,8 +360,8 @@ std::string LrFinderResult::draw(int width, int height) const {
 
   std::string text;
   for (int r = 0; r < rows; ++r) {
-    const std::string label = r == 0          ? short_number(top)
-                              : r == rows - 1 ? short_number(bottom)
+    const std::string label = r == 0          ? three_digits(top)
+                              : r == rows - 1 ? three_digits(bottom)
                               : r == rows / 2 ? "loss"
                                               : "";
     text += std::string(static_cast<std::size_t>(std::max(0, label_width - 2 - static_cast<int>(label.size()))), ' ') +

@@ -13,6 +13,13 @@ TEST_CASE("a count has the singular for one only") {
   CHECK(counted(2, "batch", "batches") == "2 batches");
 }
 
+TEST_CASE("a number is rounded to the digits asked for, four unless told otherwise") {
+  CHECK(short_form(1234.5678) == "1235");
+  CHECK(short_form(1234.5678, 3) == "1.23e+03");
+  CHECK(short_form(0.0625, 2) == "0.062");
+  CHECK(short_form(-2.5, 17) == "-2.5");
+}
+
 TEST_CASE("a number that is not 0 never reads as 0") {
   CHECK(short_form(0.5) == "0.5");
   CHECK(short_form(3.2e-7) == "3.2e-07");
