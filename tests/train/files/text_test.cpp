@@ -6,7 +6,7 @@
 
 using namespace handrail::train;
 
-TEST_CASE("a count has the singular for one only") {
+TEST_CASE("the singular is used for a count of one only") {
   CHECK(counted(1, "epoch") == "1 epoch");
   CHECK(counted(0, "epoch") == "0 epochs");
   CHECK(counted(54'000, "step") == "54,000 steps");
