@@ -16,40 +16,43 @@ struct Batch {
   Tensor targets;
 };
 
-/// What turns raw bytes into inputs: (byte / 255 - mean) / stddev.
+/// The constants that normalise raw data. Bytes become inputs as (byte / 255 - mean) / stddev.
 struct Normalization {
   double mean = 0;
   double stddev = 1;
 };
 
-/// Samples by number. A data set of your own overrides the first four functions.
-/// Threads: const functions may be called by several at once.
+/// Samples with the numbers 0 to size() - 1. A data set of your own overrides the first four functions.
+/// Threads: const functions may be called by several threads at once.
 class Dataset {
  public:
   virtual ~Dataset() = default;
 
   /// The number of samples.
   virtual Index size() const = 0;
-  /// The shapes of one sample's input and target; [] for a class index.
+  /// The shape of one sample's input.
   virtual Shape input_shape() const = 0;
+  /// The shape of one sample's target; [] for a class index.
   virtual Shape target_shape() const = 0;
-  /// Copies those samples into the batch, whose tensors have the right shapes.
+  /// Writes the samples of these numbers into the batch: inputs [rows.size(), ...] and targets [rows.size(), ...],
+  /// which the caller has allocated. Every element must be written. Numbers are in [0, size()).
   virtual void gather(std::span<const Index> rows, const Batch& batch) const = 0;
 
-  /// The inputs of all samples as one tensor [N, ...], for nn::Standardize::fit and the like. Of raw data they are as
-  /// gather gives them, not normalised: a model that was trained on such data predicts from the data set itself.
+  /// The inputs of all samples as one tensor [N, ...], for example for nn::Standardize::fit. Raw data comes as gather
+  /// writes it, not normalised. To predict with a model trained on raw data, use Trainer::predict(data set).
   Tensor inputs() const;
 
-  /// Whether gather only copies memory. The Trainer reads such a set as often as its checks ask; of any other it
-  /// reads each sample once before the first step, and keeps up to 256 MB of them until then.
+  /// Whether gather only copies memory. The Trainer's checks read such a set as often as they need. They read each
+  /// sample of any other set at most once, and keep up to 256 MB of samples (as float) until the first step.
   virtual bool in_memory() const { return false; }
 
-  /// For data that is stored raw: the constants that bring these samples to mean 0 and standard
-  /// deviation 1. Nothing for data that comes as the model should see it.
+  /// For raw data: the constants that give the inputs of these samples mean 0 and standard deviation 1. Nothing for
+  /// data that the model takes as it is stored, which is the default.
   virtual std::optional<Normalization> fit_normalization(std::span<const Index> rows) const;
-  /// Whether the data is stored raw, so that a model needs the constants it was trained with.
+  /// Whether the data is raw: a model then needs the constants it was trained with. Reads one sample.
   bool is_raw() const;
-  /// What gather writes, with (x - mean) / stddev of those constants.
+  /// Writes samples as gather does, with the inputs normalised by these constants. A data set that is not raw ignores
+  /// them, which is the default.
   virtual void gather_normalized(std::span<const Index> rows, const Normalization& constants, const Batch& batch) const;
 
  protected:
@@ -59,14 +62,14 @@ class Dataset {
 };
 
 struct TensorDatasetOptions {
-  bool check_finite = true;  // off: NaN and infinity are left for the training guards to find
+  bool check_finite = true;  // false: NaN and infinity are accepted here and left to the Trainer's checks and guards
 };
 
 /// Samples in memory: row i of inputs [N, ...] belongs to row i of targets [N, ...].
 class TensorDataset : public Dataset {
  public:
-  /// Shares the tensors. Throws ShapeError when their first dimensions differ; DataError when there
-  /// are no rows, or naming row and column of a value that is not finite.
+  /// Shares the tensors. Throws ShapeError when their first dimensions differ, DataError when there are no rows, and
+  /// DataError naming row and column of a value that is not finite unless check_finite is off.
   TensorDataset(Tensor inputs, Tensor targets, TensorDatasetOptions options = {});
 
   Tensor inputs() const { return inputs_; }
@@ -83,13 +86,14 @@ class TensorDataset : public Dataset {
   Tensor targets_;
 };
 
-/// Images or the like kept as bytes, a quarter of a float tensor's memory with its labels as classes.
-/// They become floats on the way into a batch: the Trainer fits one mean and standard deviation on the
-/// training split and uses them in fit, evaluate and predict; without a Trainer it is byte / 255.
+/// Images or other inputs stored as bytes, with labels that are class indices. It takes a quarter of the memory of a
+/// float tensor. Bytes become floats when a batch is made: gather writes byte / 255. The Trainer normalises them as
+/// (byte / 255 - mean) / stddev, with one mean and one standard deviation of the training split, in fit, evaluate and
+/// predict.
 class ByteDataset : public Dataset {
  public:
-  /// inputs: N samples of `sample` one after the other; labels: N. Throws DataError when there are no
-  /// samples or the counts differ.
+  /// sample: the shape of one input. inputs: N samples one after the other, row-major. labels: N.
+  /// Throws DataError when there are no samples, or when there are not as many samples as labels.
   ByteDataset(const Shape& sample, std::vector<std::uint8_t> inputs, std::vector<std::uint8_t> labels);
 
   Index size() const override { return std::ssize(data_->labels); }
@@ -109,13 +113,13 @@ class ByteDataset : public Dataset {
   std::shared_ptr<const Data> data_;
 };
 
-/// The numbers of all samples of a data set: 0, 1, ..., size - 1.
+/// The numbers of all samples of a data set: 0, 1, ..., size() - 1.
 std::vector<Index> all_rows(const Dataset& dataset);
 
-/// A batch of `count` samples whose elements are still to be written.
+/// A batch for `count` samples of the data set, whose elements are not initialised.
 Batch empty_batch(const Dataset& dataset, Index count);
 
-/// The first samples of a data set as one batch, at most `count`.
+/// The first samples of a data set as one batch, at most `count`, as gather writes them.
 Batch first_samples(const Dataset& dataset, Index count);
 
 }  // namespace handrail::train
