@@ -37,10 +37,10 @@ struct CsvTable {
   /// The position of the column of this name. Throws OptionError, listing the columns, when there is none.
   Index column(std::string_view name) const;
   /// A data set whose targets are the column `target`, [N] for Target::class_index or [N, 1] for Target::value, and
-  /// whose inputs [N, columns - 1] are the other columns in order. Throws OptionError when there is no such column,
-  /// ShapeError when `values` has not one column for each name, DataError when no column is left for the inputs,
-  /// DataError naming line and row of a class index that is negative or not whole, and DataError naming row and column
-  /// of a value that is not finite unless options.check_finite is off.
+  /// whose inputs [N, columns - 1] are the other columns in order.
+  /// Throws OptionError when there is no such column, ShapeError when `values` has not one column for each name,
+  /// DataError when no column is left for the inputs, DataError naming line and row of a class index that is negative
+  /// or not whole, and DataError naming row and column of a value that is not finite unless check_finite is off.
   TensorDataset dataset(std::string_view target, Target kind = Target::class_index,
                         TensorDatasetOptions options = {}) const;
 };
@@ -48,9 +48,10 @@ struct CsvTable {
 /// Reads a text file of numbers, plain or compressed by gzip: one line a row, with the same number of cells in each. A
 /// cell may be in quotes, which end on the same line. Numbers have a decimal point whatever the locale, and may have a
 /// sign and blanks around them. A UTF-8 byte order mark, CRLF line ends and blank lines at the end are accepted. A
-/// number that is too small for Scalar but not for double is rounded. Throws DataError naming file, line and column,
-/// counted from 1, of a cell that is empty, not a number, not finite or out of range, and DataError naming the line of
-/// any other mistake. Throws OptionError on options out of range.
+/// number that is too small for Scalar but not for double is rounded.
+/// Throws DataError naming file, line and column, counted from 1, of a cell that is empty, not a number, out of
+/// range, or not finite without allow_non_finite; DataError naming the file, and the line where there is one, of
+/// any other mistake; OptionError on options out of range.
 CsvTable read_csv(const std::filesystem::path& path, const CsvOptions& options = {});
 
 }  // namespace handrail::train
