@@ -11,7 +11,7 @@
 
 namespace handrail {
 
-/// A figure that was asked for and not measured; the text says why, and lists those that were.
+/// A figure was asked for that was not measured. The text says why, and lists those that were measured.
 struct MetricError : Error {
   using Error::Error;
 };
@@ -20,7 +20,7 @@ struct MetricError : Error {
 
 namespace handrail::train {
 
-/// The value of a metric, by its name: {"f1", 0.93}.
+/// The name of a metric and its value, such as {"f1", 0.93}.
 struct MetricValue {
   std::string name;
   double value;
@@ -28,19 +28,22 @@ struct MetricValue {
 
 /// What was measured on a data set.
 struct Evaluation {
-  double loss = 0;                               // the mean over samples
-  std::optional<double> measured_accuracy = {};  // see Task; nothing for regression, or without predictions
-  Index samples = 0;
-  std::vector<MetricValue> metrics = {};  // of TrainerOptions::metrics, then of StepOutput::metrics
-  std::vector<double> group_losses = {};  // of at least 30 fixed groups of samples, when there are as many samples
-  // Of up to 100 classes, one label a row. Checkpoints do not keep it.
+  double loss = 0;                               // the mean over the samples
+  std::optional<double> measured_accuracy = {};  // see Task; absent for a regression and without predictions
+  Index samples = 0;                             // how many were evaluated; 0 before the first evaluation
+  std::vector<MetricValue> metrics = {};         // those of TrainerOptions::metrics, then those of StepOutput::metrics
+  // The mean losses of fixed groups of samples, which paired tests compare. There are at least 30 groups when the
+  // data set has as many samples and limit_val_batches is off.
+  std::vector<double> group_losses = {};
+  // For one label a row and at most 100 classes. Checkpoints do not keep it.
   std::optional<Confusion> measured_confusion = {};
 
   /// The accuracy. Throws MetricError, saying why, when there is none.
   double accuracy() const;
-  /// The metric of that name: metric("f1"). Throws MetricError listing those there are.
+  /// The value of the metric of this name, such as metric("f1"). Throws MetricError, listing those that were measured,
+  /// when there is none.
   double metric(std::string_view name) const;
-  /// Which classes were taken for which. Throws MetricError, saying why, when there is none.
+  /// The confusion matrix. Throws MetricError, saying why, when there is none.
   Confusion confusion() const;
 };
 

@@ -7,21 +7,21 @@
 
 namespace handrail::train {
 
-// Metrics of regressions, for TrainerOptions::metrics. Predictions and targets have the same number of elements,
-// [N] or [N, columns]. Figures are scikit-learn's: of several columns the mean of their figures. All throw
-// ShapeError for other shapes. Without samples the result is NaN.
-
-/// What is known of each column: targets and errors, in one pass.
+/// Sums over targets and errors for each column of the targets, in one pass. R2, Mae, Mse and Rmse are computed from
+/// them; for several columns they are the means of the columns' figures, as in scikit-learn.
 class ColumnErrors {
  public:
   struct Column {
-    double mean = 0, deviation = 0;    // of the targets; deviation is the sum of squares about the mean
-    double squared = 0, absolute = 0;  // sums over the errors
+    double mean = 0;       // of the targets
+    double deviation = 0;  // sum of the squared differences of the targets from their mean
+    double squared = 0;    // sum of the squared errors
+    double absolute = 0;   // sum of the absolute errors
   };
-  /// Adds a batch. `who` names the metric in errors.
+  /// Adds a batch: predictions and targets with the same number of rows and elements, [N] or [N, columns]. who: the
+  /// name of the metric in errors. Throws ShapeError for other shapes and for another number of columns than before.
   void add(const char* who, const Tensor& predictions, const Tensor& targets);
   Index rows() const { return rows_; }
-  /// The mean over the columns of a figure of (column, rows); NaN without rows.
+  /// The mean of figure(column, rows) over the columns; NaN without rows.
   double average(double (*figure)(const Column&, double rows)) const;
 
  private:
@@ -29,9 +29,10 @@ class ColumnErrors {
   Index rows_ = 0;
 };
 
-/// The coefficient of determination: the share of the targets' variance about their mean that the predictions
-/// explain, below 0 when they are worse than the mean. A column of one value gives 1 when it is predicted exactly,
-/// else 0. NaN for fewer than two samples. "r2".
+/// The coefficient of determination: 1 - (sum of squared errors) / (sum of squared differences of the targets from
+/// their mean). It is below 0 when the predictions are worse than the mean. A column of equal targets gives 1 when it
+/// is predicted exactly, else 0. NaN for fewer than two samples. Batches are added as ColumnErrors::add says. Named
+/// "r2".
 struct R2 {
   ColumnErrors errors = {};
 
@@ -40,7 +41,7 @@ struct R2 {
   double result() const;
 };
 
-/// The mean absolute error. "mae".
+/// The mean absolute error. NaN without samples. Batches are added as ColumnErrors::add says. Named "mae".
 struct Mae {
   ColumnErrors errors = {};
 
@@ -49,7 +50,7 @@ struct Mae {
   double result() const;
 };
 
-/// The mean squared error. "mse".
+/// The mean squared error. NaN without samples. Batches are added as ColumnErrors::add says. Named "mse".
 struct Mse {
   ColumnErrors errors = {};
 
@@ -58,7 +59,8 @@ struct Mse {
   double result() const;
 };
 
-/// The root of the mean squared error, of each column apart. "rmse".
+/// The root of the mean squared error of each column; for several columns the mean of the roots. NaN without samples.
+/// Batches are added as ColumnErrors::add says. Named "rmse".
 struct Rmse {
   ColumnErrors errors = {};
 
