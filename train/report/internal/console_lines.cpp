@@ -33,9 +33,9 @@ void append_bar(std::string& line, Index done, Index total, std::size_t cells) {
 
 enum class Count { none, percent, batches };
 
-// One way to show progress. The first one that fits is taken.
+// A way to show progress. The first of the layouts that fits is used.
 struct Layout {
-  std::size_t min_cells;  // of the bar; 0 is without
+  std::size_t min_cells;  // of the bar; 0 for no bar
   Count count;
   bool word, lr, speed, left;
 };
@@ -50,7 +50,7 @@ constexpr Layout layouts[] = {
     {.min_cells = 0, .count = Count::none, .word = false, .lr = false, .speed = false, .left = false},
 };
 
-// Every string here is short enough to need no memory of its own.
+// Every temporary string here is short enough to be stored without a heap call.
 void lay_out(std::string& line, const StepProgress& p, const Layout& layout, std::size_t cells) {
   line.clear();
   if (layout.word) line += "epoch ";
@@ -85,7 +85,7 @@ void lay_out(std::string& line, const StepProgress& p, const Layout& layout, std
   }
 }
 
-// The parts in lines of at most `columns`; all lines but the first are indented.
+// Joins the parts into lines of at most `columns` columns. All lines but the first are indented.
 std::string join(const std::vector<std::string>& parts, const char* separator, std::size_t columns) {
   constexpr std::size_t indent = 2;
   std::string lines;
@@ -121,7 +121,7 @@ void progress_line(std::string& line, const StepProgress& progress, std::size_t 
 }
 
 std::string epoch_line(const EpochStats& stats, Index epochs, bool best, std::size_t columns) {
-  enum Rank { needed, word, train_metric, time, rate };  // what is left out first has the highest
+  enum Rank { needed, word, train_metric, time, rate };  // the part with the highest rank is left out first
   std::vector<std::pair<Rank, std::string>> parts;
   const auto part = [&](Rank rank, const std::string& name, double value) {
     parts.emplace_back(rank, name + ' ' + four_digits(value));
