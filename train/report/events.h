@@ -92,7 +92,7 @@ struct EpochStats {
   Index epoch;                            // from 1
   std::int64_t step;                      // optimizer updates so far
   double lr;                              // of the last update
-  double train_loss;                      // mean over the epoch's samples, each at the time of its update
+  double train_loss;                      // mean over the samples of the epoch's updates, as they were trained on
   std::vector<MetricValue> metrics = {};  // StepOutput::metrics, means over the same samples
   std::optional<Evaluation> validation;   // the last evaluation of the epoch; absent without a validation set
   double seconds;                         // of the epoch, with its evaluations
