@@ -32,7 +32,7 @@ struct FitStart {
 
 /// What a run is doing while it makes no steps, for a live line. Activities are reported often.
 struct Activity {
-  const char* what;  // such as "checking the data" or "LR finder"; valid during the call only
+  const char* what;  // such as "checking the data"; valid during the call only
   Index done;        // how much of `total` is done, in units of the activity
   Index total;       // 0 when it is not known
 };
