@@ -13,6 +13,7 @@
 
 namespace handrail::train {
 
+/// How read_csv reads a file.
 struct CsvOptions {
   char delimiter = ',';                  // any character but a quote, a line end and those that numbers consist of
   std::optional<bool> header = {};       // absent: the first line is a header when none of its cells is a number

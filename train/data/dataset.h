@@ -61,6 +61,7 @@ class Dataset {
   Dataset& operator=(const Dataset&) = default;
 };
 
+/// What TensorDataset checks.
 struct TensorDatasetOptions {
   bool check_finite = true;  // false: NaN and infinity are accepted here and left to the Trainer's checks and guards
 };

@@ -23,6 +23,7 @@ struct IdxArray {
 /// nothing.
 IdxArray read_idx(const std::filesystem::path& path);
 
+/// How load_idx makes a data set of two files.
 struct IdxOptions {
   std::optional<int> classes = {};  // labels must be below it; 1 to 256; absent: 256
   bool flatten = false;             // samples [28, 28] become [784]

@@ -11,8 +11,9 @@
 
 namespace handrail::train {
 
+/// How a Loader cuts rows into batches.
 struct LoaderOptions {
-  Index batch_size = 32;
+  Index batch_size = 32;                            // at least 1
   std::optional<std::uint64_t> shuffle_seed = {};   // absent: batches follow the order of the rows
   bool drop_last = false;                           // true: the last batch is left out when it is short
   std::optional<Normalization> normalization = {};  // of raw data; absent: batches are as gather writes them

@@ -17,10 +17,11 @@ std::pair<Rows, Rows> random_split(const Rows& rows, double fraction, std::uint6
 
 /// Splits rows into two parts at random so that the classes keep their shares. The parts are as large as those of
 /// random_split. The second part has the given fraction of each class, rounded up or down (method of largest
-/// remainders). It takes all rows of a class only when the fraction leaves no choice. The result is that of
-/// random_split when a target is not one whole number, when there are more than 1,000 classes, or when there are fewer
-/// than two rows a class on average. Reads all these samples. Throws OptionError unless 0 < fraction < 1; DataError
-/// when there are fewer than two rows.
+/// remainders). It takes all rows of a class only when the fraction leaves no choice.
+/// The result is that of random_split when a target is not one whole number, when there are more than 1,000 classes,
+/// or when there are fewer than two rows a class on average.
+/// Reads the samples of all rows. Throws OptionError unless 0 < fraction < 1; DataError when there are fewer than two
+/// rows.
 std::pair<Rows, Rows> stratified_split(const Rows& rows, double fraction, std::uint64_t seed = 42);
 /// Splits rows as the other stratified_split of Rows does, but takes the targets from `targets` and reads no sample.
 /// targets[i] is the target of row i. Throws ShapeError when there is not one target for each row, OptionError unless

@@ -18,8 +18,8 @@ struct DataPart {
   std::function<void(Index done, Index total)> progress = {};
 };
 
-/// Evenly spaced rows of the part: at most `count`, and at most so many that their inputs are 2^28 numbers. All rows
-/// when that is enough for them.
+/// Evenly spaced rows of the part: at most `count`, and at most as many as have 2^28 input numbers together. These are
+/// all rows when the part is not larger.
 Rows sample_rows(const DataPart& part, std::optional<Index> count = {});
 
 /// The samples of these numbers of the part's data set as one batch, as training will see them.
