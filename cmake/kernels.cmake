@@ -1,4 +1,4 @@
-# The kernels are compiled once for each instruction set; core/kernels/kernels.cpp chooses a set when a program runs.
+# The kernels are compiled once for each instruction set; core/system/internal/kernels.cpp chooses a set when a program runs.
 
 # Kernels are optimised fully also in handrail_f64, whose other sources are not.
 set(_fast $<$<CONFIG:Release>:-O3>)

@@ -25,7 +25,7 @@ Data load(const std::string& folder, std::uint64_t seed) {
 int main(int argc, char** argv) try {
   Arguments arguments(argc, argv);
   const std::string folder = arguments.get("data", "", "the folder of MNIST; without it the embedded digits are used");
-  const std::string run_dir = arguments.get("resume", "", "the directory of a run that was interrupted")
+  const std::string run_dir = arguments.get("resume", "", "the directory of a run that was interrupted");
   const bool real = !folder.empty();
   const auto options = arguments.options({.epochs = real ? 5 : 20, .batch_size = real ? 128 : 16});
   const Data data = load(folder, options.seed);

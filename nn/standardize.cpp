@@ -5,8 +5,8 @@
 #include <vector>
 
 #include <handrail/core/error.h>
-#include <handrail/core/system/finite.h>
 #include <handrail/core/ops/ops.h>
+#include <handrail/core/system/finite.h>
 
 namespace handrail::nn {
 namespace {

@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include <handrail/core/error.h>
-#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/system/internal/kernels.h>
 
 namespace handrail::optim {
 

@@ -6,11 +6,11 @@
 #include <set>
 #include <sstream>
 
-#include <handrail/core/system/denormals.h>
 #include <handrail/core/error.h>
+#include <handrail/core/system/denormals.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/core/system/internal/kernels.h>
 #include <handrail/core/system/parallel.h>
-#include <handrail/core/kernels/kernels.h>
 #include <handrail/core/tape.h>
 #include <handrail/optim/internal/magnitude.h>
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/system/internal/kernels.h>
 #include <handrail/optim/internal/magnitude.h>
 #include <handrail/optim/optimizer.h>
 

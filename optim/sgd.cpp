@@ -3,7 +3,7 @@
 #include <iterator>
 
 #include <handrail/core/error.h>
-#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/system/internal/kernels.h>
 
 namespace handrail::optim {
 

@@ -44,8 +44,6 @@ Trainer::Trainer(nn::Module& model, TrainerOptions options, Task task)
   validate(options_);
 }
 
-Trainer::~Trainer() = default;
-
 Program Trainer::program() {
   stop_requested_ = false;
   return {.recipe = *this,

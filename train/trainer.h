@@ -42,7 +42,7 @@ class Trainer : protected Recipe {
   /// For a subclass that overrides training_step; a model that is no Layer is welcome. The task says
   /// how its predictions are counted for accuracy.
   Trainer(nn::Module& model, TrainerOptions options, Task task = Task::regression);
-  ~Trainer() override;
+  ~Trainer() override = default;
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 

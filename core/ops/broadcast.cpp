@@ -2,8 +2,8 @@
 #include <array>
 
 #include <handrail/core/error.h>
-#include <handrail/core/kernels/kernels.h>
 #include <handrail/core/ops/ops.h>
+#include <handrail/core/system/internal/kernels.h>
 
 // Arithmetic of two tensors with broadcasting. A plan divides the output into rows: within a row, an operand either
 // advances with the output or repeats one element.

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/error.h>
-#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/ops/ops.h>
 #include <handrail/core/random.h>
+#include <handrail/core/system/internal/kernels.h>
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {

@@ -2,9 +2,9 @@
 #include <string>
 
 #include <handrail/core/error.h>
-#include <handrail/core/kernels/gemm.h>
-#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/ops/internal/gemm.h>
 #include <handrail/core/ops/ops.h>
+#include <handrail/core/system/internal/kernels.h>
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {

@@ -1,10 +1,10 @@
 #include <algorithm>
 
-#include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/error.h>
-#include <handrail/core/system/finite.h>
-#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/ops/ops.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/core/system/internal/kernels.h>
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include <handrail/core/error.h>
-#include <handrail/core/kernels/kernels.h>
 #include <handrail/core/ops/ops.h>
+#include <handrail/core/system/internal/kernels.h>
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {

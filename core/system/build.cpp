@@ -1,6 +1,6 @@
-#include <handrail/core/system/build.h>
 #include <handrail/core/error.h>
-#include <handrail/core/kernels/gemm.h>
+#include <handrail/core/ops/internal/gemm.h>
+#include <handrail/core/system/build.h>
 #include <handrail/core/system/parallel.h>
 
 namespace handrail {

@@ -19,8 +19,8 @@
 #include <thread>
 #include <utility>
 
-#include <handrail/core/system/denormals.h>
 #include <handrail/core/error.h>
+#include <handrail/core/system/denormals.h>
 
 namespace handrail {
 namespace {

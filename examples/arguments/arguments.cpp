@@ -10,8 +10,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include <handrail/core/option.h>
 #include <handrail/core/system/parallel.h>
+#include <handrail/train/option/option.h>
 
 using namespace handrail;
 
@@ -71,14 +71,19 @@ requires std::is_enum_v<E> std::string form(E value) {
 }
 
 template <class T>
-concept Parsed = requires(const std::string& text, T& value) {
+concept Plain = requires(const std::string& text, T& value) {
   parse(text, value);
+};
+// Options that can be given as text: plain ones, and those that can be off or automatic instead.
+template <class T>
+concept Parsed = Plain<T> || requires {
+  requires Plain<typename T::Value>;
 };
 
 bool is_none(const std::string& text, Off) { return text == "off"; }
 bool is_none(const std::string& text, Auto) { return text == "auto" || text == "automatic"; }
 
-template <Parsed T, class None>
+template <Plain T, class None>
 bool parse(const std::string& text, ValueOr<T, None>& value) {
   if (is_none(text, None{})) {
     value = None{};
@@ -89,7 +94,7 @@ bool parse(const std::string& text, ValueOr<T, None>& value) {
   value = given;
   return true;
 }
-template <Parsed T, class None>
+template <Plain T, class None>
 std::string form(const ValueOr<T, None>&) {
   return form(T{}) + (std::same_as<None, Off> ? "|off" : "|auto");
 }

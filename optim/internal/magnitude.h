@@ -4,7 +4,7 @@
 #include <iterator>
 #include <span>
 
-#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/system/internal/kernels.h>
 
 // Inside the library: the largest magnitude, NaN included.
 

@@ -1,7 +1,7 @@
 // Decides how a linear layer keeps its weight: [in, out] or PyTorch's [out, in]. Times the products of
 // a training step of T1 to T5 in both: forward, gradient of the weight, gradient of the input (none
 // for the first layer), interleaved. usage: layout_bench <threads>
-#include <handrail/core/kernels/gemm.h>
+#include <handrail/core/ops/internal/gemm.h>
 
 #include "model.h"
 #include "workload.h"

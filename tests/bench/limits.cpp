@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <thread>
 
-#include <handrail/core/kernels/gemm.h>
+#include <handrail/core/ops/internal/gemm.h>
 #include <handrail/handrail.h>
 
 #include "workload.h"

@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include <handrail/core/kernels/gemm.h>
+#include <handrail/core/ops/internal/gemm.h>
 #include <handrail/core/random.h>
 
 #include "support/tensors.h"

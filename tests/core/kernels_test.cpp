@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include <handrail/core/kernels/gemm.h>
-#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/ops/internal/gemm.h>
 #include <handrail/core/random.h>
+#include <handrail/core/system/internal/kernels.h>
 
 #include "support/tensors.h"
 

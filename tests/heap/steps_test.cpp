@@ -15,6 +15,8 @@
 #include <handrail/nn/norm.h>
 #include <handrail/optim/adam.h>
 #include <handrail/optim/clip.h>
+#include <handrail/train/data/loader.h>
+#include <handrail/train/data/split.h>
 #include <handrail/train/report/console.h>
 #include <handrail/train/trainer.h>
 
@@ -117,6 +119,20 @@ TEST_CASE("no op calls the heap once it has run with these shapes") {
   run();
   CHECK(heap_counter::during(run) == 0);
   CHECK(w.grad().defined());
+}
+
+TEST_CASE("a batch of a subset makes no call to the heap") {
+  Rng rng(3);
+  const auto data = std::make_shared<train::TensorDataset>(normal({900, 20}, 0, 1, rng), Tensor::zeros({900}));
+  const auto [rest, held_out] = train::random_split(train::Rows(*data), 0.1);
+  const train::Subset subset(data, {rest.numbers().begin(), rest.numbers().end()});
+  train::Loader loader(subset, {.batch_size = 90, .shuffle_seed = 1});
+  loader.start_epoch(1);
+  double sum = static_cast<double>(loader.batch(0).inputs.span()[0]);
+  CHECK(heap_counter::during([&] {
+          for (Index i = 1; i < loader.size(); ++i) sum += static_cast<double>(loader.batch(i).inputs.span()[0]);
+        }) == 0);
+  CHECK(std::isfinite(sum));
 }
 
 namespace {

@@ -33,6 +33,12 @@ LC_ALL=C awk -v folders="$(find . -mindepth 1 -maxdepth 1 -type d ! -name '.*' !
   function exists(text) {
     return ("/" text) in path || ("/" text ".cpp") in path || ("/" text ".sh") in path
   }
+  # The program of a source in a folder below, or core_tests, which has the tests of the folder core.
+  function is_program(text) {
+    sub(/.*\//, "", text)
+    if (("/" text ".cpp") in tail) return 1
+    return sub(/_tests$/, "", text) && ("/tests/" text) in path
+  }
   {
     text = $0
     gsub(/https?:[^ )>]*/, " ", text)
@@ -45,12 +51,12 @@ LC_ALL=C awk -v folders="$(find . -mindepth 1 -maxdepth 1 -type d ! -name '.*' !
       if (word ~ /^\// || before == "~" || before == "*" || after == "*") continue  # elsewhere on the disk, or a pattern
       while (sub(/^\.\.?\//, "", word)) {}
       sub(/^handrail\//, "", word)
-      sub(/^build\/[a-z0-9]+\//, "", word)
+      built = sub(/^build\/[a-z0-9]+\//, "", word)
       sub(/[.\/-]+$/, "", word)
       first = word
       sub(/\/.*/, "", first)
       if (word ~ /\// && first in top) {
-        if (exists(word)) continue
+        if (exists(word) || (built && is_program(word))) continue
       } else if (word ~ /[A-Za-z0-9_]\.(h|cpp|sh|cmake|md|py)$/) {
         if (("/" word) in tail) continue
       } else {

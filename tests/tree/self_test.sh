@@ -102,8 +102,9 @@ refused includes.sh 'a circle of includes goes through core/shape.h'
 refused includes.sh 'a circle of includes goes through core/tensor.h'
 wrong_include train/data/dataset.h '#include <handrail/train/data/internal/preview.h>'
 wrong_include train/data/csv.h '#include <handrail/train/files/text.h>'
-wrong_include core/tensor.h '#include <handrail/core/kernels/kernels.h>'
+wrong_include core/tensor.h '#include <handrail/core/system/internal/kernels.h>'
 wrong_include train/data/loader.cpp '#include "rows.h"'
+
 # fill FOLDER: 20 files more in a folder of a fresh copy.
 fill() {
   fresh

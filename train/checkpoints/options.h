@@ -7,8 +7,8 @@
 #include <type_traits>
 #include <vector>
 
-#include <handrail/core/option.h>
 #include <handrail/core/scalar.h>
+#include <handrail/train/option/option.h>
 
 namespace handrail::train {
 

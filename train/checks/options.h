@@ -3,7 +3,7 @@
 #include <concepts>
 #include <type_traits>
 
-#include <handrail/core/option.h>
+#include <handrail/train/option/option.h>
 
 namespace handrail::train {
 

@@ -5,8 +5,8 @@
 #include <numeric>
 
 #include <handrail/core/error.h>
-#include <handrail/core/kernels/kernels.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/core/system/internal/kernels.h>
 #include <handrail/core/system/parallel.h>
 
 namespace handrail::train {

@@ -10,7 +10,7 @@
 
 namespace handrail::train {
 
-/// Samples that are trained on together: inputs [B, ...] and targets [B, ...].
+/// Samples that are trained on together: inputs [B, ...] and targets [B, ...], where row i of both is sample i.
 struct Batch {
   Tensor inputs;
   Tensor targets;

@@ -25,8 +25,8 @@ struct LoaderOptions {
 class Loader {
  public:
   /// The data set of the rows must outlive the loader. Throws DataError when there are no rows, when drop_last leaves
-  /// no batch, and when gather of the data set leaves elements of a batch unwritten. Throws OptionError when batch_size
-  /// < 1.
+  /// no batch, and when gather of the data set leaves elements of a batch unwritten, for which it reads two rows twice.
+  /// Throws OptionError when batch_size < 1.
   Loader(Rows rows, LoaderOptions options);
   /// A loader of all samples of the data set, which must outlive it. Throws as the constructor from Rows does.
   Loader(const Dataset& dataset, LoaderOptions options);
@@ -45,7 +45,8 @@ class Loader {
   Index samples() const;
   /// Puts the rows into the order of this epoch. Does nothing without shuffle_seed, or when it is the current epoch.
   void start_epoch(std::int64_t epoch);
-  /// The numbers of the samples of batch i of the current epoch. Throws Error unless 0 <= i < size().
+  /// The numbers of the samples of batch i of the current epoch, valid until the next start_epoch. Throws Error unless
+  /// 0 <= i < size().
   std::span<const Index> rows(Index i) const;
   /// Batch i of the current epoch, in memory of the pool. Throws Error unless 0 <= i < size(), and what gather throws.
   Batch batch(Index i) const;

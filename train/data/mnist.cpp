@@ -11,8 +11,8 @@
 namespace handrail::train {
 namespace {
 
-constexpr std::array<const char*, 4> names = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
-                                              "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+constexpr std::array<const char*, 4> file_names = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                                                   "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
 
 // The paths of the four files. Throws one DataError that lists every missing file.
 std::array<std::filesystem::path, 4> find_files(const std::filesystem::path& directory) {
@@ -21,11 +21,12 @@ std::array<std::filesystem::path, 4> find_files(const std::filesystem::path& dir
     fail<DataError>("load_mnist: want a directory; '", directory.string(), "' is not one");
   std::array<std::filesystem::path, 4> files;
   std::string missing;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    files[i] = directory / names[i];
+  for (std::size_t i = 0; i < file_names.size(); ++i) {
+    files[i] = directory / file_names[i];
     if (std::filesystem::exists(files[i], ignored)) continue;
     files[i] += ".gz";
-    if (!std::filesystem::exists(files[i], ignored)) missing += (missing.empty() ? "" : ", ") + std::string(names[i]);
+    if (!std::filesystem::exists(files[i], ignored))
+      missing += (missing.empty() ? "" : ", ") + std::string(file_names[i]);
   }
   if (!missing.empty())
     fail<DataError>("load_mnist: '", directory.string(), "': want the four files of MNIST, each plain or .gz; missing ",

@@ -24,7 +24,9 @@ class Rows {
   template <std::derived_from<Dataset> TemporaryDataset>
   Rows(const TemporaryDataset&&, std::vector<Index>) = delete;  // rows refer to the data set: give it a name
 
+  /// The data set that the rows belong to.
   const Dataset& dataset() const { return *dataset_; }
+  /// The number of rows.
   Index size() const { return std::ssize(*numbers_); }
   bool empty() const { return numbers_->empty(); }
   /// The numbers of the samples in the data set.
@@ -33,7 +35,7 @@ class Rows {
 
   /// The rows at these positions, as rows of the same data set. Throws DataError when a position is not in [0, size()).
   Rows pick(std::span<const Index> positions) const;
-  /// The first rows, at most `count`.
+  /// The first rows, at most `count`, as rows of the same data set.
   Rows first(Index count) const;
 
  private:

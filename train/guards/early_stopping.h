@@ -4,9 +4,9 @@
 #include <span>
 #include <vector>
 
-#include <handrail/core/off.h>
 #include <handrail/core/scalar.h>
 #include <handrail/train/math/state_visitor.h>
+#include <handrail/train/option/off.h>
 
 namespace handrail::train {
 

@@ -4,7 +4,7 @@
 #include <concepts>
 #include <type_traits>
 
-#include <handrail/core/option.h>
+#include <handrail/train/option/option.h>
 
 namespace handrail::train {
 

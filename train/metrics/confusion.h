@@ -26,6 +26,7 @@ class Confusion {
   /// Adds one sample. Throws OptionError unless both classes are in [0, classes()).
   void add(Index truth, Index predicted) { ++counts_[position(truth, predicted)]; }
 
+  /// The number of classes; 0 before the first batch of a matrix without classes.
   Index classes() const { return classes_; }
   /// How many samples of class `truth` were predicted to be of class `predicted`. Throws OptionError unless
   /// both are in [0, classes()).

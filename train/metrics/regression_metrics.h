@@ -20,6 +20,7 @@ class ColumnErrors {
   /// Adds a batch: predictions and targets with the same number of rows and elements, [N] or [N, columns]. who: the
   /// name of the metric in errors. Throws ShapeError for other shapes and for another number of columns than before.
   void add(const char* who, const Tensor& predictions, const Tensor& targets);
+  /// The number of rows added.
   Index rows() const { return rows_; }
   /// The mean of figure(column, rows) over the columns; NaN without rows.
   double average(double (*figure)(const Column&, double rows)) const;

@@ -26,33 +26,33 @@ class Console final : public LogSink {
 
   void fit_start(const FitStart& event) override {
     start_ = last_ = last_epoch_ = Clock::now();
-    epochs_ = event.epochs;
-    batches_per_epoch_ = event.batches_per_epoch;
-    first_ = samples_ = 0;
+    at_.epochs = event.epochs;
+    at_.batches_per_epoch = event.batches_per_epoch;
+    at_.first = at_.samples = 0;
     best_ = false;
-    activity_.clear();
+    activity_.what.clear();
     summary_width_ = 0;
     print(event.summary);
   }
 
   void activity(const Activity& event) override {
     constexpr double first_report = 2, report_interval = 10;
-    const bool begins = activity_ != event.what || event.done < activity_done_;
+    const bool begins = activity_.what != event.what || event.done < activity_.done;
     if (begins) {
-      activity_ = event.what;
-      activity_start_ = Clock::now();
-      activity_reported_ = false;
+      activity_.what = event.what;
+      activity_.start = Clock::now();
+      activity_.is_reported = false;
     }
-    activity_done_ = event.done;
+    activity_.done = event.done;
     if (terminal_) {
       if (!redraw_due()) return;
       const std::size_t limit = columns();
       live_.draw(activity_line(event, limit), limit);
     } else {
-      if (seconds_since(activity_start_) < first_report ||
-          (activity_reported_ && seconds_since(last_) < report_interval))
+      if (seconds_since(activity_.start) < first_report ||
+          (activity_.is_reported && seconds_since(last_) < report_interval))
         return;
-      activity_reported_ = true;
+      activity_.is_reported = true;
       last_ = Clock::now();
       if (event.total > 0)
         print(concat(event.what, ": ", grouped(event.done), " of ", grouped(event.total)));
@@ -66,34 +66,34 @@ class Console final : public LogSink {
     live_.clear();
     print(event.found);
     start_ = last_ = last_epoch_ = Clock::now();
-    first_ = samples_ = 0;
+    at_.first = at_.samples = 0;
   }
 
   void step_end(const StepStats& stats) override {
-    const Index done = (stats.epoch - 1) * batches_per_epoch_ + stats.batch;
-    if (samples_ == 0) first_ = done - 1;  // a resumed run does not count the steps before
-    samples_ += stats.samples;
-    batch_ = stats.batch;
+    const Index done = (stats.epoch - 1) * at_.batches_per_epoch + stats.batch;
+    if (at_.samples == 0) at_.first = done - 1;  // a resumed run does not count the steps before
+    at_.samples += stats.samples;
+    at_.batch = stats.batch;
     constexpr double line_interval = 10;
     if (terminal_ ? !redraw_due() : seconds_since(last_) < line_interval) return;
     last_ = Clock::now();
     const double elapsed = seconds_since(start_);
-    const double left = elapsed / static_cast<double>(std::max<Index>(done - first_, 1)) *
-                        static_cast<double>(epochs_ * batches_per_epoch_ - done);
+    const double left = elapsed / static_cast<double>(std::max<Index>(done - at_.first, 1)) *
+                        static_cast<double>(at_.epochs * at_.batches_per_epoch - done);
     const StepProgress progress{.epoch = stats.epoch,
-                                .epochs = epochs_,
+                                .epochs = at_.epochs,
                                 .batch = stats.batch,
-                                .batches = batches_per_epoch_,
+                                .batches = at_.batches_per_epoch,
                                 .loss = stats.ema_loss,
                                 .lr = stats.lr,
-                                .samples_per_second = static_cast<double>(samples_) / elapsed,
+                                .samples_per_second = static_cast<double>(at_.samples) / elapsed,
                                 .seconds_left = left};
     if (terminal_) {
       const std::size_t limit = columns();
       progress_line(line_, progress, limit);
       live_.draw(line_, limit);
     } else {
-      std::fprintf(stream_, "epoch %td/%td  step %s  loss %s  lr %s  %s samples/s  %s left\n", stats.epoch, epochs_,
+      std::fprintf(stream_, "epoch %td/%td  step %s  loss %s  lr %s  %s samples/s  %s left\n", stats.epoch, at_.epochs,
                    grouped(stats.step).c_str(), four_digits(progress.loss).c_str(), four_digits(progress.lr).c_str(),
                    grouped(static_cast<std::int64_t>(progress.samples_per_second)).c_str(), clock_text(left).c_str());
     }
@@ -102,20 +102,20 @@ class Console final : public LogSink {
 
   void epoch_end(const EpochStats& stats) override {
     // Every epoch that ends a second or more after the last line, and else about twenty epochs of the run.
-    const Index every = (epochs_ + 19) / 20;
-    const bool due = stats.epoch == 1 || stats.epoch == epochs_ || stats.epoch % every == 0;
+    const Index every = (at_.epochs + 19) / 20;
+    const bool due = stats.epoch == 1 || stats.epoch == at_.epochs || stats.epoch % every == 0;
     if (!due && seconds_since(last_epoch_) < 1) return;
     last_epoch_ = Clock::now();
     live_.clear();
     const std::size_t limit = terminal_ ? columns() : unlimited_columns;
-    std::fprintf(stream_, "%s\n", epoch_line(stats, epochs_, std::exchange(best_, false), limit).c_str());
+    std::fprintf(stream_, "%s\n", epoch_line(stats, at_.epochs, std::exchange(best_, false), limit).c_str());
     std::fflush(stream_);
   }
 
   // An evaluation at the end of an epoch has no line of its own: its figures are on the line of the epoch.
   void evaluated(const EvaluationStats& stats) override {
     best_ = stats.best;
-    if (batch_ == batches_per_epoch_ || seconds_since(last_epoch_) < 1) return;
+    if (at_.batch == at_.batches_per_epoch || seconds_since(last_epoch_) < 1) return;
     last_epoch_ = Clock::now();
     live_.clear();
     print(concat("step ", grouped(stats.step), evaluation_text(stats.evaluation),
@@ -210,12 +210,19 @@ class Console final : public LogSink {
   std::string line_;
   std::size_t summary_width_ = 0;
   bool best_ = false;
-  std::string activity_;
-  Index activity_done_ = 0;
-  bool activity_reported_ = false;
+  // The activity that was reported last.
+  struct {
+    std::string what;
+    Index done = 0;
+    bool is_reported = false;
+    Clock::time_point start;
+  } activity_;
   std::map<std::string, std::int64_t> anomalies_;
-  Index epochs_ = 0, batches_per_epoch_ = 0, batch_ = 0, first_ = 0, samples_ = 0;
-  Clock::time_point start_, last_, last_epoch_, activity_start_;
+  // Progress: `first` is the number of batches before this session, `samples` counts the samples of this session.
+  struct {
+    Index epochs = 0, batches_per_epoch = 0, batch = 0, first = 0, samples = 0;
+  } at_;
+  Clock::time_point start_, last_, last_epoch_;
 };
 
 }  // namespace

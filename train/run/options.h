@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include <handrail/core/option.h>
 #include <handrail/optim/optimizer.h>
 #include <handrail/train/checkpoints/options.h>
 #include <handrail/train/checks/options.h>
@@ -21,6 +20,7 @@
 #include <handrail/train/guards/options.h>
 #include <handrail/train/lr/lr_scaling.h>
 #include <handrail/train/metrics/metric.h>
+#include <handrail/train/option/option.h>
 #include <handrail/train/report/sink.h>
 
 namespace handrail::train {

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include <handrail/core/kernels/kernels.h>
 #include <handrail/core/system/parallel.h>
-#include <handrail/core/tape.h>
 
 // Inside the library: loops over chunks on several threads. The chunks follow from the shape alone.
 

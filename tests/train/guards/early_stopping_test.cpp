@@ -3,8 +3,8 @@
 #include <limits>
 #include <vector>
 
-#include <handrail/core/off.h>
 #include <handrail/train/guards/early_stopping.h>
+#include <handrail/train/option/off.h>
 
 using namespace handrail;
 using train::EarlyStopping;

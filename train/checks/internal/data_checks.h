@@ -7,11 +7,11 @@
 
 namespace handrail::train {
 
-/// Throws DataError naming set, row and column of the first input or target that is NaN or infinite.
+/// Throws DataError, naming data set, row and column, when an input or a target is NaN or infinite.
 void check_finite(const DataPart& part);
 
-/// "duplicate_rows": at least 3 validation rows and more than 1 % of them have the inputs of a training
-/// row. Compares at most 20,000 validation rows with the training rows, by a hash and then in full.
+/// Names "duplicate_rows" when at least 3 validation rows, and more than 1 % of them, have the inputs of a training
+/// row. Compares at most 20,000 validation rows with the training rows, by a hash first and then element by element.
 std::optional<Anomaly> check_duplicates(const DataPart& train, const DataPart& validation);
 
 }  // namespace handrail::train

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/system/internal/kernels.h>
 
 namespace handrail::train {
 

@@ -1,11 +1,11 @@
-#include <handrail/core/kernels/gemm.h>
+#include <handrail/core/ops/internal/gemm.h>
 
 #include <algorithm>
 #include <memory>
 #include <new>
 
 #include <handrail/core/error.h>
-#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/system/internal/kernels.h>
 #include <handrail/core/system/parallel.h>
 
 namespace handrail {

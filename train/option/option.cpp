@@ -1,4 +1,4 @@
-#include <handrail/core/option.h>
+#include <handrail/train/option/option.h>
 
 #include <charconv>
 #include <cmath>

@@ -8,7 +8,7 @@
 #include <string>
 #include <type_traits>
 
-#include <handrail/core/off.h>
+#include <handrail/train/option/off.h>
 
 namespace handrail {
 

@@ -1,4 +1,4 @@
-#include <handrail/core/kernels/kernels.h>
+#include <handrail/core/system/internal/kernels.h>
 
 #include <algorithm>
 #include <cstdlib>
