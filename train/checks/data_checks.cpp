@@ -4,13 +4,13 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <iomanip>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/files/text.h>
 
 namespace handrail::train {
 namespace {
@@ -117,14 +117,14 @@ std::optional<Anomaly> check_duplicates(const DataPart& train, const DataPart& v
   return Anomaly{
       .name = "duplicate_rows",
       .where = concat("row ", shared.validation_row, " of the ", validation.name, " set"),
-      .evidence = concat(std::setprecision(3), shared.rows, " of ", wanted.size(), " ", validation.name, " rows (",
-                         100 * share, " %) occur in the ", train.name, " set"),
+      .evidence = concat(shared.rows, " of ", wanted.size(), " ", validation.name, " rows (",
+                         short_form(100 * share, 3), " %) occur in the ", train.name, " set"),
       .cause = everywhere ? "repeated rows in the data, or inputs with few distinct values: the validation loss looks "
                             "better than it is"
                           : "the same rows are in both sets: the validation loss looks better than it is",
       .remedy = everywhere ? "drop repeated rows before splitting" : "remove them from one set",
-      .details = concat(std::setprecision(3), "the inputs are the same, the first as in row ", shared.training_row,
-                        "; the targets agree in ", shared.same_target, "; ", 100 * repeated, " % of the ", train.name,
+      .details = concat("the inputs are the same, the first as in row ", shared.training_row, "; the targets agree in ",
+                        shared.same_target, "; ", short_form(100 * repeated, 3), " % of the ", train.name,
                         " rows repeat another row of their set"),
       .rank = Rank::remark};
 }

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iomanip>
 #include <string>
 #include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/files/text.h>
 #include <handrail/train/math/robust.h>
 
 namespace handrail::train {
@@ -119,11 +119,12 @@ std::optional<Anomaly> check_initial_loss(double loss, Task task, Index classes)
   // with the weights of nn::Linear or nn::init, which train well; at least 17 with bytes for inputs or
   // ten times the weights.
   if (!(loss > guess + std::max(guess, 3.0))) return std::nullopt;
-  return Anomaly{.name = "initial_loss",
-                 .where = "first batch",
-                 .evidence = concat(std::setprecision(3), "loss ", loss, " before training; guessing gives ", guess),
-                 .cause = "initial weights that are too large, or inputs that are not normalised",
-                 .remedy = "use nn::Standardize::fit(train) and the default weights"};
+  return Anomaly{
+      .name = "initial_loss",
+      .where = "first batch",
+      .evidence = concat("loss ", short_form(loss, 3), " before training; guessing gives ", short_form(guess, 3)),
+      .cause = "initial weights that are too large, or inputs that are not normalised",
+      .remedy = "use nn::Standardize::fit(train) and the default weights"};
 }
 
 std::optional<Anomaly> diagnose_labels(const Tensor& predictions, const Tensor& targets, std::span<const Index> rows) {
@@ -163,16 +164,15 @@ std::optional<Anomaly> diagnose_labels(const Tensor& predictions, const Tensor& 
   }
   // Natural mistakes are of rank 0, random labels 0.5 in the mean, and one in C of those is right by chance.
   const double noise = of_chance * std::min(1.0, 2 * rank.mean);
-  return Anomaly{
-      .name = "label_noise",
-      .where = concat("rows ", named, " of the validation set"),
-      .evidence = concat(std::setprecision(3), 100 * share, " % of predictions are wrong, seemingly at random"),
-      .cause = concat(std::setprecision(2), "random labels, about ", 100 * noise, " % of all"),
-      .remedy = "check the labels of these rows",
-      .details = concat(std::setprecision(3), "the mean rank of the given label is ", rank.mean,
-                        " among the other classes (0 is second choice, 0.5 chance, 1 last); the rows named "
-                        "contradict the model most"),
-      .rank = Rank::labels};
+  return Anomaly{.name = "label_noise",
+                 .where = concat("rows ", named, " of the validation set"),
+                 .evidence = concat(short_form(100 * share, 3), " % of predictions are wrong, seemingly at random"),
+                 .cause = concat("random labels, about ", short_form(100 * noise, 2), " % of all"),
+                 .remedy = "check the labels of these rows",
+                 .details = concat("the mean rank of the given label is ", short_form(rank.mean, 3),
+                                   " among the other classes (0 is second choice, 0.5 chance, 1 last); the rows named "
+                                   "contradict the model most"),
+                 .rank = Rank::labels};
 }
 
 std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor& targets, Task task) {
@@ -198,8 +198,9 @@ std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor
   return Anomaly{
       .name = "no_better_than_baseline",
       .where = "validation set",
-      .evidence = concat(std::setprecision(4), "the loss is ", model.mean, "; always predicting ",
-                         task == Task::regression ? "the mean" : "the class frequencies", " gives ", baseline.mean),
+      .evidence =
+          concat("the loss is ", short_form(model.mean), "; always predicting ",
+                 task == Task::regression ? "the mean" : "the class frequencies", " gives ", short_form(baseline.mean)),
       .cause =
           "inputs that do not predict the targets (rows out of order, random labels), or a learning rate that is "
           "far off",

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <iomanip>
 #include <utility>
 #include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/files/text.h>
 
 namespace handrail::train {
 namespace {
@@ -117,20 +117,20 @@ std::optional<Anomaly> check_input_scale(const DataPart& train) {
       .evidence = {},
       .cause = "raw data: the initial weights and the learning rate suit inputs with mean 0 and standard deviation 1",
       .remedy = "put nn::Standardize::fit(train) first in the model"};
-  const auto precision = std::setprecision(4);
   if (value > largest_scale || (value > 0 && value < smallest_scale)) {
     const std::size_t j = largest_column(sums);
     anomaly.where = concat("column ", j, " of the inputs");
-    anomaly.evidence = concat(precision, "root mean square ", sums.value(j), ", want about 1");
-    anomaly.details = concat(precision, "it is ", value, " over all columns, zeros not counted");
+    anomaly.evidence = concat("root mean square ", short_form(sums.value(j)), ", want about 1");
+    anomaly.details = concat("it is ", short_form(value), " over all columns, zeros not counted");
   } else if (largest && sums.scale(*largest) > most_spread * sums.scale(*smallest)) {
     anomaly.where = concat("columns ", *smallest, " and ", *largest, " of the inputs");
-    anomaly.evidence = concat(precision, "their scales are ", sums.scale(*largest) / sums.scale(*smallest),
-                              " times apart: ", sums.scale(*smallest), " and ", sums.scale(*largest));
+    anomaly.evidence =
+        concat("their scales are ", short_form(sums.scale(*largest) / sums.scale(*smallest)),
+               " times apart: ", short_form(sums.scale(*smallest)), " and ", short_form(sums.scale(*largest)));
   } else if (farthest && sums.offset(*farthest) > most_offset) {
     anomaly.where = concat("column ", *farthest, " of the inputs");
-    anomaly.evidence =
-        concat(precision, "values about ", sums.usual[*farthest], " that vary by only ", sums.scale(*farthest));
+    anomaly.evidence = concat("values about ", short_form(sums.usual[*farthest]), " that vary by only ",
+                              short_form(sums.scale(*farthest)));
   } else {
     return std::nullopt;
   }
@@ -145,12 +145,12 @@ std::optional<Anomaly> check_target_scale(const DataPart& train) {
     if (value <= 100 && !odd) continue;
     return Anomaly{.name = "target_scale",
                    .where = concat("column ", j, " of the targets"),
-                   .evidence = concat(std::setprecision(4), "values about ", usual, " that vary by ", scale),
+                   .evidence = concat("values about ", short_form(usual), " that vary by ", short_form(scale)),
                    .cause =
                        "raw targets: the initial weights and the learning rate suit targets with mean 0 and standard "
                        "deviation 1",
                    .remedy = "standardise the targets, undo it on predictions",
-                   .details = concat(std::setprecision(4), "their root mean square is ", value)};
+                   .details = concat("their root mean square is ", short_form(value))};
   }
   return std::nullopt;
 }

@@ -14,29 +14,29 @@
 namespace handrail::train {
 namespace {
 
-enum class Parsed { number, out_of_range, no_number };
+enum class Parsed { number, out_of_range, malformed };
 
 Parsed parse_number(std::string_view cell, Scalar& value) {
-  // from_chars knows no plus.
+  // std::from_chars accepts no plus sign.
   if (cell.size() > 1 && cell[0] == '+' && cell[1] != '-') cell.remove_prefix(1);
   const char* const end = cell.data() + cell.size();
   const auto result = std::from_chars(cell.data(), end, value);
-  if (result.ec == std::errc::invalid_argument || result.ptr != end) return Parsed::no_number;
+  if (result.ec == std::errc::invalid_argument || result.ptr != end) return Parsed::malformed;
   if (result.ec == std::errc{}) return Parsed::number;
-  // Too large or too small for Scalar; the wider double tells which.
+  // Too large or too small for Scalar: a double shows which of the two.
   double wide = 0;
   if (std::from_chars(cell.data(), end, wide).ec != std::errc{} || std::abs(wide) > 1) return Parsed::out_of_range;
   value = static_cast<Scalar>(wide);
   return Parsed::number;
 }
 
-// Lines without their ends, at most so many bytes each.
+// Reads lines of at most max_line_bytes bytes, without their line ends.
 class LineReader {
  public:
   LineReader(const std::filesystem::path& path, const CsvOptions& options)
       : file_("read_csv", path), options_(options), buffer_(std::size_t{64} << 10) {}
 
-  /// The next line, valid until the one after it; nothing at the end of the file.
+  /// The next line, valid until the next call; nothing at the end of the file.
   std::optional<std::span<char>> next() {
     line_.clear();
     ++number_;
@@ -57,7 +57,7 @@ class LineReader {
     return line_;
   }
   std::int64_t number() const { return number_; }
-  /// How messages start: read_csv: 'file' line 7
+  /// How messages start, such as "read_csv: 'file' line 7".
   std::string name() const { return concat(file_.name(), " line ", number_); }
   const std::string& file_name() const { return file_.name(); }
 
@@ -81,7 +81,7 @@ class LineReader {
   InputFile file_;
   const CsvOptions& options_;
   std::vector<std::uint8_t> buffer_;
-  std::ptrdiff_t next_ = 0, end_ = 0;  // what is unread of the buffer
+  std::ptrdiff_t next_ = 0, end_ = 0;  // the unread bytes of the buffer
   std::uint64_t bytes_ = 0;
   std::string line_;
   std::int64_t number_ = 0;
@@ -122,13 +122,13 @@ class CsvReader {
     while (!text.empty() && is_padding(text.back())) text.remove_suffix(1);
     return text;
   }
-  // How messages about a cell start.
+  // How messages about a cell of the current line start.
   std::string cell_name(std::size_t column) const {
     const auto name = column < table_.columns.size() ? concat(' ', excerpt(table_.columns[column])) : "";
     return concat(lines_.name(), ", column ", column + 1, name);
   }
 
-  // Cuts the line into cells_, without quotes and blanks. Quoted cells shrink in place.
+  // Cuts the line into cells_, without quotes and padding. Doubled quotes within a cell become single ones in place.
   void split(std::span<char> line) {
     if (const auto nul = std::ranges::find(line, '\0'); nul != line.end())
       fail<DataError>(lines_.name(), ": want text in UTF-8; got a NUL in byte ", nul - line.begin() + 1);
@@ -143,7 +143,7 @@ class CsvReader {
       first = last;
     }
   }
-  // Takes the cell that starts with the quote at `first`; where it ends.
+  // Adds the cell that starts with the quote at `first`. Returns where it ends: a delimiter, or the end of the line.
   char* split_quoted(char* first, char* end) {
     char *in = first + 1, *out = first;
     for (;; *out++ = *in++) {
@@ -160,15 +160,15 @@ class CsvReader {
     return in;
   }
 
-  // Names the columns by the first line; whether it is a header.
+  // Names the columns and returns whether the first line is a header.
   bool take_header() {
     const auto is_text = [](std::string_view cell) {
       Scalar ignored = 0;
-      return parse_number(cell, ignored) == Parsed::no_number;
+      return parse_number(cell, ignored) == Parsed::malformed;
     };
     const auto texts = static_cast<std::size_t>(std::ranges::count_if(cells_, is_text));
     const bool header = options_.header.value_or(texts > 0);
-    // A row with one bad cell must not pass for a header and vanish.
+    // A row of numbers with a bad cell must not be taken for a header, which would drop it.
     if (!options_.header && texts > 0 && texts < cells_.size()) {
       const auto at = static_cast<std::size_t>(std::ranges::find_if(cells_, is_text) - cells_.begin());
       fail<DataError>(cell_name(at), ": want all numbers, or all names, in the first line; got ", excerpt(cells_[at]),
@@ -213,7 +213,7 @@ class CsvReader {
     std::string problem;
     if (cell.empty())
       problem = "want a number; got an empty cell";
-    else if (parsed == Parsed::no_number)
+    else if (parsed == Parsed::malformed)
       problem = concat("want a number; got ", excerpt(cell), number_hint(cell));
     else if (parsed == Parsed::out_of_range)
       problem =
@@ -257,10 +257,11 @@ CsvTable read_csv(const std::filesystem::path& path, const CsvOptions& options) 
 
 Index CsvTable::column(std::string_view name) const {
   if (const auto found = std::ranges::find(columns, name); found != columns.end()) return found - columns.begin();
-  constexpr std::size_t most = 30;
+  constexpr std::size_t max_listed = 30;
   std::string all;
-  for (std::size_t i = 0; i < std::min(most, columns.size()); ++i) all += concat(i ? ", " : "", excerpt(columns[i]));
-  if (columns.size() > most) all += concat(", ... (", columns.size(), " in all)");
+  for (std::size_t i = 0; i < std::min(max_listed, columns.size()); ++i)
+    all += concat(i ? ", " : "", excerpt(columns[i]));
+  if (columns.size() > max_listed) all += concat(", ... (", columns.size(), " in all)");
   fail<OptionError>("CsvTable: '", path.string(), "': want one of the columns ", all, "; got ", excerpt(name));
 }
 

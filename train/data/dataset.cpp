@@ -21,8 +21,8 @@ void check_finite(const char* what, const Tensor& t) {
                   bad / cols);
 }
 
-// Calls body(i, row i of the batch) for rows of `width` elements at `data`. A row lies anywhere, where no hardware
-// expects it: its memory is asked for two rows ahead.
+// Calls body(i, pointer to row rows[i]) for every i. `data` has rows of `width` elements. Each row is prefetched two
+// rows ahead, because the processor cannot predict a shuffled order.
 template <class Element, class Body>
 void for_rows(std::span<const Index> rows, const Element* data, Index width, Body body) {
   constexpr Index ahead = 2, line = 64 / Index{sizeof(Element)};
@@ -87,7 +87,7 @@ ByteDataset::ByteDataset(const Shape& sample, std::vector<std::uint8_t> inputs, 
 void ByteDataset::gather(std::span<const Index> rows, const Batch& batch) const { gather_normalized(rows, {}, batch); }
 
 std::optional<Normalization> ByteDataset::fit_normalization(std::span<const Index> rows) const {
-  // Whole numbers: exact whatever the order.
+  // Sums of whole numbers are exact, whatever the order of the rows.
   std::uint64_t sum = 0, squares = 0;
   for (const Index row : rows) {
     const std::uint8_t* in = data_->inputs.data() + row * sample_.size();

@@ -16,14 +16,14 @@ struct Batch {
   Tensor targets;
 };
 
-/// The constants that turn raw data into a model's inputs: (x - mean) / stddev. Of bytes, x is byte / 255.
+/// The constants that normalise raw data. Bytes become inputs as (byte / 255 - mean) / stddev.
 struct Normalization {
   double mean = 0;
   double stddev = 1;
 };
 
-/// Samples that are numbered from 0. A data set of your own overrides the first four functions; the others have
-/// defaults. Several threads may call const functions at once.
+/// Samples with the numbers 0 to size() - 1. A data set of your own overrides the first four functions.
+/// Threads: const functions may be called by several threads at once.
 class Dataset {
  public:
   virtual ~Dataset() = default;
@@ -32,27 +32,27 @@ class Dataset {
   virtual Index size() const = 0;
   /// The shape of one sample's input.
   virtual Shape input_shape() const = 0;
-  /// The shape of one sample's target, which is [] for a class index.
+  /// The shape of one sample's target; [] for a class index.
   virtual Shape target_shape() const = 0;
-  /// Copies the samples of these numbers, each in [0, size()), into the batch: inputs [rows, input_shape...] and
-  /// targets [rows, target_shape...]. It must write every element.
+  /// Writes the samples of these numbers into the batch: inputs [rows.size(), ...] and targets [rows.size(), ...],
+  /// which the caller has allocated. Every element must be written. Numbers are in [0, size()).
   virtual void gather(std::span<const Index> rows, const Batch& batch) const = 0;
 
-  /// The inputs of all samples as one tensor [N, ...], as nn::Standardize::fit wants them. Inputs of raw data are not
-  /// normalised: they are what gather writes.
+  /// The inputs of all samples as one tensor [N, ...], for example for nn::Standardize::fit. Raw data comes as gather
+  /// writes it, not normalised. To predict with a model trained on raw data, use Trainer::predict(data set).
   Tensor inputs() const;
 
-  /// Whether gather only copies memory. The Trainer reads such a data set as often as its checks ask. Of any other data
-  /// set it reads each sample once before the first step, and keeps up to 2^26 numbers of them (256 MB as float) until
-  /// then.
+  /// Whether gather only copies memory. The Trainer's checks read such a set as often as they need. They read each
+  /// sample of any other set at most once, and keep up to 256 MB of samples (as float) until the first step.
   virtual bool in_memory() const { return false; }
 
-  /// The constants that bring the inputs of these samples to mean 0 and standard deviation 1, when the data is stored
-  /// raw. The default is nothing: gather writes the inputs as the model should see them.
+  /// For raw data: the constants that give the inputs of these samples mean 0 and standard deviation 1. Nothing for
+  /// data that the model takes as it is stored, which is the default.
   virtual std::optional<Normalization> fit_normalization(std::span<const Index> rows) const;
-  /// Whether the data is stored raw, so that a model needs the constants it was trained with.
+  /// Whether the data is raw: a model then needs the constants it was trained with. Reads one sample.
   bool is_raw() const;
-  /// Copies samples as gather does, with inputs (x - mean) / stddev when the data is stored raw. The default is gather.
+  /// Writes samples as gather does, with the inputs normalised by these constants. A data set that is not raw ignores
+  /// them, which is the default.
   virtual void gather_normalized(std::span<const Index> rows, const Normalization& constants, const Batch& batch) const;
 
  protected:
@@ -61,15 +61,16 @@ class Dataset {
   Dataset& operator=(const Dataset&) = default;
 };
 
+/// What TensorDataset checks.
 struct TensorDatasetOptions {
-  bool check_finite = true;  // false: NaN and infinity are left for the guards to find during training
+  bool check_finite = true;  // false: NaN and infinity are accepted here and left to the Trainer's checks and guards
 };
 
-/// Samples in memory: sample i is row i of inputs [N, ...] and row i of targets [N, ...].
+/// Samples in memory: row i of inputs [N, ...] belongs to row i of targets [N, ...].
 class TensorDataset : public Dataset {
  public:
-  /// Shares the tensors. Throws ShapeError when their first dimensions differ; DataError when there are no rows, and,
-  /// naming row and column, when a value is not finite.
+  /// Shares the tensors. Throws ShapeError when their first dimensions differ, DataError when there are no rows, and
+  /// DataError naming row and column of a value that is not finite unless check_finite is off.
   TensorDataset(Tensor inputs, Tensor targets, TensorDatasetOptions options = {});
 
   Tensor inputs() const { return inputs_; }
@@ -86,13 +87,14 @@ class TensorDataset : public Dataset {
   Tensor targets_;
 };
 
-/// Samples whose inputs are bytes, such as images, in a quarter of the memory of floats, with class indices as targets.
-/// The data is stored raw: gather writes byte / 255. The Trainer fits one mean and one standard deviation to the
-/// training rows and normalises by them in fit, evaluate and predict.
+/// Images or other inputs stored as bytes, with labels that are class indices. It takes a quarter of the memory of a
+/// float tensor. Bytes become floats when a batch is made: gather writes byte / 255. The Trainer normalises them as
+/// (byte / 255 - mean) / stddev, with one mean and one standard deviation of the training split, in fit, evaluate and
+/// predict.
 class ByteDataset : public Dataset {
  public:
-  /// inputs: N samples of the shape `sample`, one after the other. labels: N class indices. Throws DataError when there
-  /// are no samples, or not as many samples as labels.
+  /// sample: the shape of one input. inputs: N samples one after the other, row-major. labels: N.
+  /// Throws DataError when there are no samples, or when there are not as many samples as labels.
   ByteDataset(const Shape& sample, std::vector<std::uint8_t> inputs, std::vector<std::uint8_t> labels);
 
   Index size() const override { return std::ssize(data_->labels); }
@@ -112,11 +114,10 @@ class ByteDataset : public Dataset {
   std::shared_ptr<const Data> data_;
 };
 
-/// The numbers of all samples of a data set: 0, 1, ..., size - 1.
+/// The numbers of all samples of a data set: 0, 1, ..., size() - 1.
 std::vector<Index> all_rows(const Dataset& dataset);
 
-/// A batch for `count` samples of this data set, inputs [count, ...] and targets [count, ...]. Its elements are still
-/// to be written.
+/// A batch for `count` samples of the data set, whose elements are not initialised.
 Batch empty_batch(const Dataset& dataset, Index count);
 
 /// The first samples of a data set as one batch, at most `count`, as gather writes them.

@@ -45,7 +45,7 @@ std::string hex(std::span<const std::uint8_t> bytes) {
   return text;
 }
 
-// The number of dimensions.
+// Reads the magic number and returns the number of dimensions.
 std::size_t read_magic(InputFile& file) {
   std::array<std::uint8_t, magic_bytes> magic;
   const std::size_t count = file.read(magic);
@@ -84,7 +84,8 @@ Shape read_shape(InputFile& file) {
   }
 }
 
-// At most as many bytes as were read before are allocated ahead of the data.
+// Reads `want` bytes, or fewer at the end of the file. Each step allocates at most as much as was read before it (or
+// 1 MB), because a damaged header may claim any size.
 std::vector<std::uint8_t> read_at_most(InputFile& file, std::size_t want) {
   constexpr std::size_t first_chunk = 1 << 20;
   std::vector<std::uint8_t> bytes;

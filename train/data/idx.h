@@ -10,27 +10,28 @@
 
 namespace handrail::train {
 
-/// An array of unsigned bytes, in row-major order.
+/// The content of an IDX file: unsigned bytes in row-major order.
 struct IdxArray {
   Shape shape;
   std::vector<std::uint8_t> bytes;
 };
 
-/// Reads an IDX file of unsigned bytes in 1 to 4 dimensions, plain or compressed by gzip. The format is that of MNIST:
-/// LeCun, Cortes, Burges 1998, "The MNIST database of handwritten digits". At most as much memory as the bytes that
-/// were read is allocated ahead of them, whatever the header says. Throws DataError, naming the file and the bytes
-/// wanted and found, when it cannot be read, is of another format or element type, is damaged, is truncated, or is too
-/// long.
+/// Reads an IDX file, the format of MNIST, plain or compressed by gzip: unsigned bytes in 1 to 4 dimensions. The
+/// format: LeCun, Cortes, Burges 1998, "The MNIST database of handwritten digits". Throws DataError, naming the file
+/// and what was wanted and found, when the file cannot be read, has another format or element type, is damaged,
+/// truncated or too long. Memory grows with the bytes that are read: a header that claims a large size allocates
+/// nothing.
 IdxArray read_idx(const std::filesystem::path& path);
 
+/// How load_idx makes a data set of two files.
 struct IdxOptions {
-  std::optional<int> classes = {};  // in [1, 256]; labels must be below it. absent: every label is accepted
-  bool flatten = false;             // true: the inputs of a sample become a vector, [784] instead of [28, 28]
+  std::optional<int> classes = {};  // labels must be below it; 1 to 256; absent: 256
+  bool flatten = false;             // samples [28, 28] become [784]
 };
 
-/// Reads the images of one IDX file, [N, ...], and their labels from another one, [N]. Throws OptionError on options
-/// out of range; DataError as read_idx does, when the arrays have other shapes or the counts differ, and, naming the
-/// row, when a label is not below `classes`.
+/// Reads a data set from two IDX files: images [N, ...] and labels [N].
+/// Throws DataError as read_idx does, when the files have other dimensions or different counts, and naming the row of a
+/// label that is not below options.classes. Throws OptionError on options out of range.
 ByteDataset load_idx(const std::filesystem::path& images_path, const std::filesystem::path& labels_path,
                      const IdxOptions& options = {});
 

@@ -68,8 +68,8 @@ void Loader::gather(std::span<const Index> rows, const Batch& batch) const {
     rows_.dataset().gather(rows, batch);
 }
 
-// A gather that forgets a part would train on whatever the memory held before. An element that shows
-// two different fillings after two calls was not written by either.
+// With a gather that leaves elements unwritten, a run would train on whatever the memory held before. Two batches are
+// filled with different bytes before gather: an element that has its filling in both was not written.
 void Loader::check_gather() const {
   constexpr std::array<int, 2> fillings{0xFF, 0xFE};
   const auto some = rows_.numbers().first(static_cast<std::size_t>(std::min<Index>(2, rows_.size())));

@@ -11,26 +11,27 @@
 
 namespace handrail::train {
 
+/// How a Loader cuts rows into batches.
 struct LoaderOptions {
-  Index batch_size = 32;                            // in samples
-  std::optional<std::uint64_t> shuffle_seed = {};   // absent: every epoch is in the order of the rows
-  bool drop_last = false;                           // a last batch that is short is left out
-  std::optional<Normalization> normalization = {};  // present: batches come from Dataset::gather_normalized
+  Index batch_size = 32;                            // at least 1
+  std::optional<std::uint64_t> shuffle_seed = {};   // absent: batches follow the order of the rows
+  bool drop_last = false;                           // true: the last batch is left out when it is short
+  std::optional<Normalization> normalization = {};  // of raw data; absent: batches are as gather writes them
 };
 
-/// Cuts rows of a data set into batches. The order of an epoch is a function of seed and epoch alone, so that a
-/// checkpoint need not hold it. The last batch may be short. A last batch of a single row, which batch norm could not
-/// train on, joins the batch before it, which then has batch_size + 1 rows.
+/// Cuts rows of a data set into batches. The order of the rows in an epoch is a function of seed and epoch alone, so a
+/// loader has no state to save. The last batch may be short. When it would have a single row, which batch norm cannot
+/// train on, that row joins the batch before it, unless batch_size is 1.
 class Loader {
  public:
-  /// The data set of the rows must outlive the loader. Throws OptionError when batch_size < 1; DataError when there are
-  /// no rows, when drop_last leaves no batch, and when the data set's gather does not write a whole batch: a batch of
-  /// two rows is read twice to find out.
+  /// The data set of the rows must outlive the loader. Throws DataError when there are no rows, when drop_last leaves
+  /// no batch, and when gather of the data set leaves elements of a batch unwritten, for which it reads two rows twice.
+  /// Throws OptionError when batch_size < 1.
   Loader(Rows rows, LoaderOptions options);
-  /// Loads all rows of the data set, which must outlive the loader. Throws as the constructor above does.
+  /// A loader of all samples of the data set, which must outlive it. Throws as the constructor from Rows does.
   Loader(const Dataset& dataset, LoaderOptions options);
 
-  // Refused, with the reason where compilers quote it.
+  // Deleted, with the reason in the comment, which compilers quote in the error.
   template <std::derived_from<Dataset> TemporaryDataset>
   Loader(const TemporaryDataset&&, LoaderOptions) = delete;  // the loader refers to the data set: give it a name
   template <class WrongOption = void>
@@ -42,28 +43,27 @@ class Loader {
   Index size() const { return batches_; }
   /// The number of samples in an epoch.
   Index samples() const;
-  /// Shuffles the rows into the order of that epoch. Does nothing without a seed, or when they are in that order.
+  /// Puts the rows into the order of this epoch. Does nothing without shuffle_seed, or when it is the current epoch.
   void start_epoch(std::int64_t epoch);
-  /// The numbers of the samples of the i-th batch of this epoch, valid until the next start_epoch. Throws Error when i
-  /// is not in [0, size()).
+  /// The numbers of the samples of batch i of the current epoch, valid until the next start_epoch. Throws Error unless
+  /// 0 <= i < size().
   std::span<const Index> rows(Index i) const;
-  /// The i-th batch of this epoch, in memory of the pool. Throws Error when i is not in [0, size()), and what the data
-  /// set's gather throws.
+  /// Batch i of the current epoch, in memory of the pool. Throws Error unless 0 <= i < size(), and what gather throws.
   Batch batch(Index i) const;
 
  private:
   void gather(std::span<const Index> rows, const Batch& batch) const;
   void check_gather() const;
 
-  Rows rows_;                 // as given
-  std::vector<Index> order_;  // their numbers in the order of this epoch
+  Rows rows_;                 // in their original order
+  std::vector<Index> order_;  // their numbers in the order of the current epoch
   std::optional<std::int64_t> epoch_ = {};
   LoaderOptions options_;
   Index batches_;
 };
 
-/// Returns step(), which works on the i-th batch of the loader. A DataError that names a row of the batch is thrown on
-/// as one that names the row of the data set, which messages call `data`.
+/// Calls step() and returns its result. A DataError that names a row of batch i is thrown on with the number of that
+/// row in the data set. data: what messages call the data set, such as "training".
 template <class Step>
 auto named_rows(const char* data, const Loader& loader, Index i, Step&& step) {
   try {

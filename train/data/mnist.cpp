@@ -14,7 +14,7 @@ namespace {
 constexpr std::array<const char*, 4> file_names = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
                                                    "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
 
-// All that is missing is told at once.
+// The paths of the four files. Throws one DataError that lists every missing file.
 std::array<std::filesystem::path, 4> find_files(const std::filesystem::path& directory) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(directory, ignored))

@@ -9,13 +9,13 @@
 
 namespace handrail::train {
 
-/// What is needed besides a model's weights to predict from data as it is stored. Trainer::fit finds it out,
-/// Trainer::save_model writes it beside the weights, and Trainer::load_model reads it again.
+/// What a model needs besides its weights to predict from data as it is stored. Trainer::fit determines it,
+/// Trainer::save_model writes it beside the weights, and Trainer::load_model reads it back.
 struct ModelInfo {
-  Task task = Task::regression;                     // what the outputs mean
+  Task task = Task::regression;                     // how the outputs become predictions
   Shape input_shape = {}, target_shape = {};        // of one sample
-  std::optional<Normalization> normalization = {};  // of raw data, such as a ByteDataset
-  std::vector<std::string> class_names = {};        // in the order of the outputs; empty when none were given
+  std::optional<Normalization> normalization = {};  // of raw data, such as a ByteDataset; absent for other data
+  std::vector<std::string> class_names = {};        // TrainerOptions::class_names, in the order of the outputs
 };
 
 }  // namespace handrail::train

@@ -9,8 +9,8 @@
 
 namespace handrail::train {
 
-/// Some samples of a data set, in an order; a sample may occur more than once. It refers to the data set, which must
-/// outlive it. A copy is cheap: copies share their numbers.
+/// Samples of a data set in some order; a sample may occur more than once. Rows refer to the data set, which must
+/// outlive them. A copy is cheap, because copies share their numbers.
 class Rows {
  public:
   /// All samples of the data set, in its order.
@@ -18,7 +18,7 @@ class Rows {
   /// The samples of these numbers. Throws DataError when a number is not in [0, dataset.size()).
   Rows(const Dataset& dataset, std::vector<Index> numbers);
 
-  // Refused, with the reason where compilers quote it.
+  // Deleted, with the reason in the comment, which compilers quote in the error.
   template <std::derived_from<Dataset> TemporaryDataset>
   explicit Rows(const TemporaryDataset&&) = delete;  // rows refer to the data set: give it a name
   template <std::derived_from<Dataset> TemporaryDataset>

@@ -15,7 +15,7 @@
 namespace handrail::train {
 namespace {
 
-// How many of `size` rows go into the second part.
+// How many of `size` rows go into the second part. Throws as random_split does.
 Index second_size(Index size, double fraction) {
   if (!(fraction > 0 && fraction < 1)) fail<OptionError>("split: want a fraction in (0, 1); got ", fraction);
   if (size < 2) fail<DataError>("split: want at least 2 rows; got ", size);
@@ -32,7 +32,7 @@ std::vector<Index> shuffled_positions(Index size, std::uint64_t seed) {
 
 bool is_whole(Scalar target) { return is_finite(target) && target == std::floor(target); }
 
-// The targets of these rows; empty when they are not classes.
+// The targets of these rows; empty when they are not single whole numbers.
 std::vector<Scalar> read_classes(const Rows& rows) {
   constexpr std::size_t chunk = 256;
   const Dataset& dataset = rows.dataset();
@@ -49,7 +49,7 @@ std::vector<Scalar> read_classes(const Rows& rows) {
   return targets;
 }
 
-// The class of each row, numbered from 0 in ascending order; empty when the targets are not classes.
+// The class of each row, numbered from 0 in ascending order of the targets; empty when the targets are not classes.
 std::vector<std::size_t> number_classes(std::span<const Scalar> targets) {
   constexpr std::size_t max_classes = 1000;
   std::map<Scalar, std::size_t> numbers;
@@ -67,8 +67,8 @@ std::vector<std::size_t> number_classes(std::span<const Scalar> targets) {
   return classes;
 }
 
-// How many rows of each class go into the second part, `total` together: the method of largest
-// remainders. A class that would be used up comes last.
+// How many rows of each class go into the second part, `total` in all, by the method of largest remainders. Classes
+// that would lose their last row to it come last.
 std::vector<Index> apportion(const std::vector<Index>& sizes, double fraction, Index total) {
   struct Claim {
     bool used_up;
@@ -129,9 +129,7 @@ std::pair<Rows, Rows> stratified_split(const Rows& rows, std::span<const Scalar>
 }
 
 std::pair<Subset, Subset> subsets(const std::shared_ptr<const Dataset>& dataset, const std::pair<Rows, Rows>& parts) {
-  const auto subset = [&](const Rows& rows) {
-    return Subset(dataset, {rows.numbers().begin(), rows.numbers().end()});
-  };
+  const auto subset = [&](const Rows& rows) { return Subset(dataset, {rows.numbers().begin(), rows.numbers().end()}); };
   return {subset(parts.first), subset(parts.second)};
 }
 

@@ -12,8 +12,8 @@
 namespace handrail::train {
 namespace {
 
-// Calls read(the numbers of the rows at these positions). They lie in memory of the pool: a training loop makes no call
-// of the heap for them.
+// Calls read with the numbers of the rows at these positions. The numbers are in memory of the pool, so that a training
+// loop makes no heap call.
 template <class Read>
 auto with_numbers(const Rows& rows, std::span<const Index> positions, const Read& read) {
   const std::unique_ptr<pool::Block, decltype(&pool::give)> block(

@@ -9,11 +9,11 @@
 
 namespace handrail::train {
 
-/// Some samples of another data set, which it shares, as a data set: sample i is the sample rows[i] of the other one.
-/// A Subset of a Subset reads the data set below both.
+/// A data set of samples of another data set, which it shares: its sample i is sample rows[i] of the other one. A
+/// Subset of a Subset reads the data set below both.
 class Subset : public Dataset {
  public:
-  /// Throws DataError when there are no rows, or a row is not in [0, dataset->size()).
+  /// Throws DataError when there are no rows, or when a row is not in [0, dataset->size()).
   Subset(std::shared_ptr<const Dataset> dataset, std::vector<Index> rows);
 
   Index size() const override { return rows_.size(); }

@@ -16,8 +16,8 @@
 namespace handrail::train {
 namespace {
 
-// No single call moves more: some systems refuse what does not fit an int.
-constexpr std::size_t most_at_once = std::size_t{1} << 30;
+// Larger reads and writes take several calls: some systems refuse a count that does not fit an int.
+constexpr std::size_t max_bytes_per_call = std::size_t{1} << 30;
 
 template <class Call>
 auto retry_interrupted(Call&& call) {
@@ -26,7 +26,7 @@ auto retry_interrupted(Call&& call) {
   return result;
 }
 
-// A new file next to `target`, unlinked with the scope unless it got its name.
+// A new file next to `target`. It is deleted at the end of the scope unless rename_to has succeeded.
 class Temporary {
  public:
   Temporary(FileSystem& files, const std::filesystem::path& target, const std::string& who)
@@ -41,7 +41,7 @@ class Temporary {
   Temporary& operator=(const Temporary&) = delete;
   int file() const { return file_.get(); }
   const std::filesystem::path& path() const { return path_; }
-  // The descriptor is gone even when the system calls it interrupted.
+  // An interrupted close has released the descriptor all the same.
   bool close() { return files_.close(file_.release()) == 0 || errno == EINTR; }
   bool rename_to(const std::filesystem::path& target) {
     if (files_.rename(path_.c_str(), target.c_str()) != 0) return false;
@@ -50,7 +50,7 @@ class Temporary {
   }
 
  private:
-  // A killed process of the same number may have left its own behind.
+  // A killed process with the same process id may have left a file behind: then the next name is tried.
   int create(const std::filesystem::path& target) {
     int file = -1;
     for (int attempt = 0; attempt < 1000; ++attempt) {
@@ -70,9 +70,10 @@ std::filesystem::path directory_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : ".";
 }
 
+// Writes the names in a directory through to the device.
 bool sync_names_in(FileSystem& files, const std::filesystem::path& directory) {
   const OpenFile opened(files, open_file(files, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  // EINVAL: a file system that has no such thing.
+  // EINVAL: this file system cannot sync directories.
   return opened.get() >= 0 && (files.sync(opened.get()) == 0 || errno == EINVAL);
 }
 
@@ -102,7 +103,7 @@ int FileSystem::unlink(const char* path) { return ::unlink(path); }
 int FileSystem::mkdir(const char* path, mode_t mode) { return ::mkdir(path, mode); }
 int FileSystem::lock(int file) { return ::flock(file, LOCK_EX | LOCK_NB); }
 int FileSystem::list(const char* directory, std::vector<std::string>& names) {
-  // The iterator of std::filesystem ends the program when there is no memory.
+  // Not std::filesystem::directory_iterator: it terminates the program when there is no memory.
   const std::unique_ptr<DIR, int (*)(DIR*)> opened(::opendir(directory), ::closedir);
   if (!opened) return -1;
   errno = 0;
@@ -128,9 +129,9 @@ std::string errno_text() { return std::error_code(errno, std::generic_category()
 std::size_t write_all(FileSystem& files, int file, std::string_view bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
-    errno = EIO;  // for a write that makes no progress
+    errno = EIO;  // stays when write returns 0 and sets no error
     const ssize_t count = retry_interrupted(
-        [&] { return files.write(file, bytes.data() + done, std::min(bytes.size() - done, most_at_once)); });
+        [&] { return files.write(file, bytes.data() + done, std::min(bytes.size() - done, max_bytes_per_call)); });
     if (count <= 0) break;
     done += static_cast<std::size_t>(count);
   }
@@ -151,7 +152,7 @@ void write_file(FileSystem& files, const std::filesystem::path& path, std::span<
     done += count;
     if (count < piece.size()) give_up("write");
   }
-  // Never tried again: after a failure the system may have dropped the data and report success.
+  // A failed sync is not repeated: the system may have dropped the data, and a second sync would report success.
   if (files.sync(temporary.file()) != 0) give_up("sync");
   if (!temporary.close()) give_up("close");
   if (!temporary.rename_to(path)) give_up("rename");
@@ -170,7 +171,8 @@ std::vector<std::string> list_directory(FileSystem& files, const std::filesystem
   return names;
 }
 
-FileStart read_file(FileSystem& files, const std::filesystem::path& path, const std::string& who, std::uint64_t most) {
+FileStart read_file(FileSystem& files, const std::filesystem::path& path, const std::string& who,
+                    std::uint64_t max_bytes) {
   // Without O_NONBLOCK the open of a pipe waits for a writer.
   const OpenFile opened(files, open_file(files, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
@@ -178,9 +180,9 @@ FileStart read_file(FileSystem& files, const std::filesystem::path& path, const 
     fail<CheckpointError>(who, ": cannot open the file: ", errno_text());
   if (!S_ISREG(status.st_mode)) fail<CheckpointError>(who, ": want a regular file; got a directory, pipe or device");
   FileStart start{.bytes = {}, .file_size = static_cast<std::uint64_t>(status.st_size)};
-  start.bytes.resize(std::min(start.file_size, most));
+  start.bytes.resize(std::min(start.file_size, max_bytes));
   for (std::size_t done = 0; done < start.bytes.size();) {
-    const std::size_t count = std::min(start.bytes.size() - done, most_at_once);
+    const std::size_t count = std::min(start.bytes.size() - done, max_bytes_per_call);
     const ssize_t got = retry_interrupted([&] { return files.read(opened.get(), start.bytes.data() + done, count); });
     if (got <= 0)
       fail<CheckpointError>(who, ": cannot read byte ", done, " of ", start.file_size, ": ",
@@ -201,9 +203,10 @@ bool make_directory(FileSystem& files, const std::filesystem::path& path, const 
 }
 
 void make_directories(FileSystem& files, const std::filesystem::path& path, const std::string& who) {
-  std::error_code ignored;  // mkdir may be refused where one only looks through
+  // A directory that exists is not made: mkdir may be forbidden where only looking up names is allowed.
+  std::error_code ignored;
   if (path.empty() || std::filesystem::is_directory(path, ignored)) {
-    // Killed between mkdir and sync, a process leaves a directory that may be lost, and what is put in it.
+    // A process killed between mkdir and sync leaves a directory that a stop of the machine would still lose.
     sync_names_in(files, directory_of(path));
   } else {
     make_directories(files, directory_of(path), who);

@@ -60,7 +60,7 @@ std::size_t InputFile::read_plain(std::span<std::uint8_t> out) {
 }
 
 std::size_t InputFile::read_gzip(std::span<std::uint8_t> out) {
-  constexpr std::size_t most_at_once = 1 << 30;  // zlib counts in 32 bits
+  constexpr std::size_t max_inflated_at_once = 1 << 30;  // zlib counts in 32 bits
   std::size_t done = 0;
   while (done < out.size()) {
     if (next_ == end_ && !refill()) {
@@ -68,7 +68,7 @@ std::size_t InputFile::read_gzip(std::span<std::uint8_t> out) {
       fail<DataError>(name_, " byte ", offset(), ": the gzip data ends early: the file is truncated");
     }
     if (!in_member_) begin_member();
-    const auto room = static_cast<uInt>(std::min(out.size() - done, most_at_once));
+    const auto room = static_cast<uInt>(std::min(out.size() - done, max_inflated_at_once));
     inflater_->next_in = buffer_.data() + next_;
     inflater_->avail_in = static_cast<uInt>(end_ - next_);
     inflater_->next_out = out.data() + done;

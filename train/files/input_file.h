@@ -17,26 +17,26 @@
 
 namespace handrail::train {
 
-/// A file read once from front to back; gzip data, told by its first two bytes, is inflated on the way,
-/// only as far as is asked for. For the readers of data files: not installed.
+/// Reads a file once, from front to back. Gzip data, recognised by its first two bytes, is inflated while it is read,
+/// and only as far as the caller asks. For the readers of data files. Private: not installed.
 ///
-/// zlib's gzread does nearly the same, but takes a damaged second gzip member for padding and ends
-/// there in silence; here whatever follows a member must be another one.
+/// zlib's gzread would take a damaged second gzip member for padding and report the end of the file. Here whatever
+/// follows a member must be another member.
 ///
-/// Every failure is a DataError that starts with name(): no such file, a directory, a failed read,
-/// gzip data that is damaged or ends early.
+/// The constructor and read() throw DataError, starting with name(), when there is no such file, when it is a
+/// directory, when a read fails, and when gzip data is damaged or ends early.
 class InputFile {
  public:
-  /// `reader` is the function that errors are reported for.
+  /// Opens the file. `reader` is the name of the function that errors are reported for.
   InputFile(std::string_view reader, const std::filesystem::path& path);
 
-  /// Fills `out` and returns its size; less only at the end of the file. The checksum of gzip data is
-  /// checked by the read that comes to its end: ask for one byte more than is expected.
+  /// Fills `out` and returns how many bytes were read: fewer than out.size() only at the end of the file. The checksum
+  /// of gzip data is checked by the read that reaches its end, so ask for one byte more than is expected.
   std::size_t read(std::span<std::uint8_t> out);
   bool is_gzip() const { return inflater_ != nullptr; }
-  /// The number of bytes in all, as far as it is known beforehand: not for gzip data or a pipe.
+  /// The size of the file in bytes; nothing for gzip data and for a pipe, whose size is not known beforehand.
   std::optional<std::uint64_t> size() const { return size_; }
-  /// How messages start: read_idx: 'file'
+  /// How messages start, such as "read_idx: 'file'".
   const std::string& name() const { return name_; }
 
  private:
@@ -55,16 +55,16 @@ class InputFile {
   std::size_t read_plain(std::span<std::uint8_t> out);
   std::size_t read_gzip(std::span<std::uint8_t> out);
   void begin_member();
-  /// Where the next unread byte is in the file.
+  /// The position of the next unread byte in the file.
   std::uint64_t offset() const { return refilled_ - (end_ - next_); }
 
   std::string name_;
   std::unique_ptr<std::FILE, Close> file_;
   std::optional<std::uint64_t> size_;
-  std::vector<std::uint8_t> buffer_;  // of the file as it is; unread from next_ to end_
+  std::vector<std::uint8_t> buffer_;  // bytes as stored; those from next_ to end_ are unread
   std::size_t next_ = 0, end_ = 0;
-  std::uint64_t refilled_ = 0;                      // bytes that came from the file
-  std::unique_ptr<z_stream, InflateEnd> inflater_;  // none for a plain file
+  std::uint64_t refilled_ = 0;                      // bytes read from the file so far
+  std::unique_ptr<z_stream, InflateEnd> inflater_;  // null for a plain file
   bool in_member_ = false;
 };
 

@@ -11,10 +11,10 @@ namespace {
 
 constexpr std::array watched{SIGINT, SIGTERM, SIGPIPE};
 
-std::mutex mutex;
-int alive = 0;
-std::array<struct sigaction, watched.size()> before;
-std::atomic<int> last = 0;
+std::mutex watch_mutex;
+int watches = 0;
+std::array<struct sigaction, watched.size()> previous;
+std::atomic<int> noted_signal = 0;
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler must not wait");
 
 void set_default(int signal) {
@@ -24,7 +24,7 @@ void set_default(int signal) {
 }
 
 extern "C" void note_signal(int signal) {
-  last = signal;
+  noted_signal = signal;
   set_default(SIGINT);
   set_default(SIGTERM);
 }
@@ -32,13 +32,13 @@ extern "C" void note_signal(int signal) {
 }  // namespace
 
 SignalWatch::SignalWatch() {
-  const std::lock_guard lock(mutex);
-  if (alive++ > 0) return;
-  last = 0;
+  const std::lock_guard lock(watch_mutex);
+  if (watches++ > 0) return;
+  noted_signal = 0;
   for (std::size_t i = 0; i < watched.size(); ++i) {
-    sigaction(watched[i], nullptr, &before[i]);
-    const bool is_ignored = before[i].sa_handler == SIG_IGN;
-    const bool is_default = before[i].sa_handler == SIG_DFL;
+    sigaction(watched[i], nullptr, &previous[i]);
+    const bool is_ignored = previous[i].sa_handler == SIG_IGN;
+    const bool is_default = previous[i].sa_handler == SIG_DFL;
     if (is_ignored || (watched[i] == SIGPIPE && !is_default)) continue;
     struct sigaction action {};
     action.sa_flags = SA_RESTART;
@@ -48,12 +48,12 @@ SignalWatch::SignalWatch() {
 }
 
 SignalWatch::~SignalWatch() {
-  const std::lock_guard lock(mutex);
-  if (--alive > 0) return;
-  last = 0;
-  for (std::size_t i = 0; i < watched.size(); ++i) sigaction(watched[i], &before[i], nullptr);
+  const std::lock_guard lock(watch_mutex);
+  if (--watches > 0) return;
+  noted_signal = 0;
+  for (std::size_t i = 0; i < watched.size(); ++i) sigaction(watched[i], &previous[i], nullptr);
 }
 
-int SignalWatch::received() noexcept { return last.load(std::memory_order_relaxed); }
+int SignalWatch::received() noexcept { return noted_signal.load(std::memory_order_relaxed); }
 
 }  // namespace handrail::train

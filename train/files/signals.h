@@ -2,12 +2,12 @@
 
 namespace handrail::train {
 
-// How a run meets the signals of the system. Not installed.
-
-/// While one lives, the first SIGINT or SIGTERM is noted instead of ending the process, the second one has the
-/// default action again, and a write to a closed pipe fails instead of killing (SIGPIPE). What the program ignores
-/// stays ignored. The handlers of before are back afterwards. There may be several, on several threads: the process
-/// gets a signal, so all of them see it.
+/// Handles signals while at least one SignalWatch exists, and puts the previous handlers back after the last one.
+/// The first SIGINT or SIGTERM is noted instead of ending the process, and the second one has the default action. A
+/// write to a closed pipe fails instead of ending the process (SIGPIPE), unless the program has a handler for it. A
+/// signal that the program ignores stays ignored.
+/// Threads: watches may exist on several threads at once. A signal is for the whole process, so all of them see it.
+/// Private: not installed.
 class SignalWatch {
  public:
   SignalWatch();
@@ -15,7 +15,7 @@ class SignalWatch {
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
-  /// The number of the signal that came while one was alive; 0 for none.
+  /// The number of the signal that was noted while a watch exists; 0 when there was none.
   static int received() noexcept;
 };
 

@@ -22,9 +22,9 @@ std::string counted(std::int64_t count, const char* singular, const char* plural
   return plural ? text + plural : text + singular + 's';
 }
 
-std::string short_form(double value) {
+std::string short_form(double value, int digits) {
   std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.4g", value);
+  std::snprintf(text.data(), text.size(), "%.*g", digits, value);
   return text.data();
 }
 
@@ -63,17 +63,17 @@ std::string wrapped(std::string_view text, std::size_t columns, std::size_t inde
   return lines;
 }
 
-std::string excerpt(std::string_view text, std::size_t most) {
+std::string excerpt(std::string_view text, std::size_t max_bytes) {
   constexpr const char* digits = "0123456789abcdef";
   std::string result = "'";
-  for (const char c : text.substr(0, most)) {
+  for (const char c : text.substr(0, max_bytes)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte != 0x7F)
       result += c;
     else
       result.append({'\\', 'x', digits[byte >> 4], digits[byte & 15]});
   }
-  return result + (text.size() > most ? "...'" : "'");
+  return result + (text.size() > max_bytes ? "...'" : "'");
 }
 
 }  // namespace handrail::train

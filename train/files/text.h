@@ -9,30 +9,31 @@
 
 namespace handrail::train {
 
-/// The number with its thousands separated: 54,000.
+/// The number with a comma before each group of three digits: 54,000.
 std::string grouped(std::int64_t value);
-/// The number and what it counts, in the singular for one: "1 epoch", "54,000 steps".
+/// The number and what it counts: "1 epoch", "54,000 steps", "2 batches". The plural is `singular` with an s unless
+/// `plural` is given.
 std::string counted(std::int64_t count, const char* singular, const char* plural = nullptr);
 
-/// The number with at most four significant digits: 0.02346, 0.5, 12.34, 2.346e-05. A value other than 0 never
-/// reads as 0.
-std::string short_form(double value);
-/// The number with exactly four significant digits, for figures that stand below each other: 0.5000, 12.34, 2.346e-05.
+/// The number rounded to at most `digits` significant digits, 1 to 17, without trailing zeros: 0.02346, 0.5, 12.34,
+/// 2.346e-05. A value other than 0 never reads as 0.
+std::string short_form(double value, int digits = 4);
+/// The number with exactly four significant digits, so that a column of numbers is aligned: 0.5000, 12.34, 2.346e-05.
 std::string four_digits(double value);
 
-/// The number of columns that a text in UTF-8 takes on a terminal, when no character is wider than one column.
+/// How many columns a text in UTF-8 takes on a terminal. Every character counts as one column.
 std::size_t text_width(std::string_view text);
 /// The text in lines of at most `columns` columns, broken at spaces. Every line but the first starts with `indent`
-/// spaces. A word that is longer than a line is not broken. Zero columns mean no limit.
+/// spaces. A word that is longer than a line is not broken. With `columns` 0 the text is returned unchanged.
 std::string wrapped(std::string_view text, std::size_t columns, std::size_t indent);
 
-/// Text of a file as part of a message: in quotes, cut to so many bytes, and without control characters,
-/// which a terminal would obey.
-std::string excerpt(std::string_view text, std::size_t most = 40);
-/// A name as part of a message, as excerpt() writes it, of at most 200 bytes: names of parameters can be long.
+/// Text from a file for use in a message: in quotes, and cut to `max_bytes` bytes. Control characters, which a terminal
+/// would obey, are written as \x1b.
+std::string excerpt(std::string_view text, std::size_t max_bytes = 40);
+/// A name for use in a message, written as excerpt() does but with up to 200 bytes: names of parameters can be long.
 inline std::string quoted_name(std::string_view name) { return excerpt(name, 200); }
 
-/// Appends the shortest text that reads back as the same number.
+/// Appends the shortest decimal text that reads back as the same number.
 template <class Number>
 void append_exact(std::string& text, Number value) {
   std::array<char, 32> digits;

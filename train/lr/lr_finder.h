@@ -11,98 +11,104 @@
 
 namespace handrail::train {
 
-/// The sweep of a learning rate finder: how the rate grows, and how its curve is read.
+/// Options of the learning rate finder: the range of rates that it sweeps, and how it reads the curve.
 struct LrFinderOptions {
-  double start = 1e-7;
-  double end = 1;       // for the Adam family; 10 for SGD
-  Index steps = 200;    // optimizer updates, each at a rate of its own
-  double bottom = 0.1;  // the share of the descent within which a loss counts as at its minimum; 0: the lowest alone
+  double start = 1e-7;  // the lowest rate
+  double end = 1;       // the highest rate, at least 10 * start; 1 suits the Adam family, 10 suits SGD
+  Index steps = 200;    // optimizer updates, each at another rate; 20 to 1,000,000
+  // The bottom of the curve reaches to where the loss has risen from its minimum by this share of its fall; 0 to 0.5.
+  double bottom = 0.1;
 };
 
-/// Throws OptionError with every violation.
+/// Throws OptionError, listing every option that is out of range.
 void validate(const LrFinderOptions& options);
 
-/// The run that a rate is wanted for.
+/// The run that a learning rate is sought for.
 struct PlannedRun {
-  Index steps;    // optimizer updates
-  Index samples;  // of an epoch
+  Index steps;    // optimizer updates in all epochs
+  Index samples;  // training samples in an epoch
   Task task = Task::regression;
-  bool plain_loss = true;  // the library's own loss for that task
+  bool plain_loss = true;  // whether the loss is one of the library's for the task, not the user's own
 };
 
-/// The steps of the sweep before that run, which bound what it costs: a fifth of the planned steps, but at least 40,
-/// below which a curve is hard to read, and at most 200.
+/// How many steps the sweep before a run takes: a fifth of the planned steps, which limits its cost, but at least 40,
+/// because a shorter curve is hard to read, and at most 200.
 Index sweep_steps(const PlannedRun& run);
 
-/// One rate of a sweep.
+/// One learning rate of a sweep and its loss.
 struct LrPoint {
   double lr;
-  double loss;      // which the update at this rate led to
-  double smoothed;  // without lag; losses far above the first ones are cut off before
+  double loss;      // of the batch after the update at this rate
+  double smoothed;  // smoothed loss; losses far above the initial loss are capped before smoothing
 };
 
-/// What a sweep says.
+/// The result of a sweep: its curve, the rates read from it, and the suggestion.
 struct LrFinderResult {
-  std::vector<LrPoint> curve;  // in order of the rates, up to where the loss diverged
-  double initial_loss = std::numeric_limits<double>::quiet_NaN();  // a mean over the first, negligible rates
-  double noise = 0;                                                // standard deviation of a loss between batches
+  std::vector<LrPoint> curve;  // in ascending order of the rates, up to where the loss diverged
+  double initial_loss = std::numeric_limits<double>::quiet_NaN();  // mean over the first rates, which are negligible
+  double noise = 0;                                                // standard deviation of the loss between batches
 
-  std::optional<double> suggestion = {};  // the peak rate to train with; nothing when no rate is usable
-  // The rates of the readings of the smoothed loss; all but the last come with a suggestion only.
-  std::optional<double> descent_start = {};  // from where to the minimum it is clearly below the initial loss
-  std::optional<double> half_fall = {};      // from where to the minimum it has fallen by at least half
-  std::optional<double> steepest = {};       // where it falls fastest, per decade
-  std::optional<double> valley = {};         // two thirds into the longest stretch in which it only falls
-  std::optional<double> minimum = {};        // where it is lowest
-  std::optional<double> bottom_end = {};     // where it begins to rise: mostly the suggestion is a tenth of it
-  std::optional<double> diverged_at = {};    // where it is above the initial loss again, or the sweep was stopped
+  std::optional<double> suggestion = {};  // the peak rate to train with; absent when no rate is usable
+  // Rates read from the smoothed loss. All but diverged_at are absent when there is no suggestion.
+  std::optional<double> descent_start = {};  // from here to the minimum the loss is clearly below the initial loss
+  std::optional<double> half_fall = {};      // from here to the minimum the loss has made at least half of its fall
+  std::optional<double> steepest = {};       // where the loss falls fastest, in loss per decade of the rate
+  std::optional<double> valley = {};         // two thirds into the longest stretch in which the loss only falls
+  std::optional<double> minimum = {};        // where the loss is lowest
+  std::optional<double> bottom_end = {};     // where the loss begins to rise; mostly the suggestion is a tenth of it
+  std::optional<double> diverged_at = {};  // where the loss is above its initial value again, or the sweep was stopped
 
-  bool censored = false;        // the loss did not diverge: what higher rates do was not seen
-  bool low_confidence = false;  // suggestion, steepest and valley lie more than a decade apart
-  bool few_samples = false;     // the suggestion was read as for a small data set
-  std::string note = {};        // why no rate is usable, or what to know of the one suggested
+  bool censored = false;        // whether the loss never diverged: what higher rates do is unknown
+  bool low_confidence = false;  // whether suggestion, steepest and valley lie more than a decade apart
+  bool few_samples = false;     // whether the suggestion follows the rules for at most 800 samples
+  std::string note = {};        // why no rate is usable, or a remark on the suggestion; may be empty
 
-  /// The curve as text, loss over rate on a logarithmic axis, with marks for the readings; `width` columns
-  /// (at least 40) and `height` rows (at least 5), axes included, and a legend. Empty without a curve.
+  /// The curve as text: loss over rate, on a logarithmic axis, with letters at the rates read from it and a legend
+  /// below. width: columns, at least 40; height: rows, at least 5; both include the axes. Empty without a curve.
   std::string draw(int width = 72, int height = 18) const;
 };
 
-/// Raises the rate step by step and judges the losses (Smith 2017, "Cyclical learning rates"): a pure
-/// decider, fed by a training loop that puts everything back afterwards.
+/// Raises the learning rate step by step and reads from the losses which rate to train with (Smith 2017, "Cyclical
+/// Learning Rates for Training Neural Networks"). It makes no update itself: a training loop passes it the losses, and
+/// restores the model afterwards.
 ///
 ///   while (sweep.add(loss_of_next_batch())) update(sweep.lr());
 ///
-/// Step i has the rate start (end / start)^(i / (steps - 1)). A loss is seen before the update of its step,
-/// so it belongs to the rate of the step before. The curve is a running median of 5, averaged
-/// exponentially forwards and backwards. It is usable when it falls by more than 4 standard errors and by
-/// 2 % of the initial loss. The suggestion is a tenth of the rate at the end of the bottom, which is at
-/// most half a decade above the minimum: the lowest point alone is read too early and scatters. Where the
-/// tenth lies before the descent, it is the geometric mean of the descent's start and the minimum. It is
-/// always below the rate at the minimum.
+/// Step i has the rate start (end / start)^(i / (steps - 1)). A loss is computed before the update of its step, so it
+/// belongs to the rate of the step before.
 ///
-/// For a run with at most 800 samples the suggestion is read elsewhere. The sweep sees training losses only, and of few
-/// samples they go on falling at rates at which a classifier memorises them. There the suggestion is
-///   half_fall * (sweep steps / 200) * (400 / planned steps)^(3/4), at most half of the rate at the minimum:
-/// the middle of the descent; a sweep of fewer steps gets there at higher rates, and a run of more steps needs a lower
-/// rate to get as far. The mean squared error does not reward confidence: its suggestion is a seventh of the rate at
-/// the end of the bottom, at most a tenth of `end`. A loss of the user's own is read as on larger data.
-/// Measured in docs/lr_finder.md.
+/// | what | how it is read |
+/// | --- | --- |
+/// | smoothed loss | running median of 5, then averaged exponentially forwards and backwards |
+/// | usable curve | falls by more than 4 standard errors and by more than 2 % of the initial loss |
+/// | end of the bottom | see LrFinderOptions::bottom; at most half a decade above the minimum |
+/// | suggestion | a tenth of the rate at the end of the bottom |
+/// | if that is before the descent | the geometric mean of descent_start and minimum |
+/// | classifier, <= 800 samples | half_fall * (sweep steps / 200) * (400 / planned steps)^(3/4), <= minimum / 2 |
+/// | regression, <= 800 samples | a seventh of the rate at the end of the bottom, <= end / 10 |
+///
+/// A suggestion is always below the rate at the minimum. The end of the bottom is used because the lowest point alone
+/// scatters and is mostly too early. Small data sets have rules of their own because a sweep sees training losses only,
+/// and those go on falling while a model memorises few samples. A regression with a loss of the user's own follows the
+/// rules for larger data. docs/lr_finder.md has the measurements.
 class LrSweep {
  public:
-  /// Throws OptionError on options out of range.
+  /// Starts a sweep. Throws OptionError on options out of range.
   explicit LrSweep(const LrFinderOptions& options = {});
 
-  /// The rate of the next update.
+  /// The learning rate of the next update.
   double lr() const;
-  /// Updates so far, and at most.
+  /// How many updates were made so far.
   Index steps_done() const { return std::max<Index>(0, std::ssize(losses_) - 1); }
+  /// How many updates the whole sweep makes.
   Index steps() const { return options_.steps; }
-  /// Takes a loss of a training batch and returns whether to make the next update: no after the last
-  /// rate, on a loss that is not finite, or, from the tenth update on, when the loss has diverged.
+  /// Adds the loss of the next training batch. Returns whether to make an update at lr(): false after the last rate, on
+  /// a loss that is not finite, and, from the tenth update on, when the loss has diverged.
   bool add(double loss);
-  /// For a gradient or parameter that is not finite: the loss added last counts as not finite either.
+  /// Ends the sweep because a gradient or parameter is not finite. The loss added last then counts as not finite too.
   void diverge();
-  /// Of the losses so far, the suggestion for that run when one is given.
+  /// Reads the curve of the losses added so far. The suggestion is for `run`; without it, it is for a run with many
+  /// samples.
   LrFinderResult result(const std::optional<PlannedRun>& run = {}) const;
 
  private:
@@ -110,7 +116,7 @@ class LrSweep {
   bool has_diverged() const;
 
   LrFinderOptions options_;
-  std::vector<double> losses_;  // the first before any update, number i + 1 after the one at rate(i)
+  std::vector<double> losses_;  // losses_[0] is from before any update, losses_[i + 1] from after the update at rate(i)
   double ema_ = 0;
   double ema_weight_ = 0;
   double best_ = std::numeric_limits<double>::infinity();

@@ -10,23 +10,26 @@
 
 namespace handrail::train {
 
-/// What losses were like at the start: statistics of the first ten.
+/// Statistics of the first ten losses of a run, which later losses are compared with. They cover the losses added so
+/// far until there are ten; further losses are ignored.
 class InitialLoss {
  public:
-  static constexpr std::size_t wanted = 10;
+  static constexpr std::size_t wanted = 10;  // how many losses the statistics are of
 
   void add(double loss) {
     if (count_ < wanted) [[unlikely]]
       note(loss);
   }
+  /// Whether all ten losses have been added.
   bool known() const { return count_ == wanted; }
-  /// 0 before the first.
+  /// The mean; 0 before the first loss.
   double mean() const { return mean_; }
-  /// The mean of the absolute values, which is sane for losses that are negative or around zero.
+  /// The mean of the absolute values: a positive scale also for losses that are negative or around zero.
   double magnitude() const { return magnitude_; }
-  /// The median of the first three, before training can have changed much; 0 before.
+  /// The absolute value of the median of the first three losses, which training can hardly have changed; 0 before the
+  /// third.
   double opening() const { return opening_; }
-  /// The standard deviation; 0 before the second.
+  /// The standard deviation; 0 before the second loss.
   double spread() const { return spread_; }
 
   void visit_state(StateVisitor& state);

@@ -4,26 +4,27 @@
 
 namespace handrail::train {
 
-/// A mean and how far it can be trusted.
+/// A mean and its uncertainty.
 struct Moments {
   double mean;
   double error;  // standard error of the mean; 0 for a single value
 };
-/// values: at least one.
+/// The mean of the values and its standard error, from the sample variance. values: at least one.
 Moments moments(std::span<const double> values);
 
-/// The median; the mean of the middle two for an even count. Reorders the values: at least one, finite.
+/// The median: for an even count the mean of the two middle values. values: at least one, finite; they are reordered.
 double median(std::span<double> values);
 
-/// The middle and width of values that may contain outliers.
+/// Location and scale of values, which outliers hardly change.
 struct RobustScale {
   double median;
-  double scale;  // 1.4826 times the median absolute deviation: the standard deviation, were they normal
+  double scale;  // 1.4826 times the median absolute deviation, which is the standard deviation of normal values
 };
-/// Overwrites the values: at least one, finite.
+/// The median and the scaled median absolute deviation. values: at least one, finite; they are overwritten.
 RobustScale robust_scale(std::span<double> values);
 
-/// The value below which that share of the values lies. Reorders them: at least one, finite.
+/// The element number floor(share * (n - 1)), counted from 0, of the n values in ascending order. share: clamped to
+/// [0, 1]. values: at least one, finite; they are reordered.
 double quantile(std::span<double> values, double share);
 
 }  // namespace handrail::train

@@ -10,20 +10,21 @@
 
 namespace handrail::train {
 
-/// An exponential moving average that starts at zero and is debiased by its own count (Kingma and Ba
-/// 2015, section 3): value = (1 - beta) sum beta^(t-i) x_i / (1 - beta^t). A constant series reads as
-/// exactly that constant from the first value on.
+/// A debiased exponential moving average (Kingma and Ba 2015, section 3): after t values x_1 to x_t it is
+/// (1 - beta) sum_i beta^(t-i) x_i / (1 - beta^t). The average of a constant series is exactly that constant from the
+/// first value on.
 class Ema {
  public:
+  /// beta: in [0, 1); the average spans about 1 / (1 - beta) values.
   explicit Ema(double beta = 0.99) : beta_(beta) {}
 
   void add(double x) {
     power_ *= beta_;
-    // The same recursion, rearranged for the debiased value.
+    // The recursion of the paper, rearranged so that the debiased value is what is stored.
     value_ += (x - value_) * (1 - beta_) / (1 - power_);
     if (power_ < 1e-20) power_ = 0;  // before it becomes a denormal
   }
-  /// 0 before the first.
+  /// The average of the values added so far; 0 before the first.
   double value() const { return value_; }
 
   void visit_state(StateVisitor& state);
@@ -34,12 +35,13 @@ class Ema {
   double power_ = 1;  // beta^t
 };
 
-/// The last `capacity` values in one piece, oldest first: each is stored twice, half a buffer apart.
-/// Memory is allocated by the constructor alone.
+/// The last `capacity` values, oldest first, in contiguous memory: each value is stored twice, half a buffer apart.
+/// Only the constructor allocates memory.
 class Window {
  public:
   explicit Window(std::size_t capacity) : capacity_(capacity), values_(2 * capacity) {}
 
+  /// Adds a value; a full window drops its oldest one.
   void push(double x) {
     values_[next_] = values_[next_ + capacity_] = x;
     if (++next_ == capacity_) next_ = 0;
@@ -48,10 +50,10 @@ class Window {
   void clear() { next_ = size_ = 0; }
   std::size_t size() const { return size_; }
   bool full() const { return size_ == capacity_; }
-  /// The newest n, at most size().
+  /// The newest n values, oldest first. n: at most size().
   std::span<const double> last(std::size_t n) const { return {values_.data() + next_ + capacity_ - n, n}; }
   std::span<const double> values() const { return last(size_); }
-  /// Of at least one.
+  /// The oldest value of a window that is not empty.
   double oldest() const { return values_[next_ + capacity_ - size_]; }
 
   void visit_state(StateVisitor& state);
@@ -62,18 +64,21 @@ class Window {
   std::vector<double> values_;
 };
 
-/// A series of any length as the means of at most 128 pieces of it, equally long and in order: when there are
-/// more, neighbours are merged. A piece that is not complete yet is left out.
+/// A summary of a series of any length: the means of fewer than 128 consecutive pieces of it, all equally long. When
+/// there would be 128, neighbours are merged in pairs and further pieces are twice as long. A piece that is not
+/// complete yet is left out.
 class Outline {
  public:
+  /// Adds the next value of the series.
   void push(double x) {
     sum_ += x;
     if (++inside_ == piece_) [[unlikely]]
       close();
   }
   void clear() { *this = {}; }
+  /// The means of the complete pieces, oldest first.
   std::span<const double> means() const { return {means_.data(), count_}; }
-  /// The number of values to a piece.
+  /// How many values each of the means is taken over.
   std::int64_t piece() const { return piece_; }
 
   void visit_state(StateVisitor& state);
@@ -84,7 +89,7 @@ class Outline {
   std::array<double, 128> means_{};
   std::size_t count_ = 0;
   std::int64_t piece_ = 1, inside_ = 0;
-  double sum_ = 0;  // of the piece under way
+  double sum_ = 0;  // of the values of the incomplete piece
 };
 
 }  // namespace handrail::train

@@ -7,42 +7,45 @@
 
 namespace handrail::train {
 
-/// Visits what an object remembers, to write it into a list of numbers or to read it back: each part is named once, in one
-/// function for both directions.
+/// Writes the state of an object into a list of numbers, or reads it back from one. The object names each part of its
+/// state once, in one function for both directions:
 ///
 ///   void visit_state(StateVisitor& state) {
 ///     state.count(steps_);
 ///     state.number(best_);
 ///   }
 ///
-/// A reader refuses what no writer can have written. After a refusal all further parts read as zeros.
+/// Reading refuses a list that no writing can have made, such as one that is too short or has a count that is not
+/// whole. After a refusal further numbers and counts read as zero, and done() is false.
 class StateVisitor {
  public:
-  /// Writes.
+  /// A visitor that writes.
   StateVisitor() = default;
-  /// Reads that state.
+  /// A visitor that reads this state, which must outlive it.
   explicit StateVisitor(std::span<const double> state) : reading_(true), rest_(state) {}
 
   bool is_reading() const { return reading_; }
-  /// A finite number.
+  /// Visits a finite number.
   void number(double& value);
-  /// Finite numbers, as many as there are places.
+  /// Visits finite numbers, as many as the span has elements.
   void numbers(std::span<double> values);
-  /// A whole number from 0 to `max`.
+  /// Visits a whole number from 0 to `max`.
   template <std::integral T>
   void count(T& value, std::int64_t max = std::int64_t{1} << 53) {
     value = static_cast<T>(whole(static_cast<std::int64_t>(value), max));
   }
+  /// Visits a flag, stored as 0 or 1.
   void flag(bool& value) { value = whole(value ? 1 : 0, 1) == 1; }
-  /// All that is left, whatever its values: the last part.
+  /// Visits all numbers that are left, finite or not, as the last part of a state.
   void rest(std::vector<double>& values);
 
-  /// Whether a reader has come to the end.
+  /// Whether no number is left to read.
   bool at_end() const { return rest_.empty(); }
-  /// Refuses what was read, which does not fit together.
+  /// Refuses the state: called by an object whose parts contradict each other.
   void refuse() { ok_ = false; }
   /// Whether everything was read and nothing was refused.
   bool done() const { return ok_ && rest_.empty(); }
+  /// What was written so far.
   const std::vector<double>& written() const { return written_; }
 
  private:
@@ -53,7 +56,7 @@ class StateVisitor {
   std::vector<double> written_;
 };
 
-/// What the object remembers, by its visit_state.
+/// The state of the object as its visit_state(StateVisitor&) writes it.
 template <class T>
 std::vector<double> save_state(T& object) {
   StateVisitor writer;
@@ -61,7 +64,8 @@ std::vector<double> save_state(T& object) {
   return writer.written();
 }
 
-/// The object remembers that state from now on. Returns false, changing nothing, when it is not one that save_state gave.
+/// Gives the object a state that save_state returned. Returns false and leaves the object as it was when visit_state
+/// refuses the state.
 template <class T>
 bool load_state(T& object, std::span<const double> state) {
   const std::vector<double> before = save_state(object);

@@ -10,7 +10,7 @@ namespace handrail::train {
 
 namespace {
 
-// The sum of f(0), ..., f(n - 1) in a fixed order, in four lanes so that no addition waits for the one before.
+// The sum of f(0), ..., f(n - 1), always in the same order. Four partial sums let the processor overlap the additions.
 template <class F>
 double sum_over(std::size_t n, F&& f) {
   constexpr std::size_t lanes = 4;
@@ -34,14 +34,14 @@ LineFit fit_line(std::span<const double> values) {
 
   LineFit fit;
   fit.mean = sum_over(n, [&](std::size_t i) { return y[i]; }) / count;
-  const double spread = (count * count * count - count) / 12;  // of the positions, squared and summed
+  const double spread = (count * count * count - count) / 12;  // the sum of the squared positions
   fit.slope = sum_over(n, [&](std::size_t i) { return position(i) * y[i]; }) / spread;
 
   const double mean = fit.mean, slope = fit.slope;
   const auto residual = [&](std::size_t i) { return y[i] - mean - slope * position(i); };
   const double squares = sum_over(n, [&](std::size_t i) { return residual(i) * residual(i); });
   const double neighbours = sum_over(n - 1, [&](std::size_t i) { return residual(i) * residual(i + 1); });
-  const double rounding = 1e-13 * mean;  // is correlated, but no noise
+  const double rounding = 1e-13 * mean;  // residuals of this size are rounding errors, which are correlated
   if (squares > count * rounding * rounding) fit.correlation = std::clamp(neighbours / squares, 0.0, 0.95);
   const double inflation = (1 + fit.correlation) / (1 - fit.correlation);
   fit.slope_error = std::sqrt(squares / (count - 2) / spread * inflation);

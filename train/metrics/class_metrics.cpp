@@ -11,7 +11,7 @@
 namespace handrail::train {
 namespace {
 
-constexpr double not_defined = std::numeric_limits<double>::quiet_NaN();
+constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
 double ratio(Index part, Index whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
@@ -61,7 +61,7 @@ void ClassCounts::add(const char* who, const Tensor& predictions, const Tensor& 
 }
 
 double ClassCounts::average(Average average, double (*figure)(const Count&)) const {
-  if (counts_.empty()) return not_defined;
+  if (counts_.empty()) return undefined;
   if (average == Average::binary_or_macro && counts_.size() == 2 && !labels_) return figure(counts_[1]);
   Count all;
   double sum = 0, weights = 0;
@@ -101,9 +101,10 @@ void Auc::add(const Tensor& predictions, const Tensor& targets) {
   });
 }
 
-// Mann and Whitney 1947: U over the number of pairs, counted in halves.
+// The statistic U of Mann and Whitney over the number of pairs. It is counted in halves, because equal scores count
+// half.
 double Auc::result() const {
-  if (std::ranges::any_of(scores, [](const auto& s) { return std::isnan(s.first); })) return not_defined;
+  if (std::ranges::any_of(scores, [](const auto& s) { return std::isnan(s.first); })) return undefined;
   auto sorted = scores;
   std::ranges::sort(sorted);
   std::int64_t halves = 0, below = 0, positives = 0;
@@ -116,7 +117,7 @@ double Auc::result() const {
     positives += right;
     first = last;
   }
-  if (positives == 0 || below == 0) return not_defined;
+  if (positives == 0 || below == 0) return undefined;
   return static_cast<double>(halves) / (2 * static_cast<double>(positives) * static_cast<double>(below));
 }
 

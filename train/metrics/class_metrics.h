@@ -8,39 +8,41 @@
 
 namespace handrail::train {
 
-// Metrics of classes, for TrainerOptions::metrics. Predictions are logits; Task says how they become classes. Logits of
-// the shape of the targets, [N], [N, 1] or [N, L], are binary, with L labels to a row; other logits are [N, C] with
-// class indices [N]. The results are those of scikit-learn, with 0 for a quotient 0 / 0, and NaN without samples. Every
-// add() throws ShapeError for other shapes, and DataError, naming the row, when a target is not a class.
-
-/// How the figures of the classes, or of the labels when a row has several, become one figure.
+/// How the figures of single classes, or of the labels of a row, become one figure. The figures are scikit-learn's.
 enum class Average {
-  binary_or_macro,  // the figure of class 1 when there are two classes and one label to a row; else macro
+  binary_or_macro,  // the figure of class 1 for two classes and one label a row; macro otherwise
   macro,            // the mean over the classes that occur in targets or predictions, or over all labels
-  micro,            // the figure of the counts summed over classes or labels; of classes it equals the accuracy
-  weighted,         // the mean over classes or labels, weighted by how often they occur in the targets
+  micro,            // the figure of the counts summed over classes or labels; for classes it equals the accuracy
+  weighted,         // the mean over classes or labels, weighted by how often each occurs in the targets
 };
 
-/// Counts how often each class, or each label when a row has several, was right, was predicted, and was true.
+/// Counts for each class, or for each label of a row: how often it was predicted correctly, predicted, and in the
+/// targets. F1, Precision and Recall are computed from them.
 class ClassCounts {
  public:
   struct Count {
-    Index right = 0, predicted = 0, truth = 0;
+    Index right = 0;      // in the target and predicted
+    Index predicted = 0;  // predicted
+    Index truth = 0;      // in the target
   };
-  /// Adds a batch. Messages call the metric `who`. Throws as said above, and ShapeError when the numbers of classes and
-  /// labels are not those of the batches before.
+  /// Adds a batch of logits and targets, which become classes as Task says. Logits of the shape of the targets are
+  /// Task::binary: [N] or [N, 1], or [N, L] for L labels a row. Other logits are Task::multiclass: [N, C] with class
+  /// indices [N]. who: the name of the metric in errors.
+  /// Throws ShapeError for other shapes and for a batch with other classes than before, DataError naming the row of a
+  /// target that is not a class.
   void add(const char* who, const Tensor& predictions, const Tensor& targets);
-  /// The average of a figure of the counts; NaN without samples.
+  /// The average of `figure`, a function of the counts of one class or label. NaN without samples.
   double average(Average average, double (*figure)(const Count&)) const;
 
  private:
-  std::vector<Count> counts_;  // of the classes, or of the labels when there are several a row
-  bool labels_ = false;
+  std::vector<Count> counts_;  // one a class, or one a label when a row has several
+  bool labels_ = false;        // whether a row has several labels
   Index classes_ = 0, columns_ = 0;
 };
 
-/// The harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN). Its name is "f1", or with another average
-/// "f1_macro", "f1_micro" or "f1_weighted".
+/// The harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN), and 0 for 0 / 0. NaN without samples. Batches
+/// are added, and refused, as ClassCounts::add says. Named "f1", or "f1_macro", "f1_micro", "f1_weighted" when
+/// `average` is set.
 struct F1 {
   Average average = Average::binary_or_macro;
   ClassCounts counts = {};
@@ -50,8 +52,9 @@ struct F1 {
   double result() const;
 };
 
-/// The share of the samples predicted to be of a class that are of it, TP / (TP + FP). Its name is "precision", or with
-/// another average "precision_macro", "precision_micro" or "precision_weighted".
+/// The share of the predictions of a class that are correct, TP / (TP + FP), and 0 for 0 / 0. NaN without samples.
+/// Batches are added, and refused, as ClassCounts::add says. Named "precision", or "precision_macro",
+/// "precision_micro", "precision_weighted" when `average` is set.
 struct Precision {
   Average average = Average::binary_or_macro;
   ClassCounts counts = {};
@@ -61,8 +64,9 @@ struct Precision {
   double result() const;
 };
 
-/// The share of the samples of a class that were predicted to be of it, TP / (TP + FN). Its name is "recall", or with
-/// another average "recall_macro", "recall_micro" or "recall_weighted".
+/// The share of the samples of a class that are predicted to be of it, TP / (TP + FN), and 0 for 0 / 0. NaN without
+/// samples. Batches are added, and refused, as ClassCounts::add says. Named "recall", or "recall_macro",
+/// "recall_micro", "recall_weighted" when `average` is set.
 struct Recall {
   Average average = Average::binary_or_macro;
   ClassCounts counts = {};
@@ -72,12 +76,13 @@ struct Recall {
   double result() const;
 };
 
-/// The area under the ROC curve: the probability that a sample of class 1 has a higher score than a sample of class 0,
-/// where equal scores count one half (Mann and Whitney 1947). There are two classes: the score is the one logit of a
-/// row, [N] or [N, 1], or the difference of its two logits [N, 2]. The result is NaN when only one class occurs or a
-/// score is NaN. The scores of all samples are kept in memory. Its name is "auc".
+/// The area under the ROC curve: the probability that a sample of class 1 has a larger logit than a sample of class 0,
+/// where equal logits count half (Mann and Whitney 1947). There must be two classes: predictions and targets are [N] or
+/// [N, 1], or predictions are [N, 2], whose difference is the score, with class indices [N]. NaN when only one class
+/// occurs or a logit is NaN. Keeps one score a sample in memory. Named "auc".
+/// add() throws ShapeError for other shapes, DataError naming the row of a target that is not a class.
 struct Auc {
-  std::vector<std::pair<double, bool>> scores = {};  // the score of a sample, and whether it is of class 1
+  std::vector<std::pair<double, bool>> scores = {};  // the score, and whether the sample is of class 1
 
   std::string name() const { return "auc"; }
   void add(const Tensor& predictions, const Tensor& targets);

@@ -6,7 +6,7 @@ namespace handrail::train {
 
 namespace {
 
-// What there is instead of what was asked for.
+// The figures that were measured, for messages.
 std::string measured(const Evaluation& evaluation) {
   if (evaluation.samples == 0) return "nothing, as there was no evaluation";
   std::string names = evaluation.measured_accuracy ? "loss, accuracy" : "loss";
@@ -19,7 +19,7 @@ std::string measured(const Evaluation& evaluation) {
 double Evaluation::accuracy() const {
   if (!measured_accuracy)
     fail<MetricError>("Evaluation: want an accuracy; there is ", measured(*this),
-                      ". It is that of classes: a regression has none, neither has a loss of your own without "
+                      ". Only classes have an accuracy: a regression has none, nor has a loss of your own without "
                       "Loss{loss, Task::multiclass}, nor a step that returns no predictions");
   return *measured_accuracy;
 }
@@ -35,8 +35,8 @@ double Evaluation::metric(std::string_view name) const {
 Confusion Evaluation::confusion() const {
   if (!measured_confusion)
     fail<MetricError>("Evaluation: want a confusion matrix; there is ", measured(*this),
-                      ". It is that of up to 100 classes, one label a row; for others add() predictions and targets "
-                      "to a Confusion. The best evaluation does not keep it: evaluate again");
+                      ". It is measured for at most 100 classes and one label a row; for others add() predictions "
+                      "and targets to a Confusion. The best evaluation does not keep it: evaluate again");
   return *measured_confusion;
 }
 

@@ -11,7 +11,7 @@
 
 namespace handrail {
 
-/// A figure was asked for that was not measured. The text says why, and lists the figures that were.
+/// A figure was asked for that was not measured. The text says why, and lists those that were measured.
 struct MetricError : Error {
   using Error::Error;
 };
@@ -20,7 +20,7 @@ struct MetricError : Error {
 
 namespace handrail::train {
 
-/// The name of a metric and its value: {"f1", 0.93}.
+/// The name of a metric and its value, such as {"f1", 0.93}.
 struct MetricValue {
   std::string name;
   double value;
@@ -28,21 +28,22 @@ struct MetricValue {
 
 /// What was measured on a data set.
 struct Evaluation {
-  double loss = 0;                               // the mean over samples
-  std::optional<double> measured_accuracy = {};  // as Task says; nothing for a regression, or without predictions
-  Index samples = 0;                             // how many were evaluated
-  std::vector<MetricValue> metrics = {};         // of TrainerOptions::metrics, then of StepOutput::metrics
-  // The mean losses of groups of samples that are the same in every evaluation of a data set, at least 30 when there
-  // are as many samples: their differences tell an improvement from noise.
+  double loss = 0;                               // the mean over the samples
+  std::optional<double> measured_accuracy = {};  // see Task; absent for a regression and without predictions
+  Index samples = 0;                             // how many were evaluated; 0 before the first evaluation
+  std::vector<MetricValue> metrics = {};         // those of TrainerOptions::metrics, then those of StepOutput::metrics
+  // The mean losses of fixed groups of samples, which paired tests compare. There are at least 30 groups when the
+  // data set has as many samples and limit_val_batches is off.
   std::vector<double> group_losses = {};
-  // For classes, up to 100 of them, with one label to a row. Checkpoints do not keep it.
+  // For one label a row and at most 100 classes. Checkpoints do not keep it.
   std::optional<Confusion> measured_confusion = {};
 
-  /// The accuracy. Throws MetricError when it was not measured.
+  /// The accuracy. Throws MetricError, saying why, when there is none.
   double accuracy() const;
-  /// The value of the metric of that name, as in metric("f1"). Throws MetricError when there is none.
+  /// The value of the metric of this name, such as metric("f1"). Throws MetricError, listing those that were measured,
+  /// when there is none.
   double metric(std::string_view name) const;
-  /// The confusion matrix. Throws MetricError when it was not measured.
+  /// The confusion matrix. Throws MetricError, saying why, when there is none.
   Confusion confusion() const;
 };
 

@@ -10,7 +10,8 @@
 
 namespace handrail::train {
 
-/// A class is a metric when it has a name, a state that batches are added to, and a result of all that was added:
+/// What a class needs to be a metric: a name, a state that batches are added to, and the result over all of them. It
+/// must be copyable. An example:
 ///
 ///   struct Mape {  // the mean absolute percentage error
 ///     std::string name() const { return "mape"; }
@@ -30,9 +31,9 @@ concept MetricState = std::copy_constructible<M> &&
   { full.result() } -> std::convertible_to<double>;
 };
 
-/// Holds any MetricState as a value; TrainerOptions::metrics lists them. Every evaluation copies the metric, adds its
-/// batches to the copy and asks the copy once for the result. The state in the options therefore stays as it was given,
-/// usually empty, and no two evaluations share a state.
+/// A metric of any class that satisfies MetricState, held as a value; TrainerOptions::metrics lists them. Every
+/// evaluation copies the metric, adds its batches to the copy and asks the copy once for the result. So the result is
+/// over the whole evaluation, not a mean over batches, and evaluations share no state.
 class Metric {
  public:
   template <class M>
@@ -46,11 +47,11 @@ class Metric {
   }
   ~Metric() = default;
 
-  /// The name of the metric. Logs have it as val_NAME, where NAME is this name.
+  /// The name; the value of an evaluation is logged as val_NAME.
   std::string name() const { return state_->name(); }
-  /// Adds a batch: predictions [N, ...] as the model makes them, and targets [N, ...].
+  /// Adds a batch: predictions [N, ...] as the model returns them, and targets [N, ...]. Throws what the metric throws.
   void add(const Tensor& predictions, const Tensor& targets) { state_->add(predictions, targets); }
-  /// The value over all that was added; NaN where it is not defined.
+  /// The value over all batches added; the metrics of this library return NaN where it is not defined.
   double result() const { return state_->result(); }
 
  private:
@@ -73,7 +74,7 @@ class Metric {
     double result() const override { return static_cast<double>(held.result()); }
     M held;
   };
-  // Checked here and not in the constraint: the compiler then says this, and not that no constructor fits.
+  // Checked here and not in the constraint, so that the compiler prints this text and not that no constructor matches.
   template <class M>
   static std::unique_ptr<State> make(M state) {
     static_assert(MetricState<M>,

@@ -12,15 +12,16 @@
 
 namespace handrail::train {
 
-/// The position of the largest value of each row of [..., C], the first one when several are equal: numbers in [0, C),
-/// one for each row. Throws ShapeError for a scalar, and when C = 0.
+/// The position of the largest value of each row, the first of several equal ones. rows: [N, C] with C > 0; the result
+/// has N positions. Throws ShapeError on other shapes.
 std::vector<Index> argmax(const Tensor& rows);
 
-/// How many of the targets.size() predictions are right, as Task says; nothing for a regression. Throws ShapeError when
-/// the shapes do not suit the task; DataError, naming the row, when a target is not a class.
+/// How many of the targets.size() predictions are correct, where predictions and targets become classes as Task says;
+/// nothing for Task::regression. Throws ShapeError when the shapes do not fit the task, DataError naming the row of a
+/// target that is not a class.
 std::optional<Index> count_correct(Task task, const Tensor& predictions, const Tensor& targets);
 
-/// Adds weight * value of each metric to the sum of that name, which begins at 0.
+/// Adds weight * value of each metric to the entry of its name in `sums`, which is made when there is none.
 void add_metrics(std::vector<MetricValue>& sums, const std::vector<MetricValue>& metrics, double weight);
 
 }  // namespace handrail::train

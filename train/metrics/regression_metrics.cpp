@@ -21,7 +21,7 @@ void ColumnErrors::add(const char* who, const Tensor& predictions, const Tensor&
     for (Column& column : columns_) {
       const auto y = static_cast<double>(*target++);
       const double error = static_cast<double>(*prediction++) - y;
-      // Welford 1962: exact for a column of one value, and precise far from zero.
+      // Welford 1962: exact for a column of equal targets, and precise for targets far from zero.
       const double delta = y - column.mean;
       column.mean += delta / static_cast<double>(rows_);
       column.deviation += delta * (y - column.mean);

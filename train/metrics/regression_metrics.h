@@ -7,21 +7,20 @@
 
 namespace handrail::train {
 
-// Metrics of regressions, for TrainerOptions::metrics. Predictions and targets are [N] or [N, columns], with the same
-// number of elements. The results are those of scikit-learn: with several columns, the mean of their figures. They are
-// in the unit of the targets or its square, and NaN without samples. Every add() throws ShapeError for other shapes.
-
-/// Sums over the targets and the errors of each column, in one pass.
+/// Sums over targets and errors for each column of the targets, in one pass. R2, Mae, Mse and Rmse are computed from
+/// them; for several columns they are the means of the columns' figures, as in scikit-learn.
 class ColumnErrors {
  public:
   struct Column {
-    double mean = 0, deviation = 0;    // of the targets: their mean, and the sum of squared deviations from it
-    double squared = 0, absolute = 0;  // of the errors: the sums of their squares and of their absolute values
+    double mean = 0;       // of the targets
+    double deviation = 0;  // sum of the squared differences of the targets from their mean
+    double squared = 0;    // sum of the squared errors
+    double absolute = 0;   // sum of the absolute errors
   };
-  /// Adds a batch. Messages call the metric `who`. Throws ShapeError as said above, and when the number of columns is
-  /// not that of the batches before.
+  /// Adds a batch: predictions and targets with the same number of rows and elements, [N] or [N, columns]. who: the
+  /// name of the metric in errors. Throws ShapeError for other shapes and for another number of columns than before.
   void add(const char* who, const Tensor& predictions, const Tensor& targets);
-  /// The number of rows that were added.
+  /// The number of rows added.
   Index rows() const { return rows_; }
   /// The mean of figure(column, rows) over the columns; NaN without rows.
   double average(double (*figure)(const Column&, double rows)) const;
@@ -31,9 +30,10 @@ class ColumnErrors {
   Index rows_ = 0;
 };
 
-/// The coefficient of determination: the share of the targets' variance that the predictions explain. It is below 0
-/// when they are worse than the mean of the targets. A column of one value gives 1 when it is predicted exactly, else
-/// 0. The result is NaN for fewer than two samples. Its name is "r2".
+/// The coefficient of determination: 1 - (sum of squared errors) / (sum of squared differences of the targets from
+/// their mean). It is below 0 when the predictions are worse than the mean. A column of equal targets gives 1 when it
+/// is predicted exactly, else 0. NaN for fewer than two samples. Batches are added as ColumnErrors::add says. Named
+/// "r2".
 struct R2 {
   ColumnErrors errors = {};
 
@@ -42,7 +42,7 @@ struct R2 {
   double result() const;
 };
 
-/// The mean absolute error. Its name is "mae".
+/// The mean absolute error. NaN without samples. Batches are added as ColumnErrors::add says. Named "mae".
 struct Mae {
   ColumnErrors errors = {};
 
@@ -51,7 +51,7 @@ struct Mae {
   double result() const;
 };
 
-/// The mean squared error. Its name is "mse".
+/// The mean squared error. NaN without samples. Batches are added as ColumnErrors::add says. Named "mse".
 struct Mse {
   ColumnErrors errors = {};
 
@@ -60,7 +60,8 @@ struct Mse {
   double result() const;
 };
 
-/// The root mean squared error: of several columns, the mean of the root of each one. Its name is "rmse".
+/// The root of the mean squared error of each column; for several columns the mean of the roots. NaN without samples.
+/// Batches are added as ColumnErrors::add says. Named "rmse".
 struct Rmse {
   ColumnErrors errors = {};
 

@@ -6,7 +6,7 @@ namespace handrail::train {
 
 namespace {
 
-// For a headline, where every word counts.
+// What is done, in fewer words than to_string, for a headline.
 const char* short_name(Action action) {
   switch (action) {
     case Action::proceed:

@@ -7,49 +7,51 @@
 
 namespace handrail::train {
 
-/// What is to be done about a step; the gravest of several counts.
+/// What is done about a step, from the mildest to the most severe. When several guards act, the most severe action
+/// counts.
 enum class Action {
   proceed,    // nothing
-  skip,       // no update: parameters, buffers and moments stay as they were before the step
-  reduce_lr,  // skip, and lower the rate for the rest of the run
-  rollback,   // back to the last good state, at a lower rate
-  stop,       // end training, with the last good state
+  skip,       // no update: parameters, buffers and the optimizer's state stay as they were before the step
+  reduce_lr,  // skip, and lower the learning rate for the rest of the run
+  rollback,   // return to the last good state, and lower the learning rate for the rest of the run
+  stop,       // end training with the last good state
 };
+/// What is done, in words, such as "the step is skipped".
 const char* to_string(Action action);
 
 /// How close an anomaly is to the cause of what goes wrong in a run: a diagnosis lists the closest first.
 enum class Rank {
   setup,    // the data, the model or the loss, as they are before the first step
   bad_row,  // a sample with a value that is not finite
-  blow_up,  // the loss, the gradients or the units are lost: mostly the learning rate
-  pace,     // the learning rate is too low
-  labels,   // the labels look random
-  outcome,  // what was learnt does not generalise, or is no better than a constant
-  symptom,  // what follows from one of the above
-  remark,   // what need not be wrong
+  blow_up,  // a loss that diverges, values that are not finite, dead units: mostly caused by the learning rate
+  pace,     // a learning rate that is too low
+  labels,   // labels that look random
+  outcome,  // a model that does not generalise, or is no better than a constant
+  symptom,  // a consequence of one of the above, such as a vanishing gradient
+  remark,   // an observation that may be harmless
 };
 
-/// Something that went wrong, or that the user should know.
+/// Something that went wrong in a run, or that the user should know: where, what was measured, and what to do.
 struct Anomaly {
   std::string name;        // "non_finite", "spike", "input_scale", ...
-  std::int64_t step = 0;   // the optimizer step; 0 before the first
-  std::string where = {};  // layer, op or row of data, when it is known
+  std::int64_t step = 0;   // the optimizer step, from 1; 0 before the first step
+  std::string where = {};  // layer, operation or row of data; empty when it is not known
   std::string evidence;    // what was measured
-  std::string cause;       // the likely one
-  std::string remedy;      // one line to try
+  std::string cause;       // the likely cause
+  std::string remedy;      // what to try
   Action action = Action::proceed;
-  std::string details = {};  // more measurements, for whoever looks for the cause
+  std::string details = {};  // further measurements that help to find the cause
   Rank rank = Rank::setup;
-  double lr_factor = 0.5;  // what the rate is multiplied by from now on, when the action lowers it
+  double lr_factor = 0.5;  // what the learning rate is multiplied by when the action lowers it
 
-  /// What happened, where, what is done about it and what to try, in one short line.
+  /// One short line: step, name, where, evidence, what is done about it, and what to try.
   std::string headline() const;
-  /// All of it except the name and the step, in one long line.
+  /// One long line: where, evidence, details, cause, what is done about it, and what to try.
   std::string text() const;
 };
 
-/// The anomalies as a diagnosis: the first of each name, in the order of their ranks, and in order of time within a
-/// rank.
+/// A diagnosis: the first anomaly of each name, sorted by rank, and within a rank in the order they came. anomalies: in
+/// order of time.
 std::vector<Anomaly> diagnosis(std::span<const Anomaly> anomalies);
 
 }  // namespace handrail::train

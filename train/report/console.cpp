@@ -71,7 +71,7 @@ class Console final : public LogSink {
 
   void step_end(const StepStats& stats) override {
     const Index done = (stats.epoch - 1) * at_.batches_per_epoch + stats.batch;
-    if (at_.samples == 0) at_.first = done - 1;  // the steps before are of the run that is resumed
+    if (at_.samples == 0) at_.first = done - 1;  // a resumed run does not count the steps before
     at_.samples += stats.samples;
     at_.batch = stats.batch;
     constexpr double line_interval = 10;
@@ -101,7 +101,7 @@ class Console final : public LogSink {
   }
 
   void epoch_end(const EpochStats& stats) override {
-    // Every epoch when epochs are long; about twenty of them when they are short.
+    // Every epoch that ends a second or more after the last line, and else about twenty epochs of the run.
     const Index every = (at_.epochs + 19) / 20;
     const bool due = stats.epoch == 1 || stats.epoch == at_.epochs || stats.epoch % every == 0;
     if (!due && seconds_since(last_epoch_) < 1) return;
@@ -112,7 +112,7 @@ class Console final : public LogSink {
     std::fflush(stream_);
   }
 
-  // The evaluation at the end of an epoch is on the line of the epoch.
+  // An evaluation at the end of an epoch has no line of its own: its figures are on the line of the epoch.
   void evaluated(const EvaluationStats& stats) override {
     best_ = stats.best;
     if (at_.batch == at_.batches_per_epoch || seconds_since(last_epoch_) < 1) return;
@@ -123,11 +123,11 @@ class Console final : public LogSink {
     std::fflush(stream_);
   }
 
-  // The first few of a kind are printed. fit_end counts them all.
+  // Prints the first anomalies of each name, and all that made the run do more than skip a step. fit_end counts all.
   void anomaly(const Anomaly& event) override {
-    constexpr std::int64_t max_of_a_kind = 5;
+    constexpr std::int64_t max_of_a_name = 5;
     const bool acted = event.action > Action::skip;
-    if (++anomalies_[event.name] > max_of_a_kind && !acted) return;
+    if (++anomalies_[event.name] > max_of_a_name && !acted) return;
     print("warning: " + event.headline());
     std::fflush(stream_);
   }
@@ -172,13 +172,13 @@ class Console final : public LogSink {
     return true;
   }
 
-  // A line that stays. On a terminal that is too narrow for it, it goes on in indented lines.
+  // Prints a line that stays. On a terminal that is too narrow for it, it is wrapped into indented lines.
   void print(const std::string& line, std::size_t indent = 2) {
     live_.clear();
     std::fprintf(stream_, "%s\n", (terminal_ ? wrapped(line, columns(), indent) : line).c_str());
   }
 
-  // Lines of the summary: values are aligned, also with those that were printed before.
+  // Prints lines of the summary. Their values are aligned with each other and with the lines printed before.
   void print(const std::vector<SummaryItem>& items) {
     for (const SummaryItem& item : items) summary_width_ = std::max(summary_width_, item.name.size());
     const std::size_t value_column = summary_width_ + 2;
@@ -197,7 +197,7 @@ class Console final : public LogSink {
     for (const auto& [name, count] : result.anomaly_counts)
       counts += concat(counts.ends_with(':') ? " " : ", ", name, " ", grouped(count));
     print(counts);
-    // A single warning was printed already; what made the run go back or stop is worth saying again.
+    // A single warning is on the screen already. The likely cause is repeated when a guard made the run return or stop.
     const auto causes = diagnosis(result.anomalies);
     if (causes.size() > 1 || (!causes.empty() && (result.reason == StopReason::guard || result.rollbacks > 0)))
       print(concat("likely cause: ", causes[0].headline()));
@@ -210,7 +210,7 @@ class Console final : public LogSink {
   std::string line_;
   std::size_t summary_width_ = 0;
   bool best_ = false;
-  // What is going on before the first step.
+  // The activity that was reported last.
   struct {
     std::string what;
     Index done = 0;
@@ -218,7 +218,7 @@ class Console final : public LogSink {
     Clock::time_point start;
   } activity_;
   std::map<std::string, std::int64_t> anomalies_;
-  // Of the run: `first` is the number of batches before this session, `samples` counts those of this session.
+  // Progress: `first` is the number of batches before this session, `samples` counts the samples of this session.
   struct {
     Index epochs = 0, batches_per_epoch = 0, batch = 0, first = 0, samples = 0;
   } at_;

@@ -7,11 +7,11 @@
 
 namespace handrail::train {
 
-/// Reports to a stream that must outlive the sink. On a terminal, a live line with a progress bar and the time left is
-/// redrawn at most ten times a second. It fits the width of the terminal (or $COLUMNS, or 80), also when that changes.
-/// Elsewhere, and with TERM=dumb, there are plain lines: one every ten seconds within an epoch. An epoch has a line of
-/// its own; when epochs take less than a second, about twenty of them do. A warning is one headline: the rest of what
-/// was measured is in FitResult::diagnosis_text().
+/// A sink that prints to a stream, which must outlive the sink.
+/// On a terminal it draws a live line with a progress bar and the time left, at most ten times a second. The line fits
+/// the width of the terminal (or $COLUMNS, or 80), also when the width changes. Elsewhere, and with TERM=dumb, it
+/// prints a plain line every ten seconds within an epoch. Every epoch has a line; when epochs take less than a second,
+/// about twenty of them have one. A warning is one headline: FitResult::diagnosis_text() has the other measurements.
 std::shared_ptr<LogSink> console(std::FILE* stream = stdout);
 
 }  // namespace handrail::train

@@ -14,129 +14,133 @@
 
 namespace handrail::train {
 
-/// One line of the summary before training. Every protection has one.
+/// A line of the summary that is reported before training. Every protection has one.
 struct SummaryItem {
   std::string name;
   std::string value;
-  bool off = false;    // a protection that is off; the value says what may happen without it
-  bool limit = false;  // a limit that is on, such as fast_dev_run: this is not a complete training run
+  bool off = false;    // whether a protection is off; the value then says what may happen without it
+  bool limit = false;  // whether a limit such as fast_dev_run is on: this is not a complete training run
 };
 
-/// Before the first step.
+/// The start of fit, before any data is checked.
 struct FitStart {
   std::vector<SummaryItem> summary;
   Index epochs;
   Index batches_per_epoch;
-  std::int64_t planned_steps;
+  std::int64_t planned_steps;  // optimizer updates in all epochs
 };
 
-/// What a run is doing before its first step, or wherever else seconds may pass without one: for a live line. Comes
-/// often; what it points to is valid during the call.
+/// What a run is doing while it makes no steps, for a live line. Activities are reported often.
 struct Activity {
-  const char* what;  // "checking the data", "LR finder"
-  Index done;        // of `total`, from 0; what is counted depends on the activity
+  const char* what;  // such as "checking the data"; valid during the call only
+  Index done;        // how much of `total` is done, in units of the activity
   Index total;       // 0 when it is not known
 };
 
-/// The activity of a run that a signal has stopped.
+/// Activity::what of a run that was interrupted by a signal and is saving a checkpoint.
 inline constexpr const char* stopping_activity = "interrupted, saving a checkpoint";
 
-/// After the checks and the choice of the rate, right before the first step.
+/// The end of the preparations, right before the first step.
 struct TrainStart {
-  std::vector<SummaryItem> found;  // lines of the summary that were not known at fit_start, the rate among them
+  std::vector<SummaryItem> found;  // lines of the summary that were not known at fit_start, such as the learning rate
 };
 
-/// What a step came to: one optimizer update, or one that was not made.
+/// One step: an optimizer update, or the attempt of one that a guard refused.
 struct StepStats {
-  std::int64_t step;        // the optimizer update this would be, from 1
-  std::int64_t micro_step;  // batches seen before this step
+  std::int64_t step;        // the number of the update, from 1; a refused update leaves its number to the next step
+  std::int64_t micro_step;  // batches of the run before this step
   Index epoch;              // from 1
-  Index batch;              // in the epoch, from 1; the last one of the step
-  Index samples;            // of the step
+  Index batch;              // the last batch of the step, from 1 in each epoch
+  Index samples;            // in the batches of the step
   double loss;              // mean over the samples
-  double ema_loss;          // of the steps accepted so far, this one too; beta 0.99, debiased
-  double grad_norm;         // before clipping
+  double ema_loss;          // debiased moving average of the losses of updates, with TrainerOptions::ema_beta
+  double grad_norm;         // Euclidean norm of all gradients before clipping; 0 when there was no backward pass
   double lr;
-  bool clipped = false;
-  bool updated = false;                   // whether the update was made; only step_end knows
-  std::span<const double> layer_norms{};  // gradient norms before clipping, one a layer; valid during the call
+  bool clipped = false;                   // whether the gradients were scaled down to clip_norm
+  bool updated = false;                   // whether the update was made; known in step_end only
+  std::span<const double> layer_norms{};  // gradient norm of each layer before clipping; valid during the call only
 };
 
-/// The state of one layer, measured every `log_every` steps.
+/// A measurement of one layer in an update.
 struct LayerStats {
   std::string name;
-  double grad_norm;
-  double grad_mean;
-  double grad_max;      // of absolute values
-  double update_ratio;  // norm of the last update over the norm of the weights
-  double dead_units;    // share of output units that got no gradient from this step
+  double grad_norm;     // Euclidean norm of all gradients of the layer, before clipping
+  double grad_mean;     // mean of all gradient elements, with their signs
+  double grad_max;      // largest absolute value of a gradient element
+  double update_ratio;  // norm of the update over the norm of the weights; 0 when all weights are 0
+  double dead_units;    // share of the layer's output units whose gradient is all zero; 0 for a layer without units
 };
 
-/// A measurement of all layers.
+/// A measurement of all layers, made every TrainerOptions::log_every_n_steps.
 struct LayerReport {
   std::int64_t step;
   std::vector<LayerStats> layers;
 };
 
-/// A measurement on the validation set.
+/// An evaluation on the validation set. When a run without a validation set monitors the training loss, `evaluation`
+/// has no samples.
 struct EvaluationStats {
-  std::int64_t step;
-  Index epoch;
+  std::int64_t step;  // optimizer updates so far
+  Index epoch;        // from 1
   Evaluation evaluation;
-  double monitored;  // the value early stopping looks at
-  bool best;         // whether it is the best so far
+  double monitored;  // the value of TrainerOptions::monitor
+  bool best;         // whether the monitored value is the best so far
 };
 
+/// The end of an epoch.
 struct EpochStats {
-  Index epoch;  // from 1
-  std::int64_t step;
-  double lr;
-  double train_loss;                      // the mean over the samples of the epoch, as they were trained on
-  std::vector<MetricValue> metrics = {};  // means over the same samples: StepOutput::metrics
-  std::optional<Evaluation> validation;
-  double seconds;  // with its validation
+  Index epoch;                            // from 1
+  std::int64_t step;                      // optimizer updates so far
+  double lr;                              // of the last update
+  double train_loss;                      // mean over the samples of the epoch's updates, as they were trained on
+  std::vector<MetricValue> metrics = {};  // StepOutput::metrics, means over the same samples
+  std::optional<Evaluation> validation;   // the last evaluation of the epoch; absent without a validation set
+  double seconds;                         // of the epoch, with its evaluations
 };
 
+/// Why a run ended.
 enum class StopReason {
-  finished,        // all epochs done
+  finished,        // all epochs are done
   early_stopping,  // the monitored value has not improved for `patience` evaluations
-  max_time,        // the time given is used up
-  guard,           // a guard said stop: the last anomaly tells why
-  requested,       // a hook called stop()
-  interrupted,     // by SIGINT or SIGTERM
-  exception,       // for on_fit_end and sinks only: fit itself throws
+  max_time,        // max_seconds have passed
+  guard,           // a guard stopped the run: the last anomaly says why
+  requested,       // Trainer::stop() was called
+  interrupted,     // SIGINT or SIGTERM was received
+  exception,       // an exception is leaving fit: seen by on_fit_end and sinks only
 };
+/// The reason in words, such as "stopped early".
 const char* to_string(StopReason reason);
 
-/// The evaluation with the best monitored value; its weights are restored when training ends.
+/// The evaluation with the best monitored value. Its weights are restored when training ends, unless restore_best is
+/// off.
 struct Best {
-  Index epoch;
-  std::int64_t step;
-  double value;
+  Index epoch;        // from 1
+  std::int64_t step;  // optimizer updates before the evaluation
+  double value;       // the monitored value
   Evaluation evaluation;
 };
 
-/// How a run ended, and what came of it.
+/// How a run ended, and its results.
 struct FitEnd {
   StopReason reason = StopReason::finished;
-  int signal = 0;                                                // what it was interrupted by
-  Index epochs = 0;                                              // completed
-  std::int64_t steps = 0;                                        // optimizer updates
-  std::int64_t skipped = 0;                                      // steps whose update was not made
-  std::int64_t rollbacks = 0;                                    // returns to the last good state
-  double lr = std::numeric_limits<double>::quiet_NaN();          // the peak rate
-  double train_loss = std::numeric_limits<double>::quiet_NaN();  // of the last epoch completed
-  std::optional<Evaluation> validation = {};                     // the last one
-  std::string monitor = {};                                      // the name of the value that `best` is about
+  int signal = 0;              // the number of the signal that interrupted the run; 0 without one
+  Index epochs = 0;            // completed epochs
+  std::int64_t steps = 0;      // optimizer updates
+  std::int64_t skipped = 0;    // steps whose update was not made
+  std::int64_t rollbacks = 0;  // how often the run returned to its last good state
+  double lr = std::numeric_limits<double>::quiet_NaN();          // the peak of the schedule, before guards lowered it
+  double train_loss = std::numeric_limits<double>::quiet_NaN();  // of the last completed epoch
+  std::optional<Evaluation> validation = {};                     // the last evaluation
+  std::string monitor = {};  // TrainerOptions::monitor, the name of the value that `best` is for
   std::optional<Best> best = {};
   bool best_restored = false;                               // whether the model has the weights of `best` now
-  std::vector<Anomaly> anomalies = {};                      // in order; at most 100 warnings of a kind
-  std::map<std::string, std::int64_t> anomaly_counts = {};  // of all, by name
+  std::vector<Anomaly> anomalies = {};                      // in order of time; at most 100 warnings of a name
+  std::map<std::string, std::int64_t> anomaly_counts = {};  // how many of each name there were
   std::vector<SummaryItem> summary = {};
-  std::string run_dir = {};             // where checkpoints and metrics.csv are
-  std::string checkpoint = {};          // path of the newest, when there are any
+  std::string run_dir = {};             // the directory of checkpoints and metrics.csv
+  std::string checkpoint = {};          // path of the newest checkpoint; empty when there is none
   std::string checkpoint_problem = {};  // why the last state could not be saved; empty when it was
-  double seconds = 0;
+  double seconds = 0;                   // of training, with the sessions before a resume
 };
 
 }  // namespace handrail::train

@@ -7,21 +7,31 @@
 
 namespace handrail::train {
 
-/// Where a Trainer reports to. The library prints nothing itself; all functions do nothing here.
-/// Calls come from the thread that runs fit, one at a time.
+/// Receives the events of a run. Override the functions for the events you need; the others do nothing. The library
+/// prints through sinks only.
+/// Threads: a run calls its sinks from the thread that runs fit, one call at a time.
 class LogSink {
  public:
   LogSink(const LogSink&) = delete;
   LogSink& operator=(const LogSink&) = delete;
   virtual ~LogSink() = default;
+  /// Called once, before the data is checked.
   virtual void fit_start(const FitStart&) {}
+  /// Called often while the run makes no steps, such as during the checks and the sweep for the learning rate.
   virtual void activity(const Activity&) {}
+  /// Called once, right before the first step.
   virtual void train_start(const TrainStart&) {}
+  /// Called after every step, whether its update was made or not.
   virtual void step_end(const StepStats&) {}
+  /// Called every log_every_n_steps.
   virtual void layers(const LayerReport&) {}
+  /// Called after every evaluation.
   virtual void evaluated(const EvaluationStats&) {}
+  /// Called after every completed epoch and its evaluation.
   virtual void epoch_end(const EpochStats&) {}
+  /// Called for every anomaly, before and during training.
   virtual void anomaly(const Anomaly&) {}
+  /// Called once, at the end of the run, also when an exception ends it.
   virtual void fit_end(const FitEnd&) {}
 
  protected:
@@ -30,17 +40,17 @@ class LogSink {
 
 using LogSinks = std::vector<std::shared_ptr<LogSink>>;
 
-/// The sinks of a run that names none: the console, on stdout.
+/// The default of TrainerOptions::sinks: the console on stdout.
 LogSinks default_sinks();
 
-/// Keeps all events, for tests and for programs that draw their own curves.
+/// Keeps all events except activities in vectors, for tests and for programs that draw their own curves.
 class MemorySink : public LogSink {
  public:
   void fit_start(const FitStart& event) override { starts.push_back(event); }
   void train_start(const TrainStart& event) override { train_starts.push_back(event); }
   void step_end(const StepStats& event) override {
     steps.push_back(event);
-    steps.back().layer_norms = {};  // gone after the call
+    steps.back().layer_norms = {};  // valid during the call only
   }
   void layers(const LayerReport& event) override { layer_reports.push_back(event); }
   void evaluated(const EvaluationStats& event) override { evaluations.push_back(event); }

@@ -126,7 +126,7 @@ TEST_CASE("read_csv names the line of a row of another length") {
   rejects("\n1,2\n", {}, "line 1: want a row; got a blank line");
 }
 
-TEST_CASE("read_csv names line and column of a cell that is no number") {
+TEST_CASE("read_csv names line and column of a cell that is not a number") {
   rejects("a,b\n1,2\n1,x\n", {}, "a.csv' line 3, column 2 'b': want a number; got 'x'");
   rejects("a,b\n1,\n", {}, "line 2, column 2 'b': want a number; got an empty cell");
   rejects("1,2\n,2\n", {}, "line 2, column 1 '0': want a number; got an empty cell");
@@ -141,7 +141,7 @@ TEST_CASE("read_csv names line and column of a cell that is no number") {
   }
 }
 
-TEST_CASE("read_csv suggests what may be meant") {
+TEST_CASE("read_csv suggests what may have been meant") {
   rejects("a;b\n1;1,5\n", {.delimiter = ';'}, "line 2, column 2 'b': want a number; got '1,5'; write a decimal point");
   rejects("a,b\n1,\"1,5\"\n", {}, "got '1,5'; write a decimal point, not a comma");
   rejects("1;2\n3;4\n", {}, "line 2, column 1 '1;2': want a number; got '3;4'; is the delimiter ';' instead of ','?");
@@ -151,12 +151,12 @@ TEST_CASE("read_csv suggests what may be meant") {
           "line 1, column 2: want a column name; got an empty cell; if the first line is not a header");
 }
 
-TEST_CASE("read_csv shows what is in a file without its control characters and in short") {
+TEST_CASE("read_csv quotes text of a file shortened and without control characters") {
   rejects("a\n\x1B[31m\n", {}, "got '\\x1b[31m'");
   rejects("a\n" + std::string(1000, 'z') + "\n", {}, "got '" + std::string(40, 'z') + "...'");
 }
 
-TEST_CASE("read_csv rejects two columns of one name") {
+TEST_CASE("read_csv rejects two columns with the same name") {
   rejects("a,b,a\n1,2,3\n", {}, "line 1: want different column names; got 'a' twice");
 }
 
@@ -222,7 +222,7 @@ TEST_CASE("a table's column of values becomes targets [N, 1]") {
   check_values(samples.targets(), {0.5, -1.5});
 }
 
-TEST_CASE("a table lists its columns when there is none of the name") {
+TEST_CASE("a table lists its columns when none has the name asked for") {
   const auto table = read("a,b\n1,2\n");
   check_throws<OptionError>([&] { table.dataset("y"); }, "a.csv'", "want one of the columns 'a', 'b'; got 'y'");
   CHECK(table.column("b") == 1);
@@ -231,7 +231,7 @@ TEST_CASE("a table lists its columns when there is none of the name") {
   check_throws<OptionError>([&] { read(wide).column("y"); }, "'28', '29', ... (100 in all); got 'y'");
 }
 
-TEST_CASE("a table names line and row of what is no class index") {
+TEST_CASE("a table names line and row of a target that is not a class index") {
   for (const std::string bad : {"1.5", "-1"}) {
     check_throws<DataError>([&] { read("a,y\n1,0\n2," + bad + "\n").dataset("y"); },
                             "a.csv' line 3 (row 1), column 2 'y'", "want a class index", "got " + bad, "Target::value");

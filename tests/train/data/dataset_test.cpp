@@ -37,7 +37,7 @@ std::vector<Index> epoch_order(train::Loader& loader, std::int64_t epoch) {
 
 }  // namespace
 
-TEST_CASE("TensorDataset refuses what cannot be trained on, naming the place") {
+TEST_CASE("TensorDataset refuses data that cannot be trained on, naming row and column") {
   check_throws<DataError>([] { train::TensorDataset(Tensor(Shape{0, 2}), Tensor(Shape{0})); }, "at least one row");
   check_throws<ShapeError>([] { train::TensorDataset(Tensor::zeros({3, 2}), Tensor::zeros({4})); }, "[3, 2]", "[4]");
   const Tensor bad = Tensor::zeros({3, 2});
@@ -67,7 +67,7 @@ TEST_CASE("ByteDataset checks its counts and scales bytes to [0, 1]") {
   CHECK(mean(square(normal.inputs)).item() == doctest::Approx(1));
 }
 
-TEST_CASE("a constant byte set keeps scale 1") {
+TEST_CASE("constant bytes are normalised with a standard deviation of 1") {
   const train::ByteDataset data({1}, {9, 9}, {0, 1});
   CHECK(data.fit_normalization(std::vector<Index>{0, 1})->stddev == 1);
 }
@@ -111,18 +111,21 @@ TEST_CASE("batches carry the rows they name; the last may be short, but never a 
   CHECK(sizes(5, {.batch_size = 100}) == V{5});
 }
 
-TEST_CASE("a loader refuses to be empty") {
+TEST_CASE("a loader that would have no batch is refused") {
   const auto data = counting(10);
   check_throws<DataError>([&] { train::Loader({data, {}}, {}); }, "at least one row");
-  check_throws<DataError>([&] { train::Loader({data, range(10)}, {.batch_size = 32, .drop_last = true}); }, "drop_last",
-                          "32", "10");
+  check_throws<DataError>(
+      [&] {
+        train::Loader({data, range(10)}, {.batch_size = 32, .drop_last = true});
+      },
+      "drop_last", "32", "10");
   check_throws<OptionError>([&] { train::Loader({data, range(10)}, {.batch_size = 0}); }, "batch_size >= 1");
   const train::Loader loader(data, {.batch_size = 4});
   CHECK(loader.samples() == 10);
   CHECK_THROWS_AS(loader.batch(3), Error);
 }
 
-TEST_CASE("a gather that forgets a part of the batch is found before training") {
+TEST_CASE("a gather that leaves a part of the batch unwritten is found before training") {
   struct Forgetful : train::Dataset {
     Index size() const override { return 10; }
     Shape input_shape() const override { return {2}; }

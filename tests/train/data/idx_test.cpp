@@ -79,7 +79,7 @@ TEST_CASE("read_idx reads 1 to 4 dimensions, plain and compressed") {
   }
 }
 
-TEST_CASE("read_idx reads what is larger than its buffers") {
+TEST_CASE("read_idx reads files that are larger than its buffers") {
   const TempDir dir;
   const std::string content = data(5'000'000);
   for (const auto& bytes : {header({5, 1'000'000}) + content, gzip(header({5, 1'000'000}) + content)}) {
@@ -116,14 +116,14 @@ TEST_CASE("read_idx names an element type it does not read") {
   rejects(header({1}, '\x0A') + "x", "got 0a, type unknown");
 }
 
-TEST_CASE("read_idx rejects dimensions that no array has") {
+TEST_CASE("read_idx rejects dimensions that no array can have") {
   rejects(header({}), "byte 3: want 1 to 4 dimensions; got 0");
   rejects(header({1, 1, 1, 1, 1}) + "x", "byte 3: want 1 to 4 dimensions; got 5");
   rejects(header({2, 0, 3}), "byte 8: want dimensions of at least 1; got 0");
   rejects(header({~0U, ~0U, ~0U, ~0U}), "byte 4: want dimensions that can be addressed");
 }
 
-TEST_CASE("read_idx tells wanted and found bytes of a file of the wrong length") {
+TEST_CASE("read_idx names the bytes wanted and found in a file of the wrong length") {
   const auto dims = header({60000, 28, 28});
   rejects(dims + data(984), "want 47040016 bytes for [60000, 28, 28]; got 1000: the file is truncated");
   rejects(gzip(dims + data(984)), "want 47040016 bytes for [60000, 28, 28]; got 1000: the file is truncated");
@@ -258,7 +258,7 @@ TEST_CASE("load_mnist lists all files that are missing") {
   check_throws<DataError>([&] { load_mnist(dir.path() / "t10k-labels-idx1-ubyte"); }, "want a directory");
 }
 
-TEST_CASE("load_mnist names the row of a label that is no digit") {
+TEST_CASE("load_mnist names the row of a label that is not a digit") {
   const TempDir dir;
   MnistFiles{.test_labels = header({2}) + "\1\x0A"}.write(dir);
   check_throws<DataError>([&] { load_mnist(dir.path()); },

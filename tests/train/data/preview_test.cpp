@@ -35,7 +35,7 @@ struct Numbers : train::Dataset {
 
 }  // namespace
 
-TEST_CASE("all samples of a set that fits are kept, and read once") {
+TEST_CASE("a preview keeps all samples of a set that fits, and reads each once") {
   const Numbers data(1000, 5);
   Index last = 0;
   const Preview preview(data, true, [&](Index done, Index total) {
@@ -59,7 +59,7 @@ TEST_CASE("all samples of a set that fits are kept, and read once") {
   CHECK(normal.inputs.at({1, 0}) == 0);
 }
 
-TEST_CASE("of a set too large to keep, samples are kept evenly, and every target when they are asked for") {
+TEST_CASE("a preview of a set too large to keep has evenly spaced samples, and every target on request") {
   const Index width = Index{1} << 20;  // 63 fit
   for (const bool all_targets : {true, false}) {
     const Numbers data(200, width);
@@ -78,7 +78,7 @@ TEST_CASE("of a set too large to keep, samples are kept evenly, and every target
   }
 }
 
-TEST_CASE("what progress throws ends the reading") {
+TEST_CASE("an exception thrown by progress ends the reading") {
   struct Stop {};
   const Numbers data(100'000, 5);
   CHECK_THROWS_AS(Preview(data, true, [](Index, Index) { throw Stop(); }), Stop);

@@ -98,7 +98,7 @@ TEST_CASE("a stratified split gives every class its share") {
   CHECK(first.size() == 105);
 }
 
-TEST_CASE("a stratified split leaves a class its last row while it can") {
+TEST_CASE("a stratified split leaves each class a row while the fraction allows it") {
   const train::TensorDataset data(Tensor::zeros({11, 1}), Tensor({11}, {0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1}));
   const auto first_classes = [&](double fraction) {
     std::vector<int> classes;
@@ -111,7 +111,7 @@ TEST_CASE("a stratified split leaves a class its last row while it can") {
   check_throws<OptionError>([&] { stratified_numbers(data, 0, 1); }, "(0, 1)");
 }
 
-TEST_CASE("targets that are not classes are split as they come") {
+TEST_CASE("a stratified split of targets that are not classes is a random split") {
   const auto same_as_plain = [](const train::Dataset& data) {
     bool same = true;
     for (std::uint64_t seed = 1; seed <= 10; ++seed)
@@ -149,7 +149,7 @@ TEST_CASE("a subset of a subset reads the right rows") {
                           "at least one row");
 }
 
-TEST_CASE("rows that were chosen are split into rows of the same data set, in their order") {
+TEST_CASE("chosen rows are split into rows of the same data set, in their order") {
   const Tensor targets(Shape{40});
   for (Index i = 0; i < 40; ++i) targets.mutable_data()[i] = static_cast<Scalar>(i % 2);
   const train::TensorDataset data(Tensor::zeros({40, 1}), targets);

@@ -30,7 +30,7 @@ TrainerOptions options_in(const TempDir& dir) {
 
 }  // namespace
 
-TEST_CASE("SIGINT and SIGTERM end a run after the step, with a checkpoint that goes on with the same bits") {
+TEST_CASE("SIGINT and SIGTERM end a run after the step, and it resumes from its checkpoint bit for bit") {
   for (const int signal : {SIGINT, SIGTERM}) {
     const TempDir dir;
     auto whole = small_model();
@@ -57,7 +57,7 @@ TEST_CASE("SIGINT and SIGTERM end a run after the step, with a checkpoint that g
   }
 }
 
-TEST_CASE("the second signal has the default action, and the handlers of before are back after the run") {
+TEST_CASE("the second signal has the default action, and the previous handlers are back after the run") {
   std::signal(SIGINT, own_handler);
   std::signal(SIGTERM, SIG_IGN);
   const TempDir dir;
@@ -92,7 +92,7 @@ TEST_CASE("the second signal has the default action, and the handlers of before 
   std::signal(SIGTERM, SIG_DFL);
 }
 
-TEST_CASE("with handle_signals off signals stay the program's own") {
+TEST_CASE("with handle_signals off the program handles its signals itself") {
   std::signal(SIGINT, own_handler);
   const auto before = own_calls;
   const TempDir dir;

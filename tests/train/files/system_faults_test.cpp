@@ -105,7 +105,8 @@ bool saves_survive(const Fault& fault, const std::filesystem::path& run, FileSys
 
 }  // namespace
 
-TEST_CASE("whichever call of three saves fails, with whichever error, a good checkpoint is left and no temporary") {
+TEST_CASE(
+    "whichever call of three saves fails, with whichever error, a good checkpoint remains and no temporary file") {
   int faults = 0;
   for (const int error : {ENOSPC, EIO, EXDEV, EINTR, EDQUOT, EACCES, EROFS, ENOMEM, EMFILE, ENOENT})
     for (const bool from_then_on : {false, true})
@@ -121,7 +122,7 @@ TEST_CASE("whichever call of three saves fails, with whichever error, a good che
   CHECK(faults > (sanitized ? 400 : 4000));
 }
 
-TEST_CASE("the same on the real disk") {
+TEST_CASE("on the real disk too, a good checkpoint remains whichever call of three saves fails") {
   bool failed = true;
   for (int nth = 1; failed; nth += 7) {  // a sync there may take as long as a hundred faults in memory
     const TempDir dir;

@@ -6,11 +6,18 @@
 
 using namespace handrail::train;
 
-TEST_CASE("a count has the singular for one only") {
+TEST_CASE("the singular is used for a count of one only") {
   CHECK(counted(1, "epoch") == "1 epoch");
   CHECK(counted(0, "epoch") == "0 epochs");
   CHECK(counted(54'000, "step") == "54,000 steps");
   CHECK(counted(2, "batch", "batches") == "2 batches");
+}
+
+TEST_CASE("a number is rounded to the digits asked for, four unless told otherwise") {
+  CHECK(short_form(1234.5678) == "1235");
+  CHECK(short_form(1234.5678, 3) == "1.23e+03");
+  CHECK(short_form(0.0625, 2) == "0.062");
+  CHECK(short_form(-2.5, 17) == "-2.5");
 }
 
 TEST_CASE("a number that is not 0 never reads as 0") {

@@ -116,7 +116,7 @@ TEST_CASE("the suggestion lies between a tenth and a third of the rate at the mi
   }
 }
 
-TEST_CASE("readings of a sweep are in order") {
+TEST_CASE("the rates read from a sweep are in their natural order") {
   const auto r = sweep(digits);
   CHECK(*r.descent_start < *r.steepest);
   CHECK(*r.descent_start < *r.valley);
@@ -136,7 +136,7 @@ TEST_CASE("smoothing neither delays the minimum nor moves it towards smaller rat
   }
 }
 
-TEST_CASE("an explosion does not reach through the smoothing to the rates before it") {
+TEST_CASE("smoothing does not spread an explosion to the rates before it") {
   const auto cliff = [](double height) { return [height](double lr) { return lr > 0.2 ? height : digits(lr); }; };
   const auto none = sweep(digits), low = sweep(cliff(5)), high = sweep(cliff(1e30));
   REQUIRE(none.minimum);
@@ -197,7 +197,7 @@ TEST_CASE("noise that ends in divergence is refused") {
   CHECK(count_accepted(500, rising, [](Rng& rng) { return 0.02 * rng.normal(); }) <= 5);
 }
 
-TEST_CASE("a descent is accepted under white and under heavy-tailed noise, and read alike") {
+TEST_CASE("a descent is accepted under white and heavy-tailed noise, with about the same suggestion") {
   for (const auto& [scale, noise] :
        {std::pair<double, Noise>{0.15, white}, {0.1, [](Rng& rng) { return student(rng, 2); }}}) {
     int good = 0;
@@ -250,7 +250,7 @@ TEST_CASE("for a classifier of few samples sweeps of any length suggest about th
   }
 }
 
-TEST_CASE("for a regression of few samples the suggestion is a seventh of where the bottom ends") {
+TEST_CASE("for a regression of few samples the suggestion is a seventh of the rate at the end of the bottom") {
   const PlannedRun few{.steps = 400, .samples = 100};
   const auto r = sweep(digits, {}, few);
   CHECK(*r.suggestion == doctest::Approx(*r.bottom_end / 7));
@@ -281,7 +281,7 @@ TEST_CASE("the scale of the loss does not matter") {
   }
 }
 
-TEST_CASE("a tenth that lies before the descent gives way to the geometric mean of descent and minimum") {
+TEST_CASE("where a tenth lies before the descent, the suggestion is the geometric mean of descent_start and minimum") {
   Rng rng(5);
   const auto narrow = valley(-2.0, -1.5);
   const auto r = sweep([&](double lr) { return narrow(lr) + 0.25 * rng.normal(); }, {.start = 1e-5, .bottom = 0});
@@ -413,7 +413,7 @@ TEST_CASE("a first loss or gradient that is not finite is refused") {
   CHECK(contains(sweep.result().note, "not finite before any update"));
 }
 
-TEST_CASE("a sweep that is lost at once is refused with the rate") {
+TEST_CASE("a sweep that diverges at once is refused, and the message names the rate") {
   LrSweep sweep({.start = 1e-3});
   while (sweep.add(sweep.lr() > 1.1e-3 ? not_a_number : 2.3)) {
   }
@@ -438,7 +438,7 @@ TEST_CASE("a gradient that is not finite ends the sweep at the rate before it") 
   CHECK(r.curve.back().lr < lr);
 }
 
-TEST_CASE("an unfinished sweep says so") {
+TEST_CASE("the note of an unfinished sweep says that it is too short") {
   LrSweep sweep;
   CHECK(contains(sweep.result().note, "after 0 losses"));
   for (int i = 0; i < 5; ++i) sweep.add(1);

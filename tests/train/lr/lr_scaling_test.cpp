@@ -23,7 +23,7 @@ struct Optimizers {
 
 }  // namespace
 
-TEST_CASE("a rate is stated for batches of 32 and grows with the batch by the rule asked for") {
+TEST_CASE("a rate stated for batches of 32 grows with the batch size by the chosen rule") {
   const Optimizers of;
   const optim::Optimizer* const both[] = {&of.adamw, &of.sgd};
   for (const optim::Optimizer* optimizer : both) {

@@ -23,7 +23,7 @@ std::vector<double> whole(std::span<const double> values) { return {values.begin
 
 }  // namespace
 
-TEST_CASE("a constant series reads as exactly that constant from the first value on") {
+TEST_CASE("the average of a constant series is exactly that constant from the first value on") {
   for (const double beta : {0.0, 0.5, 0.99})
     for (const double constant : {2.302585, -0.1, 1e-30, 3e38}) {
       Ema ema(beta);
@@ -35,7 +35,7 @@ TEST_CASE("a constant series reads as exactly that constant from the first value
     }
 }
 
-TEST_CASE("the moving average is the textbook one, debiased") {
+TEST_CASE("the moving average equals the textbook recursion, debiased") {
   Rng rng(1);
   Ema ema(0.9);
   double biased = 0, power = 1;
@@ -48,7 +48,7 @@ TEST_CASE("the moving average is the textbook one, debiased") {
   }
 }
 
-TEST_CASE("a moving average goes on from its state, and refuses one that is damaged") {
+TEST_CASE("a moving average continues from its state, and refuses one that is damaged") {
   Ema ema, other;
   for (int i = 0; i < 30; ++i) ema.add(i);
   REQUIRE(train::load_state(other, train::save_state(ema)));
@@ -79,7 +79,7 @@ TEST_CASE("median and robust scale have their textbook values") {
   CHECK(robust_scale(normal).scale == doctest::Approx(3).epsilon(0.03));
 }
 
-TEST_CASE("a quantile is the value with that share below it") {
+TEST_CASE("a quantile is the value that this share of the values lies below") {
   std::vector<double> values(101);
   std::iota(values.rbegin(), values.rend(), 0.0);
   CHECK(quantile(values, 0) == 0);
@@ -112,7 +112,7 @@ TEST_CASE("correlated residuals widen the error of the slope") {
   CHECK(fit.effective_count == doctest::Approx(400 / 39.0));
 }
 
-TEST_CASE("the bound of a slope of AR(1) noise holds about as often as it says") {
+TEST_CASE("the error bound of a slope holds about as often as it claims for AR(1) noise") {
   for (const double rho : {0.0, 0.5, 0.9}) {
     int outside = 0;
     constexpr int runs = 400;
@@ -189,7 +189,7 @@ TEST_CASE("initial losses are those of the first ten steps") {
   CHECK(initial.magnitude() == 4);
 }
 
-TEST_CASE("windows, outlines and initial losses go on from their state") {
+TEST_CASE("windows, outlines and initial losses continue from their state") {
   Window window(7), other_window(7);
   Outline outline, other_outline;
   InitialLoss initial, other_initial;
@@ -221,7 +221,7 @@ TEST_CASE("windows, outlines and initial losses go on from their state") {
   CHECK(other_initial.spread() == initial.spread());
 }
 
-TEST_CASE("a state that could not have been written is refused") {
+TEST_CASE("a state that no object can have written is refused") {
   const auto refused = [](std::vector<double> state, auto&& read) {
     StateVisitor reader(state);
     read(reader);

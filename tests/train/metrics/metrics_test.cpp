@@ -111,7 +111,7 @@ TEST_CASE("a soft binary target above 0.5 is class 1") {
   CHECK(evaluation.metric("f1") == doctest::Approx(0.5));
 }
 
-TEST_CASE("a target that is no class is named by its row, whatever the loss") {
+TEST_CASE("a target that is not a class is named by its row, whatever the loss") {
   // A loss of one's own, which looks at nothing.
   const auto own = [](const Tensor& predictions, const Tensor&) { return mean(predictions); };
   const Tensor logits = Tensor::zeros({80, 3});
@@ -178,7 +178,7 @@ TEST_CASE("metrics need predictions") {
   CHECK_FALSE(without.evaluate(points(40)).measured_accuracy);
 }
 
-TEST_CASE("a metric of one's own decides which weights are the best") {
+TEST_CASE("a metric of the user decides which weights are the best") {
   auto model = one_output();
   TrainerOptions options = quiet({.epochs = 12, .lr = 0.02, .checks = {.input_scale = off}});
   options.metrics = {Mape{}, train::R2{}};
@@ -269,7 +269,7 @@ TEST_CASE("names of metrics are checked, and so is the mode of those whose direc
   check_throws<OptionError>([&] { trainer.evaluate(points(40)); }, "'f1'", "StepOutput::metrics");
 }
 
-TEST_CASE("an AUC that is not defined ends no run: the evaluation has no better or worse") {
+TEST_CASE("an undefined AUC does not end the run, and its evaluation is never the best") {
   Rng rng(1);
   nn::Sequential model{nn::Linear{2, 1, rng}};
   const auto data = points(200);
@@ -284,7 +284,7 @@ TEST_CASE("an AUC that is not defined ends no run: the evaluation has no better 
   CHECK(contains(find_anomaly(result, "non_finite_metric")->cause, "an AUC needs both classes"));
 }
 
-TEST_CASE("metrics at the edges of where they are defined") {
+TEST_CASE("metrics of degenerate data are 0, 1 or NaN as documented") {
   const Tensor none({3}, {-1, -1, -1}), zeros({3}, {0, 0, 0}), ones({3}, {1, 1, 1});
   CHECK(measure(train::F1{}, none, zeros) == 0);  // 0 / 0
   CHECK(measure(train::Precision{}, none, ones) == 0);
@@ -303,13 +303,13 @@ TEST_CASE("metrics at the edges of where they are defined") {
   CHECK(measure(train::R2{}, near, far) == doctest::Approx(0.8).epsilon(1e-12));
 }
 
-TEST_CASE("a class index for each place of a row counts for itself") {
+TEST_CASE("several class indices a row are counted one by one") {
   const Tensor logits({2, 2, 2}, {1, 0, 1, 0, 0, 1, 0, 1}), classes({2, 2}, {0, 1, 1, 1});
   CHECK(train::count_correct(Task::multiclass, logits, classes) == 3);
   CHECK(measure(train::F1{}, logits, classes) == doctest::Approx(0.8));  // of class 1: 2 right, 2 predicted, 3 there
 }
 
-TEST_CASE("metrics refuse shapes that do not fit, and a batch of another kind than before") {
+TEST_CASE("metrics refuse shapes that do not fit, and a batch with other classes or columns than before") {
   const Tensor two = Tensor::zeros({4, 2}), three = Tensor::zeros({4, 3}), classes = Tensor::zeros({4});
   check_throws<ShapeError>([&] { measure(train::F1{}, two, three); }, "f1: want predictions [N, C] and targets [N]",
                            "[4, 2] and [4, 3]");

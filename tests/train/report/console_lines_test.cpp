@@ -80,7 +80,7 @@ TEST_CASE("a line of progress fits every width, at the start and the end of an e
   CHECK(contains(line_of(first, 250), "[========================>] 1/1"));
 }
 
-TEST_CASE("the line of an epoch shows everything where there is room") {
+TEST_CASE("the line of an epoch shows everything when there is room") {
   CHECK(train::epoch_line(epoch_with({{"f1", 0.75}}), 20, true, train::unlimited_columns) ==
         "epoch 12/20  loss 0.2500  train_f1 0.7500  val_loss 0.1250  val_accuracy 0.9688  val_f1 0.7500  lr 0.002000  "
         "1.00 s  best");
@@ -113,7 +113,7 @@ TEST_CASE("the numbers of an epoch have four digits, also when they are small") 
   CHECK(contains(line, "loss 3.210e-06  val_loss 1.500e-09"));
 }
 
-TEST_CASE("the line of an activity has a bar and a count where there is room") {
+TEST_CASE("the line of an activity has a bar and a count when there is room") {
   const train::Activity activity{.what = "checking the data", .done = 2000, .total = 4000};
   CHECK(train::activity_line(activity, 79) == "checking the data [============>            ] 2,000/4,000");
   CHECK(train::activity_line(activity, 39) == "checking the data [===>   ] 2,000/4,000");

@@ -115,7 +115,7 @@ constexpr const char* plain_lines =
 
 }  // namespace
 
-TEST_CASE("elsewhere than on a terminal the console writes plain lines") { CHECK(written(emit) == plain_lines); }
+TEST_CASE("the console writes plain lines when its stream is not a terminal") { CHECK(written(emit) == plain_lines); }
 
 TEST_CASE("a terminal without escape sequences gets plain lines too") {
   Terminal terminal(40);
@@ -136,7 +136,7 @@ TEST_CASE("NO_COLOR changes nothing: the console uses no colours") {
   CHECK_FALSE(contains(terminal.written(), "\x1b[0"));
 }
 
-TEST_CASE("an evaluation within an epoch has a line of its own, one at the end of an epoch has not") {
+TEST_CASE("an evaluation within an epoch has its own line, one at the end of an epoch has none") {
   const std::string text = written([](train::LogSink& sink) {
     start(sink);
     usleep(1'050'000);  // a line a second at most
@@ -157,7 +157,7 @@ TEST_CASE("a run that was interrupted before its first step says that nothing wa
   CHECK(contains(text, "nothing was saved: there is no run to resume\n"));
 }
 
-TEST_CASE("of one kind of anomaly a few are shown, and all that something was done about") {
+TEST_CASE("the first anomalies of a name are shown, and every one that lowered the rate or stopped the run") {
   const std::string text = written([](train::LogSink& sink) {
     for (int i = 1; i <= 20; ++i)
       sink.anomaly({.name = "spike",
@@ -186,7 +186,7 @@ TEST_CASE("on a terminal the console draws a bar with rate and remaining time, a
   CHECK(terminal.screen().rows_with("warning: step 6") == 1);
 }
 
-TEST_CASE("no line of progress is left over on a terminal, whatever its width and however it is resized") {
+TEST_CASE("no line of progress remains on a terminal, whatever its width and however it is resized") {
   for (const std::vector<std::size_t>& widths : std::vector<std::vector<std::size_t>>{
            {40}, {80}, {200}, {20}, {200, 80, 40}, {40, 200, 40}, {120, 30, 90, 20, 200}}) {
     CAPTURE(widths.size());
@@ -239,7 +239,7 @@ TEST_CASE("lines that stay are not wrapped by the terminal at 40 and 80 columns"
   }
 }
 
-TEST_CASE("without a width of its own a terminal has that of COLUMNS, or 80") {
+TEST_CASE("a terminal that reports no width has that of COLUMNS, or 80") {
   for (const char* given : {"50", "", "many"}) {
     setenv("COLUMNS", given, 1);
     Terminal terminal(0);
@@ -249,7 +249,7 @@ TEST_CASE("without a width of its own a terminal has that of COLUMNS, or 80") {
   }
 }
 
-TEST_CASE("a terminal of a few columns is no reason to fail") {
+TEST_CASE("the console works on a terminal of a few columns") {
   for (const std::size_t columns : {1U, 2U, 5U, 10U, 20U}) {
     Terminal terminal(columns);
     const auto sink = train::console(terminal.stream());
@@ -285,7 +285,7 @@ TEST_CASE("on a terminal an activity has a live line, which is cleared by whatev
   CHECK(terminal.screen().rows_with("lr            0.01, by the LR finder") == 1);
 }
 
-TEST_CASE("elsewhere an activity has a line after two seconds, and none when it is shorter") {
+TEST_CASE("without a terminal an activity has a line after two seconds, and none when it is shorter") {
   const std::string text = written([](train::LogSink& sink) {
     sink.activity({.what = "checking the data", .done = 0, .total = 4000});
     usleep(1'000'000);
@@ -321,7 +321,7 @@ TEST_CASE("what was found before the first step is aligned with the summary, and
   CHECK_MESSAGE(terminal.screen().rows_with("  0:0") == 1, terminal.screen().text());
 }
 
-TEST_CASE("the diagnosis as text has all that a headline leaves out") {
+TEST_CASE("the diagnosis as text contains everything that a headline leaves out") {
   const train::FitResult told{result()};
   CHECK(told.anomalies[0].headline() == "step 6: non_finite: row 3: loss nan; step skipped; try: look at it");
   CHECK(told.diagnosis_text() ==
@@ -330,7 +330,7 @@ TEST_CASE("the diagnosis as text has all that a headline leaves out") {
   CHECK(train::FitResult{}.diagnosis_text().empty());
 }
 
-TEST_CASE("a run without anomalies says nothing of details") {
+TEST_CASE("the report of a run without anomalies does not mention details") {
   const std::string text = written([](train::LogSink& sink) { sink.fit_end({.epochs = 2, .steps = 1}); });
   CHECK(text == "finished: 2 epochs, 1 step, 0:00\n");
 }

@@ -70,7 +70,7 @@ TEST_CASE("names of metrics break no line and no column") {
   }
 }
 
-TEST_CASE("a log goes on behind the lines that the checkpoint knows of") {
+TEST_CASE("a resumed log appends after the lines that belong to the checkpoint") {
   const TempDir dir;
   std::uint64_t length = 0;
   {
@@ -97,7 +97,7 @@ TEST_CASE("a log goes on behind the lines that the checkpoint knows of") {
   CHECK(cut.take_problem().empty());
 }
 
-TEST_CASE("a log that cannot be written keeps whole lines only, tells of it, and goes on") {
+TEST_CASE("a log that cannot be written keeps whole lines only, reports the problem, and continues") {
   const TempDir dir;
   FailingFiles files;
   MetricsLog log(dir.path() / MetricsLog::file_name, 1, 0, files);
@@ -124,7 +124,7 @@ TEST_CASE("a log that cannot be written keeps whole lines only, tells of it, and
   CHECK(text_in(dir) == begun + "4,1,train_loss,0.1\n4,1,lr,0.001\n4,1,grad_norm,0.1\n");
 }
 
-TEST_CASE("a log that cannot be made is an error that names it") {
+TEST_CASE("a log that cannot be created is an error that names its file") {
   const TempDir dir;
   check_throws<CheckpointError>(
       [&] { MetricsLog(dir.path() / "none" / "metrics.csv", 1, 0, train::posix_file_system()); }, "cannot make",

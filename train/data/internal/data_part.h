@@ -8,23 +8,24 @@
 
 namespace handrail::train {
 
-/// What checks are told about rows: how training will see them, and what the messages call their data set.
+/// Rows to check, with how training will see them and how messages name their data set.
 struct DataPart {
   Rows rows;
-  std::optional<Normalization> normalization = {};  // present for raw data: training sees it normalised
-  const char* name = "training";                    // what messages call the data set
-  // Is called after each batch with the numbers of rows that are read and to be read. What it throws ends the reading.
+  std::optional<Normalization> normalization = {};  // of raw data; absent for other data
+  const char* name = "training";                    // of the data set, in messages: "the training set"
+  // Called after each batch with the number of rows read so far and in all. An exception that it throws ends the
+  // reading.
   std::function<void(Index done, Index total)> progress = {};
 };
 
-/// At most `count` of the rows, evenly spaced, and no more than have inputs of 2^28 numbers together: only of very
-/// large data sets are rows left out.
+/// Evenly spaced rows of the part: at most `count`, and at most as many as have 2^28 input numbers together. These are
+/// all rows when the part is not larger.
 Rows sample_rows(const DataPart& part, std::optional<Index> count = {});
 
-/// The samples of these numbers as one batch, as training will see them.
+/// The samples of these numbers of the part's data set as one batch, as training will see them.
 Batch gather(const DataPart& part, std::span<const Index> numbers);
 
-/// Reads these rows of the part's data set in their order, in batches that stay in the cache, and calls
+/// Reads these rows of the part's data set in their order, in batches small enough for the cache, and calls
 /// visit(numbers of the samples, batch) for each batch. Throws DataError when there are no rows.
 void for_batches(const DataPart& part, const Rows& rows,
                  const std::function<void(std::span<const Index>, const Batch&)>& visit);

@@ -9,20 +9,20 @@
 
 namespace handrail::train {
 
-// How predictions and targets become classes, for the accuracy and all metrics of classes: as Task says. Not installed.
+// How predictions and targets become classes, for the accuracy and all metrics of classes: see Task.
 
-/// The position of the largest element of a row, the first one when several are equal.
+/// The position of the largest of the `cols` elements, the first of several equal ones.
 inline Index first_largest(const Scalar* row, Index cols) { return std::max_element(row, row + cols) - row; }
 
-/// The labels that a batch of predictions and targets has.
+/// The labels of a batch of predictions and targets.
 struct LabelShape {
   Task task;      // multiclass or binary
-  Index columns;  // labels to a row; more than one only in binary
-  Index classes;  // of each label; 2 in binary
+  Index columns;  // labels a row
+  Index classes;  // classes of a label; 2 for Task::binary
   bool operator==(const LabelShape&) const = default;
 };
 
-/// The labels of predictions and targets of that task. Throws ShapeError when their shapes do not suit it.
+/// The labels of a batch of this task. Throws ShapeError when the shapes do not fit the task.
 inline LabelShape label_shape(const char* who, Task task, const Tensor& predictions, const Tensor& targets) {
   const Shape &p = predictions.shape(), &t = targets.shape();
   const bool same_rows = p.rank() > 0 && t.rank() > 0 && p[0] == t[0] && p[0] > 0;
@@ -36,8 +36,8 @@ inline LabelShape label_shape(const char* who, Task task, const Tensor& predicti
   return {.task = Task::binary, .columns = targets.size() / p[0], .classes = 2};
 }
 
-/// The labels for a metric, which does not know the task: predictions of the size of the targets are binary, others are
-/// multiclass. Throws ShapeError when the shapes suit neither.
+/// The labels of a batch whose task is not known: predictions with as many elements as the targets are Task::binary,
+/// others Task::multiclass. Throws ShapeError when the shapes fit neither.
 inline LabelShape label_shape(const char* who, const Tensor& predictions, const Tensor& targets) {
   const Shape& p = predictions.shape();
   if (predictions.size() == targets.size()) return label_shape(who, Task::binary, predictions, targets);
@@ -46,8 +46,8 @@ inline LabelShape label_shape(const char* who, const Tensor& predictions, const 
                    targets.shape());
 }
 
-/// Calls f(column, true class, predicted class) for every label. Throws DataError, naming the row, when a target is not
-/// a class index, or in binary not in [0, 1].
+/// Calls f(column, true class, predicted class) for every label. Throws DataError naming the row of a target that is
+/// not a class index, or for Task::binary is not in [0, 1].
 template <class F>
 void for_each_label(const char* who, const LabelShape& shape, const Tensor& predictions, const Tensor& targets, F&& f) {
   const Scalar *p = predictions.data(), *t = targets.data();

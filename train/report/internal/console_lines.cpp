@@ -33,9 +33,9 @@ void append_bar(std::string& line, Index done, Index total, std::size_t cells) {
 
 enum class Count { none, percent, batches };
 
-// One way to show progress. The first one that fits is taken.
+// A way to show progress. The first of the layouts that fits is used.
 struct Layout {
-  std::size_t min_cells;  // of the bar; 0 is without
+  std::size_t min_cells;  // of the bar; 0 for no bar
   Count count;
   bool word, lr, speed, left;
 };
@@ -50,7 +50,7 @@ constexpr Layout layouts[] = {
     {.min_cells = 0, .count = Count::none, .word = false, .lr = false, .speed = false, .left = false},
 };
 
-// Every string here is short enough to need no memory of its own.
+// Every temporary string here is short enough to be stored without a heap call.
 void lay_out(std::string& line, const StepProgress& p, const Layout& layout, std::size_t cells) {
   line.clear();
   if (layout.word) line += "epoch ";
@@ -85,7 +85,7 @@ void lay_out(std::string& line, const StepProgress& p, const Layout& layout, std
   }
 }
 
-// The parts in lines of at most `columns`; all lines but the first are indented.
+// Joins the parts into lines of at most `columns` columns. All lines but the first are indented.
 std::string join(const std::vector<std::string>& parts, const char* separator, std::size_t columns) {
   constexpr std::size_t indent = 2;
   std::string lines;
@@ -121,10 +121,10 @@ void progress_line(std::string& line, const StepProgress& progress, std::size_t 
 }
 
 std::string epoch_line(const EpochStats& stats, Index epochs, bool best, std::size_t columns) {
-  enum Rank { needed, word, train_metric, time, rate };  // what is left out first has the highest
-  std::vector<std::pair<Rank, std::string>> parts;
-  const auto part = [&](Rank rank, const std::string& name, double value) {
-    parts.emplace_back(rank, name + ' ' + four_digits(value));
+  enum Level { needed, word, train_metric, time, rate };  // the parts with the highest level are left out first
+  std::vector<std::pair<Level, std::string>> parts;
+  const auto part = [&](Level level, const std::string& name, double value) {
+    parts.emplace_back(level, name + ' ' + four_digits(value));
   };
   part(needed, "loss", stats.train_loss);
   for (const MetricValue& metric : stats.metrics) part(train_metric, "train_" + metric.name, metric.value);
@@ -142,15 +142,15 @@ std::string epoch_line(const EpochStats& stats, Index epochs, bool best, std::si
   // Room for "best" is kept in every line, so that all lines of a run leave out the same parts.
   constexpr std::string_view best_mark = "best", separator = "  ";
   const std::string number = std::to_string(stats.epoch) + '/' + std::to_string(epochs);
-  const auto line = [&](int max_rank, const char* between, std::size_t limit) {
-    std::vector<std::string> chosen{max_rank < word ? number : "epoch " + number};
-    for (const auto& [rank, text] : parts)
-      if (rank <= max_rank) chosen.push_back(text);
+  const auto line = [&](int max_level, const char* between, std::size_t limit) {
+    std::vector<std::string> chosen{max_level < word ? number : "epoch " + number};
+    for (const auto& [level, text] : parts)
+      if (level <= max_level) chosen.push_back(text);
     if (best) chosen.emplace_back(best_mark);
     return join(chosen, between, limit);
   };
-  for (int max_rank = rate; max_rank >= word; --max_rank) {
-    std::string text = line(max_rank, separator.data(), unlimited_columns);
+  for (int max_level = rate; max_level >= word; --max_level) {
+    std::string text = line(max_level, separator.data(), unlimited_columns);
     const std::size_t reserved = best ? 0 : separator.size() + best_mark.size();
     if (columns == unlimited_columns || text_width(text) + reserved <= columns) return text;
   }

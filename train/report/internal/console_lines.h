@@ -7,27 +7,27 @@
 
 namespace handrail::train {
 
-/// Columns of a place where nothing has to be shortened, such as a file.
+/// The limit where no line has to be shortened, such as in a file.
 inline constexpr std::size_t unlimited_columns = static_cast<std::size_t>(-1);
 
-/// What the live line of the console shows while it trains.
+/// What the live line of the console shows during an epoch.
 struct StepProgress {
   Index epoch, epochs;   // from 1
-  Index batch, batches;  // of the epoch, from 1
+  Index batch, batches;  // batches of the epoch, from 1
   double loss;
   double lr;
   double samples_per_second;
-  double seconds_left;  // of the run
+  double seconds_left;  // until the end of the run
 };
 
 /// Writes the live line of a training step into `line`, at most `columns` columns wide. What does not fit is shortened
 /// or left out, the least important part first: cells of the bar, samples per second, lr, the bar, the batch, the word
-/// "epoch", the time left. Makes no call to the heap when `line` has a capacity of 256.
+/// "epoch", the time left. Makes no heap call when `line` has a capacity of 256.
 void progress_line(std::string& line, const StepProgress& progress, std::size_t columns);
 
-/// The line of an epoch, in lines of at most `columns` columns. What does not fit is left out in this order: lr, the
-/// time, train_ metrics, the word "epoch". The losses and val_ metrics are never left out: they go on in an indented
-/// line.
+/// The line of an epoch, at most `columns` columns wide. What does not fit is left out in this order: lr, the time,
+/// train_ metrics, the word "epoch". The losses and val_ metrics are never left out: where they do not fit, the line is
+/// continued in an indented line. best: whether the line is marked as that of the best evaluation.
 std::string epoch_line(const EpochStats& stats, Index epochs, bool best, std::size_t columns);
 
 /// The live line of an activity, at most `columns` columns wide: its name, a bar and the count. The bar is left out

@@ -15,9 +15,9 @@ namespace handrail::train {
 namespace {
 
 constexpr std::string_view header = "step,epoch,name,value\n";
-constexpr std::size_t enough_to_write = 1 << 16;
+constexpr std::size_t max_buffered_bytes = 1 << 16;
 
-// The user's own names must break no line and no column.
+// A name as a cell of a CSV file: names that users give to metrics must break no line and no column.
 std::string cell(const char* prefix, const std::string& name) {
   std::string text = prefix + name;
   std::ranges::replace_if(
@@ -65,7 +65,7 @@ void MetricsLog::step_end(const StepStats& stats) {
   line(stats.step, stats.epoch, "train_loss", stats.loss);
   line(stats.step, stats.epoch, "lr", stats.lr);
   line(stats.step, stats.epoch, "grad_norm", stats.grad_norm);
-  if (lines_.size() >= enough_to_write) write();
+  if (lines_.size() >= max_buffered_bytes) write();
 }
 
 void MetricsLog::evaluated(const EvaluationStats& stats) {
@@ -89,12 +89,12 @@ void MetricsLog::sync() {
   if (files_.sync(file_->get()) != 0) lose("sync");
 }
 
-// Somebody may have deleted the file, and its directory with it.
+// Makes the file again when it was deleted in the meantime.
 void MetricsLog::reopen() {
   const OpenFile there(files_, open_file(files_, path_, O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
   if (there.get() >= 0 || errno != ENOENT) return;
   const int file = open_file(files_, path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (file < 0) return;  // what is written next is lost and told of
+  if (file < 0) return;  // the next write fails and reports the problem
   file_ = std::make_unique<OpenFile>(files_, file);
   problem_ = concat("'", path_.string(), "' was deleted: its lines so far are missing");
   written_ = 0;

@@ -12,13 +12,13 @@ namespace handrail::train {
 class FileSystem;
 class OpenFile;
 
-/// The figures of a run, a line for each:
+/// Writes the figures of a run to a file, one figure a line:
 ///
 ///   step,epoch,name,value
 ///
 /// train_loss, lr and grad_norm of every n-th step; val_loss, val_accuracy and val_NAME of every evaluation;
-/// train_loss_epoch and train_NAME of every epoch. Numbers are written so that they read back the same. Only whole
-/// lines reach the file. Nothing here throws once it is made: what cannot be written is lost and told of.
+/// train_loss_epoch and train_NAME of every epoch. Numbers read back as exactly the same values. Only whole lines reach
+/// the file. After the constructor nothing throws: lines that cannot be written are lost, and take_problem() says so.
 class MetricsLog : public LogSink {
  public:
   static constexpr const char* file_name = "metrics.csv";
@@ -32,11 +32,11 @@ class MetricsLog : public LogSink {
   void evaluated(const EvaluationStats& stats) override;
   void epoch_end(const EpochStats& stats) override;
 
-  /// The length with all lines so far.
+  /// The length of the file in bytes once all lines so far are written.
   std::uint64_t length() const { return written_ + lines_.size(); }
-  /// Writes them all, down to the device: before a checkpoint that tells of their length.
+  /// Writes all lines so far through to the device. To be called before a checkpoint stores length().
   void sync();
-  /// What went wrong since the last call; empty when nothing did.
+  /// Returns the last problem since the previous call and forgets it; empty when there was none.
   std::string take_problem();
 
  private:
@@ -50,7 +50,7 @@ class MetricsLog : public LogSink {
   FileSystem& files_;
   std::unique_ptr<OpenFile> file_;
   std::uint64_t written_ = 0;
-  std::string lines_;  // whole ones, not written yet
+  std::string lines_;  // whole lines that are not written yet
   std::string problem_;
 };
 
