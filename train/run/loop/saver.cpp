@@ -1,7 +1,5 @@
 #include <handrail/train/run/loop/saver.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>  // program_invocation_short_name
 #include <system_error>
 #include <utility>
@@ -131,18 +129,10 @@ void Saver::sync_log(std::int64_t step) {
                 .remedy = "free disk space; the checkpoints are not affected"});
 }
 
-// The program's name may hold what a name of a run must not.
+// The name of a program may have characters that the name of a run must not have.
 std::string Saver::run_name() const {
-  const TrainerOptions& options = setup_.options;
-  if (options.checkpoints && !options.checkpoints->name.empty()) return options.checkpoints->name;
-  std::string name = program_invocation_short_name;
-  name.resize(std::min<std::size_t>(name.size(), 100));
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const auto c = static_cast<unsigned char>(name[i]);
-    const bool allowed = c < 128 && (std::isalnum(c) != 0 || c == '_' || c == '-' || (c == '.' && i > 0));
-    if (!allowed) name[i] = '_';
-  }
-  return name.empty() ? "run" : name;
+  const auto& checkpoints = setup_.options.checkpoints;
+  return checkpoints && !checkpoints->name.empty() ? checkpoints->name : to_run_name(program_invocation_short_name);
 }
 
 }  // namespace handrail::train
