@@ -41,7 +41,7 @@ void Saver::discard_directory() {
   std::error_code none;
   std::filesystem::remove(made_dir_ / MetricsLog::file_name, none);
   std::filesystem::remove(made_dir_ / CheckpointStore::lock_name, none);
-  std::filesystem::remove(made_dir_, none);  // unless somebody has put something there
+  std::filesystem::remove(made_dir_, none);  // fails when somebody has put something there
   desk_.result.run_dir.clear();
 }
 
@@ -117,7 +117,7 @@ Saver::SavedPosition Saver::position_of(const TrainingState& state) {
           static_cast<std::int64_t>(state.guards.at("evaluated_at").at(0))};
 }
 
-// Before a checkpoint that knows how long the log is.
+// Comes before a checkpoint, which stores the length of the log.
 void Saver::sync_log(std::int64_t step) {
   if (!log_) return;
   log_->sync();
