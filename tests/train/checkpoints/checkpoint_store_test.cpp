@@ -101,7 +101,7 @@ TEST_CASE("a checkpoint whose header cannot be read is not removed and does not 
   CHECK(store.rotation_problem().find("checkpoint-000001.hrc") != std::string::npos);
 }
 
-TEST_CASE("a store removes what a killed process left half written, and nothing else") {
+TEST_CASE("a store removes incomplete files of a killed process, and nothing else") {
   const TempDir dir;
   for (const char* name : {".checkpoint-000003.hrc.tmp-123-0", ".checkpoint-1000000.hrc.tmp-1-17"}) dir.write(name, "");
   const std::set<std::string> others{".checkpoint-000003.hrc",
