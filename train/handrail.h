@@ -1,7 +1,7 @@
 #pragma once
 
-// What programs use. Besides it there are the Eigen views in <handrail/core/eigen.h>, and the guards by themselves in
-// <handrail/train/guards/...>.
+// Includes everything that a program usually needs. Not included: the Eigen views, <handrail/core/eigen.h>, and the
+// guards of the library, <handrail/train/guards/...>.
 
 #include <handrail/core/error.h>
 #include <handrail/core/gradcheck.h>

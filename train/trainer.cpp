@@ -13,9 +13,9 @@
 namespace handrail::train {
 namespace {
 
-// What the modes for trying things out imply. A fast_dev_run is one step and one evaluation, nothing written.
+// The options with what overfit_batches and fast_dev_run imply.
 TrainerOptions effective(TrainerOptions o) {
-  // Memorising a few batches is not to be stopped because it does not generalise.
+  // A model that memorises a few batches does not generalise: that must not stop the run.
   if (o.overfit_batches) {
     o.patience = off;
     o.restore_best = false;

@@ -31,22 +31,22 @@ struct Program;
 ///   const auto test = trainer.evaluate(test_set);
 ///
 /// A subclass overrides the virtual functions of Recipe: training_step for losses and models of another kind,
-/// configure_* for another optimizer, another schedule or guards of its own, the on_* hooks to look on. What lies
-/// between the loss and the update is sealed, so that no override can lose a protection.
+/// configure_* for another optimizer, another schedule or guards of its own, on_* to follow the run. Everything between
+/// the loss and the update is fixed: an override cannot let a NaN reach a parameter.
 ///
 /// The model must outlive the trainer. One thread at a time may use a trainer.
 class Trainer : protected Recipe {
  public:
   /// Throws OptionError listing everything that is wrong with the options.
   Trainer(nn::Layer& model, Loss loss, TrainerOptions options);
-  /// For a subclass that overrides training_step; a model that is no Layer is welcome. The task says
-  /// how its predictions are counted for accuracy.
+  /// For a subclass that overrides training_step. The model need not be a Layer. The task says how predictions are
+  /// counted for the accuracy. Throws OptionError listing everything that is wrong with the options.
   Trainer(nn::Module& model, TrainerOptions options, Task task = Task::regression);
   ~Trainer() override = default;
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  // Refused, with the reason where compilers quote it.
+  // Refused at compile time. The reason is in the line that compilers quote.
   template <class WrongOption = void>
   Trainer(nn::Layer&, Loss, ...) = delete;  // no option has this name and type: `TrainerOptions o{...};` says which
   template <std::derived_from<nn::Module> TemporaryModel>
@@ -56,58 +56,70 @@ class Trainer : protected Recipe {
   template <OtherThanLoss NotALoss>
   Trainer(nn::Layer&, const NotALoss&, const TrainerOptions&) = delete;  // want a Tensor of (predictions, targets)
 
-  /// Trains on the set; validation samples are split off as the options say. Whatever ends it, the
-  /// model is left with the weights of the best evaluation, or with the last good ones without any. Weights
-  /// with losses more than ten times as high as at the beginning are neither, unless guards.divergence is off.
+  /// Trains the model on a data set, of which options.validation_split is held out for validation. When it ends, also
+  /// by an exception, the model has the weights of the best evaluation. Without one, it has those of the last step or,
+  /// when a guard ended the run or training had diverged, those of the last good state. Weights whose loss is more than
+  /// about ten times the initial loss are neither best nor good, unless guards.divergence is off. Throws DataError,
+  /// ShapeError or NonFiniteError when data or parameters cannot be trained on, OptionError when options do not suit
+  /// them, CheckpointError when the first checkpoint cannot be written, and what overrides throw.
   FitResult fit(const Dataset& train);
+  /// Trains the model on `train` and evaluates it on `validation`; see above.
   FitResult fit(const Dataset& train, const Dataset& validation);
-  /// Goes on with the run of that directory (or that of a checkpoint), from its newest valid checkpoint, on the same
-  /// data: in the middle of an epoch if need be, and with the same bits as if it had never stopped. Throws
-  /// CheckpointError when there is none, or listing all that is not as when the run began and not allowed to differ.
+  /// Continues a run from its newest checkpoint that can be read, on the same data. run_dir: the directory of the run,
+  /// or a checkpoint in it. The run continues in the middle of an epoch if need be, with the same bits as if it had
+  /// never stopped. Throws what fit throws; CheckpointError when there is no such checkpoint, and when options, data,
+  /// model or build differ from those the run began with: the error lists what differs and is not in options.allow.
   FitResult resume(const std::filesystem::path& run_dir, const Dataset& train, const ResumeOptions& options = {});
   FitResult resume(const std::filesystem::path& run_dir, const Dataset& train, const Dataset& validation,
                    const ResumeOptions& options = {});
 
-  /// Sweeps the rate over a copy of the run's start; the model is left as it was, exceptions or not. The
-  /// suggestion is for the batch size and the epochs of these options: give it with lr_scaling = LrScaling::none.
-  /// Without options the sweep is that of fit: up to 1, or 10 for SGD, in sweep_steps() steps, and once more in 200
-  /// when noise hides what fewer show. Throws OptionError on options out of range.
+  /// Finds a learning rate by a sweep, as fit does when options.lr is automatic: up to 1, or 10 for SGD, in
+  /// sweep_steps() steps, and again in 200 steps when noise hides the fall of the loss. The model is unchanged
+  /// afterwards, also after an exception. The suggestion suits the batch size and the number of epochs of the options:
+  /// set it as options.lr with lr_scaling = LrScaling::none.
   LrFinderResult find_lr(const Dataset& train);
+  /// Finds a learning rate by the sweep that `options` describe. Throws OptionError on options out of range.
   LrFinderResult find_lr(const Dataset& train, const LrFinderOptions& options);
-  /// Trains from the last good state of the last fit, or from the model as it is, once unchanged and once
-  /// with each of the fixes, on the same batches and random numbers; keeps in the options the fix whose
-  /// validation loss is lowest, when it is lower beyond noise. The model is left as it was, exceptions or not.
+  /// Measures which fix helps. Trains for options.steps steps, once with unchanged options and once with each fix, on
+  /// the same batches and random numbers, from the last good state of the last fit, or from the present model before
+  /// any fit. Of the fixes whose validation loss is significantly lower than the unchanged one's (paired, 95 %), the
+  /// options keep the one with the lowest. The model is unchanged afterwards, also after an exception. Throws
+  /// OptionError without validation data, for steps < 1, and for a fix that makes the options invalid.
   TryFixResult try_fix(const Dataset& train, const std::vector<Fix>& fixes, const TryFixOptions& options = {});
   TryFixResult try_fix(const Dataset& train, const Dataset& validation, const std::vector<Fix>& fixes,
                        const TryFixOptions& options = {});
 
-  /// Writes the model to a file with all that it needs to predict: weights, buffers, and model_info(). After fit those
-  /// are the best weights. Throws CheckpointError as save_weights does.
+  /// Writes a file with everything that is needed to predict: the parameters and buffers of the model, and
+  /// model_info(). Throws CheckpointError as save_weights does.
   void save_model(const std::filesystem::path& path) const;
-  /// Reads what save_model wrote, or a checkpoint of a run, then with the weights of its best evaluation, into this
-  /// trainer's model, which is built as it was then. From here on evaluate and predict see raw data as training did.
-  /// Throws CheckpointError, and then nothing has changed: for a damaged file, a model of other names or shapes, or one
-  /// of another task.
+  /// Reads a file of save_model, or a checkpoint, into the model, which must be built as it was when it was saved. A
+  /// checkpoint gives the weights of its best evaluation. From then on evaluate and predict normalise raw data as
+  /// training did. Throws CheckpointError for a file that is damaged or cannot be read, for a model with other names or
+  /// shapes, and for another task; nothing has changed then.
   void load_model(const std::filesystem::path& path);
 
-  /// The loss, the accuracy and options.metrics over all samples, in evaluation mode. Throws ShapeError when the
-  /// predictions have another number of rows than the inputs, DataError naming the row of a target that is no class.
-  /// OptionError for raw data, such as a ByteDataset, when the constants are not known that the model was trained with.
+  /// Computes the loss, the accuracy and options.metrics over all samples, in evaluation mode.
+  /// Throws ShapeError when the predictions have another number of rows than the inputs; DataError naming the row of a
+  /// target that is no class; MetricError when there are no predictions for a metric; OptionError for raw data, such as
+  /// a ByteDataset, when the normalization that the model was trained with is not known.
   Evaluation evaluate(const Dataset& data);
-  /// The model's outputs for all samples [N, ...], in evaluation mode. Throws OptionError as evaluate does.
+  /// Returns the outputs of the model for all samples, [N, ...], in evaluation mode. Throws ShapeError when the outputs
+  /// have another number of rows than the inputs; OptionError for raw data, as evaluate does.
   Tensor predict(const Dataset& data);
-  /// The same for inputs as the model takes them, [N, ...]: raw data must be normalised already.
+  /// Returns the outputs of the model for the inputs [N, ...], in evaluation mode. Nothing is normalised.
   Tensor predict(const Tensor& inputs);
 
-  /// Ends the training under way after this step, with reason `requested`: from a hook, say.
+  /// Ends the run after the present step, with StopReason::requested. Call it from a hook.
   void stop() { stop_requested_ = true; }
 
+  /// The options, as try_fix may have changed them.
   const TrainerOptions& options() const { return options_; }
-  /// What the model needs besides its weights: of the last fit or load_model; before, what the options give.
+  /// What the model needs to predict besides its weights. It is set by fit, resume and load_model; before, it holds
+  /// what the options give.
   const ModelInfo& model_info() const { return info_; }
 
  protected:
-  // What Recipe says of them.
+  // See Recipe.
   StepOutput training_step(const Batch& batch) override;
   StepOutput validation_step(const Batch& batch) override;
   Tensor predict_step(const Tensor& inputs) override;
@@ -124,7 +136,7 @@ class Trainer : protected Recipe {
   std::optional<Loss> loss_;
   TrainerOptions options_;
   ModelInfo info_;
-  std::optional<TrainingState> known_good_;  // of the last fit
+  std::optional<TrainingState> known_good_;  // the last good state of the last fit
   bool stop_requested_ = false;
 };
 

@@ -27,7 +27,7 @@ void check_finite(const NamedTensors& tensors, const char* kind, const std::stri
   for (const auto& [name, tensor] : tensors) check_finite(tensor, kind, name, who);
 }
 
-// The same on the way out and in: whatever is saved can be loaded.
+// These checks are made both before writing and after reading, so that whatever is saved can be loaded.
 void check(const ModelInfo& info, const std::string& who) {
   const auto& constants = info.normalization;
   if (constants && !(is_finite(constants->mean) && is_finite(constants->stddev) && constants->stddev > 0))
@@ -53,10 +53,12 @@ void check(const TrainingState& state, const std::string& who) {
   std::vector<std::int64_t> counts{p.epoch,   p.batch,     p.step,          p.micro_step,
                                    p.skipped, p.rollbacks, p.epoch_samples, state.decisions.planned_steps};
   for (const auto& [name, kept] : state.optimizer) counts.push_back(kept.t);
-  const auto [least, most] = std::ranges::minmax(counts);
-  if (p.epoch < 1 || least < 0) fail<CheckpointError>(who, ": want an epoch >= 1 and counts >= 0; got a smaller one");
-  constexpr std::int64_t most_of_anything = std::int64_t{1} << 53;  // no run gets there, and none overflows from there
-  if (most > most_of_anything) fail<CheckpointError>(who, ": want counts up to 2^53; one is ", most);
+  const auto [smallest, largest] = std::ranges::minmax(counts);
+  if (p.epoch < 1 || smallest < 0)
+    fail<CheckpointError>(who, ": want an epoch >= 1 and counts >= 0; got a smaller one");
+  // No run gets there, and no count overflows from there.
+  constexpr std::int64_t max_count = std::int64_t{1} << 53;
+  if (largest > max_count) fail<CheckpointError>(who, ": want counts up to 2^53; one is ", largest);
 }
 
 void write(FileSystem& files, const std::filesystem::path& path, const std::vector<Section>& sections,
@@ -68,7 +70,7 @@ void write(FileSystem& files, const std::filesystem::path& path, const std::vect
   write_file(files, path, pieces, who);
 }
 
-// Appends a line for everything that does not fit.
+// Appends a line to `wrong` for everything that does not fit.
 template <class Part>
 void compare(std::string& wrong, const std::string& kind, const std::vector<Part>& wanted, const NamedTensors& given) {
   std::set<std::string_view> names;
@@ -91,7 +93,7 @@ void refuse_misfits(const std::string& wrong, const std::string& who) {
 }
 
 void restore(nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers, const std::string& who) {
-  // Both before the first write: listing them may fail for want of memory, copying never does.
+  // Both lists are made before the first write: making them may fail for lack of memory, copying never fails.
   const auto own_parameters = model.parameters();
   const auto own_buffers = model.buffers();
   std::string wrong;
@@ -159,7 +161,7 @@ void restore(nn::Module& model, const NamedTensors& parameters, const NamedTenso
 
 namespace {
 
-// Shares the elements: they are only read.
+// The tensors of the model itself, not copies: they are only read.
 ModelState state_of(const nn::Module& model, const std::string& who) {
   ModelState state;
   for (const Parameter& p : model.parameters()) state.parameters.emplace(p.name, p.tensor);

@@ -7,59 +7,64 @@
 
 namespace handrail::train {
 
-class FileSystem;                 // the system calls, which tests replace
-FileSystem& posix_file_system();  // the real ones
+class FileSystem;                 // the system calls; tests replace them
+FileSystem& posix_file_system();  // those of the operating system
 
-/// Writes all of a training run to one file. The file at `path` is replaced in one step: whatever happens
-/// on the way, it is the old one or the new one, whole, and the new one is on the disk on return. Marked
-/// as best it is kept by CheckpointStore.
-/// Throws CheckpointError naming a parameter, buffer or moment that is not finite, before anything is
-/// written; or naming path, cause and bytes written when the system refuses. Then the old file is still
-/// there, unless the text says that only the last step, the sync of the directory, failed.
+/// Writes the state of a training run to one file. The file at `path` is replaced atomically: whatever happens on the
+/// way, it is the old file or the new one, complete. On return the new one is on the disk. is_best marks the file as
+/// the best, so that CheckpointStore keeps it. Throws CheckpointError before anything is written when a parameter,
+/// buffer or moment is not finite; the error names it. Throws CheckpointError when a system call fails; the error names
+/// path, cause and bytes written. The old file is then unchanged, unless the error says that only the last step, the
+/// sync of the directory, has failed.
 void save_checkpoint(const std::filesystem::path& path, const TrainingState& state, bool is_best = false,
                      FileSystem& files = posix_file_system());
 
-/// Reads what save_checkpoint wrote. All of the file is verified before any of it is used; memory is
-/// taken in proportion to its size. Throws CheckpointError when it is damaged in any way, of a newer
-/// format, of a library with another Scalar, not a regular file, or holds values that save_checkpoint
-/// refuses. Row numbers are those of the data set it was trained on: that is for the caller to check.
+/// Reads a file that save_checkpoint wrote. The whole file is verified before any of it is used, and the memory used is
+/// proportional to its size. Throws CheckpointError when the file is damaged in any way, has a newer format, is from a
+/// library with another Scalar, is not a regular file, or holds values that save_checkpoint refuses. Whether the state
+/// suits a model is for the caller to check: see check_fits.
 TrainingState load_checkpoint(const std::filesystem::path& path, FileSystem& files = posix_file_system());
 
-/// Whether the file is marked as best; reads and checks its header only. Throws CheckpointError.
+/// Whether the file is marked as the best. Reads and checks its header only. Throws CheckpointError when the header is
+/// damaged or cannot be read.
 bool is_best_checkpoint(const std::filesystem::path& path, FileSystem& files = posix_file_system());
 
-/// What a model has learned, by the names that parameters() and buffers() give.
+/// The parameters and buffers of a model, by the names that Module::parameters() and Module::buffers() give them.
 struct ModelState {
   NamedTensors parameters, buffers;
 };
 
-/// Copies of all parameters and buffers.
+/// Returns copies of all parameters and buffers.
 ModelState capture(const nn::Module& model);
-/// Throws CheckpointError listing every parameter and buffer that is missing, unknown or of another
-/// shape; for a state those of its best weights too.
+/// Throws CheckpointError unless the model has parameters and buffers of these names and shapes, and no others. The
+/// error lists every one that is missing, unknown or of another shape.
 void check_fits(const nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers);
+/// Throws CheckpointError unless the model has the parameters and buffers of the state, and those of its best
+/// evaluation if it has one. The error lists every one that is missing, unknown or of another shape.
 void check_fits(const nn::Module& model, const TrainingState& state);
-/// Copies the values into the model. Throws as check_fits does, and then nothing has changed.
+/// Copies the values into the model. Throws CheckpointError as check_fits does; the model is then unchanged.
 void restore(nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers);
 
-/// Writes parameters and buffers of a finished model, as safely as save_checkpoint. Tensors are stored as
-/// they are: the weight of nn::Linear is [in, out], the transpose of PyTorch's.
-/// Throws CheckpointError as save_checkpoint does.
+/// Writes the parameters and buffers of a model, as safely as save_checkpoint does. Tensors are stored as they are: the
+/// weight of nn::Linear is [in, out], the transpose of PyTorch's. Throws CheckpointError as save_checkpoint does.
 void save_weights(const nn::Module& model, const std::filesystem::path& path, FileSystem& files = posix_file_system());
-/// Reads them into a model of the same names and shapes. From a checkpoint it takes the weights of that
-/// moment, not the best ones: load_model takes those. Throws CheckpointError, and then the model has not changed.
+/// Reads a file that save_weights wrote into a model with the same names and shapes. A checkpoint can be read too: it
+/// gives the weights at its step, while Trainer::load_model gives those of its best evaluation. Throws CheckpointError
+/// when the file cannot be read or does not fit the model; the model is then unchanged.
 void load_weights(nn::Module& model, const std::filesystem::path& path, FileSystem& files = posix_file_system());
 
-/// As save_weights, with all else that the model needs to predict. Trainer::save_model knows it.
+/// Writes what save_weights writes, and `info`: everything else that the model needs to predict. Trainer::save_model
+/// calls it with the info of its model. Throws CheckpointError as save_checkpoint does, and when `info` has a
+/// normalization that is not finite or whose stddev is not above 0.
 void save_model(const nn::Module& model, const ModelInfo& info, const std::filesystem::path& path,
                 FileSystem& files = posix_file_system());
-/// A model as it was saved.
+/// What a file of save_model holds.
 struct SavedModel {
   ModelState weights;
   ModelInfo info;
 };
-/// Reads what save_model wrote; of a checkpoint the weights of its best evaluation, when it has one. Throws
-/// CheckpointError, also for a file of save_weights, which has weights alone.
+/// Reads a file that save_model wrote, or a checkpoint: then the weights are those of its best evaluation, if it has
+/// one. Throws CheckpointError when the file cannot be read, and for a file of save_weights, which has no info.
 SavedModel read_model(const std::filesystem::path& path, FileSystem& files = posix_file_system());
 
 }  // namespace handrail::train

@@ -14,7 +14,13 @@
 namespace handrail::train {
 namespace {
 
-// As a user needs it who did not ask for checkpoints: they are on by default.
+constexpr std::size_t max_run_name = 100;  // characters
+
+bool is_run_name_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+}
+
+// Adds to an error of make() how to do without checkpoints.
 template <class Make>
 auto or_opt_out(Make&& make) {
   try {
@@ -44,7 +50,7 @@ void CheckpointStore::take_lock() {
   if (file < 0) fail<CheckpointError>("CheckpointStore: cannot open '", path.string(), "' for writing: ", errno_text());
   lock_ = std::make_unique<OpenFile>(files_, file);
   opened.release();
-  // The file tells who has it, at a fixed length, so that one write replaces it.
+  // The file names the process that holds the lock, in a text of fixed length, so that one write replaces it.
   std::string holder(128, ' ');
   if (files_.lock(file) != 0 && errno == EWOULDBLOCK) {
     const ssize_t got = files_.read(file, holder.data(), holder.size());
@@ -53,13 +59,13 @@ void CheckpointStore::take_lock() {
     fail<CheckpointError>("CheckpointStore: '", directory_.string(),
                           "' is in use by another run: ", holder.empty() ? "an unknown process" : holder);
   }
-  // Other failures: a file system without locks.
+  // Any other failure means a file system without locks: the run goes on without one.
   char host[65] = {};
   gethostname(host, sizeof host - 1);
   std::string self = concat("process ", getpid(), " on ", host);
   self.resize(holder.size() - 1, ' ');
   self += '\n';
-  static_cast<void>(files_.write(file, self.data(), self.size()));  // only for the message above
+  static_cast<void>(files_.write(file, self.data(), self.size()));  // the text is for the message above only
 }
 
 bool CheckpointStore::remake() {
@@ -89,7 +95,7 @@ std::filesystem::path CheckpointStore::save(const TrainingState& state, bool is_
   return path;
 }
 
-// The new checkpoint is there: a failure from now on must not look as if it were not.
+// Throws nothing: the new checkpoint has been written, and a failure to remove old ones is no failure to save.
 void CheckpointStore::rotate() {
   rotation_problem_.clear();
   try {
@@ -98,7 +104,7 @@ void CheckpointStore::rotate() {
       try {
         existing.push_back({file.sequence, is_best_checkpoint(file.path, files_)});
       } catch (const CheckpointError& error) {
-        // It may be the best one, when only reading fails; and if it is damaged it is none of the last ones.
+        // It is left alone, because it may be the best one, and does not count among the newest.
         rotation_problem_ = error.what();
       }
     }
@@ -130,21 +136,29 @@ std::optional<LoadedCheckpoint> CheckpointStore::load_newest(const std::filesyst
   fail<CheckpointError>("load_newest: no checkpoint in '", directory.string(), "' can be loaded:", all);
 }
 
+bool is_run_name(std::string_view name) {
+  return !name.empty() && name.size() <= max_run_name && !name.starts_with('.') &&
+         std::ranges::all_of(name, is_run_name_char);
+}
+
+std::string to_run_name(std::string text) {
+  if (text.empty()) return "run";
+  text.resize(std::min(text.size(), max_run_name));
+  std::ranges::replace_if(
+      text, [](char c) { return !is_run_name_char(c); }, '_');
+  if (text.front() == '.') text.front() = '_';
+  return text;
+}
+
 std::filesystem::path new_run_dir(const std::filesystem::path& root, const std::string& name, FileSystem& files) {
-  constexpr auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-           c == '.';
-  };
-  if (name.empty() || name.size() > 100 || name.starts_with('.') || !std::ranges::all_of(name, allowed))
-    fail<OptionError>("new_run_dir: want a name of 1 to 100 letters, digits, '_', '-' or '.', not starting with '.'; ",
-                      "got '", name, "'");
+  if (!is_run_name(name)) fail<OptionError>("new_run_dir: want a name of ", run_name_rule, "; got '", name, "'");
   return or_opt_out([&] {
     const std::filesystem::path runs = root / name;
     make_directories(files, runs, "new_run_dir");
     std::int64_t newest = 0;
     for (const std::string& entry : list_directory(files, runs, "new_run_dir"))
       newest = std::max(newest, sequence_in(entry).value_or(0));
-    // Another process may have taken the number meanwhile; mkdir decides.
+    // Another process may have taken the number in the meantime: mkdir decides.
     while (!make_directory(files, runs / std::to_string(++newest), "new_run_dir")) {
     }
     return runs / std::to_string(newest);

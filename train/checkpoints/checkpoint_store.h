@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <handrail/train/checkpoints/checkpoint.h>
@@ -13,46 +14,49 @@ namespace handrail::train {
 
 class OpenFile;
 
-/// What ends errors of users who did not ask for checkpoints: they are on by default.
+/// The end of error messages about the directory of a run. Checkpoints are on by default, so that a user may not have
+/// asked for them.
 inline constexpr const char* checkpoints_opt_out = "; choose another directory, or set .checkpoints = off";
 
-/// What load_newest found.
+/// The result of CheckpointStore::load_newest.
 struct LoadedCheckpoint {
   std::filesystem::path path;
-  std::int64_t sequence;
+  std::int64_t sequence;  // its number in the directory
   TrainingState state;
-  std::vector<std::string> skipped = {};  // newer ones that cannot be loaded: path and cause
+  std::vector<std::string> skipped = {};  // path and cause of each newer checkpoint that cannot be loaded
 };
 
-/// The checkpoints of one run, in a directory that no other store writes to meanwhile, in this process
-/// or another: a lock in it, held while the store lives, sees to that. One thread at a time.
+/// The checkpoints of one run in its directory. While the store lives, it holds a lock in the directory, so that no
+/// other store of this or another process writes there. One thread at a time may use a store.
 class CheckpointStore {
  public:
   static constexpr const char* lock_name = ".lock";
 
-  /// Makes the directory when it is missing, and removes what a killed process left half written.
-  /// `resumed_from` is the number of a checkpoint there to keep. Throws CheckpointError when the
-  /// directory cannot be written to or another store has it; OptionError unless keep_last >= 1.
+  /// Makes the directory when it is missing, and removes incomplete files that a killed process left there.
+  /// keep_last: the number of newest checkpoints that are kept. resumed_from: the number of a checkpoint that is kept
+  /// besides. Throws CheckpointError when the directory cannot be written to or another store has its lock; OptionError
+  /// unless keep_last >= 1.
   CheckpointStore(std::filesystem::path directory, std::int64_t keep_last,
                   std::optional<std::int64_t> resumed_from = {}, FileSystem& files = posix_file_system());
   ~CheckpointStore();
   CheckpointStore(const CheckpointStore&) = delete;
   CheckpointStore& operator=(const CheckpointStore&) = delete;
 
-  /// Saves under the next number, one more than the newest there, then removes what need not stay;
-  /// `is_best` says that no earlier state was better. Returns the path. Throws CheckpointError as
-  /// save_checkpoint does, and then has removed nothing.
+  /// Saves the state under the next number, one more than that of the newest checkpoint. Then removes the checkpoints
+  /// that are not kept: see plan_retention. is_best: whether no earlier state was better. Returns the path. Throws
+  /// CheckpointError as save_checkpoint does; no checkpoint has been removed then.
   std::filesystem::path save(const TrainingState& state, bool is_best);
-  /// Makes the directory again, and takes its lock, when somebody has deleted it; returns whether that was so. Throws
-  /// CheckpointError as the constructor does.
+  /// Makes the directory again and takes its lock if it was deleted. Returns whether it was. Throws CheckpointError
+  /// when the directory cannot be made.
   bool remake();
-  /// Why the last save could not remove an old file, or left one alone that it could not read; empty
-  /// when all went well. The next save tries again.
+  /// Why the last save could not remove an old checkpoint, or could not read whether it is the best; empty when there
+  /// was no problem. The next save tries again.
   const std::string& rotation_problem() const { return rotation_problem_; }
   const std::filesystem::path& directory() const { return directory_; }
 
-  /// The newest checkpoint that can be loaded; nothing when there are none. Takes no lock and changes
-  /// nothing. Throws CheckpointError when there are some and none can be loaded, with the cause of each.
+  /// Loads the newest checkpoint that can be loaded. Returns nothing when the directory has no checkpoints. Takes no
+  /// lock and changes nothing. Throws CheckpointError when there are checkpoints and none can be loaded; the error
+  /// gives the cause of each.
   static std::optional<LoadedCheckpoint> load_newest(const std::filesystem::path& directory,
                                                      FileSystem& files = posix_file_system());
 
@@ -69,9 +73,17 @@ class CheckpointStore {
   std::string rotation_problem_;
 };
 
-/// Makes root/name/N with the next free number N, from 1, and returns it; processes that do so at the
-/// same time get different ones. Names are 1 to 100 letters, digits, '_', '-' and '.', not starting with
-/// '.': OptionError. Throws CheckpointError when the place cannot be written to.
+/// The rule for the name of a run, for error messages.
+inline constexpr const char* run_name_rule = "1 to 100 letters, digits, '_', '-' and '.', not starting with '.'";
+/// Whether the name obeys run_name_rule.
+bool is_run_name(std::string_view name);
+/// Makes any text a name that obeys run_name_rule: cuts it to 100 characters and replaces each that is not allowed by
+/// '_'. An empty text becomes "run".
+std::string to_run_name(std::string text);
+
+/// Makes the directory root/name/N with the next free number N, from 1, and returns its path. Processes that do so at
+/// the same time get different numbers. Throws OptionError unless is_run_name(name); CheckpointError when the directory
+/// cannot be made.
 std::filesystem::path new_run_dir(const std::filesystem::path& root, const std::string& name,
                                   FileSystem& files = posix_file_system());
 

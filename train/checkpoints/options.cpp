@@ -1,13 +1,13 @@
 #include <handrail/train/checkpoints/options.h>
 
 #include <handrail/core/error.h>
+#include <handrail/train/checkpoints/checkpoint_store.h>
 
 namespace handrail::train {
 
 std::string name_problem(const std::string& name) {
-  constexpr const char* allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-  if (name.find_first_not_of(allowed) == std::string::npos && !name.starts_with('.') && name.size() <= 100) return {};
-  return concat(" of at most 100 letters, digits, '_', '-' and '.', not starting with '.'; got '", name, "'");
+  if (name.empty() || is_run_name(name)) return {};
+  return concat(" of ", run_name_rule, "; got '", name, "'");
 }
 
 }  // namespace handrail::train

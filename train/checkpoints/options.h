@@ -12,27 +12,30 @@
 
 namespace handrail::train {
 
-/// Where and when a run writes checkpoints. One is due when the first of the three limits is reached.
+/// Where and when a run writes checkpoints. A checkpoint is written when the first of the three limits, epochs, steps
+/// or minutes since the last one, is reached.
 struct CheckpointOptions {
   /// Each run writes to a new directory dir/name/NUMBER.
   std::filesystem::path dir = "runs";
-  /// The name of the run, of at most 100 letters, digits, '_', '-' and '.'; empty for that of the program.
+  /// The name of the run: at most 100 letters, digits, '_', '-' and '.', not starting with '.'. An empty name stands
+  /// for the name of the program.
   std::string name = {};
-  /// Epochs between checkpoints. When they last less than a second, a checkpoint is due once a second has passed.
+  /// Epochs between checkpoints. Checkpoints by this limit are at least a second apart.
   Index every_n_epochs = 1;
-  /// Optimizer steps between checkpoints, kept to exactly. `automatic`: 10,000, but at least a second.
+  /// Optimizer steps between checkpoints. `automatic`: 10,000 steps, but at least a second.
   OrAuto<std::int64_t> every_n_steps = automatic;
   /// Minutes between checkpoints.
   double every_minutes = 15;
-  /// The number of newest checkpoints that are kept. That of the best evaluation is kept besides.
+  /// The number of newest checkpoints that are kept. The checkpoint of the best evaluation, and the one that the run
+  /// was resumed from, are kept besides.
   Index keep_last = 5;
 };
 
-/// What is wrong with the name of a run; empty when nothing is.
+/// What is wrong with the name of a run, for OptionInfo::problem; empty when nothing is.
 std::string name_problem(const std::string& name);
 
-/// Calls visit(OptionInfo, value) for every field. The three limits are fixed, because a checkpoint is also a state
-/// that a run goes back to when it diverges.
+/// Calls visit(OptionInfo, value) for every field. The three limits are fixed and may not differ when a run is resumed:
+/// they also decide when the state is taken that a rollback restores.
 template <class Options, class Visit>
 requires std::same_as<std::remove_const_t<Options>, CheckpointOptions>
 void visit_options(Options& options, Visit&& visit) {
@@ -54,10 +57,11 @@ void visit_options(Options& options, Visit&& visit) {
         keep_last);
 }
 
-/// For a run that is resumed.
+/// The options of Trainer::resume.
 struct ResumeOptions {
-  /// What may differ from when the run began, by the names that the error lists: {"epochs"} extends a run, {"build"}
-  /// continues it with another compiler. The bits are then not those of an uninterrupted run.
+  /// The names of the settings that may differ from those the run began with, as the error of resume lists them.
+  /// {"epochs"} extends a run; {"build"} continues it with another compiler. The bits are then not those of an
+  /// uninterrupted run.
   std::vector<std::string> allow = {};
 };
 

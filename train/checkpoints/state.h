@@ -13,43 +13,45 @@
 
 namespace handrail::train {
 
-/// How far a run has come: everything is counted, so that a run resumed in the middle of an epoch
-/// goes on as if it had never stopped.
+/// How far a run has come. Everything is counted, so that a run that is resumed in the middle of an epoch continues as
+/// if it had never stopped.
 struct Progress {
-  Index epoch = 1;              // under way
-  Index batch = 0;              // batches of it done
-  std::int64_t step = 0;        // optimizer updates made
-  std::int64_t micro_step = 0;  // batches trained on
-  std::int64_t skipped = 0;
-  std::int64_t rollbacks = 0;
-  double epoch_loss = 0;  // summed over the samples of the epoch so far
-  Index epoch_samples = 0;
-  std::vector<MetricValue> epoch_metrics = {};  // summed like the loss
-  double lr_factor = 1;                         // what guards made of the rate
-  double seconds = 0;                           // of training before this session
+  Index epoch = 1;                              // the epoch under way, from 1
+  Index batch = 0;                              // batches of this epoch that are done
+  std::int64_t step = 0;                        // optimizer updates made
+  std::int64_t micro_step = 0;                  // batches trained on
+  std::int64_t skipped = 0;                     // steps whose update was not made
+  std::int64_t rollbacks = 0;                   // returns to the last good state
+  double epoch_loss = 0;                        // the sum of the losses of the samples of this epoch so far
+  Index epoch_samples = 0;                      // the number of these samples
+  std::vector<MetricValue> epoch_metrics = {};  // sums over these samples
+  double lr_factor = 1;                         // the product of all reductions of the rate by guards
+  double seconds = 0;                           // of training in earlier sessions of the run
 };
 
-/// What was derived at the start of a run, and holds to its end.
+/// What is decided at the start of a run and holds to its end.
 struct Decisions {
-  double lr = 0;  // the peak rate
-  std::int64_t planned_steps = 0;
+  double lr = 0;                   // the peak learning rate
+  std::int64_t planned_steps = 0;  // optimizer steps of all epochs
   std::uint64_t seed = 0;
 };
 
+/// Tensors by their names.
 using NamedTensors = std::map<std::string, Tensor>;
 
-/// All of a training run that changes, by name: what a checkpoint holds, and what a rollback restores.
+/// Everything that changes in a training run. A checkpoint holds it. A rollback restores its parameters, buffers and
+/// moments.
 struct TrainingState {
   NamedTensors parameters, buffers;
   optim::OptimizerState optimizer;
   Progress progress;
   Decisions decisions;
-  std::map<std::string, std::vector<double>> guards;  // and early stopping
+  std::map<std::string, std::vector<double>> guards;  // what guards, early stopping and averages remember, by name
   std::optional<Best> best = {};
-  NamedTensors best_parameters, best_buffers;  // empty without best
-  // Of options, model, data and build, what must not differ on resume: by name, as text.
+  NamedTensors best_parameters, best_buffers;  // the weights of `best`; empty without one
+  // The options and properties of model, data and build that must not differ on resume: texts by name.
   std::map<std::string, std::string> settings = {};
-  std::uint64_t log_length = 0;  // of metrics.csv, in bytes
+  std::uint64_t log_length = 0;  // the length of metrics.csv, in bytes
   ModelInfo model = {};
 };
 

@@ -25,13 +25,14 @@ void check_finite(const DataPart& part, const char* what, const Tensor& values, 
                   row);
 }
 
-// High bits come down for the product to carry them up again: small whole numbers differ in those only.
+// The high bits are folded into the low ones before the product carries them up again: small whole numbers, stored as
+// floating-point numbers, differ in their high bits only.
 std::uint64_t mix(std::uint64_t x) {
-  constexpr std::uint64_t prime = 0x9E3779B97F4A7C15;  // odd, of no pattern: 2^64 over the golden ratio
-  return (x ^ (x >> 32)) * prime;
+  constexpr std::uint64_t golden = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio: odd, and its bits have no pattern
+  return (x ^ (x >> 32)) * golden;
 }
 
-// Of the bits. Eight chains, as a product has to wait for the one before it.
+// Hashes the bits of a row. Eight chains run side by side, because a product has to wait for the one before it.
 std::uint64_t hash_row(std::span<const Scalar> row) {
   using Words = std::array<std::uint64_t, 8>;
   Words chains{}, words{};
@@ -58,11 +59,11 @@ void hash_rows(const DataPart& part, const Rows& rows, Visit&& visit) {
   });
 }
 
-// What the validation rows share with the training rows.
+// The validation rows that are training rows too.
 struct Shared {
-  Index rows = 0;                              // of validation, found in training
-  Index same_target = 0;                       // of these, with the target of the first such training row
-  Index validation_row = 0, training_row = 0;  // the first pair
+  Index rows = 0;                              // their number
+  Index same_target = 0;                       // how many of them have the target of that training row too
+  Index validation_row = 0, training_row = 0;  // the first pair of equal rows
 };
 
 }  // namespace
@@ -76,13 +77,13 @@ void check_finite(const DataPart& part) {
 
 std::optional<Anomaly> check_duplicates(const DataPart& train, const DataPart& validation) {
   if (train.rows.dataset().input_shape() != validation.rows.dataset().input_shape()) return std::nullopt;
-  constexpr Index most_rows = 20'000, least_shared = 3;
-  constexpr double least_share = 0.01;
+  constexpr Index max_validation_rows = 20'000, min_shared_rows = 3;
+  constexpr double min_share = 0.01;
 
   constexpr Index nowhere = -1;
   std::vector<std::pair<Index, std::uint64_t>> wanted;
   std::unordered_map<std::uint64_t, Index> first_training_row;
-  hash_rows(validation, sample_rows(validation, most_rows), [&](Index row, std::uint64_t hash) {
+  hash_rows(validation, sample_rows(validation, max_validation_rows), [&](Index row, std::uint64_t hash) {
     wanted.emplace_back(row, hash);
     first_training_row.emplace(hash, nowhere);
   });
@@ -106,9 +107,9 @@ std::optional<Anomaly> check_duplicates(const DataPart& train, const DataPart& v
     shared.same_target += std::ranges::equal(here.targets.span(), there.targets.span());
   }
   const double share = static_cast<double>(shared.rows) / static_cast<double>(wanted.size());
-  if (shared.rows < least_shared || share <= least_share) return std::nullopt;
+  if (shared.rows < min_shared_rows || share <= min_share) return std::nullopt;
 
-  // Rows copied from one set into the other repeat in neither.
+  // Rows that were copied from one set into the other do not repeat within a set; rows that repeat everywhere do.
   const auto trained = static_cast<double>(training_hashes.size());
   std::ranges::sort(training_hashes);
   const auto repeats = std::unique(training_hashes.begin(), training_hashes.end());

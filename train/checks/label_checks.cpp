@@ -15,12 +15,12 @@ template <class... Parts>
   throw DataError(concat("fit: want ", want..., "; got ", got, " in row ", row, " of the ", part.name, " set"), row);
 }
 
-// Floats count no further in ones.
-constexpr Index most_classes = Index{1} << 24;
+// A float has every whole number up to this one.
+constexpr Index max_exact_class = Index{1} << 24;
 
 void count_class(const DataPart& part, Index row, Scalar target, std::optional<Index> classes,
                  std::vector<Index>& counts) {
-  const Index limit = classes.value_or(most_classes);
+  const Index limit = classes.value_or(max_exact_class);
   if (!(target >= 0 && target < static_cast<Scalar>(limit)) || target != std::floor(target)) {
     const bool from_one = classes && target == static_cast<Scalar>(limit);
     bad_target(part, row, target, "a class in [0, ", limit, ") as a whole number",
@@ -37,14 +37,14 @@ void count_binary(const DataPart& part, Index row, std::span<const Scalar> targe
   if (targets.size() == 1) ++counts[targets[0] > Scalar(0.5) ? 1 : 0];
 }
 
-// "3, 7, 8, ...": the first few classes that never occur.
+// The first classes that never occur, as "3, 7, 8, ...".
 std::string missing_classes(std::span<const Index> counts) {
-  constexpr int most = 5;
+  constexpr int max_listed = 5;
   std::string text;
   int listed = 0;
   for (std::size_t c = 0; c < counts.size(); ++c) {
     if (counts[c] > 0) continue;
-    if (listed == most) return text + ", ...";
+    if (listed == max_listed) return text + ", ...";
     text += (listed++ == 0 ? "" : ", ") + std::to_string(c);
   }
   return text;
@@ -75,7 +75,7 @@ std::vector<Index> count_labels(const DataPart& part, Task task, std::optional<I
 }
 
 std::vector<Anomaly> check_class_counts(std::span<const Index> counts) {
-  constexpr Index most_ratio = 20;
+  constexpr Index max_ratio = 20;
   std::vector<Anomaly> found;
   if (counts.empty()) return found;
   const auto missing = std::ranges::count(counts, Index{0});
@@ -91,7 +91,7 @@ std::vector<Anomaly> check_class_counts(std::span<const Index> counts) {
   const auto rarest =
       std::ranges::min_element(counts, {}, [](Index n) { return n > 0 ? n : std::numeric_limits<Index>::max(); });
   const auto commonest = std::ranges::max_element(counts);
-  if (*rarest > 0 && *commonest > most_ratio * *rarest)
+  if (*rarest > 0 && *commonest > max_ratio * *rarest)
     found.push_back({.name = "class_imbalance",
                      .where = concat("class ", rarest - counts.begin()),
                      .evidence = concat("occurs ", *rarest, " times, class ", commonest - counts.begin(), " ",

@@ -7,25 +7,27 @@
 
 namespace handrail::train {
 
-/// Checks are made before the first step. What makes training pointless throws DataError; all else is a warning.
+/// The checks before the first step. NaN, infinity and targets that are no class throw DataError; everything else that
+/// is found is reported as an anomaly, and training begins.
 struct CheckOptions {
-  /// Whether data are free of NaN and infinity.
+  /// Looks for NaN and infinity in inputs and targets.
   bool finite = true;
-  /// Whether labels are in range and every class occurs.
+  /// Looks for labels out of range, for classes that never occur, and for classes of very different frequency.
   bool labels = true;
-  /// Whether inputs, and the targets of a regression, are roughly normalised.
+  /// Looks whether the inputs, and the targets of a regression, are roughly normalised.
   bool input_scale = true;
-  /// Whether training and validation set share rows.
+  /// Looks for rows that are in both the training and the validation set.
   bool duplicates = true;
-  /// Whether the first loss of a classifier with C classes is near ln C.
+  /// Looks whether the first loss of a classifier with C classes is near ln C, which is the loss of a guess.
   bool initial_loss = true;
-  /// Whether every parameter gets a gradient, and whether every leaf of the tape is a parameter.
+  /// Looks for parameters that get no gradient, and for tensors that get one but are no parameters of the model.
   bool reach = true;
-  /// Whether the model can memorise one batch.
+  /// Tries whether some steps on one batch lower its loss.
   bool overfit_batch = true;
 };
 
-/// Calls visit(OptionInfo, value) for every field. None is fixed: a run that is resumed has passed its checks.
+/// Calls visit(OptionInfo, value) for every field. None is fixed, so that all may differ when a run is resumed: its
+/// checks were made when it began.
 template <class Options, class Visit>
 requires std::same_as<std::remove_const_t<Options>, CheckOptions>
 void visit_options(Options& options, Visit&& visit) {

@@ -13,7 +13,7 @@
 namespace handrail::train {
 namespace {
 
-// Rows of logits and their classes.
+// Logits [rows, classes] and labels [rows].
 struct Classified {
   const Scalar* logits;
   const Scalar* labels;
@@ -41,13 +41,14 @@ std::vector<double> class_counts(const Classified& data) {
   return counts;
 }
 
-// Whether the share of right predictions is above `share` by more than 2 standard errors.
+// Whether the share of correct predictions is above `share` by more than 2 standard errors.
 bool clearly_above(double right, double samples, double share) {
   const double accuracy = right / samples;
   return accuracy - share > 2 * std::sqrt(std::max(share * (1 - share), accuracy * (1 - accuracy)) / samples);
 }
 
-// From 0 for the second choice to 1 for the last; the better one of classes of equal logits.
+// The rank of the label of row i among the classes that were not predicted: 0 for the second choice, 1 for the last.
+// Classes of equal logits share the best of their ranks.
 double rank_of_label(const Classified& data, Index i) {
   const Scalar* row = data.row(i);
   const Scalar own = row[data.label(i)];
@@ -63,10 +64,10 @@ double cross_entropy_of(const Classified& data, Index i) {
   return top - static_cast<double>(row[data.label(i)]) + std::log(sum);
 }
 
-// Losses of the samples under the model and under the same prediction for all.
+// How the model compares with the same prediction for every sample.
 struct Comparison {
-  std::vector<double> model, baseline;
-  double right = 0, baseline_right = 0;  // samples, of classes only
+  std::vector<double> model, baseline;   // the losses of the samples
+  double right = 0, baseline_right = 0;  // the number of samples predicted correctly; unused for a regression
 };
 
 Comparison compare_classes(const Classified& data) {
@@ -86,7 +87,7 @@ double binary_loss(double logit, double target) {
   return std::max(logit, 0.0) - logit * target + std::log1p(std::exp(-std::abs(logit)));
 }
 
-// Elements of a sample are averaged: the baseline has a mean for each column.
+// The loss of a sample is the mean over its elements. The baseline predicts the mean, or the frequency, of each column.
 Comparison compare_columns(const Tensor& predictions, const Tensor& targets, bool binary) {
   const Index rows = targets.shape()[0], cols = targets.size() / rows;
   const auto n = static_cast<double>(rows), width = static_cast<double>(cols);
@@ -95,7 +96,7 @@ Comparison compare_columns(const Tensor& predictions, const Tensor& targets, boo
   for (Index j = 0; j < cols; ++j) {
     double mean = 0;
     for (Index i = 0; i < rows; ++i) mean += static_cast<double>(targets.data()[i * cols + j]) / n;
-    // The frequency as a logit; finite when only one class occurs.
+    // The frequency as a logit. It stays finite when only one class occurs.
     const double usual = binary ? std::log(std::max(mean, 1e-12) / std::max(1 - mean, 1e-12)) : mean;
     for (Index i = 0; i < rows; ++i) {
       const auto p = static_cast<double>(predictions.data()[i * cols + j]);
@@ -115,9 +116,9 @@ Comparison compare_columns(const Tensor& predictions, const Tensor& targets, boo
 std::optional<Anomaly> check_initial_loss(double loss, Task task, Index classes) {
   if (task == Task::regression || classes < 2) return std::nullopt;
   const double guess = std::log(task == Task::binary ? 2.0 : static_cast<double>(classes));
-  // Logits of variance v cost about v / 2 above the guess. Measured on digits, iris and MNIST: at most 2.9
-  // with the weights of nn::Linear or nn::init, which train well; at least 17 with bytes for inputs or
-  // ten times the weights.
+  // Logits of variance v raise the loss above that of a guess by about v / 2. Measured first losses on digits, iris and
+  // MNIST: at most 2.9 with the initial weights of nn::Linear or nn::init, which train well; at least 17 with raw bytes
+  // as inputs, or with weights ten times as large.
   if (!(loss > guess + std::max(guess, 3.0))) return std::nullopt;
   return Anomaly{
       .name = "initial_loss",
@@ -128,15 +129,15 @@ std::optional<Anomaly> check_initial_loss(double loss, Task task, Index classes)
 }
 
 std::optional<Anomaly> diagnose_labels(const Tensor& predictions, const Tensor& targets, std::span<const Index> rows) {
-  constexpr double least_share = 0.05, most_of_chance = 0.75, one_sided_95 = 1.645;
-  constexpr std::size_t least_wrong = 10, most_named = 5;
+  constexpr double min_wrong_share = 0.05, max_share_of_chance = 0.75, one_sided_95 = 1.645;
+  constexpr std::size_t min_wrong = 10, max_named_rows = 5;
   const Classified data = classified("diagnose_labels", predictions, targets);
   if (data.classes < 3 || data.rows == 0 || first_non_finite(predictions.span()) >= 0) return std::nullopt;
   const auto n = static_cast<double>(data.rows);
 
   struct Wrong {
     Index row;
-    Scalar margin;  // of the predicted class over the label
+    Scalar margin;  // logit of the predicted class - logit of the label
   };
   std::vector<Wrong> wrong;
   std::vector<double> ranks;
@@ -148,21 +149,21 @@ std::optional<Anomaly> diagnose_labels(const Tensor& predictions, const Tensor& 
   }
   const auto c = static_cast<double>(data.classes);
   const double share = static_cast<double>(wrong.size()) / n, of_chance = share * c / (c - 1);
-  if (wrong.size() < least_wrong || share < least_share || of_chance > most_of_chance) return std::nullopt;
+  if (wrong.size() < min_wrong || share < min_wrong_share || of_chance > max_share_of_chance) return std::nullopt;
   if (!clearly_above(n - static_cast<double>(wrong.size()), n, std::ranges::max(class_counts(data)) / n))
     return std::nullopt;
-  // The mistakes of a poor model are spread over the classes too, up to a rank of 0.5 by chance.
+  // The mistakes of a poor model are spread over the classes too: the mean rank at chance is 0.5.
   const double natural_rank = 0.17 + 0.33 * of_chance;
   const Moments rank = moments(ranks);
   if (rank.mean - one_sided_95 * rank.error <= natural_rank) return std::nullopt;
 
   std::ranges::sort(wrong, std::ranges::greater{}, &Wrong::margin);
   std::string named;
-  for (std::size_t k = 0; k < std::min(most_named, wrong.size()); ++k) {
+  for (std::size_t k = 0; k < std::min(max_named_rows, wrong.size()); ++k) {
     const auto i = static_cast<std::size_t>(wrong[k].row);
     named += (k == 0 ? "" : ", ") + std::to_string(rows.empty() ? wrong[k].row : rows[i]);
   }
-  // Natural mistakes are of rank 0, random labels 0.5 in the mean, and one in C of those is right by chance.
+  // The mean rank is about 0 for natural mistakes and 0.5 for random labels. One random label in C is right by chance.
   const double noise = of_chance * std::min(1.0, 2 * rank.mean);
   return Anomaly{.name = "label_noise",
                  .where = concat("rows ", named, " of the validation set"),
@@ -176,9 +177,9 @@ std::optional<Anomaly> diagnose_labels(const Tensor& predictions, const Tensor& 
 }
 
 std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor& targets, Task task) {
-  constexpr double one_sided_99 = 2.326, least_gain = 0.05;
-  constexpr Index least_samples = 10;
-  if (targets.size() < least_samples || first_non_finite(predictions.span()) >= 0 ||
+  constexpr double one_sided_99 = 2.326, min_gain = 0.05;
+  constexpr Index min_samples = 10;
+  if (targets.size() < min_samples || first_non_finite(predictions.span()) >= 0 ||
       first_non_finite(targets.span()) >= 0)
     return std::nullopt;
   if (task != Task::multiclass && (targets.size() != predictions.size() || targets.shape().rank() == 0))
@@ -187,11 +188,11 @@ std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor
   const Comparison result = task == Task::multiclass
                                 ? compare_classes(classified("diagnose_baseline", predictions, targets))
                                 : compare_columns(predictions, targets, task == Task::binary);
-  if (std::ssize(result.model) < least_samples) return std::nullopt;
+  if (std::ssize(result.model) < min_samples) return std::nullopt;
   std::vector<double> gains;
   for (std::size_t i = 0; i < result.model.size(); ++i) gains.push_back(result.baseline[i] - result.model[i]);
   const Moments gain = moments(gains), baseline = moments(result.baseline), model = moments(result.model);
-  if (gain.mean > least_gain * baseline.mean || gain.mean > one_sided_99 * gain.error) return std::nullopt;
+  if (gain.mean > min_gain * baseline.mean || gain.mean > one_sided_99 * gain.error) return std::nullopt;
   if (baseline.mean < 1e-9) return std::nullopt;
   const auto n = static_cast<double>(gains.size());
   if (task != Task::regression && clearly_above(result.right, n, result.baseline_right / n)) return std::nullopt;

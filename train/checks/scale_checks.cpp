@@ -13,18 +13,19 @@
 namespace handrail::train {
 namespace {
 
-constexpr Index most_rows = 20'000;
-constexpr double most_offset = 50;  // of a column from 0, in its scale
+constexpr Index max_checked_rows = 20'000;
+constexpr double max_offset = 50;  // |usual value| / scale of a column
 
-// One entry a column.
+// Sums over the rows; each vector has one entry per column.
 struct ColumnSums {
   double rows = 0;
-  std::vector<double> usual = {};                    // the median of a few rows: the background, if there is one
-  std::vector<double> squares = {}, nonzero = {};    // of the values, and how many are not 0
-  std::vector<double> deviations = {}, active = {};  // squared from the usual value, and how many are not 0
+  std::vector<double> usual = {};                  // the median of a few rows: the background, if there is one
+  std::vector<double> squares = {}, nonzero = {};  // of the values: the sum of squares, and how many are not 0
+  std::vector<double> deviations = {},
+                      active = {};  // of the deviations from `usual`: the sum of squares, and how many are not 0
 
   std::size_t size() const { return usual.size(); }
-  // Root mean square of the values that are not 0, and of the deviations that are not.
+  // Root mean squares of the values that are not 0, and of the deviations that are not 0.
   double value(std::size_t j) const { return nonzero[j] > 0 ? std::sqrt(squares[j] / nonzero[j]) : 0; }
   double scale(std::size_t j) const { return active[j] > 0 ? std::sqrt(deviations[j] / active[j]) : 0; }
   double offset(std::size_t j) const { return std::abs(usual[j]) / scale(j); }
@@ -43,7 +44,7 @@ void add_row(ColumnSums& sums, const Scalar* row) {
   double *squares = sums.squares.data(), *nonzero = sums.nonzero.data();
   double *deviations = sums.deviations.data(), *active = sums.active.data();
   for (std::size_t j = 0; j < cols; ++j) {
-    // A value that is not finite, which other checks name, counts as usual here.
+    // A value that is not finite counts as the usual one here: check_finite reports it.
     const double x = is_finite(row[j]) ? static_cast<double>(row[j]) : usual[j], d = x - usual[j];
     squares[j] += x * x;
     nonzero[j] += x != 0 ? 1.0 : 0.0;
@@ -53,25 +54,25 @@ void add_row(ColumnSums& sums, const Scalar* row) {
 }
 
 std::vector<double> usual_values(const DataPart& part, std::span<const Index> rows, Tensor Batch::*values) {
-  constexpr std::size_t few = 5;
-  std::array<Index, few> some;
-  for (std::size_t i = 0; i < few; ++i) some[i] = rows[(2 * i + 1) * rows.size() / (2 * few)];
+  constexpr std::size_t sampled_rows = 5;
+  std::array<Index, sampled_rows> some;
+  for (std::size_t i = 0; i < sampled_rows; ++i) some[i] = rows[(2 * i + 1) * rows.size() / (2 * sampled_rows)];
   const Tensor tensor = gather(part, some).*values;
-  std::vector<double> usual(tensor.span().size() / few);
+  std::vector<double> usual(tensor.span().size() / sampled_rows);
   for (std::size_t j = 0; j < usual.size(); ++j) {
-    std::array<Scalar, few> column;
-    for (std::size_t i = 0; i < few; ++i) {
+    std::array<Scalar, sampled_rows> column;
+    for (std::size_t i = 0; i < sampled_rows; ++i) {
       const Scalar value = tensor.span()[i * usual.size() + j];
       column[i] = is_finite(value) ? value : 0;
     }
-    std::ranges::nth_element(column, column.begin() + few / 2);
-    usual[j] = static_cast<double>(column[few / 2]);
+    std::ranges::nth_element(column, column.begin() + sampled_rows / 2);
+    usual[j] = static_cast<double>(column[sampled_rows / 2]);
   }
   return usual;
 }
 
 ColumnSums measure(const DataPart& part, Tensor Batch::*values) {
-  const Rows rows = sample_rows(part, most_rows);
+  const Rows rows = sample_rows(part, max_checked_rows);
   ColumnSums sums{.rows = static_cast<double>(rows.size()), .usual = usual_values(part, rows.numbers(), values)};
   sums.squares = sums.nonzero = sums.deviations = sums.active = std::vector<double>(sums.size());
   for_batches(part, rows, [&](std::span<const Index> batch_rows, const Batch& batch) {
@@ -107,7 +108,7 @@ std::size_t largest_column(const ColumnSums& sums) {
 }  // namespace
 
 std::optional<Anomaly> check_input_scale(const DataPart& train) {
-  constexpr double largest_scale = 5, smallest_scale = 0.04, most_spread = 100;
+  constexpr double max_value = 5, min_value = 0.04, max_scale_ratio = 100;
   const ColumnSums sums = measure(train, &Batch::inputs);
   const auto [largest, smallest, farthest] = compare_columns(sums);
   const double value = sums.value();
@@ -117,17 +118,17 @@ std::optional<Anomaly> check_input_scale(const DataPart& train) {
       .evidence = {},
       .cause = "raw data: the initial weights and the learning rate suit inputs with mean 0 and standard deviation 1",
       .remedy = "put nn::Standardize::fit(train) first in the model"};
-  if (value > largest_scale || (value > 0 && value < smallest_scale)) {
+  if (value > max_value || (value > 0 && value < min_value)) {
     const std::size_t j = largest_column(sums);
     anomaly.where = concat("column ", j, " of the inputs");
     anomaly.evidence = concat("root mean square ", short_form(sums.value(j)), ", want about 1");
     anomaly.details = concat("it is ", short_form(value), " over all columns, zeros not counted");
-  } else if (largest && sums.scale(*largest) > most_spread * sums.scale(*smallest)) {
+  } else if (largest && sums.scale(*largest) > max_scale_ratio * sums.scale(*smallest)) {
     anomaly.where = concat("columns ", *smallest, " and ", *largest, " of the inputs");
     anomaly.evidence =
         concat("their scales are ", short_form(sums.scale(*largest) / sums.scale(*smallest)),
                " times apart: ", short_form(sums.scale(*smallest)), " and ", short_form(sums.scale(*largest)));
-  } else if (farthest && sums.offset(*farthest) > most_offset) {
+  } else if (farthest && sums.offset(*farthest) > max_offset) {
     anomaly.where = concat("column ", *farthest, " of the inputs");
     anomaly.evidence = concat("values about ", short_form(sums.usual[*farthest]), " that vary by only ",
                               short_form(sums.scale(*farthest)));
@@ -141,7 +142,7 @@ std::optional<Anomaly> check_target_scale(const DataPart& train) {
   const ColumnSums sums = measure(train, &Batch::targets);
   for (std::size_t j = 0; j < sums.size(); ++j) {
     const double value = sums.value(j), scale = sums.scale(j), usual = sums.usual[j];
-    const bool odd = scale > 0 && (scale < 1e-3 || sums.offset(j) > most_offset);
+    const bool odd = scale > 0 && (scale < 1e-3 || sums.offset(j) > max_offset);
     if (value <= 100 && !odd) continue;
     return Anomaly{.name = "target_scale",
                    .where = concat("column ", j, " of the targets"),

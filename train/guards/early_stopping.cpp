@@ -13,8 +13,8 @@ bool improved_significantly(std::span<const double> reference, std::span<const d
   std::vector<double> gains(now.size());
   std::ranges::transform(reference, now, gains.begin(), std::minus());
   const auto [mean, error] = moments(gains);
-  constexpr std::size_t enough = 30;
-  return mean > (now.size() < enough ? 0 : 1.645 * error) && mean > 0;
+  constexpr std::size_t min_groups = 30;
+  return mean > (now.size() < min_groups ? 0 : 1.645 * error) && mean > 0;
 }
 
 bool EarlyStopping::add(double value, std::span<const double> group_losses) {
@@ -45,7 +45,7 @@ void EarlyStopping::visit_state(StateVisitor& state) {
   if (has_best) {
     state.number(best);
     state.number(reference);
-    state.rest(reference_groups_);  // one of the losses may be infinite
+    state.rest(reference_groups_);  // a loss may be infinite, which number() refuses
   } else {
     reference_groups_.clear();
   }

@@ -10,34 +10,40 @@
 
 namespace handrail::train {
 
+/// Whether a lower or a higher monitored value is better.
 enum class MonitorMode { min, max };
 
-/// When a monitored value counts as an improvement that resets the patience.
+/// When a monitored value counts as an improvement, so that the count of evaluations for the patience starts again.
 enum class Improvement {
-  significant,  // a val_loss lower by more than noise: a paired test over groups of samples, one-sided 95 %
-  plain,        // any
+  significant,  // val_loss: significantly lower (see improved_significantly); any other value: better at all
+  plain,        // better at all
 };
 
-/// Whether losses are lower than the reference ones by more than noise, both over the same groups of
-/// samples: mean(d) > 1.645 sd(d) / sqrt(n), d = reference - now; one-sided 95 %. With fewer than 30 groups
-/// the test would miss real improvements (iris, 12 validation samples: training ended after 31 epochs of 55
-/// and the test loss was 23 % higher), so then it is whether they are lower at all.
+/// Whether the losses `now` are significantly lower than the losses `reference` of the same groups of samples. A paired
+/// test over the differences d = reference - now, one-sided 95 %: mean(d) > 1.645 sd(d) / sqrt(n).
+/// With n < 30 groups it is mean(d) > 0 alone, because the test would miss real improvements: on iris, with 12
+/// validation samples, training ended after 31 epochs instead of 55, and the test loss was 23 % higher.
+/// reference, now: [n], one mean loss per group, in the same order.
 bool improved_significantly(std::span<const double> reference, std::span<const double> now);
 
-/// Decides which evaluation is the best, and when training has gone on long enough without one that is
-/// better. The best is the plain best; the patience begins anew only with a significant one.
+/// Decides which evaluation is the best, and when to stop because none was better for a number of evaluations. The best
+/// evaluation is the one with the best value, significantly better or not.
 class EarlyStopping {
  public:
+  /// patience: evaluations in a row without an improvement after which stop() is true; off: never.
   EarlyStopping(MonitorMode mode, Improvement improvement, OrOff<Index> patience)
       : mode_(mode), improvement_(improvement), patience_(patience) {}
 
-  /// Takes the next evaluation: the monitored value and, when it is a mean loss, the losses of groups of
-  /// samples. Returns whether the value is the best so far; one that is not finite never is.
+  /// Adds the next evaluation. value: the monitored value. group_losses: the mean losses of groups of samples when
+  /// `value` is their mean, otherwise empty. Returns whether the value is the best so far; one that is not finite never
+  /// is, and counts as an evaluation without improvement.
   bool add(double value, std::span<const double> group_losses);
-  /// Whether the patience is used up.
+  /// Whether `patience` evaluations in a row brought no improvement.
   bool stop() const { return patience_ && waited_ >= *patience_; }
+  /// The number of evaluations since the last improvement.
   Index waited() const { return waited_; }
 
+  /// Reads or writes the state, for checkpoints: see StateVisitor.
   void visit_state(StateVisitor& state);
 
  private:
@@ -48,8 +54,8 @@ class EarlyStopping {
   OrOff<Index> patience_;
   Index waited_ = 0;
   std::optional<double> best_;
-  std::optional<double> reference_;       // the last significant best
-  std::vector<double> reference_groups_;  // its losses
+  std::optional<double> reference_;       // the value of the last improvement
+  std::vector<double> reference_groups_;  // its group losses
 };
 
 }  // namespace handrail::train

@@ -10,10 +10,10 @@
 namespace handrail::train {
 namespace {
 
-constexpr std::int32_t patience = 20, dead_patience = 3;  // steps, measurements
-constexpr double vanishing = 1e-7, exploding = 100;       // gradient norms
-constexpr double dead_share = 0.5;
-constexpr Index max_rollbacks = 3;
+constexpr std::int32_t patience = 20;                // steps
+constexpr std::int32_t dead_patience = 3;            // measurements
+constexpr double vanishing = 1e-7, exploding = 100;  // gradient norms
+constexpr double max_dead_share = 0.5;               // of the units of a layer
 
 Anomaly dead_units(std::int64_t step, std::string evidence) {
   return {.name = "dead_units",
@@ -26,7 +26,7 @@ Anomaly dead_units(std::int64_t step, std::string evidence) {
 }
 
 Anomaly vanishing_gradient(const StepStats& stats, double norm) {
-  // Saturation leaves something; nothing at all is left where no unit is active.
+  // Saturated units leave a small gradient. It is exactly 0 only where no unit is active.
   if (norm == 0)
     return dead_units(stats.step, concat("its gradient has been exactly 0 for ", patience, " steps, at loss ",
                                          short_form(stats.loss)));
@@ -63,7 +63,7 @@ std::optional<Anomaly> LayerGuard::check_gradients(const StepStats& stats) {
   for (std::size_t l = 0; l < count; ++l) {
     const double norm = stats.layer_norms[l];
     Layer& layer = layers_[l];
-    layer.gone = norm == 0 && is_finite(stats.loss);  // else other guards know better
+    layer.gone = norm == 0 && is_finite(stats.loss);  // a loss that is not finite is for other guards
     layer.lived = layer.lived || !layer.gone;
     bool vanishes = layer.vanishing.step(norm < vanishing, patience) && !learnt;
     const bool explodes = layer.exploding.step(norm > exploding, patience);
@@ -103,7 +103,7 @@ std::optional<Anomaly> LayerGuard::layers_measured(const LayerReport& report) {
   std::optional<Anomaly> anomaly;
   for (std::size_t l = 0; l < hidden; ++l) {
     const double share = report.layers[l].dead_units;
-    if (!layers_[l].dead.step(share > dead_share, dead_patience) || anomaly) continue;
+    if (!layers_[l].dead.step(share > max_dead_share, dead_patience) || anomaly) continue;
     layers_[l].dead.reported = true;
     anomaly = dead_units(report.step, concat(short_form(100 * share), " % of its units got no gradient in ",
                                              dead_patience, " measurements in a row"));

@@ -13,15 +13,14 @@
 namespace handrail::train {
 namespace {
 
-constexpr Index most_rollbacks = 3;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 struct Bounds {
-  double average;  // above it, training has diverged
-  double most;     // what a single loss can count for in the average
+  double average;   // above it, training has diverged
+  double max_loss;  // what a single loss can count for in the average
 };
 
-// The ratio is for a rate so high that even the first ten losses are far above the very first.
+// The opening is for a rate so high that even the first ten losses are far above the first three.
 Bounds divergence_bounds(const InitialLoss& initial) {
   if (!initial.known()) return {infinity, infinity};
   const double excess = std::max(0.5 * std::abs(initial.mean()), 3 * initial.spread());
@@ -65,7 +64,7 @@ Anomaly NonFiniteGuard::found(const StepStats& stats, const std::string& evidenc
     anomaly.action = Action::reduce_lr;
     anomaly.lr_factor = 0.5;
   } else if (in_a_row_ >= 2 * patience_) {
-    if (rollbacks_ < most_rollbacks) {
+    if (rollbacks_ < max_rollbacks) {
       ++rollbacks_;
       anomaly.action = Action::rollback;
       anomaly.lr_factor = 0.5;
@@ -80,11 +79,11 @@ Anomaly NonFiniteGuard::found(const StepStats& stats, const std::string& evidenc
 
 void NonFiniteGuard::visit_state(StateVisitor& state) {
   state.count(in_a_row_, 2 * patience_);
-  state.count(rollbacks_, most_rollbacks);
+  state.count(rollbacks_, max_rollbacks);
 }
 
 bool SpikeDetector::check(double loss) {
-  early_ = window_.size() < enough;
+  early_ = window_.size() < min_losses;
   spiked_ = early_ ? is_explosion(loss) : may_be_far(loss) && is_far(loss);
   if (!spiked_) [[likely]] {
     in_a_row_ = 0;
@@ -99,13 +98,13 @@ bool SpikeDetector::check(double loss) {
   return true;
 }
 
-// Before there is a window to compare with: what a rate that is far too high makes of the first losses. Above 1,
-// so that the noise of a model that is trained already, or memorises, is not taken for it.
+// For the first losses, before the window is long enough: a rate that is far too high lets them explode. A loss below 1
+// does not count, because the small losses of a model that is trained already have noise of any ratio.
 bool SpikeDetector::is_explosion(double loss) const {
   return window_.size() > 0 && negative_ == 0 && loss > 1 && loss > 10 * mean();
 }
 
-// The first condition, from the running sums: all that nearly every step has to pay for.
+// The first condition of the rule, from the running sums. For nearly every step nothing else is computed.
 bool SpikeDetector::may_be_far(double loss) const {
   const auto n = static_cast<double>(window_.size());
   if (negative_ == 0 || rule_ == SpikeRule::documented) return loss * n > 10 * sum_;
@@ -186,9 +185,9 @@ void SpikeDetector::visit_state(StateVisitor& state) {
 std::optional<Anomaly> LossGuard::check_loss(const StepStats& stats) {
   if (!is_finite(stats.loss) || !spikes_.check(weighed(stats))) [[likely]]
     return std::nullopt;
-  constexpr Index too_many = 3;
+  constexpr Index min_spikes = 3;
   const Index in_a_row = spikes_.in_a_row();
-  if (roll_back_ && in_a_row >= too_many)
+  if (roll_back_ && in_a_row >= min_spikes)
     return divergence(stats, concat("loss ", short_form(stats.loss), ", recent mean ", short_form(spikes_.mean()),
                                     ", spike ", in_a_row, " in a row"));
   if (!warn_ || spikes_.early()) return std::nullopt;
@@ -199,30 +198,31 @@ std::optional<Anomaly> LossGuard::accepted(const StepStats& stats) {
   if (!is_finite(stats.loss)) [[unlikely]]
     return std::nullopt;
   spikes_.accepted(weighed(stats));
-  most_samples_ = std::max(most_samples_, stats.samples);
+  max_samples_ = std::max(max_samples_, stats.samples);
   const Bounds bounds = divergence_bounds(spikes_.initial());
-  ema_.add(std::min(stats.loss, bounds.most));
-  constexpr std::int64_t enough = 20;
-  if (++judged_ < enough || stats.step <= warmup_steps_ || !roll_back_ || !(ema_.value() > bounds.average)) [[likely]]
+  ema_.add(std::min(stats.loss, bounds.max_loss));
+  constexpr std::int64_t min_steps = 20;
+  if (++averaged_ < min_steps || stats.step <= warmup_steps_ || !roll_back_ || !(ema_.value() > bounds.average))
+      [[likely]]
     return std::nullopt;
   Anomaly anomaly = divergence(
       stats, concat("average loss ", short_form(ema_.value()), ", initially ", short_form(spikes_.initial().mean())));
   ema_ = Ema();
-  judged_ = 0;
+  averaged_ = 0;
   return anomaly;
 }
 
 double LossGuard::weighed(const StepStats& stats) const {
-  if (stats.samples >= most_samples_ || spikes_.empty() || spikes_.rule() == SpikeRule::documented) [[likely]]
+  if (stats.samples >= max_samples_ || spikes_.empty() || spikes_.rule() == SpikeRule::documented) [[likely]]
     return stats.loss;
   const double mean = spikes_.mean();
-  return mean + (stats.loss - mean) * static_cast<double>(stats.samples) / static_cast<double>(most_samples_);
+  return mean + (stats.loss - mean) * static_cast<double>(stats.samples) / static_cast<double>(max_samples_);
 }
 
 void LossGuard::rolled_back() {
   spikes_.clear();
   ema_ = Ema();
-  judged_ = 0;
+  averaged_ = 0;
 }
 
 Anomaly LossGuard::spike(const StepStats& stats) const {
@@ -252,7 +252,7 @@ Anomaly LossGuard::divergence(const StepStats& stats, std::string evidence) {
                   .details = concat("lr was ", short_form(stats.lr), " at this step"),
                   .rank = Rank::blow_up,
                   .lr_factor = rollbacks_ == 0 ? 0.1 : 0.5};
-  if (rollbacks_ == most_rollbacks) {
+  if (rollbacks_ == max_rollbacks) {
     anomaly.action = Action::stop;
     anomaly.evidence += concat(", after ", rollbacks_, " rollbacks");
     anomaly.lr_factor = 1;
@@ -264,9 +264,9 @@ Anomaly LossGuard::divergence(const StepStats& stats, std::string evidence) {
 
 void LossGuard::visit_state(StateVisitor& state) {
   ema_.visit_state(state);
-  state.count(judged_);
-  state.count(rollbacks_, most_rollbacks);
-  state.count(most_samples_);
+  state.count(averaged_);
+  state.count(rollbacks_, max_rollbacks);
+  state.count(max_samples_);
   spikes_.visit_state(state);
 }
 

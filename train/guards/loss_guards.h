@@ -15,12 +15,15 @@
 
 namespace handrail::train {
 
-/// Keeps losses and gradients that are not finite out of the model. Of bad steps in a row the first ones
-/// are skipped, the one numbered `patience` also halves the rate, and the one numbered 2 * patience goes
-/// back to the last good state and halves the rate again; after three returns the next would be one too
-/// many, and training stops. A step that is accepted ends the row; the count of returns stays.
+/// Keeps losses, gradients and updates that are not finite out of the model. What it asks for depends on the number of
+/// bad steps in a row:
+///   patience        skip the step and halve the rate
+///   2 * patience    restore the last good state and halve the rate; after max_rollbacks of these, stop
+///   any other       skip the step
+/// After a rollback the count starts again. A step that is accepted ends the row; the count of rollbacks stays.
 class NonFiniteGuard final : public Guard {
  public:
+  /// patience: in steps, at least 1.
   explicit NonFiniteGuard(Index patience = 3) : patience_(patience) {}
 
   const char* name() const override { return "non_finite"; }
@@ -41,48 +44,51 @@ class NonFiniteGuard final : public Guard {
 
   Index patience_;
   Index in_a_row_ = 0;
-  Index rollbacks_ = 0;  // proposed so far
+  Index rollbacks_ = 0;  // how many it has asked for
 };
 
-/// Finds losses far above the last 100, once there are 20; before that, losses above 1 and 10 times the mean. A spike
-/// stays out of these, but ten in a row are a new level and take their place. The robust rule needs all of
-///   loss > 10 mean                                            (of losses that are not negative)
+/// Finds losses that are far above the recent ones: the last 100 that were no spikes. While there are fewer than 20, a
+/// spike is a loss above 1 and above 10 times their mean, if none of them is negative. Ten spikes in a row are taken as
+/// the new level and replace the recent losses. The robust rule asks for all of
+///   loss > 10 mean
 ///   loss > median + 6 max(1.4826 MAD, 0.05 |median|)
-///   loss > median + 0.1 initial                               (initial: mean magnitude of the first ten)
+///   loss > median + 0.1 initial                               (initial: the mean magnitude of the first ten losses)
 ///   loss > min(median (largest / median)^1.75, max(3 largest, 2 initial))
-/// The last two are for nearly memorised data, where a single hard sample is thousands of times the rest:
-/// the largest recent loss tells how heavy the tail is. Where losses may be negative, a ratio means nothing;
-/// instead of the first and last line, loss > mean + 3 standard deviations and loss > median + 2 (largest -
-/// median). For n < 100 losses 1.75 and 2 are multiplied by (100 / n)^0.18, as their largest is less far out.
-/// Calibrated by tests/bench/guard_table, see docs/guards.md.
+/// The last two are for data that is nearly memorised, where the loss of a single hard sample is thousands of times the
+/// others: the largest recent loss tells how heavy the tail is. When some recent loss is negative, a ratio has no
+/// meaning, and the first and the last line become
+///   loss > mean + 3 standard deviations
+///   loss > median + 2 (largest - median)
+/// With n < 100 recent losses the exponent 1.75 and the factor 2 of the last line are multiplied by (100 / n)^0.18,
+/// because the largest of fewer losses is less extreme. docs/guards.md has the calibration, by tests/bench/guard_table.
 class SpikeDetector {
  public:
   explicit SpikeDetector(SpikeRule rule = SpikeRule::robust) : rule_(rule), window_(capacity) {}
 
-  /// Judges a finite loss, before the step.
+  /// Returns whether a finite loss is a spike. Call it before the update.
   bool check(double loss);
-  /// The step of the loss judged last was made.
+  /// Adds the loss that was checked last to the recent ones, unless it is a spike. Call it after the update.
   void accepted(double loss);
-  /// Forgets recent losses, but not what they were like at the start.
+  /// Forgets the recent losses, but not the initial ones.
   void clear();
 
   SpikeRule rule() const { return rule_; }
-  /// Whether the loss judged last was a spike.
+  /// Whether the loss that was checked last is a spike.
   bool spiked() const { return spiked_; }
-  /// Spikes in a row, up to that loss; 0 again when the tenth was taken as the new level.
+  /// The number of spikes in a row up to that loss. It is 0 again after the tenth, which makes them the new level.
   Index in_a_row() const { return static_cast<Index>(in_a_row_); }
-  /// Whether there is no loss to compare with.
+  /// Whether there are no recent losses to compare with.
   bool empty() const { return window_.size() == 0; }
-  /// Whether there were too few losses for a robust judgement of it.
+  /// Whether there were fewer than 20 recent losses when it was checked.
   bool early() const { return early_; }
-  /// Of the window; 0 when it is empty.
+  /// The mean of the recent losses; 0 when there are none.
   double mean() const { return empty() ? 0 : sum_ / static_cast<double>(window_.size()); }
   const InitialLoss& initial() const { return initial_; }
 
   void visit_state(StateVisitor& state);
 
  private:
-  static constexpr std::size_t capacity = 100, enough = 20, rebase_after = 10;
+  static constexpr std::size_t capacity = 100, min_losses = 20, rebase_after = 10;
 
   bool is_explosion(double loss) const;
   bool may_be_far(double loss) const;
@@ -93,26 +99,31 @@ class SpikeDetector {
   SpikeRule rule_;
   Window window_;
   InitialLoss initial_;
-  // Running sums over the window, of differences to a reference value for the squares; from the window
-  // itself once in a hundred losses, so that rounding does not pile up.
+  // Running sums over the window: of the losses, of their differences to reference_, and of the squares of these. They
+  // are computed anew from the window once in a hundred losses, so that rounding errors do not accumulate.
   double sum_ = 0, reference_ = 0, shifted_ = 0, squares_ = 0;
   std::size_t negative_ = 0, pushes_ = 0;
-  std::array<double, rebase_after> spikes_{};  // those in a row
+  std::array<double, rebase_after> spikes_{};  // the first in_a_row_ of them: the spikes in a row
   std::size_t in_a_row_ = 0;
   bool spiked_ = false, early_ = true;
 };
 
-/// Warns of a loss that jumps ("spike"), and goes back to the last good state when training diverges
-/// ("divergence"): at the third spike in a row, before its update, in the first steps too; or when, after the warmup
-/// and at least 20 steps, the average of the loss (exponential, 0.99) is above initial + max(0.5 |initial|, 3 spread),
-/// of the first ten losses. When these explode themselves, 10 times the first three and 1.2 times the ten bound losses
-/// that are not negative. In this average a loss counts for at most twice the bound, so that a lone spike cannot cross
-/// it. The rate falls to a tenth the first time and by half after; after three returns training stops. For the robust
-/// rule a batch that is shorter than others counts by its share of samples, as one hard sample weighs more in its mean:
-/// what is judged is mean + (loss - mean) samples / most samples.
+/// Reports a loss that jumps ("spike"), and asks for a rollback when training diverges ("divergence"). Training
+/// diverges
+///   - at the third spike in a row, before its update, also in the first steps;
+///   - when the average of the loss is above its bound, after the warmup and at least 20 steps.
+/// The average is exponential, beta 0.99. Its bound is initial + max(0.5 |initial|, 3 spread), where initial and spread
+/// are the mean and the standard deviation of the first ten losses. These ten may explode themselves: if none of them
+/// is negative, the bound is at most max(10 opening, 1.2 initial), where opening is the median of the first three. A
+/// loss counts in the average for at most 2 bounds (with negative losses: the bound + 3 times what it is above
+/// initial), so that a single spike cannot lift the average above the bound. A rollback lowers the rate to a tenth the
+/// first time and to half later; after max_rollbacks of them training stops. One hard sample weighs more in the mean of
+/// a small batch. For the robust rule, the loss of a batch with fewer samples than the largest so far is therefore
+/// taken as mean + (loss - mean) samples / largest number of samples.
 class LossGuard final : public Guard {
  public:
-  /// Each of the two can be off. Without warmup_steps, training is judged from step 20.
+  /// spike, divergence: whether each of the two is reported. The average loss is compared from step 20 on, and not in
+  /// the first `warmup_steps` steps.
   LossGuard(bool spike, bool divergence, std::int64_t warmup_steps, SpikeRule rule = SpikeRule::robust)
       : warn_(spike), roll_back_(divergence), warmup_steps_(warmup_steps), spikes_(rule) {}
 
@@ -132,10 +143,10 @@ class LossGuard final : public Guard {
   bool warn_, roll_back_;
   std::int64_t warmup_steps_;
   SpikeDetector spikes_;
-  Index most_samples_ = 1;  // of a step so far
+  Index max_samples_ = 1;  // of any step so far
   Ema ema_;
-  std::int64_t judged_ = 0;  // losses in the average
-  Index rollbacks_ = 0;      // proposed so far
+  std::int64_t averaged_ = 0;  // the number of losses in the average
+  Index rollbacks_ = 0;        // how many it has asked for
 };
 
 }  // namespace handrail::train

@@ -10,43 +10,45 @@ namespace handrail::train {
 
 /// What counts as a spike of the loss.
 enum class SpikeRule {
-  robust,      // far above the last losses by their mean, median and largest, see SpikeDetector
+  robust,      // far above the mean, the median and the largest of the last losses: see SpikeDetector
   documented,  // more than 10 times the mean of the last 100 losses
 };
 constexpr std::array<const char*, 2> names_of(SpikeRule) { return {"robust", "documented"}; }
 
 /// When losses count as no longer falling.
 enum class PlateauRule {
-  confidence,  // even the optimistic bound of the slope is negligible, see PlateauGuard
-  documented,  // the mean of 100 losses is not lower by 0.1 % than that of the 100 before
+  confidence,  // the fall of the loss is negligible even at the optimistic bound of its slope: see PlateauGuard
+  documented,  // the mean of 100 losses is less than 0.1 % below the mean of the 100 before them
 };
 constexpr std::array<const char*, 2> names_of(PlateauRule) { return {"confidence", "documented"}; }
 
-/// Guards watch every step or epoch. Each reports what it found, the likely cause and what to try; those that say so
-/// also act.
+/// Which guards watch a run. Each reports what it found, the likely cause and what to try. A guard acts on the training
+/// only where its comment says so.
 struct GuardOptions {
-  /// Keeps NaN and infinity out of parameters and moments: the step is skipped, then the rate is lowered.
+  /// Keeps NaN and infinity out of parameters and moments. A bad step is skipped; several in a row lower the rate, then
+  /// restore the last good state, and end the training at last: see NonFiniteGuard.
   bool non_finite = true;
   /// Reports a loss far above those before it.
   bool spike = true;
-  /// Restores the last good state after three spikes in a row, or when the loss is well above that of the beginning.
+  /// Restores the last good state after three spikes in a row, or when the average loss is far above the initial one:
+  /// see LossGuard.
   bool divergence = true;
-  /// Reports that the loss no longer falls by more than its noise.
+  /// Reports that the loss no longer falls: see PlateauGuard.
   bool plateau = true;
-  /// Reports a learning rate that is too low to get anywhere in the steps planned.
+  /// Reports a learning rate that is too low for the planned steps.
   bool slow_progress = true;
   /// Reports that validation worsens while training improves.
   bool overfitting = true;
-  /// Reports that more than half of the steps are clipped.
+  /// Reports that more than half of the recent gradients were clipped.
   bool clip_pressure = true;
-  /// Reports vanishing and exploding gradients and dead units by layer. Restores the last good state when all units of
-  /// a layer have died.
+  /// Reports vanishing and exploding gradients and dead units, with the name of the layer. Restores the last good state
+  /// when a layer has lost all of its gradient.
   bool layers = true;
-  /// Reports after training that the labels look random.
+  /// Reports after training that the labels look random, or that the model is no better than a constant prediction.
   bool labels = true;
-  /// The rule of `spike` and `divergence`.
+  /// The rule by which `spike` and `divergence` find spikes.
   SpikeRule spike_rule = SpikeRule::robust;
-  /// The rule of `plateau`.
+  /// The rule by which `plateau` decides.
   PlateauRule plateau_rule = PlateauRule::confidence;
 };
 

@@ -14,8 +14,8 @@
 namespace handrail::train {
 namespace {
 
-constexpr double confidence = 1.645;      // one-sided 95 %
-constexpr double most_negligible = 0.03;  // of the level, in a window
+constexpr double confidence = 1.645;     // one-sided 95 %
+constexpr double max_negligible = 0.03;  // share of the level that the loss falls in a window
 
 std::string percent(double share) { return short_form(100 * share) + " %"; }
 
@@ -45,10 +45,10 @@ std::optional<Anomaly> PlateauGuard::check(std::int64_t step) {
   const LineFit fit = fit_line(window_.last(length_));
   const auto n = static_cast<double>(length_);
   const double level = std::abs(fit.mean), margin = n * confidence * fit.slope_error, decrease = -n * fit.slope;
-  const double negligible = std::min(0.0025 * n / 100, most_negligible) * level;
+  const double negligible = std::min(0.0025 * n / 100, max_negligible) * level;
   const bool certain = fit.effective_count >= 30 || margin < negligible / 4;
   const bool flat = decrease + margin < negligible && certain, improving = decrease - margin > 0;
-  if (reported_ && decrease - margin > most_negligible * level) {
+  if (reported_ && decrease - margin > max_negligible * level) {
     reported_ = false;
     length_ = first_length_;
   } else if (!improving && (!flat || reported_)) {
@@ -77,8 +77,8 @@ std::optional<Anomaly> PlateauGuard::check_by_means(std::int64_t step) {
   return found(step, now, improvement);
 }
 
-// `most`: the share of its level that the loss can have come down in the window.
-std::optional<Anomaly> PlateauGuard::found(std::int64_t step, double level, double most) {
+// max_fall: the share of its level by which the loss may have fallen in the window.
+std::optional<Anomaly> PlateauGuard::found(std::int64_t step, double level, double max_fall) {
   const bool settling = quiet_from_ > 0 && step > quiet_from_;
   const bool converged = std::abs(level) < 0.01 * initial_.magnitude();
   if (settling || converged) return std::nullopt;
@@ -86,7 +86,7 @@ std::optional<Anomaly> PlateauGuard::found(std::int64_t step, double level, doub
   return Anomaly{.name = "plateau",
                  .step = step,
                  .evidence = concat("loss ", short_form(level),
-                                    most > 0 ? concat(" fell by at most ", percent(most)) : " did not fall",
+                                    max_fall > 0 ? concat(" fell by at most ", percent(max_fall)) : " did not fall",
                                     " over the last ", length_, " steps"),
                  .cause = "the model has learnt all it can from this data, or the learning rate no longer fits",
                  .remedy = "lower lr, use a larger model, or stop here",
@@ -106,7 +106,7 @@ void PlateauGuard::visit_state(StateVisitor& state) {
   state.flag(reported_);
   initial_.visit_state(state);
   window_.visit_state(state);
-  // When the countdown ends, the window must be as long as what is fitted.
+  // When the countdown ends, the window must hold all the losses that are fitted.
   if (length_ < first_length_ || countdown_ < 1 || window_.size() + countdown_ < length_) state.refuse();
 }
 
@@ -123,29 +123,29 @@ std::optional<Anomaly> SlowProgressGuard::accepted(const StepStats& stats) {
   if (stats.step > warmup_steps_) losses_.push(stats.loss);
   if (stats.step < next_) [[likely]]
     return std::nullopt;
-  constexpr std::int64_t every = 100;
-  next_ = stats.step + every;
+  constexpr std::int64_t check_interval = 100;
+  next_ = stats.step + check_interval;
   return check(stats.step);
 }
 
 std::optional<Anomaly> SlowProgressGuard::epoch_end(const EpochStats& stats) {
-  constexpr std::int64_t short_run = 500, least = 50;
+  constexpr std::int64_t short_run = 500, min_steps = 50;
   const bool due = planned_steps_ <= short_run && stats.step >= first_;
-  if (reported_ || stats.step < least || !(due || stats.step >= planned_steps_)) return std::nullopt;
+  if (reported_ || stats.step < min_steps || !(due || stats.step >= planned_steps_)) return std::nullopt;
   return check(stats.step);
 }
 
 std::optional<Anomaly> SlowProgressGuard::check(std::int64_t step) {
-  constexpr std::size_t enough = 10;
+  constexpr std::size_t min_pieces = 10;
   const std::span<const double> means = losses_.means();
-  if (means.size() < enough) return std::nullopt;
+  if (means.size() < min_pieces) return std::nullopt;
   const LineFit fit = fit_line(means);
   const double initial = initial_.mean(), scale = initial_.magnitude(), margin = confidence * fit.slope_error;
   const double level = fit.mean + fit.slope * static_cast<double>(means.size() - 1) / 2;
   const auto left = static_cast<double>(std::max<std::int64_t>(planned_steps_ - step, 0));
   const double pieces = left / static_cast<double>(losses_.piece());
   const double expected = -fit.slope * pieces, optimistic = (-fit.slope + margin) * pieces;
-  const bool rises = fit.slope - margin > 0;  // another matter
+  const bool rises = fit.slope - margin > 0;  // that is divergence, not slow progress
   const bool uncertain = std::max(optimistic, margin * pieces) >= 0.1 * scale;
   if (rises || uncertain || std::abs(initial - level) >= 0.1 * scale || expected >= 0.01 * scale) return std::nullopt;
   reported_ = true;
@@ -182,8 +182,8 @@ std::optional<Anomaly> OverfittingGuard::epoch_end(const EpochStats& stats) {
     train_then_ = train;
     return std::nullopt;
   }
-  constexpr Index old = 3;
-  if (stats.epoch - best_epoch_ < old || train >= train_then_ || validation - best_ <= 0.1 * std::abs(best_) ||
+  constexpr Index min_epochs = 3;
+  if (stats.epoch - best_epoch_ < min_epochs || train >= train_then_ || validation - best_ <= 0.1 * std::abs(best_) ||
       validation - train <= 0.1 * initial_.magnitude())
     return std::nullopt;
   reported_ = true;

@@ -12,19 +12,21 @@
 
 namespace handrail::train {
 
-/// Reports ("plateau") that the loss no longer falls; it acts on nothing. A line is fitted to the last n
-/// losses, n = clamp(2 epochs, 200, 2000) at first, every n / 10 steps. With m its slope, SE the standard
-/// error for correlated residuals:
-///   plateau    n (-m + 1.645 SE) < min(0.0025 n / 100, 0.03) |mean|
-///   improving  m + 1.645 SE < 0
-///   undecided  neither: n grows by a quarter, up to four times what it was at first
-/// A plateau needs 30 independent losses' worth, unless the noise hardly matters: 1.645 n SE below a quarter of
-/// that bound. Once reported, it is silent until even the pessimistic bound has come down by 3 % in a window.
-/// Silent too in the last 20 % of the planned steps, where a schedule makes the loss settle, and when the
-/// loss is below 1 % of what it was initially. Calibrated by tests/bench/guard_table, see docs/guards.md.
+/// Reports ("plateau") that the loss no longer falls, and changes nothing. Every n / 10 steps a line is fitted to the
+/// last n losses. At first n is two epochs, but at least 200 and at most 2000. With the slope m and its standard error
+/// SE, which takes the correlation of the residuals into account:
+///   plateau     n (-m + 1.645 SE) < bound = min(0.0025 n / 100, 0.03) |mean loss|
+///   improving   m + 1.645 SE < 0
+///   undecided   neither: n grows by a quarter, up to four times its first value
+/// A plateau also needs as much information as 30 independent losses give, unless the noise hardly matters: 1.645 n SE
+/// < bound / 4. After a report the guard is silent until the loss has fallen by 3 % in a window, even at the
+/// pessimistic bound of the slope. It is also silent in the last 20 % of the planned steps, where a schedule lets the
+/// loss settle, and when the loss is below 1 % of its initial magnitude. docs/guards.md has the calibration, by
+/// tests/bench/guard_table. PlateauRule::documented compares the means of the last 100 losses and of the 100 before
+/// instead, every 100 steps.
 class PlateauGuard final : public Guard {
  public:
-  /// planned_steps: 0 when it is not known.
+  /// steps_per_epoch, planned_steps: in optimizer steps; planned_steps is 0 when it is not known.
   explicit PlateauGuard(std::int64_t steps_per_epoch, std::int64_t planned_steps = 0,
                         PlateauRule rule = PlateauRule::confidence);
 
@@ -36,25 +38,30 @@ class PlateauGuard final : public Guard {
  private:
   std::optional<Anomaly> check(std::int64_t step);
   std::optional<Anomaly> check_by_means(std::int64_t step);
-  std::optional<Anomaly> found(std::int64_t step, double level, double rate);
+  std::optional<Anomaly> found(std::int64_t step, double level, double max_fall);
 
   PlateauRule rule_;
   std::size_t first_length_, length_;  // of the window, n
-  std::int64_t quiet_from_;            // the step
+  std::int64_t quiet_from_;            // the step after which nothing is reported; 0 when it is not known
   Window window_;
   InitialLoss initial_;
-  std::size_t countdown_;  // losses to the next judgement
+  std::size_t countdown_;  // losses to the next check
   bool reported_ = false;
 };
 
-/// Reports once ("slow_progress") that training leads nowhere. A line is fitted to all losses since the warmup
-/// and continued to the end of the schedule: the loss has come down by less than 10 % of its initial value, is
-/// expected to lose less than another 1 %, and both the optimistic bound of that and its margin are below 10 %.
-/// Judged every 100 steps from step 200 or 20 % of the planned ones on, whichever is sooner, but not before
-/// step 50 or the 40th after the warmup; in runs of at most 500 steps at the end of every epoch too; and at the
-/// end of the last one.
+/// Reports once ("slow_progress") that the learning rate is too low for the planned steps. A line is fitted to all
+/// losses since the warmup and extended to the last planned step. All of these must hold, in shares of the initial
+/// loss:
+///   change of the loss so far                               less than 10 %
+///   expected further fall                                   less than 1 %
+///   expected further fall, at the optimistic bound (95 %)   less than 10 %
+///   width of that bound                                     less than 10 %
+/// The first check is at step 200 or at 20 % of the planned steps, whichever is earlier, but not before step 50 and not
+/// before 40 steps after the warmup. A check follows every 100 steps, at the end of every epoch when at most 500 steps
+/// are planned, and at the end of the last epoch.
 class SlowProgressGuard final : public Guard {
  public:
+  /// warmup_steps, planned_steps: in optimizer steps.
   SlowProgressGuard(std::int64_t warmup_steps, std::int64_t planned_steps);
 
   const char* name() const override { return "slow_progress"; }
@@ -67,15 +74,17 @@ class SlowProgressGuard final : public Guard {
   std::optional<Anomaly> check(std::int64_t step);
 
   std::int64_t warmup_steps_, planned_steps_, first_, next_;
-  Outline losses_;  // since the warmup
+  Outline losses_;  // those since the warmup
   InitialLoss initial_;
   double peak_lr_ = 0;
   bool reported_ = false;
 };
 
-/// Reports once ("overfitting") that the validation loss rises while the training loss falls: the best one
-/// is at least three epochs old, the present one is 10 % above it, the training loss is lower than it was
-/// then, and the gap between the two is more than 10 % of the initial training loss.
+/// Reports once ("overfitting") that the validation loss rises while the training loss falls. All of these must hold:
+///   epochs since the lowest validation loss        at least 3
+///   validation loss                                more than 10 % above the lowest
+///   training loss                                  lower than in the epoch of the lowest validation loss
+///   difference of validation and training loss     more than 10 % of the initial training loss
 class OverfittingGuard final : public Guard {
  public:
   const char* name() const override { return "overfitting"; }
@@ -86,15 +95,16 @@ class OverfittingGuard final : public Guard {
 
  private:
   InitialLoss initial_;
-  Index best_epoch_ = 0;  // 0: none yet
-  double best_ = 0, train_then_ = 0;
+  Index best_epoch_ = 0;              // the epoch of the lowest validation loss; 0 when there is none yet
+  double best_ = 0, train_then_ = 0;  // the validation and training loss of that epoch
   bool reported_ = false;
 };
 
-/// Warns ("clip_pressure") when more than half of the last 100 updates were clipped, from 100 steps after
-/// the warmup on; again only after the share was below a quarter.
+/// Reports ("clip_pressure") that more than half of the last 100 gradients were clipped, from 100 steps after the
+/// warmup on. It reports again only after less than a quarter of them were clipped in between.
 class ClipPressureGuard final : public Guard {
  public:
+  /// warmup_steps: in optimizer steps.
   explicit ClipPressureGuard(std::int64_t warmup_steps)
       : warmup_steps_(warmup_steps), norms_(capacity), clipped_(capacity) {}
 
@@ -110,7 +120,7 @@ class ClipPressureGuard final : public Guard {
 
   std::int64_t warmup_steps_;
   Window norms_, clipped_;
-  std::size_t count_ = 0;  // of clipped ones
+  std::size_t count_ = 0;  // how many in the window were clipped
   bool reported_ = false;
 };
 

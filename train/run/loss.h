@@ -12,26 +12,29 @@ namespace handrail::train {
 
 class Loss;
 
-/// Any function, lambda or function object Tensor(const Tensor& predictions, const Tensor& targets).
+/// A function, lambda or function object that can be called as Tensor(const Tensor& predictions, const Tensor&
+/// targets).
 template <class F>
 concept LossFunction = !std::same_as<F, Loss> && std::copy_constructible<F> &&
                        std::is_invocable_r_v<Tensor, F&, const Tensor&, const Tensor&>;
 
-/// A loss of (predictions, targets) that returns a scalar. Made from any such function;
-/// cross_entropy and binary_cross_entropy_with_logits bring their task along.
+/// A loss function. It takes predictions and targets and returns a tensor of one element, the mean over the samples.
+/// Any LossFunction converts to it. The task is multiclass for cross_entropy, binary for
+/// binary_cross_entropy_with_logits, and regression for every other function, unless it is given.
 class Loss {
  public:
   using Function = Tensor(const Tensor& predictions, const Tensor& targets);
 
-  Loss(Function* function);  // implicit: Trainer{model, cross_entropy, ...}
+  Loss(Function* function);  // implicit, for Trainer{model, cross_entropy, ...}
   Loss(Function* function, Task task);
   template <LossFunction F>
   Loss(F function, Task task = Task::regression) : function_(std::move(function)), task_(task) {}
 
   Tensor operator()(const Tensor& predictions, const Tensor& targets) const { return function_(predictions, targets); }
+  /// The task, which says how predictions are counted for the accuracy.
   Task task() const { return task_; }
-  /// Whether it is cross_entropy, binary_cross_entropy_with_logits or mse_loss, whose values mean the same
-  /// for every model.
+  /// Whether it is cross_entropy, binary_cross_entropy_with_logits or mse_loss, with the task of that function. Checks
+  /// that compare a loss with that of a guess or of a constant are made for these only.
   bool plain() const { return plain_; }
 
  private:
@@ -40,7 +43,8 @@ class Loss {
   bool plain_ = false;
 };
 
-/// What cannot be a loss for a Trainer, whose first error then says so.
+/// A type that does not convert to Loss. Trainer has a deleted constructor for it, so that the compiler names the
+/// reason.
 template <class T>
 concept OtherThanLoss = !std::convertible_to<T, Loss>;
 

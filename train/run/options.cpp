@@ -14,7 +14,7 @@
 namespace handrail::train {
 namespace {
 
-// Whether higher or lower is better, where the name says so: of losses, accuracies and the metrics of the library.
+// Whether a higher or a lower value is better, when the name tells: for losses, accuracies and metrics of the library.
 std::optional<MonitorMode> mode_of(std::string_view monitor) {
   if (monitor.ends_with("accuracy")) return MonitorMode::max;
   if (monitor.ends_with("loss")) return MonitorMode::min;
@@ -28,7 +28,7 @@ std::optional<MonitorMode> mode_of(std::string_view monitor) {
   return std::nullopt;
 }
 
-// The value of an option as a number, for its range; nothing when it has none.
+// The value of an option as a number, to compare with its range; nothing when it is no number.
 template <class T>
 std::optional<double> number(const T& value) {
   if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>)
@@ -49,6 +49,8 @@ Seed random_seed() {
   seed.drawn = true;
   return seed;
 }
+
+bool is_training_figure(std::string_view monitor) { return monitor.starts_with("train_"); }
 
 std::string monitor_problem(const std::string& monitor) {
   return monitor.empty() ? " to be the name of a value, such as val_loss; got an empty name" : "";

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -40,21 +41,21 @@ constexpr std::array<const char*, 4> names_of(LrScaling) { return {"automatic", 
 constexpr std::array<const char*, 2> names_of(MonitorMode) { return {"min", "max"}; }
 constexpr std::array<const char*, 2> names_of(Improvement) { return {"significant", "plain"}; }
 
-/// The seed of everything random in a run. A plain number converts to it. Give it to the Rng that initialises the model
-/// too.
+/// The seed of everything random in a run. A plain number converts to it. The initial weights come from the Rng of your
+/// program: give it the same seed.
 struct Seed {
   constexpr Seed(std::uint64_t number) : value(number) {}
   constexpr operator std::uint64_t() const { return value; }
   std::uint64_t value;
   bool drawn = false;  // whether it is from random_seed()
 };
-/// A seed from the system's entropy, for a run that differs each time. The summary shows it.
+/// Draws a seed from the entropy of the system, for a run that is different each time. The summary shows the seed.
 Seed random_seed();
 
 /// Makes the optimizer of a run from the groups of its parameters.
 using OptimizerFactory = std::function<std::unique_ptr<optim::Optimizer>(std::vector<optim::ParamGroup>)>;
 
-/// {.optimizer = with<optim::SGD>({.momentum = 0.9})}
+/// Makes an OptimizerFactory: {.optimizer = with<optim::SGD>({.momentum = 0.9})}.
 template <class O>
 OptimizerFactory with(typename O::Options options = {}) {
   return [options](std::vector<optim::ParamGroup> groups) { return std::make_unique<O>(std::move(groups), options); };
@@ -77,7 +78,7 @@ struct TrainerOptions {
   OrAuto<double> lr = automatic;
   /// How an `lr` that is given is scaled to another number of samples in a step.
   LrScaling lr_scaling = LrScaling::automatic;
-  /// The shape of the learning rate after the warmup.
+  /// How the learning rate falls after the warmup.
   Decay decay = Decay::cosine;
   /// The share of the planned steps in which the learning rate rises linearly from 0, from 0.01 to 0.1.
   OrOff<double> warmup = 0.05;
@@ -89,7 +90,8 @@ struct TrainerOptions {
   bool decay_exempt = true;
   /// The global norm that gradients are scaled down to when theirs is larger.
   OrOff<double> clip_norm = 1.0;
-  /// The share that the moving average of the loss, ema_loss, keeps at each step. When off, it is the loss of the step.
+  /// The share that the moving average of the loss, StepStats::ema_loss, keeps at each step. When off, ema_loss is the
+  /// loss of the step.
   OrOff<double> ema_beta = 0.99;
 
   /// The share of the data that is split off for validation when no validation set is given.
@@ -98,10 +100,10 @@ struct TrainerOptions {
   bool stratify = true;
   /// Optimizer steps between evaluations within an epoch. Every epoch ends with an evaluation besides.
   std::int64_t val_check_interval = 1000;
-  /// Metrics that are computed over each evaluation as a whole and logged as val_NAME: {F1{}, Auc{}}.
+  /// Metrics that are computed over each evaluation as a whole and logged as val_NAME, such as {F1{}, Auc{}}.
   std::vector<Metric> metrics = {};
-  /// The value that early stopping and the best weights go by: val_loss, val_accuracy, train_loss, or val_NAME of a
-  /// metric.
+  /// The value that decides on early stopping and the best weights: val_loss, val_accuracy, train_loss, or val_NAME or
+  /// train_NAME of a metric.
   std::string monitor = "val_loss";
   /// Whether a lower or a higher value of `monitor` is better.
   MonitorMode mode = MonitorMode::min;
@@ -109,22 +111,27 @@ struct TrainerOptions {
   OrOff<Index> patience = 10;
   /// What counts as an improvement for `patience`.
   Improvement improvement = Improvement::significant;
-  /// Whether the model gets the weights of the best evaluation when a run ends, exceptions or not.
+  /// Whether the model gets the weights of the best evaluation when a run ends, also by an exception.
   bool restore_best = true;
 
+  /// The guards that watch the run.
   GuardOptions guards = {};
+  /// The checks before the first step.
   CheckOptions checks = {};
-  /// Whether try_fix measures the fixes and keeps one only when it is better; when off, it keeps the first one.
+  /// Whether try_fix measures the fixes and keeps one only when the improvement is statistically significant. When off,
+  /// it keeps the first one without measuring.
   bool verify_fixes = true;
+  /// Where and when checkpoints are written; off: none.
   OrOff<CheckpointOptions> checkpoints = CheckpointOptions{};
 
-  /// Batches in an epoch at most.
+  /// The maximum number of batches in an epoch.
   OrOff<Index> limit_train_batches = off;
-  /// Batches in an evaluation at most.
+  /// The maximum number of batches in an evaluation.
   OrOff<Index> limit_val_batches = off;
-  /// The number of batches to memorise: training uses the first ones of the training set only, to the last epoch.
+  /// The number of batches to memorise: training uses only the first ones of the training set, in every epoch. Patience
+  /// and restore_best are off then.
   OrOff<Index> overfit_batches = off;
-  /// Seconds after which the run ends, with those of its sessions before a resume.
+  /// Seconds of training after which the run ends. Earlier sessions of a resumed run count.
   OrOff<double> max_seconds = off;
   /// Whether SIGINT and SIGTERM end the run after the current step, with a checkpoint.
   bool handle_signals = true;
@@ -144,11 +151,14 @@ struct TrainerOptions {
   /// The file for the figures of the run, as rows of step,epoch,name,value. An empty path: metrics.csv in the directory
   /// of the run.
   OrOff<std::filesystem::path> metrics_csv = std::filesystem::path{};
-  /// What the run reports to; {} for silence.
+  /// The sinks that the run reports to; {}: none.
   LogSinks sinks = default_sinks();
 };
 
-/// What is wrong with the values of these options; empty when nothing is.
+/// Whether the monitored value is measured in training, so that it needs no validation set: train_loss or train_NAME.
+bool is_training_figure(std::string_view monitor);
+
+// What is wrong with the values of these options, for OptionInfo::problem; empty when nothing is.
 std::string monitor_problem(const std::string& monitor);
 std::string mode_problem(MonitorMode mode, const std::string& monitor);
 std::string metrics_problem(const std::vector<Metric>& metrics);
@@ -223,7 +233,7 @@ void visit_options(Options& options, Visit&& visit) {
          .without = "the loss of each step is shown"},
         ema_beta);
 
-  // A resume compares the samples themselves.
+  // The split may differ on resume, because the fingerprint compares the samples themselves.
   visit({.name = "validation_split",
          .help = "the share of the data that is split off for validation",
          .range = {.above = 0, .below = 1},
@@ -312,7 +322,7 @@ void visit_options(Options& options, Visit&& visit) {
          .problem = normalization_problem(normalization)},
         normalization);
   visit({.name = "class_names", .help = "saved with the model", .fixed = false}, class_names);
-  // The guard of the layers acts on what is measured at these steps.
+  // It is fixed because LayerGuard acts on the measurements at these steps.
   visit({.name = "log_every_n_steps", .help = "steps between measurements of the layers", .range = {.min = 1}},
         log_every_n_steps);
   visit({.name = "metrics_csv",
@@ -329,7 +339,7 @@ void visit_options(Options& options, Visit&& visit) {
         sinks);
 }
 
-/// Throws OptionError with every violation.
+/// Throws OptionError listing every value that is out of range or does not suit another one.
 void validate(const TrainerOptions& options);
 
 }  // namespace handrail::train

@@ -15,43 +15,46 @@
 
 namespace handrail::train {
 
-/// What a training or validation step returns.
+/// The result of a training or validation step.
 struct StepOutput {
-  Tensor loss;              // one element, the mean over the samples
-  Tensor predictions = {};  // [N, ...], for accuracy and metrics; may be undefined without
-  // Means over the samples of the batch, such as the parts of a loss: logged as train_NAME and val_NAME, averaged over
-  // batches. A metric that is not a mean over samples, such as F1, belongs in TrainerOptions::metrics.
+  Tensor loss;              // one element: the mean over the samples of the batch
+  Tensor predictions = {};  // [N, ...], for accuracy and metrics; undefined when there are none
+  // Means over the samples of the batch, such as the parts of a loss. They are averaged over all samples of an epoch or
+  // evaluation and logged as train_NAME and val_NAME. A metric that is not a mean over samples, such as F1, belongs in
+  // TrainerOptions::metrics.
   std::vector<MetricValue> metrics = {};
 };
 
-/// What a subclass of Trainer may override: the steps, the parts of the training, and hooks to look on. What lies
-/// between the loss and the update is sealed, so that no override can lose a protection.
+/// The functions that a subclass of Trainer may override: the steps, the makers of optimizer, schedule and guards, and
+/// hooks. Everything between the loss and the update is fixed: an override cannot let a NaN reach a parameter.
 class Recipe {
  public:
   Recipe(const Recipe&) = delete;
   Recipe& operator=(const Recipe&) = delete;
   virtual ~Recipe() = default;
 
-  /// The loss of one batch, on an active tape. Default: loss(model(inputs), targets).
-  /// The LR finder, the checks, try_fix and the replay of a bad step call it too, and so does a look at
-  /// whether training has diverged, at evaluations and checkpoints: keep no count in it.
+  /// Computes the loss of one batch while a tape records. Default: loss(model(inputs), targets).
+  /// Do not count calls in it: the LR finder, the checks, try_fix, the replay of a step that is not finite, and the
+  /// test whether training has diverged call it too.
   virtual StepOutput training_step(const Batch& batch) = 0;
-  /// The same without a tape. Default: training_step.
+  /// Computes the loss of one batch of the validation set. No tape records. Default: training_step.
   virtual StepOutput validation_step(const Batch& batch) = 0;
-  /// The outputs for inputs. Default: model(inputs).
+  /// Returns the outputs [N, ...] for the inputs [N, ...]. No tape records. Default: model(inputs).
   virtual Tensor predict_step(const Tensor& inputs) = 0;
-  /// Default: options.optimizer or AdamW, with weight decay on weights only. Called once a run, and for each arm of
-  /// try_fix.
+  /// Makes the optimizer. Called once per run and once for each arm of try_fix. Default: options.optimizer, or AdamW
+  /// when that is empty, with weight decay as options.weight_decay and options.decay_exempt say.
   virtual std::unique_ptr<optim::Optimizer> configure_optimizer() = 0;
-  /// The rate over the planned steps, peaking at `lr`. Default: warmup, then as options.decay says.
+  /// Makes the function from the step, 1 to planned_steps, to the learning rate, whose peak is `lr`. Default: a linear
+  /// warmup, then options.decay.
   virtual optim::Schedule configure_schedule(double lr, std::int64_t planned_steps) = 0;
-  /// Guards of your own, which watch besides those of options.guards. Called once a run, and for each arm of try_fix.
-  /// Their names must differ from each other and from those of the library: OptionError. Default: none.
+  /// Makes guards of your own, in addition to those of options.guards. Called once per run and once for each arm of
+  /// try_fix. fit throws OptionError when two guards have the same name, or one has a name that the library uses.
+  /// Default: none.
   virtual std::vector<std::unique_ptr<Guard>> configure_guards() { return {}; }
 
-  // Hooks; the defaults do nothing.
-  virtual void on_fit_start() {}    // before the checks and the choice of the rate
-  virtual void on_train_start() {}  // after them, before the first step
+  // Hooks. The defaults do nothing.
+  virtual void on_fit_start() {}    // before the checks and the LR finder
+  virtual void on_train_start() {}  // after them, right before the first step
   virtual void on_epoch_start(Index /*epoch*/) {}
   virtual void on_step_start(std::int64_t /*step*/) {}
   virtual void on_step_end(const StepStats&) {}
@@ -62,8 +65,8 @@ class Recipe {
   virtual void on_checkpoint(const std::filesystem::path&) {}
   virtual void on_exception(const std::exception_ptr&) {}
   virtual void on_fit_end(const FitResult&) {}  // also when fit throws
-  /// What to do about an anomaly; the default is what it proposes. Whatever is answered, a value that is not finite
-  /// never reaches a parameter.
+  /// Returns what is done about an anomaly. Default: the action that it proposes. No answer lets a value that is not
+  /// finite reach a parameter, unless guards.non_finite is off.
   virtual Action on_anomaly(const Anomaly& anomaly) { return anomaly.action; }
 
  protected:

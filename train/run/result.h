@@ -9,18 +9,17 @@
 
 namespace handrail::train {
 
-/// What fit returns.
+/// The result of Trainer::fit and Trainer::resume.
 struct FitResult : FitEnd {
-  std::optional<LrFinderResult> lr_finder = {};  // when the LR finder was asked for the rate
+  std::optional<LrFinderResult> lr_finder = {};  // when the LR finder chose the rate
 
-  /// For main to return: 0; 1 when the last state could not be saved; 128 and the number of the signal when
-  /// interrupted, as shells have it.
+  /// The exit status for main: 128 + the number of the signal when the run was interrupted, as shells report it; 1 when
+  /// the last state could not be saved; otherwise 0.
   int exit_status() const;
-  /// The anomalies as a diagnosis: the first of each name, likely causes before what they lead to: data and
-  /// model as they were before the first step, then values that are not finite, the rate, the labels, and
-  /// symptoms such as dead units at last; in order of time among equals.
+  /// The anomalies as a diagnosis: the first one of each name, likely causes before their symptoms. The order is that
+  /// of Anomaly::rank, and the order in time for equal ranks.
   std::vector<Anomaly> diagnosis() const;
-  /// The diagnosis as text for people: a line for each anomaly, with all that was measured. Empty without anomalies.
+  /// The diagnosis as text, with one line for each anomaly and everything that was measured. Empty without anomalies.
   std::string diagnosis_text() const;
 };
 

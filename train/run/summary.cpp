@@ -39,7 +39,7 @@ const char* decay_name(Decay decay) {
   return "unknown";
 }
 
-// The lines of a summary. Name and opt-out of a line that is about one option are those of the list of options.
+// Collects the lines of a summary. A line about one option takes its name and its opt-out from the list of options.
 class Lines {
  public:
   explicit Lines(const TrainerOptions& options) : options_(options) {}
@@ -50,8 +50,8 @@ class Lines {
   void limit(std::string name, std::string value) {
     items_.push_back({.name = std::move(name), .value = std::move(value), .limit = true});
   }
-  /// The value when the option is on; when it is off, what may happen then: as the list says, unless there is another
-  /// reason.
+  /// A line with the value when `on`; otherwise with what may happen without the option: `reason`, or what the list of
+  /// options says.
   template <class T>
   void either(const T& option, bool on, std::string value, const char* reason = nullptr) {
     const OptionInfo info = info_of(option);
@@ -66,7 +66,7 @@ class Lines {
   void when_off(const T& option) {
     if (is_off(option)) either(option, {});
   }
-  /// Switches of a group: one line for those that are on, and one for each that is off.
+  /// One line for all switches of a group that are on, and one line for each that is off.
   template <class Group>
   void switches(const std::string& group, const Group& options) {
     std::string on;
@@ -83,12 +83,12 @@ class Lines {
     if (!on.empty()) item(group, on);
     std::ranges::move(lines, std::back_inserter(items_));
   }
-  /// Other lines tell of these options.
+  /// Marks options that other lines show.
   template <class... T>
-  void told(const T&... options) {
+  void mark_shown(const T&... options) {
     (info_of(options), ...);
   }
-  /// A line for every option that no other line tells of, and that is not as by default.
+  /// A line for every option that no other line shows and that does not have its default value.
   void others() {
     const TrainerOptions defaults{.epochs = options_.epochs};
     std::map<std::string, std::string> texts;
@@ -152,10 +152,10 @@ std::string describe_own_schedule(const optim::Schedule& schedule, const optim::
 
 std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   Lines lines(o);
-  lines.told(o.epochs, o.batch_size, o.accumulate_grad_batches, o.val_check_interval, o.monitor, o.mode, o.improvement,
-             o.lr, o.decay, o.warmup, o.lr_scaling, o.limit_train_batches, o.limit_val_batches, o.overfit_batches,
-             o.max_seconds, o.fast_dev_run, o.seed, o.log_every_n_steps);
-  if (o.checkpoints) lines.told(o.checkpoints->dir, o.checkpoints->name, o.checkpoints->keep_last);
+  lines.mark_shown(o.epochs, o.batch_size, o.accumulate_grad_batches, o.val_check_interval, o.monitor, o.mode,
+                   o.improvement, o.lr, o.decay, o.warmup, o.lr_scaling, o.limit_train_batches, o.limit_val_batches,
+                   o.overfit_batches, o.max_seconds, o.fast_dev_run, o.seed, o.log_every_n_steps);
+  if (o.checkpoints) lines.mark_shown(o.checkpoints->dir, o.checkpoints->name, o.checkpoints->keep_last);
   if (o.fast_dev_run)
     lines.limit("fast_dev_run", "one step and one evaluation batch, without checks, nothing is written");
   lines.item("model", concat(grouped(plan.model.parameter_count()), " parameters in ", plan.model.parameters().size(),
@@ -209,7 +209,7 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   lines.when_off(o.decay_exempt);
   lines.either(o.clip_norm, concat("global gradient norm of at most ", o.clip_norm.value_or(0)));
   lines.either(o.ema_beta, concat("EMA of the loss, beta ", o.ema_beta.value_or(0), ", bias-corrected"));
-  const bool watched = plan.validation || o.monitor.starts_with("train_");
+  const bool watched = plan.validation || is_training_figure(o.monitor);
   const char* unwatched = watched ? nullptr : "there is no validation set";
   lines.either(o.patience, o.patience && watched,
                concat("after ", counted(o.patience.value_or(0), "evaluation"), " without a ",
@@ -227,7 +227,7 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   lines.either(o.handle_signals, concat("SIGINT and SIGTERM end the run after the current step",
                                         o.checkpoints ? ", with a checkpoint" : ""));
   GuardOptions guards = o.guards;
-  if (o.overfit_batches) guards.overfitting = off;  // it is what is asked for
+  if (o.overfit_batches) guards.overfitting = off;  // overfitting is what was asked for
   if (!o.clip_norm) guards.clip_pressure = off;
   lines.switches("guards", guards);
   if (o.fast_dev_run)

@@ -66,7 +66,7 @@ void seal(std::string& file, std::size_t sections) {
 
 }  // namespace
 
-TEST_CASE("every truncation of a checkpoint is refused, and bytes too many are") {
+TEST_CASE("every truncation of a checkpoint is refused, and so are extra bytes") {
   const std::string file = file_of(encode(full_state()));
   CHECK(file.size() > 1000);
   CHECK(decode(file).progress.step == 16);
@@ -89,7 +89,7 @@ TEST_CASE("every flip of a single bit of a checkpoint is refused") {
   CHECK_FALSE(is_refused(file));
 }
 
-TEST_CASE("what is no checkpoint is named as what it is") {
+TEST_CASE("the error about a file that is no checkpoint says what it is") {
   const TempDir dir;
   const auto refused = [&](const std::string& path, const char* why) {
     check_throws<CheckpointError>([&] { load_checkpoint(path); }, path, why);
@@ -106,7 +106,7 @@ TEST_CASE("what is no checkpoint is named as what it is") {
   refused(dir.write("converted", file), "its first 8 bytes are different");
 }
 
-TEST_CASE("a newer format is refused as that, unless it says that this reader will do") {
+TEST_CASE("a newer format is refused with its number, unless it says that this reader can read it") {
   std::vector<Section> sections = encode(full_state());
   sections.push_back({"from_the_future", "?"});
   std::string file = file_of(sections);
@@ -118,7 +118,7 @@ TEST_CASE("a newer format is refused as that, unless it says that this reader wi
   check_refused(file, "written in format 7", "reader of format 6", "reads 2; use a newer version");
 }
 
-TEST_CASE("sections that do not tile the file are refused behind a right checksum") {
+TEST_CASE("sections with gaps or overlaps are refused behind a correct checksum") {
   const std::vector<Section> sections{{"a", "123"}, {"b", "45"}};
   const std::string good = file_of(sections);
   CHECK(unpack(good, "").sections.at("b") == "45");
@@ -143,7 +143,7 @@ TEST_CASE("sections that do not tile the file are refused behind a right checksu
   check_refused(std::vector<Section>(65, {"a", ""}), "65 sections");
 }
 
-TEST_CASE("sizes that exceed the bytes left are refused before memory is taken for them") {
+TEST_CASE("sizes that exceed the bytes left are refused before memory is allocated for them") {
   // Behind the mark of the byte order: a number of entries, then the first name, each with its size first.
   for (const std::uint64_t size : {std::uint64_t{1} << 33, std::uint64_t{1} << 62, ~std::uint64_t{0}})
     for (const char* name : {"parameters", "buffers", "optimizer", "guards"})
@@ -154,7 +154,7 @@ TEST_CASE("sizes that exceed the bytes left are refused before memory is taken f
       }
 }
 
-TEST_CASE("tensors that cannot be are refused") {
+TEST_CASE("impossible tensors are refused") {
   // Of "parameters": byte order, count, size of the name, "hidden.bias", bytes of an element, rank, dimensions.
   constexpr std::size_t element = 1 + 8 + 8 + 11, rank = element + 1, dim = rank + 1;
   const auto refused = [&](std::size_t at, auto value, const char* why) {
@@ -171,7 +171,7 @@ TEST_CASE("tensors that cannot be are refused") {
   refused(dim, std::int64_t{4}, "");
 }
 
-TEST_CASE("contents that no state can have are refused behind right checksums") {
+TEST_CASE("contents that no state can have are refused behind correct checksums") {
   const auto refused = [](const char* name, auto&& change, const char* why) {
     std::vector<Section> sections = encode(full_state());
     change(section(sections, name).bytes);
@@ -207,7 +207,7 @@ TEST_CASE("what is refused when a checkpoint is written is refused when one is r
   check_throws<CheckpointError>([&] { load_checkpoint(other); }, other.string(), "counts >= 0");
 }
 
-TEST_CASE("whatever stands behind right checksums either loads or is refused") {
+TEST_CASE("any content behind correct checksums either loads or is refused") {
   const std::vector<Section> good = encode(full_state());
   Rng rng(1);
   std::size_t refused = 0;

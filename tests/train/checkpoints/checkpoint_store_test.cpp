@@ -63,7 +63,7 @@ TEST_CASE("a store numbers checkpoints on and keeps the last ones, the best and 
   CHECK(numbers_in(run) == Numbers{5, 10, 11, 12});
 }
 
-TEST_CASE("the newest checkpoint that can be loaded is, and those skipped are told of") {
+TEST_CASE("the newest checkpoint that can be loaded is loaded, and those skipped are listed") {
   const TempDir dir;
   CHECK_FALSE(CheckpointStore::load_newest(dir.path()).has_value());
   CheckpointStore store(dir.path(), 5);
@@ -91,7 +91,7 @@ TEST_CASE("a run whose checkpoints are all damaged is not silently started over"
   check_throws<CheckpointError>([&] { CheckpointStore::load_newest(dir.path() / "no"); }, "No such file");
 }
 
-TEST_CASE("a checkpoint whose header cannot be read is not removed and counts for none of the last") {
+TEST_CASE("a checkpoint whose header cannot be read is not removed and does not count among the newest") {
   const TempDir dir;
   CheckpointStore store(dir.path(), 2);
   for (std::int64_t step = 1; step <= 2; ++step) store.save(state_at(step), step == 1);
@@ -101,7 +101,7 @@ TEST_CASE("a checkpoint whose header cannot be read is not removed and counts fo
   CHECK(store.rotation_problem().find("checkpoint-000001.hrc") != std::string::npos);
 }
 
-TEST_CASE("a store removes what a killed process left half written, and nothing else") {
+TEST_CASE("a store removes incomplete files of a killed process, and nothing else") {
   const TempDir dir;
   for (const char* name : {".checkpoint-000003.hrc.tmp-123-0", ".checkpoint-1000000.hrc.tmp-1-17"}) dir.write(name, "");
   const std::set<std::string> others{".checkpoint-000003.hrc",
@@ -132,7 +132,7 @@ TEST_CASE("two stores do not share a directory") {
   const CheckpointStore other(dir.path(), 2, {}, files);
 }
 
-TEST_CASE("a save that fails removes nothing; a removal that fails is told of, and does not fail the save") {
+TEST_CASE("a save that fails removes nothing; a removal that fails is reported, and does not fail the save") {
   const TempDir dir;
   FailingFiles files;
   CheckpointStore store(dir.path(), 1, {}, files);
@@ -175,7 +175,17 @@ TEST_CASE("every run gets a directory of its own, those that start at the same t
   CHECK(made.contains("61"));
 }
 
-TEST_CASE("a place that cannot be written to is named, with the way to do without") {
+TEST_CASE("any text can be made the name of a run, and a name stays as it is") {
+  for (const char* text : {"", ".", "..", ".hidden", "a/b", "a b", "\xC3\xA4", "mnist-1.0_x"})
+    CHECK_MESSAGE(is_run_name(to_run_name(text)), text);
+  CHECK(to_run_name("mnist-1.0_x") == "mnist-1.0_x");
+  CHECK(to_run_name(".a b/c") == "_a_b_c");
+  CHECK(to_run_name("") == "run");
+  CHECK(to_run_name(std::string(101, 'a')) == std::string(100, 'a'));
+  CHECK(!is_run_name(std::string(101, 'a')));
+}
+
+TEST_CASE("a place that cannot be written to is named, with a hint how to do without checkpoints") {
   const TempDir dir;
   const auto file = dir.write("file", "");
   check_throws<CheckpointError>([&] { new_run_dir(file, "run"); }, file.string(), "Not a directory",

@@ -59,7 +59,7 @@ TEST_CASE("a checkpoint brings back every member of the state") {
   CHECK(names_in(dir.path()) == std::set<std::string>{"a"});
 }
 
-TEST_CASE("a checkpoint is readable for its owner only, in the current directory too") {
+TEST_CASE("a checkpoint is readable for its owner only, also in the current directory") {
   const TempDir dir;
   const auto before = std::filesystem::current_path();
   std::filesystem::current_path(dir.path());
@@ -70,7 +70,7 @@ TEST_CASE("a checkpoint is readable for its owner only, in the current directory
   CHECK((status.st_mode & 0777) == 0600);
 }
 
-TEST_CASE("values that are not finite are not saved, and the file of before stays") {
+TEST_CASE("values that are not finite are not saved, and the old file stays") {
   const TempDir dir;
   const auto path = dir.path() / "a";
   save_checkpoint(path, full_state());
@@ -118,7 +118,7 @@ TEST_CASE("whichever system call fails, the file is the old one or the new one a
   }
 }
 
-TEST_CASE("the error of a save tells path, cause and how far it came") {
+TEST_CASE("the error of a save names path, cause and the bytes written") {
   const TempDir dir;
   const auto path = dir.path() / "a";
   for (const char* call : {"write", "sync", "close", "rename"}) {
@@ -132,7 +132,7 @@ TEST_CASE("the error of a save tells path, cause and how far it came") {
                                 "No such file or directory");
 }
 
-TEST_CASE("short and interrupted reads and writes, and what a killed process of the same number left, do not matter") {
+TEST_CASE("short and interrupted reads and writes, and files of a killed process with the same number, do no harm") {
   const TempDir dir;
   const auto path = dir.path() / "a";
   dir.write(concat(".a.tmp-", getpid(), "-0"), "half");
@@ -189,7 +189,7 @@ TEST_CASE("a program that only predicts loads the constants of Standardize with 
   CHECK(hash_of(model) == hash_of(trained));
 }
 
-TEST_CASE("large tensors are written without a copy, between whatever lies around them") {
+TEST_CASE("large tensors are written without a copy, and everything around them stays in order") {
   const TempDir dir;
   const auto path = dir.path() / "large";
   Rng rng(5);
@@ -205,7 +205,7 @@ TEST_CASE("large tensors are written without a copy, between whatever lies aroun
   check_same(load_checkpoint(path), state);
 }
 
-TEST_CASE("weights go to a file of their own and back, and come from checkpoints too") {
+TEST_CASE("weights are saved and loaded as a file of their own, and loaded from checkpoints too") {
   const TempDir dir;
   const auto path = dir.path() / "weights";
   const Model trained(3, 1);

@@ -131,7 +131,7 @@ void check_resumes(const std::filesystem::path& dir, std::int64_t step) {
 
 }  // namespace
 
-TEST_CASE("on a disk that is full training goes on to the end, says so, and the checkpoint of before loads") {
+TEST_CASE("on a full disk training goes on to the end and reports it, and the last checkpoint loads") {
   const TempDir dir;
   const SmallDisk disk(dir.path(), "size=128k");
   if (!disk) {
@@ -166,7 +166,7 @@ TEST_CASE("on a disk that is full training goes on to the end, says so, and the 
   }
 }
 
-TEST_CASE("files that may not become as long as a checkpoint do not end training either") {
+TEST_CASE("a limit of the file size below that of a checkpoint does not end training") {
   const TempDir dir;
   std::optional<LimitedFileSize> limit;
   const Story story = train_in(
@@ -181,7 +181,7 @@ TEST_CASE("files that may not become as long as a checkpoint do not end training
   CHECK(story.model == undisturbed());
 }
 
-TEST_CASE("a device that takes no byte is named with what the system says") {
+TEST_CASE("a device that accepts no byte is named with the error of the system") {
   // What the system itself answers, not what a test makes up.
   struct FullFiles : train::FileSystem {
     int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);

@@ -56,7 +56,7 @@ TEST_CASE("a saved model predicts the same bits in another trainer, from bytes t
   CHECK(info.normalization->mean == trainer.model_info().normalization->mean);
 }
 
-TEST_CASE("raw data without the constants of the training is refused, not read as byte / 255") {
+TEST_CASE("raw data is refused without the constants of the training, and not read as byte / 255") {
   const TempDir dir;
   const auto data = byte_points(300);
   auto model = small_model();
@@ -79,7 +79,7 @@ TEST_CASE("raw data without the constants of the training is refused, not read a
   CHECK(std::isfinite(told.evaluate(data).loss));
 }
 
-TEST_CASE("asked for the model, a checkpoint gives the weights of its best evaluation") {
+TEST_CASE("load_model reads from a checkpoint the weights of its best evaluation") {
   const TempDir dir;
   const auto data = coin_flips(200), validation = coin_flips(100, 2);
   auto model = small_model();

@@ -96,7 +96,7 @@ TEST_CASE("whenever the power is cut, the newest checkpoint saved is there, or a
   CHECK(cuts >= (sanitized ? 200 : 1000));
 }
 
-TEST_CASE("whenever the power is cut, the log has all the lines that the newest checkpoint knows of") {
+TEST_CASE("whenever the power is cut, the log has all the lines that belong to the newest checkpoint") {
   int with_log = 0;
   for (const bool syncs : {true, false}) {
     PowerLossFiles disk;
@@ -146,7 +146,7 @@ TEST_CASE("a disk that does not sync files, or does not sync directories, is see
   CHECK(cut_everywhere(forgets_names, 10, 2).broken > 0);
 }
 
-TEST_CASE("a start after a power cut removes what was half written, and its first save stays") {
+TEST_CASE("a start after a power cut removes incomplete files, and its first save stays") {
   Rng rng(1);
   int restarts = 0, half_written = 0;
   PowerLossFiles disk;
@@ -218,7 +218,7 @@ TEST_CASE("a save whose sync fails does not count, even if a second sync would s
   CHECK(refused == 4);  // there are but four syncs of files
 }
 
-TEST_CASE("a file that is replaced is the old or the new one after a power cut, whole") {
+TEST_CASE("a file that is replaced is the old or the new one after a power cut, complete") {
   PowerLossFiles disk;
   std::int64_t before = 0, under_way = 1;
   int cuts = 0;

@@ -134,7 +134,7 @@ TEST_CASE("every shared row of small whole numbers is found") {
   }
 }
 
-TEST_CASE("rows that repeat everywhere have another remedy than rows that were copied") {
+TEST_CASE("rows that repeat everywhere have another remedy than rows that were copied between sets") {
   Rng rng(2);
   const Tensor inputs(Shape{300, 2});
   for (Scalar& x : inputs.mutable_span()) x = static_cast<Scalar>(rng.below(3));
@@ -155,7 +155,8 @@ TEST_CASE("duplicates are found between sets of bytes with the same constants") 
       validation({4}, b, std::vector<std::uint8_t>(10));
   const auto rows = range(0, 100), held_out = range(0, 10);
   const train::Normalization constants{.mean = 0.5, .stddev = 0.25};
-  const auto found = check_duplicates({{train_set, rows}, constants}, {{validation, held_out}, constants, "validation"});
+  const auto found =
+      check_duplicates({{train_set, rows}, constants}, {{validation, held_out}, constants, "validation"});
   REQUIRE(found);
   CHECK(found->evidence.find("10 of 10") == 0);
 }

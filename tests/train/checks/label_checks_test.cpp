@@ -24,7 +24,7 @@ Counts count(const Tensor& targets, Task task, std::optional<Index> classes = {}
 
 }  // namespace
 
-TEST_CASE("classes are counted, of the rows asked for") {
+TEST_CASE("the classes of the given rows are counted") {
   CHECK(count(Tensor({5}, {0, 2, 2, 1, 2}), Task::multiclass, 4) == Counts{1, 1, 3, 0});
   CHECK(count(Tensor({5}, {0, 2, 2, 1, 2}), Task::multiclass) == Counts{1, 1, 3});
   CHECK(count(Tensor({4}, {0, 1, 1, 1}), Task::binary) == Counts{1, 3});

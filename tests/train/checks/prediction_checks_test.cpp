@@ -51,7 +51,7 @@ constexpr Scalar not_a_number = std::numeric_limits<Scalar>::quiet_NaN();
 
 }  // namespace
 
-TEST_CASE("a first loss far above that of a guess is named") {
+TEST_CASE("a first loss far above that of a guess is reported") {
   CHECK(!check_initial_loss(std::log(10.0), Task::multiclass, 10));
   CHECK(!check_initial_loss(4.7, Task::multiclass, 10));
   CHECK(!check_initial_loss(0.01, Task::multiclass, 10));  // a model that was trained before
@@ -67,7 +67,7 @@ TEST_CASE("a first loss far above that of a guess is named") {
   CHECK(found->evidence == "loss 24 before training; guessing gives 2.3");
 }
 
-TEST_CASE("random labels are told from the mistakes of a model") {
+TEST_CASE("random labels are distinguished from the natural mistakes of a model") {
   for (const Index classes : {3, 10, 50}) {
     CAPTURE(classes);
     CHECK(named_of_20(classes, 0, 0) == 0);
@@ -120,7 +120,7 @@ TEST_CASE("the diagnosis of labels estimates the share and names the worst rows"
   CHECK(diagnose_labels(p.logits, p.targets, rows)->where.find("rows 770, ") == 0);
 }
 
-TEST_CASE("labels are not judged by few mistakes or most, two classes, or logits that are not finite") {
+TEST_CASE("labels are not diagnosed with few or very many mistakes, two classes, or logits that are not finite") {
   for (const Index mistakes : {9, 10, 60, 70}) {
     const Tensor logits = Tensor::zeros({100, 10}), targets(Shape{100});
     for (Index i = 0; i < 100; ++i) {

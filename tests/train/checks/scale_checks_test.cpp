@@ -59,7 +59,7 @@ Tensor pixels() {
 
 }  // namespace
 
-TEST_CASE("inputs that are roughly normalised are not named") {
+TEST_CASE("inputs that are roughly normalised are not reported") {
   CHECK(!check_inputs(standard()));
   CHECK(!check_inputs(pixels()));
   CHECK(!check_inputs(times(standard(), 4)));
@@ -75,7 +75,7 @@ TEST_CASE("inputs that are roughly normalised are not named") {
   CHECK(!check_inputs(Tensor({3, 1}, {1, 2, 3})));  // fewer rows than are looked at for the usual values
 }
 
-TEST_CASE("bytes normalised by their constants are not named, as pixels from 0 to 255 they are") {
+TEST_CASE("bytes that are normalised by their constants are not reported, pixels from 0 to 255 are") {
   std::vector<std::uint8_t> bytes;
   for (const Scalar x : pixels().span()) bytes.push_back(static_cast<std::uint8_t>(x * 255));
   const train::ByteDataset data({col_count}, bytes, std::vector<std::uint8_t>(row_count));

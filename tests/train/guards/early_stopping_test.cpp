@@ -35,7 +35,7 @@ TEST_CASE("the patience is counted in evaluations without improvement") {
   CHECK(stopping.waited() == 3);
 }
 
-TEST_CASE("any improvement begins the patience anew, and the best is kept") {
+TEST_CASE("any improvement resets the patience, and the best is kept") {
   EarlyStopping stopping(MonitorMode::min, Improvement::plain, 2);
   double value = 1;
   for (int i = 0; i < 20; ++i) {
@@ -60,7 +60,7 @@ TEST_CASE("without patience it never stops") {
   CHECK_FALSE(stopping.stop());
 }
 
-TEST_CASE("an improvement within noise is the best, but does not begin the patience anew") {
+TEST_CASE("an improvement that is not significant is the best, but does not reset the patience") {
   EarlyStopping stopping(MonitorMode::min, Improvement::significant, 2);
   stopping.add(1.0, groups(1.0, 0.5));
   // Lower by 0.01, but groups differ by 1 in either direction.
@@ -98,7 +98,7 @@ TEST_CASE("the paired test is one-sided at 95 %") {
   CHECK(train::improved_significantly(groups(1, 0), groups(0.999, 0)));
 }
 
-TEST_CASE("of few samples any improvement counts, as noise would hide real ones") {
+TEST_CASE("with few samples any improvement counts, because a test would miss real ones") {
   const std::vector<double> reference(29, 1.0);
   std::vector<double> now(29, 1.0);
   now[0] = 0.5;
@@ -111,7 +111,7 @@ TEST_CASE("of few samples any improvement counts, as noise would hide real ones"
   CHECK(train::improved_significantly(std::vector{1.0}, std::vector{0.9}));
 }
 
-TEST_CASE("a value that is not finite is never the best and uses patience up") {
+TEST_CASE("a value that is not finite is never the best, and counts for the patience") {
   EarlyStopping stopping(MonitorMode::min, Improvement::significant, 3);
   CHECK_FALSE(stopping.add(nan_loss, groups(nan_loss, 0)));
   CHECK_FALSE(stopping.add(-std::numeric_limits<double>::infinity(), {}));
@@ -121,7 +121,7 @@ TEST_CASE("a value that is not finite is never the best and uses patience up") {
   CHECK(stopping.stop());
 }
 
-TEST_CASE("its state goes on where it was, and a state it did not write is refused") {
+TEST_CASE("its state continues where it was, and a state it did not write is refused") {
   const auto feed = [](EarlyStopping& stopping, int from, int to) {
     for (int i = from; i < to; ++i) stopping.add(1.0 / (1 + i % 7), groups(1.0 / (1 + i % 7), 0.3, i % 3 == 0));
   };

@@ -59,7 +59,7 @@ TEST_CASE("a gradient that explodes for twenty steps is reported with its layer"
   CHECK(contains(anomaly->evidence, "gradient norm 250, above 100"));
 }
 
-TEST_CASE("a stretch that is interrupted begins anew, and a second one is reported again") {
+TEST_CASE("a stretch that is interrupted starts again, and a second one is reported again") {
   LayerGuard guard(names);
   std::int64_t step = 0;
   const auto run = [&](int count, double norm) {
@@ -88,7 +88,7 @@ TEST_CASE("several layers at once are reported one after the other") {
   CHECK(contains(said[2], "22 exploding_gradient out"));
 }
 
-TEST_CASE("no gradient at all is that of dead units") {
+TEST_CASE("a gradient of exactly 0 is reported as dead units") {
   LayerGuard guard(names);
   for (std::int64_t step = 1; step < 20; ++step) CHECK_FALSE(norm_step(guard, step, {1, 0, 1}));
   const auto anomaly = norm_step(guard, 20, {1, 0, 1});
@@ -97,7 +97,8 @@ TEST_CASE("no gradient at all is that of dead units") {
   CHECK(contains(anomaly->evidence, "exactly 0 for 20 steps"));
 }
 
-TEST_CASE("a layer that has lost its gradient goes back, three times at most; one that never had any does not") {
+TEST_CASE(
+    "a layer that has lost its gradient asks for a rollback, at most three times; one that never had any does not") {
   LayerGuard guard(names);
   std::vector<double> factors;
   std::int64_t step = 0;
@@ -163,7 +164,7 @@ TEST_CASE("dead units are reported after three measurements in a row, but not of
   CHECK(guard.layers_measured(report({0.1, 0.9, 1})));
 }
 
-TEST_CASE("after a return all stretches begin anew") {
+TEST_CASE("after a rollback all stretches start again") {
   LayerGuard guard(names);
   for (std::int64_t step = 1; step <= 15; ++step) norm_step(guard, step, {1e-9, 1, 1});
   guard.rolled_back();
@@ -171,7 +172,7 @@ TEST_CASE("after a return all stretches begin anew") {
   CHECK(norm_step(guard, 35, {1e-9, 1, 1}));
 }
 
-TEST_CASE("a layer guard goes on from its state as if it had never stopped") {
+TEST_CASE("a layer guard continues from its state as if it had never stopped") {
   Rng rng(1);
   std::vector<std::vector<double>> norms;
   std::vector<StepStats> steps;

@@ -45,7 +45,7 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 }  // namespace
 
-TEST_CASE("bad steps in a row climb the ladder: skip, reduce the rate, go back, stop") {
+TEST_CASE("bad steps in a row are answered in this order: skip, reduce the rate, roll back, stop") {
   NonFiniteGuard guard;
   Run run(guard);
   CHECK_FALSE(run.step(1));
@@ -70,7 +70,7 @@ TEST_CASE("bad steps in a row climb the ladder: skip, reduce the rate, go back, 
   }
 }
 
-TEST_CASE("an accepted step ends the row of bad ones, but not the count of returns") {
+TEST_CASE("an accepted step ends the row of bad ones, but does not reset the count of rollbacks") {
   NonFiniteGuard guard;
   Run run(guard);
   for (int i = 0; i < 20; ++i) {
@@ -89,7 +89,7 @@ TEST_CASE("an accepted step ends the row of bad ones, but not the count of retur
   CHECK(contains(last->evidence, "after 3 rollbacks"));
 }
 
-TEST_CASE("gradients and updates that are not finite climb the same ladder") {
+TEST_CASE("gradients and updates that are not finite are answered in the same order") {
   NonFiniteGuard guard(2);
   StepStats stats = loss_step(7, 1.5);
   stats.grad_norm = infinity;
@@ -155,7 +155,7 @@ TEST_CASE("ten spikes in a row are the new level") {
   CHECK(run.step(1200));
 }
 
-TEST_CASE("a hard sample among nearly memorised ones is no spike, by the documented rule it is") {
+TEST_CASE("a hard sample among nearly memorised ones is no spike; by the documented rule it is one") {
   for (const SpikeRule rule : {SpikeRule::robust, SpikeRule::documented}) {
     LossGuard guard(true, true, 0, rule);
     Run run(guard);
@@ -225,7 +225,7 @@ TEST_CASE("a batch that is shorter than others counts by its share of samples") 
   }
 }
 
-TEST_CASE("the third spike in a row is divergence: back before its update, to a tenth of the rate") {
+TEST_CASE("the third spike in a row is divergence: a rollback before its update, to a tenth of the rate") {
   LossGuard guard(true, true, 0);
   Run run(guard);
   run.quiet_steps(noise(100, 1, 0.1));
@@ -242,7 +242,7 @@ TEST_CASE("the third spike in a row is divergence: back before its update, to a 
   CHECK(contains(anomaly->details, "lr was 0.01 at this step"));
 }
 
-TEST_CASE("after three returns divergence stops training") {
+TEST_CASE("after three rollbacks divergence stops training") {
   LossGuard guard(true, true, 0);
   Run run(guard);
   std::vector<Action> actions;
@@ -278,7 +278,7 @@ TEST_CASE("an average loss far above the initial one is divergence, after the wa
   }
 }
 
-TEST_CASE("a rate that is too high from the first step on is found out") {
+TEST_CASE("a rate that is too high from the first step on is found") {
   LossGuard guard(true, true, 0);
   Run run(guard);
   const std::vector<double> start{2.34, 5.67, 23, 60, 80, 120, 100, 110, 90, 100};
@@ -323,7 +323,8 @@ TEST_CASE("noise around a small or negative initial loss is no divergence") {
   CHECK(findings == 0);
 }
 
-TEST_CASE("a loss that explodes in the first steps diverges, that of a model trained already does not") {
+TEST_CASE(
+    "a loss that explodes in the first steps is divergence, the noise of a model that is trained already is not") {
   LossGuard guard(true, true, 0);
   Run run(guard);
   CHECK_FALSE(run.step(2.3));
@@ -352,7 +353,7 @@ TEST_CASE("spikes and divergence can each be off") {
   CHECK(second.quiet_steps(std::vector<double>(300, 30.0)) == 5);  // to the tenth in a row
 }
 
-TEST_CASE("a loss that is not finite is left to its own guard") {
+TEST_CASE("the loss guard ignores a loss that is not finite, which NonFiniteGuard reports") {
   LossGuard guard(true, true, 0);
   Run run(guard);
   run.quiet_steps(noise(50, 1, 0.1));
@@ -362,7 +363,7 @@ TEST_CASE("a loss that is not finite is left to its own guard") {
   CHECK(guard.spikes().mean() == mean);
 }
 
-TEST_CASE("after a return recent losses are forgotten") {
+TEST_CASE("after a rollback recent losses are forgotten") {
   LossGuard guard(true, true, 0);
   Run run(guard);
   run.quiet_steps(noise(100, 1, 0.1));
@@ -372,7 +373,7 @@ TEST_CASE("after a return recent losses are forgotten") {
   CHECK_FALSE(run.step(12));  // the 20th
 }
 
-TEST_CASE("guards of the loss go on from their state as if they had never stopped") {
+TEST_CASE("guards of the loss continue from their state as if they had never stopped") {
   Rng rng(6);
   std::vector<StepStats> steps;
   for (std::int64_t step = 1; step <= 900; ++step) {

@@ -79,10 +79,10 @@ TEST_CASE("a guard of one's own is asked about each part of a step, and at the e
   auto model = small_model();
   WithGuards trainer(model, cross_entropy, quiet({.epochs = 1, .lr = 0.01, .log_every_n_steps = 2}));
   trainer.fit(points(80));
-  CHECK(trainer.script.asked ==
-        std::vector<std::string>{"loss 1 (1)", "gradients 1 (2)", "accepted 1 (3)", "loss 2 (4)", "gradients 2 (5)",
-                                 "accepted 2 (6)", "layers 2 (7)", "loss 3 (8)", "gradients 3 (9)", "accepted 3 (10)",
-                                 "epoch 3 (11)"});
+  CHECK(trainer.script.asked == std::vector<std::string>{"loss 1 (1)", "gradients 1 (2)", "accepted 1 (3)",
+                                                         "loss 2 (4)", "gradients 2 (5)", "accepted 2 (6)",
+                                                         "layers 2 (7)", "loss 3 (8)", "gradients 3 (9)",
+                                                         "accepted 3 (10)", "epoch 3 (11)"});
 }
 
 TEST_CASE("what a guard of one's own asks for is done") {
@@ -130,7 +130,7 @@ TEST_CASE("what a guard of one's own asks for is done") {
   }
 }
 
-TEST_CASE("the state of a guard of one's own goes on when a run is resumed") {
+TEST_CASE("the state of a guard of one's own is restored when a run is resumed") {
   const TempDir folder;
   auto options = quiet({.epochs = 2, .lr = 0.01});
   options.checkpoints = train::CheckpointOptions{.dir = folder.path()};

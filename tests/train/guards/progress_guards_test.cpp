@@ -71,7 +71,7 @@ TEST_CASE("a flat loss is called a plateau, one that falls by 1 % in 100 steps i
   }
 }
 
-TEST_CASE("the documented plateau rule is fooled by noise") {
+TEST_CASE("the documented plateau rule takes noise for a plateau") {
   int called = 0;
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     PlateauGuard guard(50, 0, PlateauRule::documented);
@@ -107,7 +107,7 @@ TEST_CASE("a plateau is reported again only after progress resumed") {
   CHECK(found[1].step > 6000);
 }
 
-TEST_CASE("a loss without noise is judged by its slope alone") {
+TEST_CASE("a loss without noise is checked by its slope alone") {
   PlateauGuard still(50), falling(50), rising(50);
   CHECK(findings(still, std::vector<double>(500, 0.7)).size() == 1);
   std::vector<double> down, up;
@@ -189,14 +189,14 @@ TEST_CASE("every run of at least 50 steps is judged, at the latest when its last
   CHECK_FALSE(tiny.epoch_end(epoch(1, 2.3, {}, 49)));
 }
 
-TEST_CASE("progress is not judged before the warmup has ended") {
+TEST_CASE("progress is not checked before the warmup has ended") {
   SlowProgressGuard guard(500, 5000);
   const auto found = findings(guard, std::vector<double>(2000, 2.3));
   REQUIRE(found.size() == 1);
   CHECK(found[0].step == 540);
 }
 
-TEST_CASE("a loss that rises is not said to be slow") {
+TEST_CASE("a loss that rises is not reported as slow progress") {
   SlowProgressGuard guard(0, 1000);
   CHECK(findings(guard, curve(1000, [](double i) { return 1 + 3e-4 * i; })).empty());
 }
@@ -279,7 +279,7 @@ TEST_CASE("too much clipping is reported once a stretch, with the norm to clip a
   CHECK(contains(found[1].remedy, "clip_norm = 4,"));
 }
 
-TEST_CASE("clipping is not judged before 100 steps after the warmup") {
+TEST_CASE("clipping is not checked before 100 steps after the warmup") {
   ClipPressureGuard guard(150);
   std::int64_t step = 1;
   while (!clip_step(guard, step, 5) && step < 1000) ++step;
@@ -289,7 +289,7 @@ TEST_CASE("clipping is not judged before 100 steps after the warmup") {
   CHECK(clip_step(free, step, 5));
 }
 
-TEST_CASE("guards of the progress go on from their state as if they had never stopped") {
+TEST_CASE("guards of the progress continue from their state as if they had never stopped") {
   std::vector<StepStats> steps;
   Rng rng(7);
   const auto losses = curve(
@@ -320,7 +320,7 @@ TEST_CASE("overfitting is found after a restart") {
   CHECK_FALSE(first.epoch_end(epoch(5, 0.4, 1.4)));
 }
 
-TEST_CASE("after a return the progress guards look at new losses only") {
+TEST_CASE("after a rollback the progress guards look at new losses only") {
   PlateauGuard plateau(50);
   findings(plateau, std::vector<double>(199, 1.0));
   plateau.rolled_back();

@@ -36,7 +36,7 @@ TrainerOptions too_slow() { return bare({.epochs = 40, .lr = 1e-6, .guards = {.d
 
 }  // namespace
 
-TEST_CASE("a fix that helps is kept, one that does not is not, and the model is as it was") {
+TEST_CASE("a fix is kept only when it helps, and the model is unchanged") {
   NormModel model;
   train::Trainer trainer(model, cross_entropy, too_slow());
   const auto before = hash_of(model);
@@ -73,14 +73,15 @@ TEST_CASE("the table of a comparison is aligned and shows small losses") {
                                              .validation_after = 3.25e-7,
                                              .difference = -2e-8,
                                              .difference_low = -3e-8,
-                                             .difference_high = 0.5}}, .kept = {}};
+                                             .difference_high = 0.5}},
+                                   .kept = {}};
   CHECK(result.text() ==
         "arm              train before  after     validation before  after     difference (95 % interval)\n"
         "lr/10               1.500e-06  0.2500                 1234  3.250e-07 -2.000e-08 (-3.000e-08 to +0.5000)\n"
         "no fix is a statistically significant improvement: the options are unchanged\n");
 }
 
-TEST_CASE("when no fix is better beyond noise the options stay as they are") {
+TEST_CASE("when no fix is significantly better the options stay as they are") {
   NormModel model;
   train::Trainer trainer(model, cross_entropy, bare({.epochs = 40, .lr = 0.01}));
   const auto result = trainer.try_fix(points(400), {fixes::lower_lr(1000), fixes::weight_decay(0.011)});
@@ -202,7 +203,7 @@ TEST_CASE("another optimizer is a fix too, and the training goes on with what wa
   CHECK(fitted.validation->loss < 0.3);
 }
 
-TEST_CASE("an arm that cannot be finite is worse than any, and a fix of that is better") {
+TEST_CASE("an arm with losses that are not finite is worse than any other, and a fix of that is better") {
   NormModel model;
   // Clipping is what keeps these steps bounded.
   const auto loss = [](const Tensor& y, const Tensor& t) { return cross_entropy(y, t) * 1e4; };
@@ -218,7 +219,7 @@ TEST_CASE("an arm that cannot be finite is worse than any, and a fix of that is 
   CHECK(all_finite(model));
 }
 
-TEST_CASE("a fix that has steps refused is not kept, however much better it is") {
+TEST_CASE("a fix with refused steps is not kept, however much better it is") {
   auto model = small_model(3);
   train::Trainer trainer(model, cross_entropy, bare({.epochs = 10, .lr = 1e4}));
   const auto result = trainer.try_fix(points(400), {fixes::lower_lr(2)}, {.steps = 40});

@@ -42,7 +42,8 @@ Run run(Index batch_size, Index accumulated, const train::TensorDataset& data) {
 
 }  // namespace
 
-TEST_CASE("accumulated batches are as one large batch, also in the last window and a last batch that is short") {
+TEST_CASE(
+    "accumulated batches give the update of one large batch, also in the last window and with a short last batch") {
   for (const Index rows : {160, 195}) {  // windows of 40; the last one is whole, or has 35 in batches of 10, 10, 10, 5
     const auto data = points(rows);
     const Run large = run(40, 1, data), small = run(10, 4, data), odd = run(8, 5, data);
@@ -109,7 +110,7 @@ TEST_CASE("every batch of a window has a dropout mask of its own, and each run t
   }
 }
 
-TEST_CASE("one batch that is not finite drops its whole window and nothing is left of it") {
+TEST_CASE("one batch that is not finite drops its whole window, and nothing of it stays") {
   NormModel model;
   Hooked trainer(model, cross_entropy,
                  bare({.epochs = 1,

@@ -52,7 +52,7 @@ TEST_CASE("a run has a directory of its own, named after the program, and a chec
   CHECK(state.decisions.lr == first.lr);
 }
 
-TEST_CASE("a program's name that is no name of a directory is changed into one") {
+TEST_CASE("the name of a program is changed into one that a directory can have") {
   const TempDir dir;
   char* const before = program_invocation_short_name;
   char odd[] = ".my prog\xC3\xA4/x";
@@ -98,7 +98,7 @@ TEST_CASE("the last five checkpoints and that of the best are kept") {
   CHECK(files_in(dir.path() / "runs" / "long" / "1") == want);
 }
 
-TEST_CASE("quick epochs do not fill the disk: a checkpoint a second is enough") {
+TEST_CASE("fast epochs do not fill the disk: checkpoints are a second apart") {
   const TempDir dir;
   auto model = small_model();
   int written = 0;
@@ -164,7 +164,7 @@ TEST_CASE("parameters that are not finite are never written, which is an anomaly
   CHECK(train::load_checkpoint(result.checkpoint).progress.step == 0);
 }
 
-TEST_CASE("a damaged newest checkpoint is passed over on resume, and said so") {
+TEST_CASE("a damaged newest checkpoint is skipped on resume and reported") {
   const TempDir dir;
   auto model = small_model();
   TrainerOptions options = options_in(dir, {.name = "damaged", .every_n_steps = 4});

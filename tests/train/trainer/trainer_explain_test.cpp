@@ -54,7 +54,7 @@ TEST_CASE("a value in the data that cannot be trained on is named by its row in 
     }
 }
 
-TEST_CASE("so is a target, and one that is too large to be squared") {
+TEST_CASE("a target that is not finite or too large to be squared is named by its row too") {
   for (const Scalar value : {nan_value, Scalar(-1e25)}) {
     Rng rng(1);
     const Tensor inputs = normal({100, 2}, 0, 1, rng), targets = Tensor::zeros({100, 1});
@@ -94,7 +94,7 @@ TEST_CASE("a gradient that is not finite is named by the op whose backward made 
   CHECK(anomaly->step == 2);
 }
 
-TEST_CASE("the replay is the same step, masks and all, and leaves nothing behind") {
+TEST_CASE("the replay is the same step with the same masks, and changes nothing") {
   struct Recording : Poisoned {
     using Poisoned::Poisoned;
     std::vector<Tensor> outputs;
@@ -117,7 +117,7 @@ TEST_CASE("the replay is the same step, masks and all, and leaves nothing behind
   CHECK(same_bits(trainer.outputs[0], trainer.outputs[1]));
 }
 
-TEST_CASE("a run that fails all the time is explained a few times, and when it is stopped") {
+TEST_CASE("a run that fails at every step is explained a few times, and when it is stopped") {
   auto model = small_model();
   Poisoned trainer(model, cross_entropy, bare({.epochs = 1, .lr = 0.01}));
   trainer.bad = [](std::int64_t attempt) { return attempt > 1; };
@@ -129,7 +129,7 @@ TEST_CASE("a run that fails all the time is explained a few times, and when it i
   CHECK(contains(result.anomalies.back().text(), "first seen"));
 }
 
-TEST_CASE("a layer that is frozen is not said to get no gradient") {
+TEST_CASE("a frozen layer is not reported as one without gradient") {
   for (const bool frozen : {true, false}) {
     Rng rng(1);
     nn::Sequential model{nn::Linear{2, 8, rng}, nn::Tanh{}, nn::Linear{8, 2, rng}};

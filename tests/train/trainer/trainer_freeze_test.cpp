@@ -60,7 +60,7 @@ TEST_CASE("a model that begins with frozen layers passes the checks and trains t
   CHECK_FALSE(same_bits(before[2], after[2]));
 }
 
-TEST_CASE("what was frozen when a run stopped is frozen when it is resumed") {
+TEST_CASE("parameters that were frozen when a run stopped are frozen when it is resumed") {
   const auto run = [](bool interrupted) {
     const TempDir dir;
     auto options = bare({.epochs = 4, .lr = 0.05});
@@ -84,7 +84,7 @@ TEST_CASE("what was frozen when a run stopped is frozen when it is resumed") {
   CHECK(run(true) == run(false));
 }
 
-TEST_CASE("a rollback brings frozen parts back as well") {
+TEST_CASE("a rollback restores frozen parts too") {
   auto model = small_model();
   Poisoned trainer(model, cross_entropy, bare({.epochs = 4, .lr = 0.05, .restore_best = off}));
   std::uint64_t good = 0;

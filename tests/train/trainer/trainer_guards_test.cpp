@@ -46,7 +46,7 @@ bool same(const optim::OptimizerState& a, const optim::OptimizerState& b) {
 
 }  // namespace
 
-TEST_CASE("a network that dies of its rate is brought back to life") {
+TEST_CASE("a rollback restores a network whose units died because of the rate") {
   // One step kills all units for good: the loss of a constant answer is below any bound of divergence.
   auto model = small_model();
   Hooked trainer(model, cross_entropy, quiet({.epochs = 10, .lr = 0.02, .guards = {.spike = off}}));
@@ -118,7 +118,8 @@ TEST_CASE("an update that would not be finite is refused by the name of its para
   CHECK(all_finite(model));
 }
 
-TEST_CASE("bad steps in a row: skip, skip, half the rate, and the same again with a return, three times, then stop") {
+TEST_CASE(
+    "bad steps in a row: skip, skip, half the rate, then the same again with a rollback, three times, then stop") {
   auto model = small_model();
   const auto log = std::make_shared<train::MemorySink>();
   TrainerOptions options = bare({.epochs = 5, .lr = 0.01, .decay = train::Decay::constant, .warmup = off});
@@ -153,7 +154,7 @@ TEST_CASE("bad steps in a row: skip, skip, half the rate, and the same again wit
   CHECK(contains(last.text(), "inputs: min"));
 }
 
-TEST_CASE("a return brings back the last good state, and a reduced rate stays reduced") {
+TEST_CASE("a rollback restores the last good state, and a reduced rate stays reduced") {
   NormModel model;
   Watched trainer(model, cross_entropy,
                   bare({.epochs = 6, .lr = 0.01, .decay = train::Decay::constant, .warmup = off, .restore_best = off}));
@@ -229,7 +230,7 @@ TEST_CASE("a rate far too high ends with finite weights that are no worse than t
       }
 }
 
-TEST_CASE("guards and diagnoses only look on: a run without incidents has the same bits without them") {
+TEST_CASE("guards and diagnoses change nothing: a run without anomalies has the same bits without them") {
   const auto hash = [](train::GuardOptions guards) {
     NormModel model;
     const auto result =

@@ -83,7 +83,7 @@ TEST_CASE("on_exception and on_fit_end come when a step throws, and the checkpoi
   CHECK(Tape::active() == nullptr);
 }
 
-TEST_CASE("on_anomaly is told of a step's anomalies between its start and its end, and its answer is done") {
+TEST_CASE("on_anomaly gets the anomalies of a step between its start and its end, and its answer is done") {
   auto run = [](Action answer) {
     auto model = small_model();
     Poisoned trainer(model, cross_entropy, bare({.epochs = 2, .lr = 0.01, .decay = train::Decay::constant}));
@@ -129,7 +129,7 @@ TEST_CASE("on_anomaly is told of a step's anomalies between its start and its en
   CHECK(stopped_steps.size() == 20);
 }
 
-TEST_CASE("a non-finite gradient that the user waves through is still refused, and counted once") {
+TEST_CASE("a gradient that is not finite is refused even when the user's answer is to proceed, and counted once") {
   auto model = small_model();
   Poisoned trainer(model, cross_entropy, bare({.epochs = 2, .lr = 0.01}));
   trainer.in_gradient = true;
@@ -160,7 +160,7 @@ TEST_CASE("the answer to a warning before the first step counts too") {
   CHECK_FALSE(result.summary.empty());
 }
 
-TEST_CASE("no override can lose a guard: they run although every virtual function is overridden") {
+TEST_CASE("the guards run although every virtual function is overridden") {
   struct Everything : train::Trainer {
     using Trainer::Trainer;
     train::StepOutput training_step(const train::Batch& batch) override {

@@ -67,7 +67,7 @@ TEST_CASE("training after a sweep is as without one: data order, random streams 
   CHECK(checked(true) == checked(false));
 }
 
-TEST_CASE("without a rate given fit trains at the one found, and says so") {
+TEST_CASE("without a given rate fit trains at the one found, and says so") {
   auto model = small_model();
   train::Trainer trainer(model, cross_entropy, quiet({.epochs = 20}));
   const auto alone = trainer.find_lr(points(400));
@@ -84,7 +84,7 @@ TEST_CASE("without a rate given fit trains at the one found, and says so") {
   CHECK(trainer.options().lr == automatic);  // the next run looks again
 }
 
-TEST_CASE("when no rate is of use the optimizer's own is taken and an anomaly says why") {
+TEST_CASE("when the finder finds no rate the optimizer's default is used and an anomaly says why") {
   const auto check = [](nn::Layer& model, const train::Loss& loss, const train::TensorDataset& data,
                         train::OptimizerFactory optimizer, double want) {
     TrainerOptions options = bare({.epochs = 1});
@@ -139,7 +139,7 @@ TEST_CASE("a sweep over a loss that is never finite is refused, and so is a run 
   CHECK(hash_of(model) == before);
 }
 
-TEST_CASE("a sweep before a short run is short, and one with options is as they say") {
+TEST_CASE("a sweep before a short run is short, and a sweep with options follows them") {
   auto model = small_model();
   Fragile trainer(model, cross_entropy, quiet({.epochs = 1}));
   CHECK(trainer.find_lr(points(1600)).suggestion.has_value());
@@ -151,7 +151,7 @@ TEST_CASE("a sweep before a short run is short, and one with options is as they 
   check_throws<OptionError>([&] { trainer.find_lr(points(1600), {.steps = 5}); }, "want steps in [20");
 }
 
-TEST_CASE("a short sweep that noise hides the descent from is done once more, in full") {
+TEST_CASE("a short sweep in which noise hides the descent is repeated in full") {
   Rng rng(1);
   const Tensor inputs = normal({900, 3}, 0, 1, rng), noise = normal({900, 1}, 0, 1, rng), targets({900, 1});
   for (Index i = 0; i < 900; ++i) targets.mutable_data()[i] = inputs.at({i, 0}) + noise.data()[i];

@@ -143,7 +143,7 @@ TEST_CASE("a run stopped after any step and resumed in a fresh trainer ends with
   }
 }
 
-TEST_CASE("a run that an exception ended anywhere goes on with the same bits") {
+TEST_CASE("a run that an exception ended anywhere is resumed with the same bits") {
   struct Place {
     const char* name;
     std::function<void(Hooked&)> arrange;
@@ -206,7 +206,8 @@ TEST_CASE("a batch that throws in the middle of a window is trained on again, an
   check_same(got, want);
 }
 
-TEST_CASE("a checkpoint from the middle of a run goes on like the run it is from, with a rate from the finder too") {
+TEST_CASE(
+    "a checkpoint from the middle of a run is resumed like the run it is from, also with a rate from the finder") {
   const auto change = [](TrainerOptions& o) {
     o.lr = train::automatic, o.patience = off, o.accumulate_grad_batches = 1;
   };
@@ -381,12 +382,12 @@ TEST_CASE("checkpoints may be switched off for the rest of a run when that is al
                                 "checkpoints: on when the run began, off now",
                                 "checkpoints.every_n_steps: 5 when the run began, none now");
   const auto second = trainer.resume(first.run_dir, data(),
-                                     {.allow = {"checkpoints", "checkpoints.every_minutes", "checkpoints.every_n_epochs",
-                                                "checkpoints.every_n_steps"}});
+                                     {.allow = {"checkpoints", "checkpoints.every_minutes",
+                                                "checkpoints.every_n_epochs", "checkpoints.every_n_steps"}});
   CHECK(second.steps == first.steps);
 }
 
-TEST_CASE("what an older library did not record counts as a difference of the library, and is named") {
+TEST_CASE("options that an older library did not record count as a difference of the library, and are named") {
   const TempDir dir;
   NormModel model, again(3);
   const auto first = train::Trainer(model, cross_entropy, options_in(dir)).fit(data());
@@ -396,14 +397,14 @@ TEST_CASE("what an older library did not record counts as a difference of the li
   state.settings.erase("guards.spike");
   train::save_checkpoint(first.checkpoint, state);
   train::Trainer trainer(again, cross_entropy, options_in(dir));
-  check_throws<CheckpointError>(
-      [&] { trainer.resume(first.run_dir, data()); },
-      concat("library: ", version, " when the run began, ", version, " now; the former did not record guards.spike, patience"),
-      "{.allow = {\"library\"}}");
+  check_throws<CheckpointError>([&] { trainer.resume(first.run_dir, data()); },
+                                concat("library: ", version, " when the run began, ", version,
+                                       " now; the former did not record guards.spike, patience"),
+                                "{.allow = {\"library\"}}");
   CHECK(trainer.resume(first.run_dir, data(), {.allow = {"library"}}).steps == first.steps);
 }
 
-TEST_CASE("a run that has ended goes on for more epochs when that is allowed") {
+TEST_CASE("a run that has ended is extended by more epochs when that is allowed") {
   const TempDir dir;
   NormModel model;
   auto options = options_in(dir);
@@ -455,7 +456,7 @@ TEST_CASE("a checkpoint may be named from inside its directory") {
   CHECK(hash_of(again) == hash_of(model));
 }
 
-TEST_CASE("the path of a checkpoint will do to resume its run") {
+TEST_CASE("a run can be resumed by the path of one of its checkpoints") {
   const TempDir dir;
   const TrainerOptions options{
       .epochs = 2, .lr = 0.01, .checkpoints = train::CheckpointOptions{.dir = dir.path(), .name = "run"}, .sinks = {}};

@@ -120,7 +120,7 @@ TEST_CASE("a data set of the user's own is read once before the first step") {
   CHECK(once(before_validation) >= 490);
 }
 
-TEST_CASE("what is read once is split and checked as data in memory is") {
+TEST_CASE("data that is read once is split and checked like data in memory") {
   const auto data = points(400);
   auto model = small_model(), other = small_model();
   train::Trainer(model, cross_entropy, quiet({.epochs = 2})).fit(data);
@@ -219,7 +219,7 @@ TEST_CASE("a signal within an evaluation ends it, and the resumed run comes to t
   }
 }
 
-TEST_CASE("without checkpoints the figures of the run are kept all the same, unless they are off too") {
+TEST_CASE("without checkpoints metrics.csv is still written, unless it is off too") {
   const TempDir dir;
   const auto back = std::filesystem::current_path();
   std::filesystem::current_path(dir.path());
@@ -240,7 +240,7 @@ TEST_CASE("without checkpoints the figures of the run are kept all the same, unl
   std::filesystem::current_path(back);
 }
 
-TEST_CASE("a run directory that somebody deletes is made again, and told of") {
+TEST_CASE("a run directory that is deleted is made again and reported") {
   const TempDir dir;
   auto options = in(dir);
   options.epochs = 3;

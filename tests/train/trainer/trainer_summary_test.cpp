@@ -138,7 +138,7 @@ TEST_CASE("every opt-out is marked in a line of its own") {
   }
 }
 
-TEST_CASE("a limit that is on is marked as one, not as a protection that is off") {
+TEST_CASE("a limit that is on is marked as a limit, not as a protection that is off") {
   struct Row {
     const char* name;
     std::function<void(TrainerOptions&)> change;
@@ -190,7 +190,7 @@ TEST_CASE("a schedule that differs at a few steps in the middle is the program's
   CHECK(train::describe_own_schedule(optim::constant(0.1), optim::constant(0.1), 1).empty());
 }
 
-TEST_CASE("without a validation set the summary says what falls with it") {
+TEST_CASE("without a validation set the summary says which protections need one") {
   const auto items = summary([](auto& o) { o.validation_split = off; });
   CHECK(find(items, "early stopping")->off);
   CHECK(find(items, "restore best")->off);
@@ -202,7 +202,7 @@ TEST_CASE("without a validation set the summary says what falls with it") {
   CHECK_FALSE(find(watched, "early stopping")->off);
 }
 
-TEST_CASE("the summary tells what was derived") {
+TEST_CASE("the summary shows what was derived") {
   const auto items = summary([](auto& o) { o.lr = 0.01, o.batch_size = 16, o.accumulate_grad_batches = 8; });
   CHECK(find(items, "lr")->value == "0.02, given as 0.01 for 32 samples per step, scaled to 128");
   CHECK(find(items, "data")->value == "90 samples, 6 batches of 16 per epoch, 8 batches per step, 1 epoch");

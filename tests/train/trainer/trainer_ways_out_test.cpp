@@ -205,7 +205,7 @@ TEST_CASE("early stopping waits for 10 evaluations without a better one") {
   CHECK(train::Trainer(again, cross_entropy, options).fit(coin_flips(200), coin_flips(100, 2)).epochs == 40);
 }
 
-TEST_CASE("with restore_best opted out the weights stay as they ended") {
+TEST_CASE("with restore_best off the model keeps the weights of the last step") {
   auto model = small_model();
   std::uint64_t last = 0;
   Hooked trainer(model, cross_entropy, quiet({.epochs = 30, .lr = 0.05, .patience = off, .restore_best = off}));

@@ -16,9 +16,9 @@
 #include <handrail/core/error.h>
 #include <handrail/train/files/text.h>
 
-// Functions named save, load and serialize are what cereal calls, found through the namespace of the
-// type, or of the archive for types of the standard library. What they write is the format of the file:
-// a change of it is a new container_format.
+// cereal calls the functions named save, load and serialize. It finds them in the namespace of the type or, for types
+// of the standard library, of the archive. What they write is the format of the file: a change of it needs a new
+// container_format.
 
 namespace handrail::train {
 namespace {
@@ -26,8 +26,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "checkpoints are little-endian: swap bytes here");
 static_assert(sizeof(Index) == sizeof(std::int64_t), "positions are stored in 64 bits");
 
-// Reads what PortableBinaryOutputArchive wrote, from bytes that nobody vouches for: no size is believed
-// that exceeds the bytes left. cereal's own input archive makes room for whatever it is told.
+// Reads what PortableBinaryOutputArchive wrote, from bytes that cannot be trusted: a size that exceeds the bytes left
+// is refused. cereal's own input archive allocates whatever size the bytes claim.
 class Reader : public cereal::InputArchive<Reader, cereal::AllowEmptyClassElision> {
  public:
   explicit Reader(std::string_view bytes) : InputArchive(this), left_(bytes) {
@@ -40,7 +40,7 @@ class Reader : public cereal::InputArchive<Reader, cereal::AllowEmptyClassElisio
     if (size > 0) std::memcpy(out, left_.data(), size);
     left_.remove_prefix(size);
   }
-  // Throws unless so many elements of that many bytes can follow.
+  // Throws unless `count` elements of at least `element_bytes` bytes each can follow.
   void check(std::uint64_t count, std::size_t element_bytes) const {
     if (count > left_.size() / element_bytes)
       throw cereal::Exception(concat("it claims ", count, " elements of ", element_bytes,
@@ -86,8 +86,8 @@ void load(Reader& in, std::vector<T>& values) {
     values.resize(count);
     in.read(values.data(), count * sizeof(T));
   } else {
-    // One at a time: a T may be many times as large as the bytes that tell of it. Growing by half and not twofold keeps
-    // every request below four times those bytes.
+    // One element at a time, because a T may take many times as much memory as its bytes in the file. Growing by half,
+    // and not by a factor of two, keeps every request below four times the bytes of the file.
     for (; count > 0; --count) {
       if (values.size() == values.capacity()) values.reserve(values.size() + values.size() / 2 + 1);
       in(values.emplace_back());
@@ -143,8 +143,7 @@ static void load(train::Reader& in, Tensor& tensor) {
   in.read(tensor.mutable_data(), tensor.span().size_bytes());
 }
 
-// Structures are taken apart into as many names as they have members, so that a member that is added does
-// not compile until it is stored too.
+// A structured binding names all members of a structure, so that a new member does not compile until it is stored too.
 
 namespace optim {
 
@@ -166,7 +165,7 @@ static void serialize(Archive& archive, MetricValue& metric) {
 template <class Archive>
 static void serialize(Archive& archive, Evaluation& evaluation) {
   auto& [loss, accuracy, samples, metrics, group_losses, confusion] = evaluation;
-  static_cast<void>(confusion);  // only of evaluations just made
+  static_cast<void>(confusion);  // only evaluations of this session have one
   archive(loss, accuracy, samples, metrics, group_losses);
 }
 template <class Archive>
@@ -206,8 +205,8 @@ static void load(Reader& in, ModelInfo& info) {
 
 namespace {
 
-// Appends what is written to it to a section. Elements of large tensors stay where they are: a copy of a hundred
-// megabytes takes longer than the disk.
+// A stream buffer that appends to a section. Elements of large tensors are not copied: copying a hundred megabytes
+// takes longer than writing them to the disk.
 class Sink : public std::streambuf {
  public:
   explicit Sink(Section& section) : section_(section) {}

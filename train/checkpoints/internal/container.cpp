@@ -28,9 +28,9 @@ T get(std::string_view bytes, std::size_t at) {
   return value;
 }
 
-// Of bytes that follow those of that checksum.
+// The checksum of these bytes, continued from the checksum of the bytes before them.
 std::uint32_t crc_of(std::string_view bytes, std::uint32_t before = 0) {
-  if (bytes.empty()) return before;  // may be null, for which zlib returns its initial value
+  if (bytes.empty()) return before;  // data() may be null: zlib then returns its initial value
   return static_cast<std::uint32_t>(crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 

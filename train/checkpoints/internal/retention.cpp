@@ -11,7 +11,7 @@ namespace handrail::train {
 namespace {
 
 constexpr std::string_view prefix = "checkpoint-", suffix = ".hrc";
-constexpr std::size_t least_digits = 6;
+constexpr std::size_t min_digits = 6;
 
 }  // namespace
 
@@ -42,7 +42,7 @@ std::optional<std::int64_t> sequence_in(std::string_view digits) {
 
 std::string checkpoint_name(std::int64_t sequence) {
   std::string digits = std::to_string(sequence);
-  if (digits.size() < least_digits) digits.insert(0, least_digits - digits.size(), '0');
+  if (digits.size() < min_digits) digits.insert(0, min_digits - digits.size(), '0');
   return concat(prefix, digits, suffix);
 }
 

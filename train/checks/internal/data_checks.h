@@ -7,11 +7,13 @@
 
 namespace handrail::train {
 
-/// Throws DataError, naming data set, row and column, when an input or a target is NaN or infinite.
+/// Throws DataError when an input or a target is NaN or infinite. The error names the first one: its set, row and
+/// column. Of a very large set only some rows are read: see sample_rows.
 void check_finite(const DataPart& part);
 
-/// Names "duplicate_rows" when at least 3 validation rows, and more than 1 % of them, have the inputs of a training
-/// row. Compares at most 20,000 validation rows with the training rows, by a hash first and then element by element.
+/// Reports "duplicate_rows" when at least 3 validation rows, and more than 1 % of them, have the same inputs as a
+/// training row. Compares at most 20,000 validation rows with the training rows: first by a hash, then number by
+/// number. Returns nothing when the two sets have inputs of different shapes.
 std::optional<Anomaly> check_duplicates(const DataPart& train, const DataPart& validation);
 
 }  // namespace handrail::train

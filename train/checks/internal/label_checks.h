@@ -10,16 +10,16 @@
 
 namespace handrail::train {
 
-/// Counts how often each class occurs. Reads the rows of sample_rows.
-///   multiclass: targets [N] are whole numbers in [0, classes), or from 0 on when `classes` is absent;
-///   binary: targets are in [0, 1] and count as the nearer class; with several labels to a row nothing is counted;
-///   regression: nothing is read or counted.
-/// Throws ShapeError when a sample of multiclass has several targets; DataError, naming data set and row, when a target
-/// is none of these.
+/// Counts how often each class occurs among the targets. Of a very large set only some rows are read: see sample_rows.
+/// multiclass: a target is a whole number in [0, classes), or any whole number from 0 when `classes` is not given.
+/// binary: a target is in [0, 1] and counts as the nearer class. Samples with several targets are checked, not counted.
+/// regression: returns an empty vector.
+/// Throws DataError naming set and row of a target that is no class; ShapeError when a multiclass sample has more than
+/// one target.
 std::vector<Index> count_labels(const DataPart& part, Task task, std::optional<Index> classes = {});
 
-/// Names "missing_class" when a class never occurs, and "class_imbalance" when the most frequent class occurs more than
-/// 20 times as often as the least frequent one that occurs. counts: of the training rows, by class.
+/// Reports "missing_class" when a class never occurs, and "class_imbalance" when the most frequent class occurs more
+/// than 20 times as often as the rarest one that occurs. counts: the number of training rows of each class.
 std::vector<Anomaly> check_class_counts(std::span<const Index> counts);
 
 }  // namespace handrail::train

@@ -6,34 +6,43 @@
 #include <handrail/train/data/task.h>
 #include <handrail/train/report/events.h>
 
-// What losses and predictions tell about initial weights, labels and inputs. Pure functions of
-// validation predictions with the best weights, but for the first, which looks at the first batch.
+// Pure functions that find faults of initial weights, labels and inputs in losses and predictions. check_initial_loss
+// looks at the first batch before training; the others look at predictions on the validation set after training.
 
 namespace handrail::train {
 
-/// "initial_loss": the loss of the first batch is far above ln(classes), that of a guess: more than twice
-/// as high, and by 3 at least. binary has 2 classes. A lower loss is that of a trained model. Nothing
-/// for a regression.
+/// Reports "initial_loss" when the loss of the first batch, in nats, is far above ln(classes), which is the loss of a
+/// guess: more than twice as high, and higher by more than 3. A loss below that of a guess is not reported: the model
+/// may be trained already. A binary task has 2 classes. Returns nothing for a regression.
 std::optional<Anomaly> check_initial_loss(double loss, Task task, Index classes = 2);
 
-/// "label_noise": wrong predictions are spread over the classes as if labels had been drawn at random. A
-/// natural mistake is mostly the second choice of the model; a random label has any rank among the
-/// C - 1 classes not predicted. Named when the mean rank, from 0 for the second choice to 1 for the
-/// last, is certainly (one-sided 95 %) above what is natural for a model of this accuracy, which goes
-/// from 0.17 without mistakes to 0.5 by chance; at least 10 predictions and 5 % are wrong, at most
-/// three quarters of what chance gets wrong; and the model is clearly better than the most frequent
-/// class. Labels exchanged between two classes stay unseen, and so does noise when C < 3: no ranks.
-/// predictions: logits [N, C]; targets: [N]. rows: numbers of the samples, for the message; 0, 1, ...
-/// when empty.
+/// Reports "label_noise" when the wrong predictions look as if their labels had been drawn at random. Where a model is
+/// naturally wrong, the label is mostly its second choice; a random label has any rank among the C - 1 classes that
+/// were not predicted. Ranks go from 0, the second choice, to 1, the last. All of these must hold:
+///   wrong predictions   at least 10, and at least 5 % of all
+///   error rate          at most 75 % of that of random guessing, (C - 1) / C
+///   accuracy            above the share of the most frequent class by more than 2 standard errors
+///   mean rank           significantly (one-sided 95 %) above 0.17 + 0.33 * error rate / error rate of guessing, which
+///                       is natural for a model of this accuracy
+/// Labels that are swapped between two classes are not found. Returns nothing for C < 3, where there are no ranks, and
+/// for logits that are not finite.
+/// predictions: logits [N, C]; targets: [N], whole numbers in [0, C). rows: the row numbers of the samples, which the
+/// message names; when empty, 0, 1, ...
+/// Throws ShapeError on other shapes, DataError on a target that is no class.
 std::optional<Anomaly> diagnose_labels(const Tensor& predictions, const Tensor& targets,
                                        std::span<const Index> rows = {});
 
-/// "no_better_than_baseline": the loss is neither 5 % nor certainly (one-sided 99 %, paired over the
-/// samples) below that of predicting the same for every sample, the class frequencies of these targets
-/// or their mean; and the accuracy, for classes, is not clearly above that of the most frequent one.
-/// The loss is cross entropy (logits [N, C], targets [N]), binary cross entropy of logits, or the
-/// mean squared error (both of the shape of the targets), by the task.
-/// Nothing for fewer than 10 samples or targets that are all the same.
+/// Reports "no_better_than_baseline" when the model is no better than the same prediction for every sample: the class
+/// frequencies of these targets or, for a regression, their mean. All of these must hold:
+///   loss       lower than the baseline's by at most 5 %
+///   loss       not significantly lower (one-sided 99 %, paired over the samples)
+///   accuracy   not above that of the most frequent class by more than 2 standard errors; classes only
+/// The task chooses the loss:
+///   multiclass   cross entropy; predictions: logits [N, C]; targets: [N]
+///   binary       binary cross entropy; predictions: logits of the shape of the targets
+///   regression   mean squared error; predictions of the shape of the targets
+/// Returns nothing for fewer than 10 samples, for targets that are all the same, and for values that are not finite.
+/// Throws ShapeError on other shapes, DataError on a target that is no class.
 std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor& targets, Task task);
 
 }  // namespace handrail::train

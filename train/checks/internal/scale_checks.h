@@ -5,20 +5,26 @@
 #include <handrail/train/data/internal/data_part.h>
 #include <handrail/train/report/events.h>
 
-// The columns are the numbers of one sample, in row-major order. The scale of a column is the root mean square
-// deviation from its usual value (the median of five rows) over the rows that deviate from it, so that a pixel or a
-// word that is rarely there has no small scale. Both checks read at most 20,000 rows, evenly spaced.
+// A sample is read as one row of numbers; a column is one of its places. The usual value of a column is the median of 5
+// rows. The scale of a column is the root mean square deviation from its usual value, taken over the rows that deviate:
+// a pixel or a word that occurs rarely does not have a small scale because of that. Both checks read at most 20,000
+// rows, evenly spaced.
 
 namespace handrail::train {
 
-/// Names "input_scale" when the root mean square of the inputs that are not 0 is above 5 or below 0.04, when the scales
-/// of two columns differ by a factor of more than 100, or when the usual value of a column is more than 50 times its
-/// scale away from 0. A column that has its usual value in at least 95 % of the rows is not compared.
-/// The check is not for a model whose first layer normalises its inputs.
+/// Reports "input_scale" when the inputs are not roughly normalised. One of these is enough:
+///   root mean square of all values that are not 0   above 5 or below 0.04
+///   largest scale of a column / smallest scale      above 100
+///   |usual value| of a column / its scale           above 50
+/// Columns that have their usual value in 95 % of the rows or more are left out of the last two.
+/// Looks at the inputs as the model gets them. A model whose first layer normalises them needs no such check.
 std::optional<Anomaly> check_input_scale(const DataPart& train);
 
-/// Names "target_scale" when, for a column of a regression's targets, the root mean square of the values that are not 0
-/// is above 100, the scale is below 0.001, or the usual value is more than 50 times the scale away from 0.
+/// Reports "target_scale" when a column of the targets of a regression is not roughly normalised. One of these is
+/// enough:
+///   root mean square of its values that are not 0   above 100
+///   its scale                                       above 0 and below 0.001
+///   its |usual value| / its scale                   above 50
 std::optional<Anomaly> check_target_scale(const DataPart& train);
 
 }  // namespace handrail::train

@@ -10,8 +10,9 @@
 
 namespace handrail::train {
 
-/// What validation_step says of at most `max_batches` batches, without a tape. `poll` is called before each; what it
-/// throws ends the evaluation. Throws as EvaluationSums::add does.
+/// Evaluates the first `max_batches` batches, or all when there are fewer, with Recipe::validation_step and without a
+/// tape. `poll` is called before each batch; an exception from it ends the evaluation. Throws what EvaluationSums::add
+/// throws.
 Evaluation evaluate(Recipe& recipe, Task task, const std::vector<Metric>& metrics, const Loader& loader,
                     Index max_batches, const std::function<void()>& poll);
 

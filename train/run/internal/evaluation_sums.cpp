@@ -10,7 +10,7 @@
 namespace handrail::train {
 namespace {
 
-constexpr Index max_confusion_classes = 100;  // of a confusion matrix that nobody asked for
+constexpr Index max_confusion_classes = 100;  // above it, no confusion matrix is made by default
 
 std::string names_of(const std::vector<Metric>& metrics) {
   std::string names;
@@ -39,7 +39,7 @@ void EvaluationSums::add(const StepOutput& output, const Batch& batch) {
 }
 
 void EvaluationSums::add_predictions(const Tensor& predictions, const Batch& batch) {
-  if (task_ == Task::regression && metrics_.empty()) return;  // nothing looks at them
+  if (task_ == Task::regression && metrics_.empty()) return;  // they are not used
   const Shape& shape = predictions.shape();
   if (shape.rank() == 0 || shape[0] != batch.inputs.shape()[0])
     fail<ShapeError>("evaluate: want a row of predictions for each sample; got predictions ", shape, ", inputs ",
@@ -48,7 +48,7 @@ void EvaluationSums::add_predictions(const Tensor& predictions, const Batch& bat
   for (Metric& metric : metrics_) metric.add(predictions, batch.targets);
 }
 
-// In one pass, as counting is a noticeable part of evaluating a small model.
+// Accuracy and confusion matrix in one pass: counting is a noticeable part of evaluating a small model.
 void EvaluationSums::count(const Tensor& predictions, const Tensor& targets) {
   const LabelShape shape = label_shape("accuracy", task_, predictions, targets);
   if (shape.columns == 1 && shape.classes <= max_confusion_classes && !sums_.measured_confusion)

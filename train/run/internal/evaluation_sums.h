@@ -7,16 +7,17 @@
 
 namespace handrail::train {
 
-/// Sums the batches of one evaluation. Not installed.
+/// Sums the results of the batches of one evaluation.
 class EvaluationSums {
  public:
-  /// Copies the metrics.
+  /// metrics: of the options; they are copied.
   EvaluationSums(Task task, const std::vector<Metric>& metrics) : task_(task), metrics_(metrics) {}
 
-  /// Adds a batch. Throws ShapeError when the predictions have another number of rows, DataError naming the row of a
-  /// target that is no class, MetricError when a metric is asked for and there are no predictions.
+  /// Adds a batch. Throws ShapeError when the predictions have another number of rows than the inputs; DataError naming
+  /// the row of a target that is no class; MetricError when there are metrics but no predictions; OptionError when a
+  /// metric of the options and one of StepOutput::metrics have the same name.
   void add(const StepOutput& output, const Batch& batch);
-  /// Of all batches.
+  /// The evaluation over all batches so far, at least one.
   Evaluation result() const;
 
  private:

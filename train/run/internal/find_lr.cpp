@@ -1,4 +1,4 @@
-// How the rate of a run is found: the sweep of LrSweep over a rehearsal of its first steps.
+// Preflight: the learning rate is found by an LrSweep over a rehearsal of the first steps.
 #include <algorithm>
 #include <cstddef>
 #include <utility>
@@ -11,7 +11,7 @@
 namespace handrail::train {
 namespace {
 
-// Whether some target differs from the first one. Mostly it is in the first batch.
+// Whether some target differs from the first one. Usually the first batch has one.
 bool targets_vary(const Loader& loader) {
   const Tensor first = loader.batch(0).targets.clone();
   const std::size_t width = first.span().size() / static_cast<std::size_t>(first.shape()[0]);
@@ -25,7 +25,7 @@ bool targets_vary(const Loader& loader) {
 
 }  // namespace
 
-// In noise a fall may be too small for a short sweep to see.
+// A short sweep may not show a fall of the loss that is small against its noise: then a full one is made.
 LrFinderResult Preflight::sweep() {
   LrFinderOptions options{.end = setup_.optimizer->max_lr()};
   const Index full = std::exchange(options.steps, sweep_steps(setup_.planned_run()));
@@ -36,8 +36,8 @@ LrFinderResult Preflight::sweep() {
 }
 
 LrFinderResult Preflight::sweep(const LrFinderOptions& options) {
-  // The loss would fall, towards a model that gives one answer whatever the input. A loss of the user's own
-  // may not look at the targets.
+  // With equal targets the loss would fall towards a constant model. A loss of the user's own may not use the targets,
+  // and is not asked.
   if (setup_.plain_loss() && !targets_vary(*setup_.loader)) {
     LrFinderResult refused;
     refused.note = "all targets are the same, so there is nothing to learn";
@@ -57,7 +57,7 @@ LrFinderResult Preflight::sweep(const LrFinderOptions& options) {
     const StepStats stats = rehearsal.step(sweep.lr(), batches);
     const double loss = is_finite(stats.loss) && !is_finite(stats.grad_norm) ? stats.grad_norm : stats.loss;
     batch += batches.count;
-    // A bad batch says nothing about the rate; without a single good one the sweep must end.
+    // A batch with bad data says nothing about the rate. The limit ends a sweep in which all batches are bad.
     if (!is_finite(loss) && !are_finite(batches) && ++skipped < max_skipped) continue;
     if (!sweep.add(loss)) break;
     if (!stats.updated) {  // the update would not have been finite
@@ -68,7 +68,7 @@ LrFinderResult Preflight::sweep(const LrFinderOptions& options) {
   return sweep.result(setup_.planned_run());
 }
 
-// Whether inputs and targets of those batches are finite, and their squares.
+// Whether the inputs and targets of these batches, and their squares, are finite.
 bool Preflight::are_finite(const MicroBatches& batches) const {
   const auto sound = [](const Tensor& values) {
     return std::ranges::all_of(values.span(), [](Scalar value) { return is_finite(value * value); });

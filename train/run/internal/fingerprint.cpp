@@ -11,7 +11,7 @@
 namespace handrail::train {
 namespace {
 
-// Fowler, Noll, Vo: 64-bit FNV-1a.
+// The 64-bit FNV-1a hash of Fowler, Noll and Vo.
 class Hash {
  public:
   template <class T>
@@ -29,8 +29,8 @@ class Hash {
   std::uint64_t hash_ = 0xCBF29CE484222325;
 };
 
-// The number of samples, and a hash of the row numbers and of some samples. Samples that a data set generates anew at
-// each reading cannot be compared, and are left out of the hash.
+// The number of samples, and a hash of the row numbers and of some samples. A data set may generate its samples anew at
+// each reading: these cannot be compared and are left out of the hash.
 std::string samples_text(const Rows& all, Index count) {
   constexpr Index max_samples = 64;
   const DataPart part{.rows = all};

@@ -13,15 +13,15 @@
 
 namespace handrail::train {
 
-/// What decides, besides the options, how a run continues.
+/// What decides how a run continues, besides the options.
 struct RunParts {
   const optim::Optimizer& optimizer;
   std::span<const Parameter> parameters;
   const std::optional<Normalization>& normalization;
   Rows training;
-  Index training_samples;  // of an epoch
+  Index training_samples;  // in an epoch
   std::optional<Rows> validation;
-  Index validation_samples;  // of an evaluation
+  Index validation_samples;  // in an evaluation
 };
 
 /// The fingerprint of a run: text by name for everything that must not change when it is resumed. It holds each option
@@ -29,9 +29,9 @@ struct RunParts {
 /// Reads up to 64 samples of each data set.
 std::map<std::string, std::string> fingerprint(const TrainerOptions& options, const RunParts& parts);
 
-/// Compares the fingerprint that a run began with to that of now. Throws CheckpointError listing all that differs and
-/// is not in `allow`, and OptionError on a name in `allow` that there is not. What the library that wrote the
-/// checkpoint did not record counts as a difference of "library".
+/// Compares the fingerprint that a run began with and the present one. Throws CheckpointError listing everything that
+/// differs and is not in `allow`, and OptionError for an unknown name in `allow`. Names that the checkpoint lacks,
+/// because an older version of the library wrote it, count as a difference of "library".
 void check_fingerprint(const std::map<std::string, std::string>& begun, const std::map<std::string, std::string>& now,
                        const std::vector<std::string>& allow);
 

@@ -17,8 +17,8 @@
 namespace handrail::train {
 namespace {
 
-// The mean of now - reference over the same groups of samples, with its 95 % interval. A loss that is no
-// number is worse than any.
+// Sets the difference of an arm: the mean of now - reference over the same groups of samples, with its 95 % interval. A
+// loss that is not finite is worse than any other.
 void compare(const std::vector<double>& reference, const std::vector<double>& now, TryFixArm& arm) {
   const auto is_bad = [](double loss) { return !is_finite(loss); };
   const bool was_bad = std::ranges::any_of(reference, is_bad), is_bad_now = std::ranges::any_of(now, is_bad);
@@ -36,7 +36,7 @@ void compare(const std::vector<double>& reference, const std::vector<double>& no
   arm.difference_high = arm.difference + half;
 }
 
-// A short run at a quiet desk.
+// A short run with a quiet desk.
 class Arm {
  public:
   Arm(const Program& program, const RunData& data)
@@ -67,8 +67,8 @@ double Arm::training_loss(Index max_rows) {
   return evaluate(setup_.recipe, info.task, setup_.options.metrics, loader, loader.size(), {}).loss;
 }
 
-// Begins at that state, at its place in data and schedule. When fewer steps than those are left there, with a schedule
-// of its own. The rate is as if no guard had lowered it.
+// Begins at that state and at its place in data and schedule. When the schedule has fewer than `steps` steps left, the
+// arm gets a schedule of its own. Reductions of the rate by guards are not taken over.
 void Arm::begin(const TrainingState& from, std::int64_t steps) {
   preflight_.read_data(false);
   restore(setup_.model, from.parameters, from.buffers);
@@ -85,7 +85,7 @@ void Arm::begin(const TrainingState& from, std::int64_t steps) {
   try {
     setup_.optimizer->load_state(from.optimizer);
   } catch (const CheckpointError&) {
-    // Another optimizer is the fix: it begins without moments.
+    // The fix is another optimizer: it begins without moments.
   }
   loop_.guards.add_all(setup_);
   loop_.good.keep(loop_.capture());
@@ -105,11 +105,11 @@ bool Arm::run(std::int64_t steps) {
   return all && stop_.running() && loop_.at.rollbacks == loop_.good.state().progress.rollbacks;
 }
 
-// What verify_fixes = off asks for.
+// Keeps the first fix unmeasured, for verify_fixes = off.
 TryFixResult take_first(const Program& program, const std::vector<Fix>& fixes) {
   if (fixes.empty()) return {};
   TrainerOptions changed = program.options;
-  if (program.known_good) {  // the rate in use, as it is
+  if (program.known_good) {  // the rate in use, not scaled again
     changed.lr = program.known_good->decisions.lr;
     changed.lr_scaling = LrScaling::none;
   } else if (!changed.lr) {
@@ -121,7 +121,7 @@ TryFixResult take_first(const Program& program, const std::vector<Fix>& fixes) {
   return {.arms = {}, .kept = fixes.front().name};
 }
 
-// Exceptions or not.
+// Restores options, info and model at its end, also after an exception.
 struct Restored {
   explicit Restored(const Program& of) : program(of), options(of.options), info(of.info), model(capture(of.model)) {}
   ~Restored() {
@@ -159,7 +159,7 @@ TryFixResult try_fixes(const Program& program, const RunData& data, const std::v
   double best_loss = 0;
   for (std::size_t number = 0; number <= fixes.size(); ++number) {
     program.options = before;
-    if (lr) {  // the rate in use, as it is: no fix sees it scaled
+    if (lr) {  // the rate in use, not scaled again
       program.options.lr = *lr;
       program.options.lr_scaling = LrScaling::none;
     }

@@ -7,9 +7,9 @@
 
 namespace handrail::train {
 
-/// What Trainer::try_fix promises. The options of the program change only when a fix is kept; exceptions or not, model
-/// and model_info are as before. Throws OptionError without validation data, on steps < 1, and on a fix that makes the
-/// options wrong.
+/// Does what Trainer::try_fix promises. The options of the program change only when a fix is kept. Model and info are
+/// unchanged afterwards, also after an exception. Throws OptionError without validation data, for steps < 1, and for a
+/// fix that makes the options invalid.
 TryFixResult try_fixes(const Program& program, const RunData& data, const std::vector<Fix>& fixes,
                        const TryFixOptions& options);
 

@@ -70,7 +70,7 @@ std::shared_ptr<const Preview> Preflight::preview(const Dataset& data, const cha
 void Preflight::check_data() {
   const CheckOptions& on = setup_.options.checks;
   const RunData& data = setup_.data;
-  // Of a set too large to keep, the rows that were kept.
+  // Of a set that does not fit in memory, some rows were kept: those are checked.
   const auto seen = [&](const Rows& rows, const Preview* preview, const char* name) {
     return DataPart{.rows = preview ? preview->kept(rows) : rows,
                     .normalization = setup_.program.info.normalization,
@@ -107,7 +107,8 @@ void Preflight::check_data() {
   if (on.duplicates && validation) warn_one(check_duplicates(train, *validation));
 }
 
-// Of the predictions, when the model tells. A subclass may train a layer on other inputs than the batch's.
+// The number of classes, from the shape of the predictions; nothing when it is not known, as in a subclass that gives
+// its layer other inputs than those of the batch.
 std::optional<Index> Preflight::classes() const {
   if (!setup_.program.layer || setup_.program.info.task != Task::multiclass) return std::nullopt;
   const InferenceMode inference;
@@ -142,8 +143,8 @@ void Preflight::check_model() {
   if (setup_.options.checks.overfit_batch) check_overfit_batch();
 }
 
-// The first batch, once through: the loss is about that of guessing, and it depends on every parameter
-// and on nothing else that could be trained.
+// Trains on the first batch without an update, and checks that the loss is about that of a guess, and that it depends
+// on every parameter and on no other tensor that could be trained.
 std::vector<Anomaly> Preflight::check_first_batch() {
   const CheckOptions& on = setup_.options.checks;
   std::vector<Anomaly> found;
@@ -155,7 +156,7 @@ std::vector<Anomaly> Preflight::check_first_batch() {
   stop_.poll();
   const bool known = setup_.plain_loss() && setup_.program.info.task != Task::regression;
   if (on.initial_loss && known && output.predictions.defined()) {
-    // Of the predictions: a subclass may train on more than the plain loss.
+    // Computed from the predictions, because a subclass may add other terms to its loss.
     const NoGrad values_only;
     const auto loss = static_cast<double>((*setup_.program.loss)(output.predictions, batch.targets).item());
     if (is_finite(loss))
@@ -163,7 +164,7 @@ std::vector<Anomaly> Preflight::check_first_batch() {
         found.push_back(std::move(*anomaly));
   }
   if (!on.reach) return found;
-  // A layer that is a plain member, not added to its module, would silently stay as it was initialised.
+  // A layer that is a plain member and was not added to its module would not be trained.
   for (const Tensor& leaf : tape.leaves())
     if (std::ranges::none_of(setup_.parameters, [&](const Parameter& p) { return p.tensor.is_same(leaf); }))
       found.push_back({.name = "unregistered",
@@ -182,7 +183,7 @@ std::vector<Anomaly> Preflight::check_first_batch() {
   return found;
 }
 
-// The learning part works: a few steps on one batch bring its loss down.
+// Checks that a few steps on one batch lower its loss.
 void Preflight::check_overfit_batch() {
   constexpr int max_steps = 50;
   constexpr double min_fall = 0.05;  // of the first loss
@@ -196,7 +197,7 @@ void Preflight::check_overfit_batch() {
     stop_.poll("checking that one batch can be learnt", step, max_steps);
     const StepStats stats = rehearsal.step(lr, batch);
     loss = stats.loss;
-    if (!is_finite(loss) || !is_finite(stats.grad_norm)) return;  // for the guards to name
+    if (!is_finite(loss) || !is_finite(stats.grad_norm)) return;  // the guards report it
     if (loss < first - min_fall * std::abs(first)) return;
   }
   desk_.warn(

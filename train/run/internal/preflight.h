@@ -9,7 +9,7 @@
 
 namespace handrail::train {
 
-/// What comes before the first step: the rows are read, data and model are checked, the rate is chosen.
+/// Does what comes before the first step: reads the rows, checks data and model, and chooses the learning rate.
 class Preflight {
  public:
   Preflight(Setup& setup, Loop& loop, Desk& desk, Stop& stop) : setup_(setup), loop_(loop), desk_(desk), stop_(stop) {}
@@ -17,22 +17,26 @@ class Preflight {
   /// Warns when another library has changed the floating-point mode of the processor.
   void check_floating_point();
   /// Chooses the rows of the split, fits the normalization, and makes the loaders of the run. Data that is not in
-  /// memory is read once for this, and for the checks when `for_checks` is set.
+  /// memory is read once. for_checks: whether check_data() follows, which needs samples of it.
   void read_data(bool for_checks);
-  /// Throws OptionError when TrainerOptions::monitor names a figure that nobody measures: before the first step, and
-  /// not after the first epoch. So do predictions that do not suit a metric.
+  /// Throws OptionError when TrainerOptions::monitor names a value that is not measured, and what a metric throws when
+  /// the predictions do not suit it. Without this, the user would learn of it at the end of the first epoch.
   void check_monitor();
+  /// Makes the checks of the data that CheckOptions ask for. Throws DataError, ShapeError or OptionError.
   void check_data();
+  /// Makes the checks of the model that CheckOptions ask for.
   void check_model();
-  /// Decides on the rate that the LR finder suggests.
+  /// Sets the rate that the LR finder suggests.
   void pick_lr();
+  /// Measures the initial loss: see GoodState::measure_start.
   void measure_start();
 
-  /// The sweep of fit, or that of the options. The model is as before.
+  /// Makes the sweep of fit. The model is unchanged afterwards.
   LrFinderResult sweep();
+  /// Makes the sweep that `options` describe. The model is unchanged afterwards.
   LrFinderResult sweep(const LrFinderOptions& options);
 
-  /// Lines of the summary that the checks found.
+  /// Lines that the checks add to the summary.
   const std::vector<SummaryItem>& found() const { return found_; }
 
  private:

@@ -4,8 +4,8 @@
 
 namespace handrail::train {
 
-/// Steps that are for trying out: with random numbers of their own, without guards, at rates that are given, at a quiet
-/// desk. At its end, exceptions or not, model, moments and the order of the rows are as before.
+/// Makes trial steps: at given rates, with random numbers of their own, without guards, with a quiet desk. Its end
+/// restores the model, the moments and the order of the rows, also after an exception.
 class Rehearsal {
  public:
   Rehearsal(const Setup& setup, const Position& from, Stop& stop);
@@ -13,10 +13,10 @@ class Rehearsal {
   Rehearsal(const Rehearsal&) = delete;
   Rehearsal& operator=(const Rehearsal&) = delete;
 
-  /// One step at that rate, clipped as in the run. Nothing is changed when its loss, its gradient or its update is not
-  /// finite: StepStats::updated tells.
+  /// Makes one step at that rate, clipped as in the run. Nothing is changed when its loss, gradient or update is not
+  /// finite; StepStats::updated is false then.
   StepStats step(double lr, const MicroBatches& batches);
-  /// What training_step says of the first batch of the epoch, on the tape that is active.
+  /// Returns what training_step returns for the first batch of the epoch. A tape must be active.
   StepOutput first_output() const { return setup_.training_output(setup_.loader->batch(0), 0); }
   RandomPosition random() const { return loop_.at.random(setup_.decisions.seed); }
   const Position& at() const { return loop_.at; }

@@ -70,10 +70,10 @@ LrFinderResult Run::find_lr(const std::optional<LrFinderOptions>& options) {
   return options ? preflight_.sweep(*options) : preflight_.sweep();
 }
 
-// Whatever ends the training, all of the end is gone through, and the first exception goes on to the caller.
+// Whatever ends the training, every part of the end is made. The first exception is rethrown to the caller.
 FitResult Run::train(const std::function<void()>& start) {
   std::exception_ptr error;
-  const auto go_through = [&](auto&& part) {
+  const auto try_part = [&](auto&& part) {
     try {
       part();
     } catch (...) {
@@ -85,11 +85,11 @@ FitResult Run::train(const std::function<void()>& start) {
       try {
         desk_.call(&Recipe::on_exception, error);
       } catch (...) {
-        return;  // the one before is what is wrong
+        return;  // the exception before it is the one to report
       }
     }
   };
-  go_through([&] {
+  try_part([&] {
     try {
       stop_.start_polling();
       start();
@@ -102,18 +102,17 @@ FitResult Run::train(const std::function<void()>& start) {
   desk_.on_verdict = {};
   if (!stop_.has_begun()) loop_.saver.discard_directory();
   if (error && !desk_.has_started) std::rethrow_exception(error);
-  go_through([&] { save_last_state(); });
+  try_part([&] { save_last_state(); });
   leave_weights();
-  go_through([&] { diagnose_predictions(); });
+  try_part([&] { diagnose_predictions(); });
   complete_result();
-  for (const auto& sink : desk_.sinks()) go_through([&] { sink->fit_end(desk_.result); });
-  go_through([&] { desk_.call(&Recipe::on_fit_end, desk_.result); });
+  for (const auto& sink : desk_.sinks()) try_part([&] { sink->fit_end(desk_.result); });
+  try_part([&] { desk_.call(&Recipe::on_fit_end, desk_.result); });
   if (error) std::rethrow_exception(error);
   return desk_.result;
 }
 
-// All that comes before the first step. The summary is the first sign of life; a signal ends it at any point, and then
-// nothing is left behind.
+// Everything before the first step. The summary comes first. A signal ends it at any point, and then no file is left.
 void Run::prepare() {
   send_fit_start();
   desk_.call(&Recipe::on_fit_start);
@@ -130,7 +129,7 @@ void Run::prepare() {
     if (setup_.options.guards.divergence) preflight_.measure_start();
   }
   setup_.data.train_preview = setup_.data.validation_preview = nullptr;
-  // Reads samples and all row numbers: only for a run that may be resumed.
+  // The fingerprint reads samples and all row numbers: it is made only for a run that can be resumed.
   if (loop_.saver.has_checkpoints()) loop_.settings = fingerprint_of(setup_);
   loop_.guards.add_all(setup_);
   loop_.good.keep(loop_.capture());
@@ -141,7 +140,7 @@ void Run::prepare() {
   loop_.saver.start(loop_.good.state());
 }
 
-// The newest checkpoint of that directory becomes the state of this run.
+// Makes the newest checkpoint of that directory the state of this run.
 void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& options) {
   std::error_code none;
   const auto dir =
@@ -159,7 +158,7 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
   loop_.guards.add_all(setup_);
   check_fingerprint(state.settings, loop_.settings, options.allow);
   loop_.saver.take_directory(dir, loaded->sequence);
-  // The other decisions follow from the settings. A rate that is given now counts when another one is allowed.
+  // The other decisions follow from the settings. A rate that is given now is used when `lr` is allowed to differ.
   const bool other_lr =
       setup_.options.lr && state.settings.contains("lr") && state.settings.at("lr") != loop_.settings.at("lr");
   if (!other_lr) setup_.set_lr(state.decisions.lr);
@@ -179,7 +178,7 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
   desk_.call(&Recipe::on_fit_start);
   desk_.call(&Recipe::on_train_start);
   loop_.saver.start(loop_.good.state());
-  // The run may have ended for good, or stopped just before an evaluation.
+  // The run may have ended by early stopping, or been interrupted just before an evaluation.
   if (loop_.evaluator.has_stopped()) stop_.because(StopReason::early_stopping);
   if (stop_.running() && loop_.evaluator.due()) loop_.evaluator.run();
 }
@@ -216,7 +215,7 @@ std::string Run::resumed_text() const {
   return text;
 }
 
-// What the summary could not know.
+// Sends what was not known when the summary was sent.
 void Run::send_train_start() {
   TrainStart event{.found = preflight_.found()};
   if (!setup_.options.lr && !setup_.options.fast_dev_run)
@@ -235,7 +234,7 @@ void Run::send_train_start() {
   desk_.send(&LogSink::train_start, event);
 }
 
-// What an override of configure_schedule does; empty when the schedule is the Trainer's own.
+// Describes the schedule of an override of configure_schedule; empty when the schedule is the Trainer's own.
 std::string Run::own_schedule() const {
   if (!(setup_.decisions.lr > 0)) return {};  // the Trainer's own schedule would refuse it
   return describe_own_schedule(setup_.schedule,
@@ -257,16 +256,16 @@ std::string Run::lr_source() const {
                 desk_.result.lr_finder->censored ? "; no rate of the sweep was too high" : "");
 }
 
-// A checkpoint of where the run ended, which it can be resumed from; after a stop by a guard that is the
-// last good state.
+// Writes the checkpoint from which the run can be resumed: of its last state or, when a guard ended it, of its last
+// good state.
 void Run::save_last_state() {
   if (!stop_.has_begun()) return;
   if (loop_.saver.has_checkpoints()) stop_.announce();
   const TrainingState last = stop_.by_guard() ? loop_.good.state() : loop_.capture();
   if (loop_.saver.has_checkpoints() && !loop_.saver.has_saved(last))
     loop_.saver.save(last, loop_.evaluator.has_improved());
-  // After an exception the user's training_step is left alone; after a signal there is no time to lose, and the best
-  // weights are there.
+  // After an exception the user's training_step is not called again. After a signal the run must end soon, and the
+  // model gets the best weights anyway.
   const bool has_best = loop_.evaluator.best() && setup_.options.restore_best;
   const bool looks =
       stop_.reason() != StopReason::exception && !(stop_.reason() == StopReason::interrupted && has_best);
@@ -280,8 +279,8 @@ void Run::leave_weights() {
   if (setup_.options.restore_best) desk_.result.best_restored = loop_.evaluator.restore_best();
 }
 
-// With the weights the model is left with, on the validation set. No complaint about predictions of
-// another kind may spoil the end of a run.
+// Diagnoses the predictions on the validation set with the final weights. Errors about predictions of another kind are
+// ignored, because they must not end a run that went well.
 void Run::diagnose_predictions() {
   constexpr Index max_numbers = Index{1} << 24;
   const bool ended_well = !stop_.by_guard() && stop_.reason() < StopReason::interrupted;

@@ -9,18 +9,18 @@
 
 namespace handrail::train {
 
-/// One call of fit, resume or find_lr: the start, the loop, and the end that is gone through whatever ended the loop.
+/// One call of fit, resume or find_lr: the start, the loop, and the end, which is made whatever ended the loop.
 class Run {
  public:
   Run(const Program& program, RunData data);
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  /// Checks, picks the rate, trains, and leaves the model with the best weights.
+  /// Makes the checks, chooses the rate, trains, and leaves the model with the best weights.
   FitResult fit();
-  /// Goes on from the newest checkpoint of that directory.
+  /// Continues from the newest checkpoint of that directory.
   FitResult resume(const std::filesystem::path& run_dir, const ResumeOptions& options);
-  /// The sweep alone; the model is as before.
+  /// Makes only the sweep: that of `options`, or that of fit without any. The model is unchanged afterwards.
   LrFinderResult find_lr(const std::optional<LrFinderOptions>& options);
 
  private:
@@ -45,7 +45,7 @@ class Run {
   Loop loop_;
   Preflight preflight_;
   bool resumed_ = false;
-  bool diverged_ = false;  // at the end
+  bool diverged_ = false;  // whether training had diverged at the end of the run
 };
 
 }  // namespace handrail::train

@@ -20,7 +20,7 @@ Setup::Setup(const Program& from, RunData rows)
       parameters(model.parameters()),
       buffers(model.buffers()) {
   decisions.seed = options.seed;
-  make_loaders();  // of the right sizes; read_data makes them again
+  make_loaders();  // they have the right sizes; Preflight::read_data makes them again
   decisions.planned_steps = options.epochs * steps_to_epoch();
   optimizer = recipe.configure_optimizer();
   if (!optimizer) fail<OptionError>("fit: want an optimizer from configure_optimizer; got null");

@@ -20,11 +20,11 @@
 
 namespace handrail::train {
 
-/// What a Trainer was given, and what its run may change of it.
+/// The parts of a Trainer that a run uses, and which of them it may change.
 struct Program {
   Recipe& recipe;
   nn::Module& model;
-  const nn::Layer* layer;           // the model, when it maps inputs to outputs
+  const nn::Layer* layer;           // the model, when it is a Layer; otherwise null
   const std::optional<Loss>& loss;  // nothing when a subclass computes it
   TrainerOptions& options;
   ModelInfo& info;
@@ -37,45 +37,48 @@ struct RunData {
   Rows train;
   std::optional<Rows> validation;
   std::string validation_source;
-  bool stratify = false;  // the split is still to be made by class: see read_data
-  // What the checks look at: the sets themselves when they are in memory, else what was read of them.
+  bool stratify = false;  // whether the split by class has still to be made: see Preflight::read_data
+  // The rows that were read of a set that is not in memory, for the checks; null when the set is in memory.
   std::shared_ptr<const Preview> train_preview = {}, validation_preview = {};
 };
 
 /// The batches of one optimizer step.
 struct MicroBatches {
   Index first, count;
-  Index samples;  // of all of them
+  Index samples;  // in all of them
 
   Index last() const { return first + count - 1; }
-  /// The part that the samples of a batch have in the mean over all of them.
+  /// The share of the samples of the step that are in this batch.
   double share(const Batch& batch) const {
     return static_cast<double>(batch.inputs.shape()[0]) / static_cast<double>(samples);
   }
 };
 
-/// The parts of a run: they are made before its first step and stay as they are to its end.
+/// The parts of a run. They are made before its first step and do not change after it.
 struct Setup {
   Setup(const Program& program, RunData data);
 
-  /// Batches to an epoch, and optimizer steps to one in which no step is skipped.
+  /// The number of batches in an epoch.
   Index batches() const;
+  /// The number of optimizer steps in an epoch in which no step is skipped.
   Index steps_to_epoch() const;
-  /// The batches of the step that begins with that one: at most `max_count`.
+  /// The batches of the step that begins with batch `first`: `max_count`, or fewer at the end of the epoch.
   MicroBatches micro_batches(Index first, Index max_count) const;
   MicroBatches micro_batches(Index first) const { return micro_batches(first, options.accumulate_grad_batches); }
-  /// The rate that was given, scaled to the batch size of this run; or the optimizer's default.
+  /// options.lr, scaled to the batch size of this run; the default of the optimizer when it is not given.
   double given_lr() const;
-  /// Decides on the peak rate. Throws OptionError when the schedule for it is an empty function.
+  /// Sets the peak rate and makes the schedule. Throws OptionError when configure_schedule returns an empty function.
   void set_lr(double lr);
-  /// The rows of an epoch: fewer than those of the data with overfit_batches.
+  /// The training rows of an epoch. With overfit_batches these are fewer than those of the data.
   Rows rows_to_train() const;
-  /// Makes the loaders, of the rows as they are known now.
+  /// Makes the loaders for the rows that are known now.
   void make_loaders();
+  /// What the LR finder needs to know of the run.
   PlannedRun planned_run() const;
-  /// Whether the loss is the library's own for the task, whose values have a known meaning.
+  /// See Loss::plain. False when a subclass computes the loss.
   bool plain_loss() const { return program.loss && program.loss->plain(); }
-  /// What training_step says of a batch. Throws ShapeError unless its loss has one element.
+  /// Returns the result of training_step for a batch. number: that of the batch, from which an error names the row in
+  /// the data set. Throws ShapeError unless the loss has one element.
   StepOutput training_output(const Batch& batch, Index number) const;
 
   Program program;
@@ -91,23 +94,25 @@ struct Setup {
   std::vector<Buffer> buffers;
 };
 
-/// The rate over the planned steps as the options say: warmup, then TrainerOptions::decay.
+/// Makes the schedule of the options: a linear warmup, then TrainerOptions::decay.
 optim::Schedule default_schedule(const TrainerOptions& options, double lr, std::int64_t planned_steps);
-/// The number of steps over which the rate rises: `share` of the planned ones, but not all of them.
+/// The number of steps of the warmup: options.warmup of the planned ones, but not all of them.
 std::int64_t warmup_steps(const TrainerOptions& options, std::int64_t planned_steps);
 
-/// The loader of an evaluation: at least 30 batches when there are as many samples, whose losses tell noise from
-/// improvement.
+/// Makes the loader of an evaluation. It has at least 30 batches when there are that many samples, so that the losses
+/// of the batches suffice for a test whether an improvement is significant.
 Loader evaluation_loader(Rows rows, const std::optional<Normalization>& constants);
 
-/// Data sets that were given, and one that a validation set is split off as the options say. Of a split by class the
-/// sizes are final; read_data chooses the rows once it knows their classes. Throws DataError on fewer than 2 rows.
+/// The data of a run with a validation set that is given.
 RunData given_data(const Dataset& train, const Dataset& validation);
+/// The data of a run whose validation set is split off as the options say. A split by class has its final sizes, but
+/// its rows are chosen by Preflight::read_data, when the classes are known. Throws DataError on fewer than 2 rows.
 RunData split_data(const Dataset& train, const TrainerOptions& options, Task task);
 /// Chooses the rows of a split by class.
 void stratify(RunData& data, const TrainerOptions& options);
 
-/// Throws OptionError for raw data when the constants are not known that the model was trained with.
+/// Throws OptionError when the data is raw and the normalization that the model was trained with is not known.
+/// function: the name of the caller, for the message.
 void check_known(const ModelInfo& info, const Dataset& data, const char* function);
 
 }  // namespace handrail::train

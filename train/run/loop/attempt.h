@@ -9,7 +9,7 @@
 
 namespace handrail::train {
 
-/// A copy of the buffers of a model, to go back to. Memory is asked for once.
+/// A copy of the buffers of a model, which can be restored. Memory is allocated by the constructor only.
 class BufferCopy {
  public:
   explicit BufferCopy(const std::vector<Buffer>& buffers) : buffers_(buffers) {
@@ -30,7 +30,7 @@ class BufferCopy {
   std::vector<Tensor> copies_;
 };
 
-/// While it lives, what is done to the buffers is for the moment only.
+/// Saves the buffers of a model when it is made, and restores them when it ends.
 class BuffersAside {
  public:
   explicit BuffersAside(BufferCopy& buffers) : buffers_(buffers) { buffers_.save(); }
@@ -42,7 +42,8 @@ class BuffersAside {
   BufferCopy& buffers_;
 };
 
-/// One attempt at a step. Unless it is kept, its end, by an exception too, leaves the buffers as they were before.
+/// One attempt at a step. Its constructor clears the gradients. Unless keep() was called, its end restores the buffers,
+/// also after an exception.
 class Attempt {
  public:
   Attempt(optim::Optimizer& optimizer, BufferCopy& buffers) : buffers_(buffers) {

@@ -11,10 +11,10 @@
 
 namespace handrail::train {
 
-/// What is to be done after a step: the gravest of all that was asked for.
+/// What is to be done after a step: the most severe of all requested actions.
 struct Verdict {
   Action action = Action::proceed;
-  double lr_factor = 1;  // of the rate from now on
+  double lr_factor = 1;  // the rate is multiplied by it from now on
 
   bool proceeds() const { return action == Action::proceed; }
   void add(const Verdict& other) {
@@ -23,8 +23,8 @@ struct Verdict {
   }
 };
 
-/// Where a run tells of itself: the hooks of the recipe, the sinks, and the result. A quiet desk keeps everything to
-/// itself; that is for rehearsals and the arms of try_fix.
+/// Passes what happens in a run to the hooks of the recipe, to the sinks, and into the result. A quiet desk passes
+/// nothing on; it is for rehearsals and the arms of try_fix.
 class Desk {
  public:
   Desk(Recipe& recipe, LogSinks sinks) : recipe_(recipe), sinks_(std::move(sinks)) {}
@@ -49,13 +49,14 @@ class Desk {
     if (!quiet_) (recipe_.*hook)(args...);
   }
 
-  /// Asks on_anomaly what is to be done, records the anomaly and sends it to the sinks.
+  /// Asks Recipe::on_anomaly what is to be done, records the anomaly and sends it to the sinks. Of one name at most 100
+  /// anomalies that only warn or skip are recorded.
   Verdict report(Anomaly anomaly);
-  /// Reports what is about no step; what the user answers is done at once, by what on_verdict holds.
+  /// Reports an anomaly outside of a step, and passes the verdict to on_verdict at once.
   void warn(Anomaly anomaly);
 
-  std::function<void(const Verdict&)> on_verdict = {};  // empty when it is too late to do anything
-  bool has_started = false;                             // the sinks know of the run
+  std::function<void(const Verdict&)> on_verdict = {};  // empty when the training has ended
+  bool has_started = false;                             // whether the sinks got fit_start
   FitResult result;
 
  private:

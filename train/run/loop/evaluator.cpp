@@ -57,10 +57,10 @@ bool Evaluator::measure_validation() {
 }
 
 bool Evaluator::run_at_epoch_end(std::optional<Evaluation>& evaluation) {
-  // Interrupted in its evaluation, the epoch is ended when the run goes on.
+  // An epoch that was interrupted in its evaluation ends when the run is resumed.
   const bool was_made = at_.evaluated_at == at_.step && setup_.validation;
   if (!was_made && !run()) return false;
-  if (was_made && !last_ && !measure_validation()) return false;  // it was made before the run was interrupted
+  if (was_made && !last_ && !measure_validation()) return false;  // by an earlier session of this run
   evaluation = last_;
   return true;
 }
@@ -72,16 +72,16 @@ bool Evaluator::run() {
     if (!measure_validation()) return false;
     desk_.result.validation = last_;
     value = monitored(*last_, at_);
-  } else if (setup_.options.monitor.starts_with("train_")) {
+  } else if (is_training_figure(setup_.options.monitor)) {
     value = monitored({}, at_);
   }
-  // No evaluation of a run that has diverged is the best.
-  const double judged = value && good_.is_healthy() ? *value : std::numeric_limits<double>::quiet_NaN();
+  // An evaluation after training has diverged is never the best.
+  const double candidate = value && good_.is_healthy() ? *value : std::numeric_limits<double>::quiet_NaN();
   at_.evaluated_at = at_.step;
   if (!value) return true;
   const Evaluation evaluation = last_.value_or(Evaluation{});
   const bool by_loss = setup_.options.monitor == "val_loss";
-  const bool best = early_stopping_.add(judged, by_loss ? evaluation.group_losses : std::vector<double>{});
+  const bool best = early_stopping_.add(candidate, by_loss ? evaluation.group_losses : std::vector<double>{});
   if (best) keep_best(*value, evaluation);
   report({.step = at_.step, .epoch = at_.epoch, .evaluation = evaluation, .monitored = *value, .best = best});
   if (early_stopping_.stop() && stop_.running()) stop_.because(StopReason::early_stopping);

@@ -13,29 +13,32 @@ class Evaluator {
  public:
   Evaluator(const Setup& setup, Desk& desk, Stop& stop, Position& at, GoodState& good);
 
-  /// Whether val_check_interval steps have been made since the last evaluation that is due.
+  /// Whether the present step is a multiple of val_check_interval and was not evaluated yet.
   bool due() const;
-  /// Evaluates the validation set, or without one looks at the training figures so far when those are monitored.
-  /// Returns false, and nothing has happened, when a signal came meanwhile.
+  /// Evaluates the validation set. Without one, it takes the monitored value of the training so far, if there is one.
+  /// Returns false when a signal interrupted it; nothing has changed then.
   bool run();
-  /// The evaluation of this step: that of run(), made again when it was before the run was interrupted. Nothing without
-  /// a validation set; `interrupted` when a signal came meanwhile.
+  /// Gives the evaluation of the last step of an epoch: that of run(), which is made again when an earlier session of
+  /// the run made it. `evaluation` stays empty without a validation set. Returns false when a signal interrupted it.
   bool run_at_epoch_end(std::optional<Evaluation>& evaluation);
-  /// On the validation set; nothing without one. Throws Interrupted.
+  /// Evaluates the validation set and returns the result; nothing without one. Throws Interrupted when a signal comes.
   std::optional<Evaluation> measure();
-  /// The figure that TrainerOptions::monitor names. Throws OptionError listing those there are.
+  /// The value that TrainerOptions::monitor names. Throws OptionError listing the known values when there is none.
   double monitored(const Evaluation& evaluation, const Position& at) const;
 
-  /// An earlier evaluation, of this session or of one before, has used up the patience.
+  /// Whether the patience is used up, in this session of the run or an earlier one.
   bool has_stopped() const { return early_stopping_.stop(); }
+  /// The best evaluation; nothing when there is none.
   const std::optional<Best>& best() const { return best_; }
-  /// The model gets the weights of the best evaluation; returns whether there is one.
+  /// Copies the weights of the best evaluation into the model. Returns whether there is one.
   bool restore_best() const;
-  /// Whether there was a new best evaluation since the last call with `forget`.
+  /// Whether there was a new best evaluation since the last call of forget_improvement().
   bool has_improved() const { return improved_; }
   void forget_improvement() { improved_ = false; }
 
+  /// Adds to the state what the evaluator remembers.
   void save(TrainingState& state);
+  /// Takes it from the state. Throws CheckpointError when it is missing or malformed.
   void load(const TrainingState& state);
 
  private:

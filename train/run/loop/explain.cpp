@@ -10,7 +10,7 @@
 namespace handrail::train {
 namespace {
 
-// What the inputs or targets of a step look like.
+// Statistics of the inputs or targets of a step.
 struct Statistics {
   Index count = 0, bad = 0;
   double low = std::numeric_limits<double>::infinity(), high = -low, sum = 0, squares = 0;
@@ -37,7 +37,7 @@ struct Statistics {
   }
 };
 
-// Of the first row that has a value that is not finite, or whose magnitude is beyond reason.
+// The first row with a value that is not finite or whose magnitude is above `limit`; -1 when there is none.
 Index find_row(const Tensor& values, double limit) {
   const Index width = values.size() / values.shape()[0];
   for (Index i = 0; i < values.size(); ++i)
@@ -45,12 +45,12 @@ Index find_row(const Tensor& values, double limit) {
   return -1;
 }
 
-// The step once more, from its batches and its place in the random streams, with an eye on every op. The
-// buffers are as before the step, and are left so.
+// Makes the step again, from its batches and its position in the random streams, and observes every op. Afterwards the
+// buffers are as before the step.
 std::optional<FirstNonFinite::Origin> replay(const MicroBatches& batches, const Setup& setup, const Position& at,
                                              BufferCopy& buffers) {
   buffers.restore();
-  setup.optimizer->zero_grad();  // one that is bad already would be blamed on whoever adds to it
+  setup.optimizer->zero_grad();  // an op that adds to a bad gradient must not be taken for its origin
   std::optional<FirstNonFinite::Origin> origin;
   for (Index i = batches.first; i <= batches.last() && !origin; ++i) {
     const Batch batch = setup.loader->batch(i);
@@ -68,7 +68,7 @@ std::optional<FirstNonFinite::Origin> replay(const MicroBatches& batches, const 
   return origin;
 }
 
-// The layer whose parameters those are.
+// The layer to which one of these tensors belongs as a parameter; empty when there is none.
 std::string name_of(const std::vector<Tensor>& leaves, const std::vector<Parameter>& parameters) {
   for (const Tensor& leaf : leaves)
     for (const Parameter& p : parameters)
@@ -79,10 +79,10 @@ std::string name_of(const std::vector<Tensor>& leaves, const std::vector<Paramet
 }  // namespace
 
 void explain(Anomaly& anomaly, const Setup& setup, const Position& at, BufferCopy& buffers) {
-  const InferenceMode aside;  // a tape may be active
+  const InferenceMode inference;  // a tape may be active
   const MicroBatches batches = setup.micro_batches(at.batch);
   Statistics inputs, targets;
-  // Larger values overflow when they are squared.
+  // The square of a larger value overflows.
   const double limit = std::sqrt(static_cast<double>(std::numeric_limits<Scalar>::max()));
   for (Index i = batches.first; i <= batches.last(); ++i) {
     const Batch batch = setup.loader->batch(i);

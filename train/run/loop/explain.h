@@ -6,9 +6,9 @@
 
 namespace handrail::train {
 
-/// Adds to an anomaly why the step under way is not finite: what its data is like, the row of a bad value, and by a
-/// replay of the step the first op and layer. The buffers must have been saved before the step; they are left so, and
-/// the gradients are forgotten.
+/// Adds to an anomaly why the present step is not finite: statistics of its data, the row of a value that is not finite
+/// or huge, and the first op and layer that is not finite, which a replay of the step finds. buffers: a copy from
+/// before the step. Afterwards the buffers have those values, and the gradients are cleared.
 void explain(Anomaly& anomaly, const Setup& setup, const Position& at, BufferCopy& buffers);
 
 }  // namespace handrail::train

@@ -23,24 +23,24 @@ void GoodState::restore() {
   measured_at_ = -1;
 }
 
-// In training, of a batch of this epoch.
+// The loss of a batch of this epoch in training mode.
 double GoodState::loss_of(Index batch, Index draw) const {
   const Tape tape(Mode::train, at_.rehearsal_random(setup_.decisions.seed, draw));
   return static_cast<double>(setup_.training_output(setup_.loader->batch(batch), batch).loss.item());
 }
 
 void GoodState::measure_start(const std::function<void(Index done, Index total)>& poll) {
-  constexpr double far_above = 10;
-  constexpr auto wanted = static_cast<Index>(InitialLoss::wanted);
+  constexpr double max_growth = 10;
+  constexpr auto batches = static_cast<Index>(InitialLoss::wanted);
   const BuffersAside aside(buffers_);
   InitialLoss initial;
-  for (Index i = 0; i < wanted; ++i) {
-    poll(i, wanted);
+  for (Index i = 0; i < batches; ++i) {
+    poll(i, batches);
     const double loss = loss_of(i % setup_.batches(), i);
     if (!is_finite(loss)) return;
     initial.add(loss);
   }
-  healthy_below_ = initial.mean() + far_above * std::max(initial.magnitude(), initial.spread());
+  healthy_below_ = initial.mean() + max_growth * std::max(initial.magnitude(), initial.spread());
 }
 
 bool GoodState::is_healthy() {

@@ -14,7 +14,7 @@
 namespace handrail::train {
 namespace {
 
-// The names in a checkpoint of what is kept beside the guards: see Loop::capture.
+// The names of the other states that Loop::capture stores beside those of the guards.
 constexpr const char* other_states[] = {"early_stopping", "ema", "evaluated_at", "healthy_below", "trained"};
 
 std::unique_ptr<Guard> make_layer_guard(const Setup& setup) {
@@ -30,7 +30,7 @@ std::unique_ptr<Guard> make_layer_guard(const Setup& setup) {
 
 }  // namespace
 
-// LossGuard finds spikes and what they lead to; the order of the others does not matter.
+// The order of the guards is the order in which anomalies of one step are reported.
 void Guards::add_all(const Setup& setup) {
   const GuardOptions& on = setup.options.guards;
   const std::int64_t planned = setup.decisions.planned_steps, warmup = warmup_steps(setup.options, planned);
@@ -71,7 +71,7 @@ Verdict Guards::ask_and_seal(Ask&& ask_guard, bool is_finite) {
   return verdict;
 }
 
-// A run that fails at every step need not be told why a thousand times; but what ends it is.
+// Replays are limited, because a run may fail at every step. What rolls back or ends a run is always explained.
 bool Guards::is_worth_a_replay(const Anomaly& anomaly) {
   constexpr Index max_replays = 10;
   return ++replays_ <= max_replays || anomaly.action >= Action::rollback;

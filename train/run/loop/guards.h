@@ -13,17 +13,17 @@
 
 namespace handrail::train {
 
-/// The guards of a run, which give one verdict on each part of a step; and the seal: what the loss, the gradients or
-/// the update have that is not finite never gets by, whatever guards and user say.
+/// The guards of a run, which give one verdict on each part of a step, and the seal: when the loss, the gradients or
+/// the update are not finite, the verdict is at least Action::skip, whatever guards and on_anomaly answer.
 class Guards {
  public:
-  /// Names the row, op or layer where it began that a step is not finite.
+  /// Adds to an anomaly the row, op or layer in which a step became not finite.
   using Explain = std::function<void(Anomaly&)>;
 
-  /// No guards. `sealed`: off with guards.non_finite = off.
+  /// Begins without guards. sealed: false when guards.non_finite is off; there is no seal then.
   Guards(Desk& desk, bool sealed, Explain explain) : desk_(desk), sealed_(sealed), explain_(std::move(explain)) {}
 
-  /// The guards that the options ask for, then those of configure_guards. Throws OptionError when two have one name.
+  /// Adds the guards of the options, then those of configure_guards. Throws OptionError when two have the same name.
   void add_all(const Setup& setup);
 
   bool is_sealed() const { return sealed_; }
@@ -34,10 +34,13 @@ class Guards {
   Verdict layers_measured(const LayerReport& report);
   Verdict epoch_end(const EpochStats& stats);
 
+  /// Whether all guards call the present state good.
   bool is_good_state() const;
+  /// Tells all guards that the last good state was restored.
   void rolled_back();
+  /// Adds the state of each guard by its name.
   void save(std::map<std::string, std::vector<double>>& states) const;
-  /// Throws CheckpointError when the state of a guard is missing, or is not as it writes it.
+  /// Reads the state of each guard. Throws CheckpointError when one is missing or malformed.
   void load(const std::map<std::string, std::vector<double>>& states);
 
  private:
@@ -54,7 +57,7 @@ class Guards {
   Index replays_ = 0;
 };
 
-/// Calls load with the state of that name. Throws CheckpointError when it is missing, or when load returns false.
+/// Calls load(state of that name). Throws CheckpointError when there is no such state or load returns false.
 void load_named(const std::map<std::string, std::vector<double>>& states, const std::string& name,
                 const std::function<bool(const std::vector<double>&)>& load);
 

@@ -12,7 +12,7 @@ LayerMeter::LayerMeter(const Setup& setup) : setup_(setup) {
   for (const Parameter& p : setup.parameters) {
     weights_before_.push_back(p.tensor.clone());
     const auto layer = std::ranges::find(layers, optim::layer_of(p.name));
-    // A parameter that the user's optimizer leaves out counts nowhere.
+    // A parameter that is not in the optimizer gets the place after the last layer, which is not reported.
     layer_of_parameter_.push_back(static_cast<std::size_t>(layer - layers.begin()));
   }
 }
@@ -24,7 +24,7 @@ void LayerMeter::before_update() {
 
 const LayerReport& LayerMeter::measure(std::int64_t step) {
   setup_.optimizer->measure_layers(measures_);
-  moved_.assign(measures_.size() + 1, 0);  // the last one: parameters that are not optimized
+  moved_.assign(measures_.size() + 1, 0);  // the last place: parameters that are not in the optimizer
   for (std::size_t p = 0; p < weights_before_.size(); ++p) {
     const auto now = setup_.parameters[p].tensor.span(), before = weights_before_[p].span();
     moved_[layer_of_parameter_[p]] += kernels_here().squared_distance(now.data(), before.data(), std::ssize(now));

@@ -7,16 +7,17 @@
 
 namespace handrail::train {
 
-/// Measures the layers in an update: their gradients, how far the weights moved, units without gradient.
+/// Measures each layer in an update: its gradients, how far its weights moved, and its units without gradient.
 class LayerMeter {
  public:
   explicit LayerMeter(const Setup& setup);
 
-  /// Right before the update: what the weights are.
+  /// Copies the weights. Call it right before the update.
   void before_update();
-  /// Right after it, while its gradients are at hand. The report is valid until the next call.
+  /// Measures the update. Call it right after the update, while the gradients are there. The report is valid until the
+  /// next call.
   const LayerReport& measure(std::int64_t step);
-  /// The last one.
+  /// The last report.
   const LayerReport& report() const { return report_; }
 
  private:

@@ -38,8 +38,8 @@ StepStats Loop::step(const MicroBatches& batches) {
   Verdict verdict = attempt(batches, stats);
   at.advance(batches, stats.updated);
   if (stats.updated) verdict.add(accept(stats));
-  act(verdict);  // before the hooks, which may throw
-  tell(stats);
+  act(verdict);  // comes before the hooks, which may throw
+  report(stats);
   return stats;
 }
 
@@ -104,7 +104,7 @@ Verdict Loop::accept(StepStats& stats) {
   return verdict;
 }
 
-void Loop::tell(const StepStats& stats) const {
+void Loop::report(const StepStats& stats) const {
   desk_.send(&LogSink::step_end, stats);
   desk_.call(&Recipe::on_step_end, stats);
   if (!stats.updated || !is_measured(stats)) return;
@@ -118,10 +118,10 @@ void Loop::act(const Verdict& verdict) {
   if (verdict.action == Action::stop) stop_.because_of_guard();
 }
 
-// The weights and moments of the last good state; the batches that led away from it are behind us and
-// the schedule goes on, so that a run always ends.
+// Restores weights and moments only. Data and schedule continue from where they are, so that the batches that led to
+// the rollback are not used again in this epoch, and a run always ends.
 void Loop::roll_back() {
-  if (good.state().parameters.empty()) return;  // before the first step
+  if (good.state().parameters.empty()) return;  // there is no state before the first step
   good.restore();
   ++at.rollbacks;
   at.ema = Ema(setup_.options.ema_beta.value_or(0));
@@ -135,7 +135,7 @@ void Loop::start_epoch() {
   stop_.look();
 }
 
-// Evaluation, early stopping and guards, hooks; the checkpoint last, so that it holds what they decided.
+// The checkpoint comes last, so that it holds what evaluation, early stopping, guards and hooks decided.
 void Loop::end_epoch() {
   if (at.batch < setup_.batches() || stop_.by_guard()) return;
   EpochStats stats{.epoch = at.epoch,
@@ -200,12 +200,12 @@ void Loop::restore(const TrainingState& state) {
   load_named(state.guards, "healthy_below", one);
   load_named(state.guards, "trained", [&](const auto& kept) { return kept.size() == setup_.parameters.size(); });
   static_cast<Progress&>(at) = state.progress;
-  at.batch = std::min(at.batch, setup_.batches());  // epochs may be shorter now
+  at.batch = std::min(at.batch, setup_.batches());  // an epoch may have fewer batches now
   at.evaluated_at = static_cast<std::int64_t>(state.guards.at("evaluated_at")[0]);
   good.set_healthy_below(state.guards.at("healthy_below")[0]);
   setup_.optimizer->load_state(state.optimizer);
   train::restore(setup_.model, state.parameters, state.buffers);
-  // What a hook has frozen stays so.
+  // A parameter that a hook has frozen stays frozen.
   const std::vector<double>& trained = state.guards.at("trained");
   for (std::size_t p = 0; p < trained.size(); ++p) setup_.parameters[p].tensor.set_requires_grad(trained[p] != 0);
 }

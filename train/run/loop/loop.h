@@ -14,28 +14,30 @@
 
 namespace handrail::train {
 
-/// The training loop: the only one, and the only place where a model is updated. The LR finder, the check that one
-/// batch can be learnt, and the arms of try_fix make their steps with it too, at a quiet desk.
+/// The training loop. It is the only one in the library, and the only place where a model is updated: the LR finder,
+/// the overfit_batch check and the arms of try_fix use its step() too, with a quiet desk.
 class Loop {
  public:
-  /// schedule: the rate of each step, from 1. sealed: off lets values that are not finite into the model. There are no
-  /// guards until guards.add_all.
+  /// schedule: the learning rate of each step, from 1. sealed: false lets values that are not finite into the model.
+  /// The loop has no guards before guards.add_all is called.
   Loop(const Setup& setup, const optim::Schedule& schedule, Desk& desk, Stop& stop, bool sealed);
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// From where the run is to its end, whatever ends it.
+  /// Trains from the present position to the end of the run.
   void run();
-  /// One optimizer step: forward, guards, backward, guards, clipping, update, guards. Returns what it came to.
+  /// Makes one optimizer step: forward, guards, backward, guards, clipping, update, guards. Returns its statistics.
   StepStats step(const MicroBatches& batches);
-  /// Lowers the rate, rolls back or stops.
+  /// Does what a verdict asks for: lowers the rate, rolls back or stops.
   void act(const Verdict& verdict);
 
+  /// Returns a copy of the present state.
   TrainingState capture();
-  /// Into a run that has not begun; the rate is as decided. The model comes last: when something does not fit it is as
-  /// it was. Throws CheckpointError.
+  /// Restores a state before the run begins. The peak rate and the schedule stay as decided. The model is changed last:
+  /// it is unchanged when something does not fit. Throws CheckpointError.
   void restore(const TrainingState& state);
-  /// The present state becomes the one to go back to, and a checkpoint when one is due; unless training has diverged.
+  /// Makes the present state the last good one and, when a checkpoint is due, saves it. Does neither when a guard
+  /// objects or training has diverged.
   void keep_progress();
 
   Position at;
@@ -44,14 +46,14 @@ class Loop {
   Guards guards;
   Evaluator evaluator;
   Saver saver;
-  std::map<std::string, std::string> settings;  // what must be the same on resume
+  std::map<std::string, std::string> settings;  // the fingerprint, which must be the same on resume
 
  private:
   Verdict attempt(const MicroBatches& batches, StepStats& stats);
   Verdict update(StepStats& stats);
   Verdict accept(StepStats& stats);
   bool is_measured(const StepStats& stats) const;
-  void tell(const StepStats& stats) const;
+  void report(const StepStats& stats) const;
   void roll_back();
   void start_epoch();
   void end_epoch();
@@ -60,9 +62,9 @@ class Loop {
   const optim::Schedule& schedule_;
   Desk& desk_;
   Stop& stop_;
-  std::unique_ptr<LayerMeter> meter_;      // none at a quiet desk
-  std::vector<MetricValue> step_metrics_;  // means over the samples of the step
-  double epoch_start_ = 0;                 // as Stop::now() gave it
+  std::unique_ptr<LayerMeter> meter_;      // null with a quiet desk
+  std::vector<MetricValue> step_metrics_;  // StepOutput::metrics, averaged over the samples of the step
+  double epoch_start_ = 0;                 // the result of Stop::now()
 };
 
 }  // namespace handrail::train

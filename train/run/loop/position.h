@@ -10,13 +10,13 @@
 
 namespace handrail::train {
 
-/// Where a run is: the progress that a checkpoint holds, and what is averaged on the way.
+/// The position of a run: the progress that a checkpoint holds, and the average of the loss.
 struct Position : Progress {
-  Ema ema;                         // of the loss
-  std::int64_t evaluated_at = -1;  // the step of the last evaluation
-  bool rehearsal = false;          // sweeps and checks draw other random numbers than the run itself
+  Ema ema;                         // the average of the loss
+  std::int64_t evaluated_at = -1;  // the step of the last evaluation; -1 before it
+  bool rehearsal = false;          // whether random numbers are those of a sweep or check, not of the run itself
 
-  /// The statistics of a step that begins here.
+  /// Returns the statistics of the step that begins at this position, as far as they are known.
   StepStats begin(const MicroBatches& batches, double lr_of_schedule) const {
     return {.step = step + 1,
             .micro_step = micro_step,
@@ -28,16 +28,17 @@ struct Position : Progress {
             .grad_norm = 0,
             .lr = lr_of_schedule * lr_factor};
   }
-  /// Where the i-th batch of a step stands in the random streams.
+  /// The position of the i-th batch of the present step in the random streams.
   RandomPosition random(std::uint64_t seed, Index i = 0) const {
     if (rehearsal) return rehearsal_random(seed, i);
     return {.seed = seed, .position = static_cast<std::uint64_t>(micro_step + i)};
   }
+  /// The same position in the streams that sweeps and checks use, so that they take no random numbers from the run.
   RandomPosition rehearsal_random(std::uint64_t seed, Index i = 0) const {
     constexpr std::uint64_t rehearsals = std::uint64_t{1} << 62;
     return {.seed = seed, .position = static_cast<std::uint64_t>(micro_step + i) + rehearsals};
   }
-  /// The update of the step was made.
+  /// Counts a step whose update was made. metrics: means over its samples.
   void accept(StepStats& stats, const std::vector<MetricValue>& metrics) {
     ++step;
     ema.add(stats.loss);
@@ -47,14 +48,15 @@ struct Position : Progress {
     epoch_samples += stats.samples;
     add_metrics(epoch_metrics, metrics, samples);
   }
-  /// The batches of the step are behind us, whatever came of them.
+  /// Moves past the batches of a step, whether its update was made or not.
   void advance(const MicroBatches& batches, bool updated) {
     if (!updated) ++skipped;
     batch += batches.count;
     micro_step += batches.count;
   }
-  /// Means over the samples of the epoch so far: train_loss, and StepOutput::metrics.
+  /// The mean loss over the samples of the epoch so far.
   double train_loss() const { return epoch_loss / static_cast<double>(epoch_samples); }
+  /// The means of StepOutput::metrics over the same samples.
   std::vector<MetricValue> train_metrics() const {
     std::vector<MetricValue> metrics = epoch_metrics;
     for (MetricValue& metric : metrics) metric.value /= static_cast<double>(epoch_samples);

@@ -1,7 +1,5 @@
 #include <handrail/train/run/loop/saver.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>  // program_invocation_short_name
 #include <system_error>
 #include <utility>
@@ -43,7 +41,7 @@ void Saver::discard_directory() {
   std::error_code none;
   std::filesystem::remove(made_dir_ / MetricsLog::file_name, none);
   std::filesystem::remove(made_dir_ / CheckpointStore::lock_name, none);
-  std::filesystem::remove(made_dir_, none);  // unless somebody has put something there
+  std::filesystem::remove(made_dir_, none);  // fails when somebody has put something there
   desk_.result.run_dir.clear();
 }
 
@@ -119,7 +117,7 @@ Saver::SavedPosition Saver::position_of(const TrainingState& state) {
           static_cast<std::int64_t>(state.guards.at("evaluated_at").at(0))};
 }
 
-// Before a checkpoint that knows how long the log is.
+// Comes before a checkpoint, which stores the length of the log.
 void Saver::sync_log(std::int64_t step) {
   if (!log_) return;
   log_->sync();
@@ -131,18 +129,10 @@ void Saver::sync_log(std::int64_t step) {
                 .remedy = "free disk space; the checkpoints are not affected"});
 }
 
-// The program's name may hold what a name of a run must not.
+// The name of a program may have characters that the name of a run must not have.
 std::string Saver::run_name() const {
-  const TrainerOptions& options = setup_.options;
-  if (options.checkpoints && !options.checkpoints->name.empty()) return options.checkpoints->name;
-  std::string name = program_invocation_short_name;
-  name.resize(std::min<std::size_t>(name.size(), 100));
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const auto c = static_cast<unsigned char>(name[i]);
-    const bool allowed = c < 128 && (std::isalnum(c) != 0 || c == '_' || c == '-' || (c == '.' && i > 0));
-    if (!allowed) name[i] = '_';
-  }
-  return name.empty() ? "run" : name;
+  const auto& checkpoints = setup_.options.checkpoints;
+  return checkpoints && !checkpoints->name.empty() ? checkpoints->name : to_run_name(program_invocation_short_name);
 }
 
 }  // namespace handrail::train

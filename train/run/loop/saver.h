@@ -14,40 +14,46 @@
 
 namespace handrail::train {
 
-/// The directory of a run: its checkpoints and metrics.csv. What cannot be written is reported, and does not end the
-/// training.
+/// Writes the directory of a run: its checkpoints and metrics.csv. A failure to write is reported as an anomaly and
+/// does not end the training.
 class Saver {
  public:
   Saver(const Setup& setup, Desk& desk, Stop& stop) : setup_(setup), desk_(desk), files_(stop), stop_(stop) {}
 
-  /// Makes a new directory when checkpoints or metrics.csv are to be written.
+  /// Makes a new directory and opens metrics.csv, as far as the options ask for them. Throws CheckpointError when it
+  /// cannot be made.
   void make_directory();
-  /// Takes the directory of a run that is resumed; open_log then goes on with the first `length` bytes of its
-  /// metrics.csv.
+  /// Uses the directory of a run that is resumed. resumed_from: the number of its checkpoint. Throws CheckpointError
+  /// when another run has its lock.
   void take_directory(const std::filesystem::path& run_dir, std::int64_t resumed_from);
+  /// Opens metrics.csv and appends after the first `length` bytes: those lines belong to the checkpoint that is
+  /// resumed.
   void open_log(std::uint64_t length);
-  /// Of a run that ended before its first step nothing is left behind.
+  /// Removes the directory that make_directory made. For a run that ended before its first step.
   void discard_directory();
-  /// From here on due() counts, from a state that is saved or that it makes no sense to save.
+  /// Begins to count for due(). state: the state that was saved last.
   void start(const TrainingState& state);
 
+  /// Whether the run writes checkpoints.
   bool has_checkpoints() const { return store_ != nullptr; }
+  /// The length of metrics.csv in bytes; 0 without one.
   std::uint64_t log_length() const { return log_ ? log_->length() : 0; }
 
   /// Whether steps, epochs or time ask for a checkpoint.
   bool due(const Progress& at) const;
-  /// No checkpoint is made of a state that is not worth it: the next one is due later.
+  /// Counts for due() as if a checkpoint had been written. For a state that is not good and therefore not saved.
   void note_attempt(const Progress& at);
-  /// Writes a checkpoint of the state. A failure is reported, and tried again when the next one is due. Returns whether
-  /// it was written.
+  /// Writes a checkpoint of the state and returns whether it was written. A failure is reported; the next attempt is
+  /// made when the next checkpoint is due.
   bool save(const TrainingState& state, bool is_best);
-  /// Before the first step. Throws CheckpointError, so that what stands in the way of checkpoints is known now.
+  /// Writes the checkpoint before the first step. Throws CheckpointError when it cannot be written, so that the user
+  /// learns of a problem before the training.
   void save_first(const TrainingState& state);
-  /// Whether the newest checkpoint is of that state.
+  /// Whether the newest checkpoint holds that state.
   bool has_saved(const TrainingState& state) const { return store_ && saved_ == position_of(state); }
 
  private:
-  // Batches, epochs and evaluations can each be what a state is further than the newest checkpoint.
+  // Batches, epoch, and step of the last evaluation: two states of a run that differ, differ in one of these.
   using SavedPosition = std::tuple<std::int64_t, Index, std::int64_t>;
   static SavedPosition position_of(const TrainingState& state);
   std::string run_name() const;
@@ -59,11 +65,12 @@ class Saver {
   const Stop& stop_;
   std::unique_ptr<CheckpointStore> store_;
   std::shared_ptr<MetricsLog> log_;
-  std::filesystem::path made_dir_;  // by this run
-  std::int64_t tried_step_ = 0;     // to save; so of time and epoch
+  std::filesystem::path made_dir_;  // the directory that make_directory made; empty without
+  // Step, epoch and time of the last attempt to save, from which due() counts.
+  std::int64_t tried_step_ = 0;
   Index tried_epoch_ = 0;
   double tried_time_ = 0;
-  SavedPosition saved_{};  // of the newest checkpoint there is
+  SavedPosition saved_{};  // of the newest checkpoint
 };
 
 }  // namespace handrail::train

@@ -8,36 +8,37 @@
 
 namespace handrail::train {
 
-/// Thrown by Stop::poll, where nothing but a return to the end of the run is left to do.
+/// Thrown by Stop::poll when the run must end at once. It leads to the end of the run.
 struct Interrupted {};
 
-/// Whether a run goes on, and why it ends: signals, Trainer::stop(), max_seconds, a guard, early stopping.
+/// Knows whether a run goes on and why it ends: signals, Trainer::stop(), max_seconds, a guard, early stopping.
 class Stop {
  public:
   Stop(const Setup& setup, const Desk& desk);
 
-  /// In seconds, from an arbitrary point in time.
+  /// The time in seconds since an arbitrary point.
   static double now();
-  /// Since this session of the run began.
+  /// The seconds since this session of the run began.
   double seconds() const { return now() - start_; }
-  /// The time when the clock was last looked at.
+  /// The time at the last call of look_at_clock or begin.
   double clock() const { return clock_; }
 
   bool running() const { return reason_ == StopReason::finished; }
   StopReason reason() const { return reason_; }
   int signal() const { return signal_; }
   void because(StopReason reason) { reason_ = reason; }
-  /// A guard has ended the run: the weights of now are not those to keep.
+  /// Whether a guard has ended the run. The present weights are not kept then.
   bool by_guard() const { return by_guard_; }
   void because_of_guard() {
     reason_ = StopReason::guard;
     by_guard_ = true;
   }
 
-  /// From here on signals and stop() end what is under way.
+  /// From here on poll() looks for signals and stop().
   void start_polling() { polling_ = true; }
   void end_polling() { polling_ = false; }
-  /// The first step is due. Before it a stop leads out of whatever is under way; later, stop() waits for the step.
+  /// Call it right before the first step. Before it poll() throws on stop(); after it the run ends after the present
+  /// step.
   void begin() {
     begun_ = true;
     clock_ = now();
@@ -46,13 +47,15 @@ class Stop {
 
   /// Looks for a signal or a call of stop().
   void look();
-  /// Looks at the clock for max_seconds: mostly once a millisecond, as reading it costs as much as a tiny op.
+  /// Compares the time with max_seconds. Reads the clock about once per millisecond, because reading it costs as much
+  /// as a tiny op; with `now`, at this call.
   void look_at_clock(const Progress& at, bool now);
-  /// Called between two pieces of work that may take as long as a step. Throws Interrupted.
+  /// Looks for a signal or a call of stop(), and throws Interrupted when the run must end. Call it between two pieces
+  /// of work that may take as long as a step.
   void poll();
-  /// The same, and tells the sinks what is going on.
+  /// Sends an Activity to the sinks, then does what poll() does.
   void poll(const char* what, Index done, Index total);
-  /// Tells the sinks once that a signal was heard.
+  /// Sends stopping_activity to the sinks once a signal has come. Later calls do nothing.
   void announce();
 
  private:
@@ -65,7 +68,7 @@ class Stop {
   Index steps_to_clock_ = 1, clock_interval_ = 1;
 };
 
-/// Writes in pieces, and looks for a signal between them: a large checkpoint takes the disk a while.
+/// Writes files in pieces, and announces a signal between two pieces, because a large checkpoint takes long to write.
 class StoppableFiles final : public FileSystem {
  public:
   explicit StoppableFiles(Stop& stop) : stop_(stop) {}
