@@ -63,7 +63,7 @@ class Trainer : protected Recipe {
   /// ShapeError or NonFiniteError when data or parameters cannot be trained on, OptionError when options do not suit
   /// them, CheckpointError when the first checkpoint cannot be written, and what overrides throw.
   FitResult fit(const Dataset& train);
-  /// Trains the model on `train` and evaluates it on `validation`; see above.
+  /// Trains the model on `train` with the validation set `validation`. Ends and throws as fit(train) does.
   FitResult fit(const Dataset& train, const Dataset& validation);
   /// Continues a run from its newest checkpoint that can be read, on the same data. run_dir: the directory of the run,
   /// or a checkpoint in it. The run continues in the middle of an epoch if need be, with the same bits as if it had
