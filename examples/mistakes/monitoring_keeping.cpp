@@ -18,7 +18,7 @@
 namespace gallery {
 namespace {
 
-// Every fifth label is drawn by lot, as in a set that was labelled in a hurry.
+// Every fifth label is drawn at random, as in a set that was labelled in a hurry.
 train::TensorDataset mislabelled(const train::TensorDataset& data, Rng& rng) {
   const Tensor targets = data.targets().clone();
   for (Scalar& target : targets.mutable_span())
@@ -160,7 +160,7 @@ Outcome run_m6(std::uint64_t seed) {
 Row m5() {
   return {.id = "M5",
           .mistake = "the validation loss is ignored",
-          .wrong_way = "60 epochs on 200 digits, of which every fifth has a label drawn by lot",
+          .wrong_way = "60 epochs on 200 digits, of which every fifth has a random label",
           .criterion = "the final weights have more than 1.3 times the lowest validation loss on the way",
           .opt_out = ".validation_split = off",
           .give_up = [](train::TrainerOptions& options) { options.validation_split = train::off; },

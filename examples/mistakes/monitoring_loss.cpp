@@ -103,13 +103,13 @@ struct Call {
   double then = 0, end = 0;
 };
 
-// Twice the same training: of the digits, where the loss falls to the end, and with labels drawn by lot.
+// Twice the same training: of the digits, where the loss falls to the end, and with random labels.
 Side judge_m9(const Call& improving, const Call& flat) {
   const double fell = improving.step ? 1 - improving.end / improving.then : 0;
   const auto when = [](const Call& call) { return call.step ? concat("at ", *call.step) : std::string("never"); };
   return {.failed = (improving.step && fell > 0.1) || !flat.step,
           .evidence = concat("called ", when(improving),
-                             improving.step ? concat(", then ", percent(fell), " down") : "", "; by lot ", when(flat))};
+                             improving.step ? concat(", then ", percent(fell), " down") : "", "; random labels: ", when(flat))};
 }
 
 // The documented rule: the mean of the last 100 losses is not lower by 0.001 than that of the 100 before.

@@ -58,7 +58,7 @@ std::optional<FirstNonFinite::Origin> origin_of(Loss&& loss) {
 
 }  // namespace
 
-TEST_CASE("an observer is told of every op in order, with its inputs, its output and its node") {
+TEST_CASE("an observer sees every op in order, with its inputs, its output and its node") {
   const Tensor x({2}, {1, 2}), w = leaf(Tensor({2}, {3, 5}));
   Log log;
   Tape tape;
@@ -83,7 +83,7 @@ TEST_CASE("an observer is told of every op in order, with its inputs, its output
   CHECK(log.backwards.empty());
 }
 
-TEST_CASE("an observer is told of backward from the last op to the first, with the gradients so far") {
+TEST_CASE("an observer sees the backward pass from the last op to the first, with the gradients so far") {
   const Tensor a = leaf(Tensor({2}, {3, 4})), b = leaf(Tensor({2}, {5, 7}));
   Log log;
   Tape tape;

@@ -34,7 +34,7 @@ inline handrail::train::TensorDataset points_with(handrail::Index count, const s
   return {inputs, clean.targets(), {.check_finite = false}};
 }
 
-/// Two classes that cannot be told apart: training learns them by heart, validation only gets worse.
+/// Two classes that cannot be told apart: training memorises them, and validation only gets worse.
 inline handrail::train::TensorDataset coin_flips(handrail::Index count, std::uint64_t seed = 1) {
   handrail::Rng rng(seed);
   const handrail::Tensor inputs = handrail::normal({count, 2}, 0, 1, rng), targets(handrail::Shape{count});

@@ -67,7 +67,7 @@ TEST_CASE("inputs that are roughly normalised are not reported") {
   CHECK(!check_inputs(with_column(standard(), 2, 10)));
   CHECK(!check_inputs(with_column(standard(), 2, 0.05)));
   CHECK(!check_inputs(with_column(standard(), 2, 0)));     // constant
-  CHECK(!check_inputs(with_column(standard(), 2, 0, 4)));  // likewise
+  CHECK(!check_inputs(with_column(standard(), 2, 0, 4)));
   CHECK(!check_inputs(Tensor::zeros({row_count, 3})));
   const Tensor one_hot = Tensor::zeros({50, 20'000});
   for (Index i = 0; i < 50; ++i) one_hot.mutable_data()[i * 20'000 + i * 7] = 1;

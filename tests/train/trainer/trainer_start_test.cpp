@@ -22,7 +22,7 @@ using train::TrainerOptions;
 
 namespace {
 
-// What the sinks are told of, in order; an activity once for all of its calls in a row.
+// The events of the sinks, in order; calls of one activity in a row count once.
 struct Order : train::LogSink {
   std::vector<std::string> seen;
   std::function<void(const train::Activity&)> on_activity;

@@ -1,21 +1,15 @@
 #include <handrail/train/run/internal/run.h>
 
-#include <algorithm>
 #include <exception>
-#include <span>
 #include <utility>
-#include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/denormals.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/checkpoints/checkpoint_store.h>
-#include <handrail/train/checks/internal/prediction_checks.h>
 #include <handrail/train/files/signals.h>
-#include <handrail/train/lr/lr_scaling.h>
 #include <handrail/train/run/internal/fingerprint.h>
-#include <handrail/train/run/summary.h>
 
 namespace handrail::train {
 namespace {
@@ -181,155 +175,6 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
   // The run may have ended by early stopping, or been interrupted just before an evaluation.
   if (loop_.evaluator.has_stopped()) stop_.because(StopReason::early_stopping);
   if (stop_.running() && loop_.evaluator.due()) loop_.evaluator.run();
-}
-
-void Run::send_fit_start() {
-  const bool finds_lr = !setup_.options.lr && !resumed_ && !setup_.options.fast_dev_run;
-  const Plan plan{.model = setup_.model,
-                  .optimizer = *setup_.optimizer,
-                  .own_schedule = own_schedule(),
-                  .lr = finds_lr ? std::nullopt : std::optional(setup_.decisions.lr),
-                  .lr_source = lr_source(),
-                  .loader = *setup_.loader,
-                  .batches = setup_.batches(),
-                  .validation = setup_.validation.get(),
-                  .validation_source = setup_.data.validation_source,
-                  .is_raw = setup_.data.train.dataset().is_raw(),
-                  .run_dir = desk_.result.run_dir};
-  desk_.result.summary = summarise(setup_.options, plan);
-  if (resumed_) desk_.result.summary.insert(desk_.result.summary.begin(), {"resumed", resumed_text()});
-  const FitStart event{.summary = desk_.result.summary,
-                       .epochs = setup_.options.epochs,
-                       .batches_per_epoch = setup_.batches(),
-                       .planned_steps = setup_.decisions.planned_steps};
-  desk_.has_started = true;
-  desk_.send(&LogSink::fit_start, event);
-}
-
-std::string Run::resumed_text() const {
-  std::string text = concat("at step ", loop_.at.step, ", epoch ", loop_.at.epoch, ", from ", desk_.result.checkpoint);
-  if (loop_.at.epoch > setup_.options.epochs)
-    text += concat("; it has finished its ", setup_.options.epochs, " epochs: for more of them allow \"epochs\"");
-  else if (loop_.evaluator.has_stopped())
-    text += "; it had stopped early: there is nothing left to do";
-  return text;
-}
-
-// Sends what was not known when the summary was sent.
-void Run::send_train_start() {
-  TrainStart event{.found = preflight_.found()};
-  if (!setup_.options.lr && !setup_.options.fast_dev_run)
-    event.found.push_back({"lr", lr_text(setup_.decisions.lr, lr_source())});
-  if (const auto& constants = setup_.program.info.normalization; constants && !setup_.options.normalization)
-    event.found.push_back({"normalization", normalization_text(*constants, "of the training split")});
-  if (const std::string schedule = own_schedule(); !schedule.empty() && !setup_.options.lr)
-    event.found.push_back({"lr schedule", schedule_text(schedule)});
-  for (const SummaryItem& item : event.found) {
-    const auto known = std::ranges::find(desk_.result.summary, item.name, &SummaryItem::name);
-    if (known != desk_.result.summary.end())
-      *known = item;
-    else
-      desk_.result.summary.push_back(item);
-  }
-  desk_.send(&LogSink::train_start, event);
-}
-
-// Describes the schedule of an override of configure_schedule; empty when the schedule is the Trainer's own.
-std::string Run::own_schedule() const {
-  if (!(setup_.decisions.lr > 0)) return {};  // the Trainer's own schedule would refuse it
-  return describe_own_schedule(setup_.schedule,
-                               default_schedule(setup_.options, setup_.decisions.lr, setup_.decisions.planned_steps),
-                               setup_.decisions.planned_steps);
-}
-
-std::string Run::lr_source() const {
-  if (setup_.options.lr) {
-    const Index batch = setup_.options.batch_size * setup_.options.accumulate_grad_batches;
-    return setup_.decisions.lr == *setup_.options.lr ? "given"
-                                                     : concat("given as ", *setup_.options.lr, " for ", reference_batch,
-                                                              " samples per step, scaled to ", batch);
-  }
-  if (resumed_) return "as when the run began";
-  if (!desk_.result.lr_finder || !desk_.result.lr_finder->suggestion) return "the optimizer's default";
-  return concat("by the LR finder", desk_.result.lr_finder->few_samples ? ", by its rule for small data sets" : "",
-                desk_.result.lr_finder->low_confidence ? "; a rate ten times lower or higher may do as well" : "",
-                desk_.result.lr_finder->censored ? "; no rate of the sweep was too high" : "");
-}
-
-// Writes the checkpoint from which the run can be resumed: of its last state or, when a guard ended it, of its last
-// good state.
-void Run::save_last_state() {
-  if (!stop_.has_begun()) return;
-  if (loop_.saver.has_checkpoints()) stop_.announce();
-  const TrainingState last = stop_.by_guard() ? loop_.good.state() : loop_.capture();
-  if (loop_.saver.has_checkpoints() && !loop_.saver.has_saved(last))
-    loop_.saver.save(last, loop_.evaluator.has_improved());
-  // After an exception the user's training_step is not called again. After a signal the run must end soon, and the
-  // model gets the best weights anyway.
-  const bool has_best = loop_.evaluator.best() && setup_.options.restore_best;
-  const bool looks =
-      stop_.reason() != StopReason::exception && !(stop_.reason() == StopReason::interrupted && has_best);
-  diverged_ = !stop_.by_guard() && looks && !loop_.good.is_healthy();
-  if (!diverged_ && (looks || stop_.reason() == StopReason::exception)) loop_.good.set_state(last);
-}
-
-void Run::leave_weights() {
-  setup_.optimizer->zero_grad();
-  if (stop_.has_begun() && (stop_.by_guard() || diverged_)) loop_.good.restore();
-  if (setup_.options.restore_best) desk_.result.best_restored = loop_.evaluator.restore_best();
-}
-
-// Diagnoses the predictions on the validation set with the final weights. Errors about predictions of another kind are
-// ignored, because they must not end a run that went well.
-void Run::diagnose_predictions() {
-  constexpr Index max_numbers = Index{1} << 24;
-  const bool ended_well = !stop_.by_guard() && stop_.reason() < StopReason::interrupted;
-  if (!ended_well || !setup_.options.guards.labels || setup_.options.fast_dev_run || !setup_.validation ||
-      !setup_.plain_loss() || loop_.at.step == 0)
-    return;
-  const InferenceMode inference;
-  std::vector<Scalar> predictions, targets;
-  Shape shape, target_shape;
-  Index rows = 0;
-  const Index batches =
-      std::min(setup_.validation->size(), setup_.options.limit_val_batches.value_or(setup_.validation->size()));
-  for (Index i = 0; i < batches; ++i) {
-    const Batch batch = setup_.validation->batch(i);
-    const StepOutput output = setup_.recipe.validation_step(batch);
-    if (!output.predictions.defined() || std::ssize(predictions) > max_numbers) return;
-    shape = output.predictions.shape();
-    target_shape = batch.targets.shape();
-    if (shape.rank() == 0 || shape[0] != target_shape[0]) return;
-    predictions.insert(predictions.end(), output.predictions.span().begin(), output.predictions.span().end());
-    targets.insert(targets.end(), batch.targets.span().begin(), batch.targets.span().end());
-    rows += shape[0];
-  }
-  const Tensor all(shape.with_first(rows), predictions), wanted(target_shape.with_first(rows), targets);
-  std::optional<Anomaly> anomaly;
-  try {
-    anomaly = diagnose_baseline(all, wanted, setup_.program.info.task);
-    if (!anomaly && setup_.program.info.task == Task::multiclass)
-      anomaly = diagnose_labels(all, wanted, setup_.data.validation->numbers().first(static_cast<std::size_t>(rows)));
-  } catch (const Error&) {
-    return;
-  }
-  if (!anomaly) return;
-  anomaly->step = loop_.at.step;
-  desk_.warn(std::move(*anomaly));
-}
-
-void Run::complete_result() {
-  FitResult& result = desk_.result;
-  result.reason = stop_.reason();
-  result.signal = stop_.signal();
-  result.steps = loop_.at.step;
-  result.skipped = loop_.at.skipped;
-  result.rollbacks = loop_.at.rollbacks;
-  result.lr = setup_.decisions.lr;
-  result.monitor = setup_.options.monitor;
-  result.best = loop_.evaluator.best();
-  result.seconds = stop_.seconds() + loop_.at.seconds;
-  if (stop_.has_begun()) setup_.program.known_good = loop_.good.state();
 }
 
 }  // namespace handrail::train

@@ -1,0 +1,90 @@
+// How a run ends: its last checkpoint, the weights it leaves, and what the predictions of the finished model tell.
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <handrail/core/error.h>
+#include <handrail/train/checks/internal/prediction_checks.h>
+#include <handrail/train/run/internal/run.h>
+
+namespace handrail::train {
+
+// Writes the checkpoint from which the run can be resumed: of its last state or, when a guard ended it, of its last
+// good state.
+void Run::save_last_state() {
+  if (!stop_.has_begun()) return;
+  if (loop_.saver.has_checkpoints()) stop_.announce();
+  const TrainingState last = stop_.by_guard() ? loop_.good.state() : loop_.capture();
+  if (loop_.saver.has_checkpoints() && !loop_.saver.has_saved(last))
+    loop_.saver.save(last, loop_.evaluator.has_improved());
+  // After an exception the user's training_step is not called again. After a signal the run must end soon, and the
+  // model gets the best weights anyway.
+  const bool has_best = loop_.evaluator.best() && setup_.options.restore_best;
+  const bool looks =
+      stop_.reason() != StopReason::exception && !(stop_.reason() == StopReason::interrupted && has_best);
+  diverged_ = !stop_.by_guard() && looks && !loop_.good.is_healthy();
+  if (!diverged_ && (looks || stop_.reason() == StopReason::exception)) loop_.good.set_state(last);
+}
+
+void Run::leave_weights() {
+  setup_.optimizer->zero_grad();
+  if (stop_.has_begun() && (stop_.by_guard() || diverged_)) loop_.good.restore();
+  if (setup_.options.restore_best) desk_.result.best_restored = loop_.evaluator.restore_best();
+}
+
+// Diagnoses the predictions on the validation set with the final weights. Errors about predictions of another kind are
+// ignored, because they must not end a run that went well.
+void Run::diagnose_predictions() {
+  constexpr Index max_numbers = Index{1} << 24;
+  const bool ended_well = !stop_.by_guard() && stop_.reason() < StopReason::interrupted;
+  if (!ended_well || !setup_.options.guards.labels || setup_.options.fast_dev_run || !setup_.validation ||
+      !setup_.plain_loss() || loop_.at.step == 0)
+    return;
+  const InferenceMode inference;
+  std::vector<Scalar> predictions, targets;
+  Shape shape, target_shape;
+  Index rows = 0;
+  const Index batches =
+      std::min(setup_.validation->size(), setup_.options.limit_val_batches.value_or(setup_.validation->size()));
+  for (Index i = 0; i < batches; ++i) {
+    const Batch batch = setup_.validation->batch(i);
+    const StepOutput output = setup_.recipe.validation_step(batch);
+    if (!output.predictions.defined() || std::ssize(predictions) > max_numbers) return;
+    shape = output.predictions.shape();
+    target_shape = batch.targets.shape();
+    if (shape.rank() == 0 || shape[0] != target_shape[0]) return;
+    predictions.insert(predictions.end(), output.predictions.span().begin(), output.predictions.span().end());
+    targets.insert(targets.end(), batch.targets.span().begin(), batch.targets.span().end());
+    rows += shape[0];
+  }
+  const Tensor all(shape.with_first(rows), predictions), wanted(target_shape.with_first(rows), targets);
+  std::optional<Anomaly> anomaly;
+  try {
+    anomaly = diagnose_baseline(all, wanted, setup_.program.info.task);
+    if (!anomaly && setup_.program.info.task == Task::multiclass)
+      anomaly = diagnose_labels(all, wanted, setup_.data.validation->numbers().first(static_cast<std::size_t>(rows)));
+  } catch (const Error&) {
+    return;
+  }
+  if (!anomaly) return;
+  anomaly->step = loop_.at.step;
+  desk_.warn(std::move(*anomaly));
+}
+
+void Run::complete_result() {
+  FitResult& result = desk_.result;
+  result.reason = stop_.reason();
+  result.signal = stop_.signal();
+  result.steps = loop_.at.step;
+  result.skipped = loop_.at.skipped;
+  result.rollbacks = loop_.at.rollbacks;
+  result.lr = setup_.decisions.lr;
+  result.monitor = setup_.options.monitor;
+  result.best = loop_.evaluator.best();
+  result.seconds = stop_.seconds() + loop_.at.seconds;
+  if (stop_.has_begun()) setup_.program.known_good = loop_.good.state();
+}
+
+}  // namespace handrail::train
