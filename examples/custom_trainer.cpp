@@ -1,8 +1,11 @@
-// custom_trainer: a Trainer with a loss, a metric and a hook of its own; every protection stays on
+// custom_trainer: a Trainer with a loss, a metric, a guard and a hook of its own; every protection stays on
 #include <algorithm>
 #include <cstdio>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <handrail/handrail.h>
 
@@ -26,6 +29,31 @@ struct Top2 {
   Index hits = 0, rows = 0;
 };
 
+// A guard of its own: ends the run when the gradient norm has been above 100 for ten steps in a row. It only says so;
+// the Trainer acts on it, shows it, and keeps what visit_state names in its checkpoints.
+class SteepGuard : public train::Guard {
+ public:
+  const char* name() const override { return "steep"; }
+  std::optional<train::Anomaly> check_gradients(const train::StepStats& stats) override {
+    constexpr double max_norm = 100;
+    constexpr Index max_steps = 10;
+    steps_ = stats.grad_norm > max_norm ? steps_ + 1 : 0;
+    if (steps_ < max_steps) return std::nullopt;
+    steps_ = 0;
+    return train::Anomaly{.name = "steep_loss",
+                          .step = stats.step,
+                          .evidence = "the gradient norm was above 100 for 10 steps in a row",
+                          .cause = "a learning rate that is too high",
+                          .remedy = "lower lr",
+                          .action = train::Action::stop,
+                          .rank = train::Rank::blow_up};
+  }
+  void visit_state(train::StateVisitor& state) override { state.count(steps_); }
+
+ private:
+  Index steps_ = 0;
+};
+
 class Smoothed : public train::Trainer {
  public:
   Smoothed(nn::Layer& model, train::TrainerOptions options) : Trainer(model, cross_entropy, std::move(options)) {}
@@ -45,6 +73,12 @@ class Smoothed : public train::Trainer {
   train::StepOutput validation_step(const train::Batch& batch) override {
     const Tensor logits = predict_step(batch.inputs);
     return {.loss = cross_entropy(logits, batch.targets), .predictions = logits};
+  }
+
+  std::vector<std::unique_ptr<train::Guard>> configure_guards() override {
+    std::vector<std::unique_ptr<train::Guard>> guards;
+    guards.push_back(std::make_unique<SteepGuard>());
+    return guards;
   }
 
   void on_step_end(const train::StepStats& stats) override { steepest_ = std::max(steepest_, stats.grad_norm); }

@@ -10,7 +10,7 @@
 //   value(x)              the element of the output
 //   gradient(kept, gy)    the element of the input's gradient, from the saved element and the output's gradient gy
 //
-// Both functions have no branches, so that compilers vectorise loops over them, and return NaN for NaN.
+// Both functions have no branches, so that compilers vectorise loops over them. value(NaN) is NaN.
 
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {

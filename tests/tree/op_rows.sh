@@ -4,8 +4,8 @@
 #   op_rows.sh SOURCE_DIR
 set -eu
 
-ops=$(sed -n 's/^\(inline \)\{0,1\}Tensor \([a-z_0-9]*\)(.*/\2/p' "$1/core/ops/ops.h" | sort -u)
-rows=$(sed -n 's/^ *{"\([a-z_0-9]*\)[":].*/\1/p' "$1/tests/gradients/gradients_test.cpp" | sort -u)
+ops=$(sed -n 's/^\(inline \)\{0,1\}Tensor \([a-z_0-9]*\)(.*/\2/p' "${1:-.}/core/ops/ops.h" | sort -u)
+rows=$(sed -n 's/^ *{"\([a-z_0-9]*\)[":].*/\1/p' "${1:-.}/tests/gradients/gradients_test.cpp" | sort -u)
 if [ -z "$ops" ] || [ -z "$rows" ]; then
   echo "no ops or no rows were found: has their form changed?"
   exit 1

@@ -20,7 +20,7 @@ inline constexpr Index max_rollbacks = 3;
 ///   update_refused    when the update would not be finite, or else
 ///   accepted          after the update
 ///   layers_measured   after that, every log_every_n_steps steps
-/// A step that a verdict ends, such as Action::skip, has no further calls.
+/// A step that a verdict ends, such as Action::skip, has no further calls; the next attempt has the same step number.
 /// epoch_end follows the last step of an epoch. All calls come from one thread.
 class Guard {
  public:

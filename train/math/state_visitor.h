@@ -29,7 +29,8 @@ class StateVisitor {
   void number(double& value);
   /// Visits finite numbers, as many as the span has elements.
   void numbers(std::span<double> values);
-  /// Visits a whole number from 0 to `max`.
+  /// A whole number from 0 to `max`. Only a reader refuses another one: a writer must stay within, or its checkpoint
+  /// cannot be resumed.
   template <std::integral T>
   void count(T& value, std::int64_t max = std::int64_t{1} << 53) {
     value = static_cast<T>(whole(static_cast<std::int64_t>(value), max));

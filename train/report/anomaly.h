@@ -14,7 +14,7 @@ enum class Action {
   skip,       // no update: parameters, buffers and the optimizer's state stay as they were before the step
   reduce_lr,  // skip, and lower the learning rate for the rest of the run
   rollback,   // return to the last good state, and lower the learning rate for the rest of the run
-  stop,       // end training with the last good state
+  stop,       // end training with the last good state, from which a resume would continue
 };
 /// What is done, in words, such as "the step is skipped".
 const char* to_string(Action action);

@@ -107,7 +107,7 @@ struct TrainerOptions {
   std::string monitor = "val_loss";
   /// Whether a lower or a higher value of `monitor` is better.
   MonitorMode mode = MonitorMode::min;
-  /// Evaluations in a row without improvement after which training stops.
+  /// Evaluations in a row without improvement after which training stops. `overfit_batches` turns it off.
   OrOff<Index> patience = 10;
   /// What counts as an improvement for `patience`.
   Improvement improvement = Improvement::significant;
@@ -145,8 +145,7 @@ struct TrainerOptions {
   std::optional<Normalization> normalization = {};
   /// The names of the classes in the order of the outputs. They are saved with the model.
   std::vector<std::string> class_names = {};
-  /// Optimizer steps between measurements of the layers, between lines of a console that is no terminal, and between
-  /// rows of metrics.csv.
+  /// Optimizer steps between measurements of the layers, and between the rows of steps in metrics.csv.
   std::int64_t log_every_n_steps = 100;
   /// The file for the figures of the run, as rows of step,epoch,name,value. An empty path: metrics.csv in the directory
   /// of the run.

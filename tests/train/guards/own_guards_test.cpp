@@ -52,6 +52,8 @@ class Scripted : public train::Guard {
     return Anomaly{.name = "own",
                    .step = step,
                    .evidence = "as the script says",
+                   .cause = "the script",
+                   .remedy = "none",
                    .action = script_.action,
                    .rank = train::Rank::symptom,
                    .lr_factor = script_.lr_factor};
