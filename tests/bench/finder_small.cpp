@@ -264,7 +264,7 @@ void row(const Table& table, int seeds) {
   }
   const auto best = *std::ranges::min_element(given, {}, [](const auto& one) { return one.second; });
   std::string hidden;
-  for (const Index width : table.hidden) hidden += (hidden.empty() ? "" : "-") + std::to_string(width);
+  for (const Index width : table.hidden) hidden.append(hidden.empty() ? "" : "-").append(std::to_string(width));
   std::printf("| %s | %d x %d | %s | %.4f |", table.name.c_str(), static_cast<int>(rows), static_cast<int>(columns),
               hidden.c_str(), found);
   for (const auto& [lr, loss] : given) std::printf(" %.4f |", loss);
