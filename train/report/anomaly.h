@@ -42,7 +42,7 @@ struct Anomaly {
   Action action = Action::proceed;
   std::string details = {};  // further measurements that help to find the cause
   Rank rank = Rank::setup;
-  double lr_factor = 0.5;  // what the learning rate is multiplied by when the action lowers it
+  double lr_factor = 1;  // what the learning rate is multiplied by when the action lowers it; 1: it is halved
 
   /// One short line: step, name, where, evidence, what is done about it, and what to try.
   std::string headline() const;

@@ -65,7 +65,7 @@ TEST_CASE("bad steps in a row are answered in this order: skip, reduce the rate,
     const std::vector<Action> want{Action::skip, Action::skip, Action::reduce_lr, Action::skip, Action::skip, last};
     for (std::size_t i = 0; i < 6; ++i) {
       CHECK(actions[6 * attempt + i] == want[i]);
-      if (want[i] == Action::reduce_lr || want[i] == Action::rollback) CHECK(factors[6 * attempt + i] == 0.5);
+      CHECK(factors[6 * attempt + i] == (want[i] == Action::reduce_lr || want[i] == Action::rollback ? 0.5 : 1.0));
     }
   }
 }
