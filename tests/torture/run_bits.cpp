@@ -1,5 +1,4 @@
 // Prints a hash of the trained parameters of seeded runs: refactoring must not change a bit of them.
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -8,6 +7,8 @@
 #include <string>
 
 #include <handrail/handrail.h>
+
+#include "support/hash.h"
 
 using namespace handrail;
 using train::off;
@@ -30,20 +31,9 @@ train::TensorDataset make_data(bool regression) {
   return {x, y};
 }
 
-struct Hash {
-  std::uint64_t value = 0xCBF29CE484222325;
-  template <class T>
-  void add(std::span<const T> values) {
-    for (const std::byte b : std::as_bytes(values)) value = (value ^ std::to_integer<unsigned>(b)) * 0x100000001B3;
-  }
-};
-
 void print(const char* name, const nn::Module& model, const train::FitResult& result) {
-  Hash hash;
-  for (const auto& p : model.parameters()) hash.add(std::span<const Scalar>(p.tensor.span()));
-  for (const auto& b : model.buffers()) hash.add(std::span<const Scalar>(b.tensor.span()));
   std::printf("%-24s %016llx  steps %lld lr %.9g rollbacks %lld skipped %lld anomalies %zu", name,
-              static_cast<unsigned long long>(hash.value), static_cast<long long>(result.steps), result.lr,
+              static_cast<unsigned long long>(hash_of(model)), static_cast<long long>(result.steps), result.lr,
               static_cast<long long>(result.rollbacks), static_cast<long long>(result.skipped),
               result.anomalies.size());
   for (const auto& [kind, count] : result.anomaly_counts)

@@ -1,32 +1,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include <doctest/doctest.h>
 #include <handrail/handrail.h>
 
 #include "support/check_throws.h"
+#include "support/counting.h"
 
 using namespace handrail;
 
 namespace {
-
-train::TensorDataset counting(Index rows) {
-  const Tensor inputs({rows, 2}), targets(Shape{rows});
-  for (Index i = 0; i < rows; ++i) {
-    inputs.mutable_data()[2 * i] = static_cast<Scalar>(i);
-    inputs.mutable_data()[2 * i + 1] = static_cast<Scalar>(-i);
-    targets.mutable_data()[i] = static_cast<Scalar>(i);
-  }
-  return {inputs, targets};
-}
-
-std::vector<Index> range(Index count) {
-  std::vector<Index> rows(static_cast<std::size_t>(count));
-  std::iota(rows.begin(), rows.end(), Index{0});
-  return rows;
-}
 
 std::vector<Index> epoch_order(train::Loader& loader, std::int64_t epoch) {
   loader.start_epoch(epoch);

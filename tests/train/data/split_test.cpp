@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -9,26 +8,11 @@
 #include <handrail/handrail.h>
 
 #include "support/check_throws.h"
+#include "support/counting.h"
 
 using namespace handrail;
 
 namespace {
-
-train::TensorDataset counting(Index rows) {
-  const Tensor inputs({rows, 2}), targets(Shape{rows});
-  for (Index i = 0; i < rows; ++i) {
-    inputs.mutable_data()[2 * i] = static_cast<Scalar>(i);
-    inputs.mutable_data()[2 * i + 1] = static_cast<Scalar>(-i);
-    targets.mutable_data()[i] = static_cast<Scalar>(i);
-  }
-  return {inputs, targets};
-}
-
-std::vector<Index> range(Index count) {
-  std::vector<Index> rows(static_cast<std::size_t>(count));
-  std::iota(rows.begin(), rows.end(), Index{0});
-  return rows;
-}
 
 using Numbers = std::pair<std::vector<Index>, std::vector<Index>>;
 
