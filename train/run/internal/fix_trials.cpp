@@ -62,7 +62,7 @@ class Arm {
 };
 
 double Arm::training_loss(Index max_rows) {
-  const ModelInfo& info = setup_.program.info;
+  const ModelInfo& info = setup_.info;
   const Loader loader = evaluation_loader(setup_.data.train.first(max_rows), info.normalization);
   return evaluate(setup_.recipe, info.task, setup_.options.metrics, loader, loader.size(), {}).loss;
 }

@@ -52,7 +52,7 @@ void Preflight::read_data(bool for_checks) {
   if (data.stratify) stratify(data, setup_.options);
   if (same_set) data.validation_preview = data.train_preview;
   const Dataset& train = data.train.dataset();
-  ModelInfo& info = setup_.program.info;
+  ModelInfo& info = setup_.info;
   info.input_shape = train.input_shape();
   info.target_shape = train.target_shape();
   const auto& given = setup_.options.normalization;
@@ -73,7 +73,7 @@ void Preflight::check_data() {
   // Of a set that does not fit in memory, some rows were kept: those are checked.
   const auto seen = [&](const Rows& rows, const Preview* preview, const char* name) {
     return DataPart{.rows = preview ? preview->kept(rows) : rows,
-                    .normalization = setup_.program.info.normalization,
+                    .normalization = setup_.info.normalization,
                     .name = name,
                     .progress = [this](Index done, Index total) { stop_.poll("checking the data", done, total); }};
   };
@@ -95,14 +95,14 @@ void Preflight::check_data() {
     if (anomaly) desk_.warn(std::move(*anomaly));
   };
   if (on.input_scale && !normalises_inputs(setup_.model)) warn_one(check_input_scale(train));
-  if (on.input_scale && setup_.program.info.task == Task::regression) warn_one(check_target_scale(train));
+  if (on.input_scale && setup_.info.task == Task::regression) warn_one(check_target_scale(train));
   if (on.labels) {
     const auto known = classes();
     const auto names = std::ssize(setup_.options.class_names);
     if (known && names > 0 && names != *known)
       fail<OptionError>("fit: want a name for each of the ", *known, " outputs; got ", names, " class_names");
-    warn_all(check_class_counts(count_labels(train, setup_.program.info.task, known)));
-    if (validation) count_labels(*validation, setup_.program.info.task, known);
+    warn_all(check_class_counts(count_labels(train, setup_.info.task, known)));
+    if (validation) count_labels(*validation, setup_.info.task, known);
   }
   if (on.duplicates && validation) warn_one(check_duplicates(train, *validation));
 }
@@ -110,7 +110,7 @@ void Preflight::check_data() {
 // The number of classes, from the shape of the predictions; nothing when it is not known, as in a subclass that gives
 // its layer other inputs than those of the batch.
 std::optional<Index> Preflight::classes() const {
-  if (!setup_.program.layer || setup_.program.info.task != Task::multiclass) return std::nullopt;
+  if (!setup_.layer || setup_.info.task != Task::multiclass) return std::nullopt;
   const InferenceMode inference;
   try {
     const Tensor predictions = setup_.recipe.predict_step(setup_.loader->batch(0).inputs);
@@ -132,8 +132,7 @@ void Preflight::check_monitor() {
     at.epoch_samples = 1;
   }
   Evaluation first;
-  if (setup_.validation)
-    first = evaluate(setup_.recipe, setup_.program.info.task, options.metrics, *setup_.validation, 1, {});
+  if (setup_.validation) first = evaluate(setup_.recipe, setup_.info.task, options.metrics, *setup_.validation, 1, {});
   loop_.evaluator.monitored(first, at);
 }
 
@@ -154,13 +153,13 @@ std::vector<Anomaly> Preflight::check_first_batch() {
   Tape tape(Mode::train, rehearsal.random());
   const StepOutput output = setup_.training_output(batch, 0);
   stop_.poll();
-  const bool known = setup_.plain_loss() && setup_.program.info.task != Task::regression;
+  const bool known = setup_.plain_loss() && setup_.info.task != Task::regression;
   if (on.initial_loss && known && output.predictions.defined()) {
     // Computed from the predictions, because a subclass may add other terms to its loss.
     const NoGrad values_only;
-    const auto loss = static_cast<double>((*setup_.program.loss)(output.predictions, batch.targets).item());
+    const auto loss = static_cast<double>((*setup_.loss)(output.predictions, batch.targets).item());
     if (is_finite(loss))
-      if (auto anomaly = check_initial_loss(loss, setup_.program.info.task, classes().value_or(2)))
+      if (auto anomaly = check_initial_loss(loss, setup_.info.task, classes().value_or(2)))
         found.push_back(std::move(*anomaly));
   }
   if (!on.reach) return found;

@@ -17,7 +17,7 @@ namespace {
 std::map<std::string, std::string> fingerprint_of(const Setup& setup) {
   return fingerprint(setup.options, {.optimizer = *setup.optimizer,
                                      .parameters = setup.parameters,
-                                     .normalization = setup.program.info.normalization,
+                                     .normalization = setup.info.normalization,
                                      .training = setup.data.train,
                                      .training_samples = setup.loader->samples(),
                                      .validation = setup.data.validation,

@@ -62,8 +62,8 @@ void Run::diagnose_predictions() {
   const Tensor all(shape.with_first(rows), predictions), wanted(target_shape.with_first(rows), targets);
   std::optional<Anomaly> anomaly;
   try {
-    anomaly = diagnose_baseline(all, wanted, setup_.program.info.task);
-    if (!anomaly && setup_.program.info.task == Task::multiclass)
+    anomaly = diagnose_baseline(all, wanted, setup_.info.task);
+    if (!anomaly && setup_.info.task == Task::multiclass)
       anomaly = diagnose_labels(all, wanted, setup_.data.validation->numbers().first(static_cast<std::size_t>(rows)));
   } catch (const Error&) {
     return;
@@ -84,7 +84,7 @@ void Run::complete_result() {
   result.monitor = setup_.options.monitor;
   result.best = loop_.evaluator.best();
   result.seconds = stop_.seconds() + loop_.at.seconds;
-  if (stop_.has_begun()) setup_.program.known_good = loop_.good.state();
+  if (stop_.has_begun()) setup_.known_good = loop_.good.state();
 }
 
 }  // namespace handrail::train

@@ -47,7 +47,7 @@ void Run::send_train_start() {
   TrainStart event{.found = preflight_.found()};
   if (!setup_.options.lr && !setup_.options.fast_dev_run)
     event.found.push_back({"lr", lr_text(setup_.decisions.lr, lr_source())});
-  if (const auto& constants = setup_.program.info.normalization; constants && !setup_.options.normalization)
+  if (const auto& constants = setup_.info.normalization; constants && !setup_.options.normalization)
     event.found.push_back({"normalization", normalization_text(*constants, "of the training split")});
   if (const std::string schedule = own_schedule(); !schedule.empty() && !setup_.options.lr)
     event.found.push_back({"lr schedule", schedule_text(schedule)});

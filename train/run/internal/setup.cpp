@@ -11,14 +11,8 @@
 
 namespace handrail::train {
 
-Setup::Setup(const Program& from, RunData rows)
-    : program(from),
-      recipe(from.recipe),
-      model(from.model),
-      options(from.options),
-      data(std::move(rows)),
-      parameters(model.parameters()),
-      buffers(model.buffers()) {
+Setup::Setup(const Program& program, RunData rows)
+    : Program(program), data(std::move(rows)), parameters(model.parameters()), buffers(model.buffers()) {
   decisions.seed = options.seed;
   make_loaders();  // they have the right sizes; Preflight::read_data makes them again
   decisions.planned_steps = options.epochs * steps_to_epoch();
@@ -59,18 +53,15 @@ void Setup::make_loaders() {
   LoaderOptions loading{.batch_size = options.batch_size,
                         .shuffle_seed = decisions.seed,
                         .drop_last = options.drop_last,
-                        .normalization = program.info.normalization};
+                        .normalization = info.normalization};
   if (options.overfit_batches) loading.shuffle_seed.reset();
   loader = std::make_unique<Loader>(rows_to_train(), loading);
-  if (data.validation)
-    validation = std::make_unique<Loader>(evaluation_loader(*data.validation, program.info.normalization));
+  if (data.validation) validation = std::make_unique<Loader>(evaluation_loader(*data.validation, info.normalization));
 }
 
 PlannedRun Setup::planned_run() const {
-  return {.steps = decisions.planned_steps,
-          .samples = data.train.size(),
-          .task = program.info.task,
-          .plain_loss = plain_loss()};
+  return {
+      .steps = decisions.planned_steps, .samples = data.train.size(), .task = info.task, .plain_loss = plain_loss()};
 }
 
 StepOutput Setup::training_output(const Batch& batch, Index number) const {

@@ -55,7 +55,7 @@ struct MicroBatches {
 };
 
 /// The parts of a run. They are made before its first step and do not change after it.
-struct Setup {
+struct Setup : Program {
   Setup(const Program& program, RunData data);
 
   /// The number of batches in an epoch.
@@ -76,15 +76,11 @@ struct Setup {
   /// What the LR finder needs to know of the run.
   PlannedRun planned_run() const;
   /// See Loss::plain. False when a subclass computes the loss.
-  bool plain_loss() const { return program.loss && program.loss->plain(); }
+  bool plain_loss() const { return loss && loss->plain(); }
   /// Returns the result of training_step for a batch. number: that of the batch, from which an error names the row in
   /// the data set. Throws ShapeError unless the loss has one element.
   StepOutput training_output(const Batch& batch, Index number) const;
 
-  Program program;
-  Recipe& recipe;
-  nn::Module& model;
-  const TrainerOptions& options;
   RunData data;
   Decisions decisions;
   std::unique_ptr<Loader> loader, validation;

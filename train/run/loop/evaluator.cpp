@@ -10,22 +10,9 @@
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/run/internal/evaluate.h>
-#include <handrail/train/run/internal/evaluation_sums.h>
 #include <handrail/train/run/loop/guards.h>
 
 namespace handrail::train {
-
-Evaluation evaluate(Recipe& recipe, Task task, const std::vector<Metric>& metrics, const Loader& loader,
-                    Index max_batches, const std::function<void()>& poll) {
-  const InferenceMode inference;
-  EvaluationSums sums(task, metrics);
-  for (Index i = 0; i < std::min(max_batches, loader.size()); ++i) {
-    if (poll) poll();
-    const Batch batch = loader.batch(i);
-    named_rows("evaluated", loader, i, [&] { sums.add(recipe.validation_step(batch), batch); });
-  }
-  return sums.result();
-}
 
 Evaluator::Evaluator(const Setup& setup, Desk& desk, Stop& stop, Position& at, GoodState& good)
     : setup_(setup),
@@ -43,7 +30,7 @@ bool Evaluator::due() const {
 std::optional<Evaluation> Evaluator::measure() {
   if (!setup_.validation) return std::nullopt;
   const TrainerOptions& options = setup_.options;
-  return evaluate(setup_.recipe, setup_.program.info.task, options.metrics, *setup_.validation,
+  return evaluate(setup_.recipe, setup_.info.task, options.metrics, *setup_.validation,
                   options.limit_val_batches.value_or(setup_.validation->size()), [this] { stop_.poll(); });
 }
 

@@ -180,7 +180,7 @@ TrainingState Loop::capture() {
                       .best_buffers = {},
                       .settings = settings,
                       .log_length = saver.log_length(),
-                      .model = setup_.program.info};
+                      .model = setup_.info};
   state.progress.seconds += stop_.seconds();
   guards.save(state.guards);
   evaluator.save(state);

@@ -16,7 +16,7 @@ Stop::Stop(const Setup& setup, const Desk& desk) : setup_(setup), desk_(desk), s
 
 void Stop::look() {
   if (!running()) return;
-  if (setup_.program.stop_requested) reason_ = StopReason::requested;
+  if (setup_.stop_requested) reason_ = StopReason::requested;
   if (const int signal = SignalWatch::received(); signal != 0 && setup_.options.handle_signals) {
     reason_ = StopReason::interrupted;
     signal_ = signal;
