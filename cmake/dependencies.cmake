@@ -5,6 +5,15 @@ include(FetchContent)
 
 find_package(Threads REQUIRED)
 
+# Threads come from OpenMP, of which every compiler has a runtime of its own.
+if(HANDRAIL_OPENMP)
+  find_package(OpenMP COMPONENTS CXX)
+  if(NOT OpenMP_CXX_FOUND)
+    message(WARNING "handrail: ${CMAKE_CXX_COMPILER} has no OpenMP, so that everything will run on one thread. "
+      "GCC brings its runtime; Clang's is the package libomp-dev. HANDRAIL_OPENMP=OFF silences this warning.")
+  endif()
+endif()
+
 # handrail_dependency("NAME [VERSION]" TARGET URL SHA256 [FOLDER]): TARGET from find_package, or made
 # from the headers in FOLDER of the fetched source, whose own build, tests and options stay out of ours.
 macro(handrail_dependency package target url hash)

@@ -19,6 +19,9 @@ namespace {
 
 // Enough elements for a chunk to be worth a thread. It is a constant, so that sums over chunks have fixed bits.
 constexpr Index chunk_elements = 16384;
+// Of the update by Adam. The other passes take less, but run on as many threads: those have the elements in their
+// cache.
+constexpr double ns_per_element = 0.2;
 
 constexpr double unknown = std::numeric_limits<double>::infinity();
 
@@ -93,7 +96,8 @@ void Optimizer::collect_gradients() {
 // Calls body(range, number of the range) for all ranges with a gradient; the ranges of a chunk run on one thread.
 template <class Body>
 void Optimizer::for_ranges(Body&& body) {
-  parallel_for(std::ssize(chunk_ends_), [&](Index chunk) {
+  const int threads = threads_for(static_cast<double>(std::ssize(chunk_ends_) * chunk_elements) * ns_per_element);
+  parallel_for(std::ssize(chunk_ends_), threads, [&](Index chunk) {
     const auto c = static_cast<std::size_t>(chunk);
     for (std::size_t r = c == 0 ? 0 : chunk_ends_[c - 1]; r < chunk_ends_[c]; ++r)
       if (entries_[ranges_[r].entry].gradient) body(ranges_[r], r);

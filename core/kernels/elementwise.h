@@ -23,7 +23,7 @@ void backward(const Scalar* kept, const Scalar* gy, Index size, Scalar* __restri
 
 template <class Op>
 constexpr Elementwise elementwise() {
-  return {.keep = Op::keep, .forward = forward<Op>, .backward = backward<Op>};
+  return {.keep = Op::keep, .ns = Op::ns, .forward = forward<Op>, .backward = backward<Op>};
 }
 
 void affine(const Scalar* x, Index size, Scalar factor, Scalar offset, Scalar* __restrict y) {

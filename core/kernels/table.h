@@ -69,9 +69,11 @@ struct SgdStep {
 
 // In what follows `to` is the gradient of an input: it is overwritten, or added to when `accumulate` is set.
 
-/// An op of elementwise_ops.h over arrays. `kept` is the input or the output of the op, as `keep` says.
+/// An op of elementwise_ops.h over arrays. `kept` is the input or the output of the op, as `keep` says; `ns` is what an
+/// element takes.
 struct Elementwise {
   Keep keep;
+  double ns;
   void (*forward)(const Scalar* x, Index size, Scalar* y);
   void (*backward)(const Scalar* kept, const Scalar* gy, Index size, Scalar* to, bool accumulate);
 };

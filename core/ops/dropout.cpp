@@ -26,13 +26,13 @@ Tensor dropout(const Tensor& x, double p) {
   const Tensor mask(x.shape()), y(x.shape());
   const Scalar* in = x.data();
   Scalar *m = mask.mutable_data(), *out = y.mutable_data();
-  for_chunks(x.size(), [&](Index i, Index n) {
+  for_chunks(x.size(), 0.3, [&](Index i, Index n) {
     kernels_here().dropout(point.counter.data(), point.key.data(), i, n, threshold, scale, in + i, m + i, out + i);
   });
   return Tape::record("dropout", {x}, y, [mask](const Backward& b) {
     const Scalar *kept = mask.data(), *gy = b.output_grad().data();
     const GradTarget to = b[0].target();
-    for_chunks(mask.size(),
+    for_chunks(mask.size(), 0.06,
                [&](Index i, Index n) { kernels_here().multiply(gy + i, kept + i, n, to.data + i, to.accumulate); });
   });
 }

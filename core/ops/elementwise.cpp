@@ -14,12 +14,12 @@ Tensor elementwise(const char* op, const Tensor& x, const kernels::Elementwise& 
   Tensor y(x.shape());
   const Scalar* in = x.data();
   Scalar* out = y.mutable_data();
-  for_chunks(x.size(), [&](Index i, Index n) { kernel.forward(in + i, n, out + i); });
+  for_chunks(x.size(), kernel.ns, [&](Index i, Index n) { kernel.forward(in + i, n, out + i); });
   return Tape::record(
       op, {x}, y, [kept = Saved(kernel.keep == kernels::Keep::input ? x : y), &kernel](const Backward& b) {
         const Scalar *saved = kept->data(), *gy = b.output_grad().data();
         const GradTarget to = b[0].target();
-        for_chunks(kept->size(),
+        for_chunks(kept->size(), kernel.ns,
                    [&](Index i, Index n) { kernel.backward(saved + i, gy + i, n, to.data + i, to.accumulate); });
       });
 }
@@ -27,16 +27,19 @@ Tensor elementwise(const char* op, const Tensor& x, const kernels::Elementwise& 
 }  // namespace
 
 Tensor affine(const Tensor& x, double scale, double shift) {
+  static constexpr double ns_per_element = 0.04;
   const auto factor = static_cast<Scalar>(scale);
   const auto offset = static_cast<Scalar>(shift);
   Tensor y(x.shape());
   const Scalar* in = x.data();
   Scalar* out = y.mutable_data();
-  for_chunks(x.size(), [&](Index i, Index n) { kernels_here().affine(in + i, n, factor, offset, out + i); });
+  for_chunks(x.size(), ns_per_element,
+             [&](Index i, Index n) { kernels_here().affine(in + i, n, factor, offset, out + i); });
   return Tape::record("affine", {x}, y, [factor, size = x.size()](const Backward& b) {
     const Scalar* gy = b.output_grad().data();
     const GradTarget to = b[0].target();
-    for_chunks(size, [&](Index i, Index n) { kernels_here().scale(gy + i, n, factor, to.data + i, to.accumulate); });
+    for_chunks(size, ns_per_element,
+               [&](Index i, Index n) { kernels_here().scale(gy + i, n, factor, to.data + i, to.accumulate); });
   });
 }
 

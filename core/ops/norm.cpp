@@ -13,6 +13,8 @@ using handrail::detail::for_row_chunks;
 
 namespace {
 
+constexpr double ns_layer_norm = 0.2, ns_batch_norm = 0.07;  // what an element takes
+
 void check_affine(const char* op, const Tensor& x, const Tensor& gain, const Tensor& shift) {
   const Shape want{x.shape().cols()};
   if (x.shape().rank() < 1 || gain.shape() != want || shift.shape() != want)
@@ -41,7 +43,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, doub
   const Tensor y(x.shape()), normed(x.shape()), inverse(Shape{rows});  // inverse: 1 / standard deviation of each row
   const Scalar *in = x.data(), *g = gain.data(), *s = shift.data();
   Scalar *out = y.mutable_data(), *x_hat = normed.mutable_data(), *inv = inverse.mutable_data();
-  for_row_chunks(rows, cols, [&](Index i, Index n) {
+  for_row_chunks(rows, cols, ns_layer_norm, [&](Index i, Index n) {
     kernels_here().layer_norm(in + i * cols, g, s, static_cast<Scalar>(eps), n, cols, x_hat + i * cols, inv + i,
                               out + i * cols);
   });
@@ -52,7 +54,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, doub
                         const Index c = normed->shape().cols();
                         const Scalar *n = normed->data(), *inverses = inverse->data(), *gy = b.output_grad().data();
                         const GradTarget to = b[0].target();
-                        for_row_chunks(normed->shape().rows(), c, [&](Index i, Index count) {
+                        for_row_chunks(normed->shape().rows(), c, ns_layer_norm, [&](Index i, Index count) {
                           kernels_here().layer_norm_backward(n + i * c, inverses + i, gain->data(), gy + i * c, count,
                                                              c, to.data + i * c, to.accumulate);
                         });
@@ -100,7 +102,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, cons
   kernels_here().inverse_stddev(variance.data(), cols, static_cast<Scalar>(eps), inverse.mutable_data());
   const Scalar *in = x.data(), *g = gain.data(), *s = shift.data();
   Scalar *out = y.mutable_data(), *x_hat = normed.mutable_data();
-  for_row_chunks(rows, cols, [&](Index i, Index n) {
+  for_row_chunks(rows, cols, ns_batch_norm, [&](Index i, Index n) {
     kernels_here().batch_norm(in + i * cols, mean.data(), inverse.data(), g, s, n, cols, x_hat + i * cols,
                               out + i * cols);
   });
@@ -121,7 +123,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, cons
         }
         kernels_here().multiply(gain->data(), inverse->data(), c, factors, false);
         const GradTarget to = b[0].target();
-        for_row_chunks(n, c, [&](Index i, Index count) {
+        for_row_chunks(n, c, ns_batch_norm, [&](Index i, Index count) {
           kernels_here().batch_norm_backward(x_hat_data + i * c, factors, mean_gy, mean_along, gy + i * c, count, c,
                                              to.data + i * c, to.accumulate);
         });

@@ -28,7 +28,7 @@ bool can_flush() {
 // Whether a denormal survives in each of many chunks.
 std::vector<char> chunks_where_it_survives() {
   std::vector<char> alive(64);
-  parallel_for(64, [&](Index chunk) { alive[static_cast<std::size_t>(chunk)] = survives(); });
+  parallel_for(64, num_threads(), [&](Index chunk) { alive[static_cast<std::size_t>(chunk)] = survives(); });
   return alive;
 }
 

@@ -57,7 +57,7 @@ TEST_CASE("every chunk runs once, on any number of threads") {
     const ThreadCount count(threads);
     for (const Index chunks : {0, 1, 2, 7, 1000}) {
       std::vector<std::atomic<int>> runs(static_cast<std::size_t>(chunks));
-      parallel_for(chunks, [&](Index chunk) { ++runs[static_cast<std::size_t>(chunk)]; });
+      parallel_for(chunks, num_threads(), [&](Index chunk) { ++runs[static_cast<std::size_t>(chunk)]; });
       for (const auto& run : runs) CHECK(run == 1);
     }
   }
@@ -68,7 +68,7 @@ TEST_CASE("ranges cover everything once and only the last may be shorter") {
   for (const Index size : {0, 1, 9, 10, 11, 95}) {
     std::vector<std::atomic<int>> seen(static_cast<std::size_t>(size));
     std::atomic<int> wrong = 0;
-    parallel_ranges(size, 10, [&](Index begin, Index end) {
+    parallel_ranges(size, 10, num_threads(), [&](Index begin, Index end) {
       if (begin % 10 != 0 || end - begin > 10 || (end - begin < 10 && end != size)) ++wrong;
       for (Index i = begin; i < end; ++i) ++seen[static_cast<std::size_t>(i)];
     });
@@ -81,14 +81,14 @@ TEST_CASE("the exception of the lowest chunk comes out") {
   for (const int threads : {1, 2, 4}) {
     const ThreadCount count(threads);
     const auto run = [] {
-      parallel_for(64, [](Index chunk) {
+      parallel_for(64, num_threads(), [](Index chunk) {
         if (chunk % 2 == 1 && chunk > 4) throw std::runtime_error("chunk " + std::to_string(chunk) + ".");
       });
     };
     check_throws<std::runtime_error>(run, "chunk 5.");
     // And the next region is none the worse.
     std::atomic<int> runs = 0;
-    parallel_for(64, [&](Index) { ++runs; });
+    parallel_for(64, num_threads(), [&](Index) { ++runs; });
     CHECK(runs == 64);
   }
 }
@@ -96,12 +96,12 @@ TEST_CASE("the exception of the lowest chunk comes out") {
 TEST_CASE("a region inside a region runs on the thread it is in") {
   const ThreadCount count(2);
   std::atomic<int> runs = 0;
-  parallel_for(4, [&](Index) { parallel_for(8, [&](Index) { ++runs; }); });
+  parallel_for(4, num_threads(), [&](Index) { parallel_for(8, num_threads(), [&](Index) { ++runs; }); });
   CHECK(runs == 32);
   check_throws<std::runtime_error>(
       [] {
-        parallel_for(4, [](Index outer) {
-          parallel_for(4, [outer](Index inner) {
+        parallel_for(4, num_threads(), [](Index outer) {
+          parallel_for(4, num_threads(), [outer](Index inner) {
             if (inner == 2) throw std::runtime_error("in " + std::to_string(outer));
           });
         });
@@ -113,7 +113,7 @@ TEST_CASE("several threads may ask for regions at the same time") {
   const ThreadCount count(3);
   std::atomic<int> runs = 0;
   const auto ask = [&] {
-    for (int i = 0; i < 200; ++i) parallel_for(5, [&](Index) { ++runs; });
+    for (int i = 0; i < 200; ++i) parallel_for(5, num_threads(), [&](Index) { ++runs; });
   };
   {
     std::vector<std::jthread> others;
@@ -126,11 +126,11 @@ TEST_CASE("several threads may ask for regions at the same time") {
 TEST_CASE("a forked process works on alone") {
   const ThreadCount count(4);
   std::atomic<int> runs = 0;
-  parallel_for(8, [&](Index) { ++runs; });
+  parallel_for(8, num_threads(), [&](Index) { ++runs; });
   CHECK(runs == 8);
   const pid_t child = fork();
   if (child == 0) {
-    parallel_for(8, [&](Index) { ++runs; });
+    parallel_for(8, num_threads(), [&](Index) { ++runs; });
     _exit(runs == 16 ? 0 : 1);
   }
   int status = 1;
@@ -152,7 +152,7 @@ TEST_CASE("where no thread can be made, the threads there are do the work and si
     try {
       for (int region = 0; region < 3; ++region) {
         std::atomic<int> runs = 0;
-        parallel_for(1000, [&](Index) { ++runs; });
+        parallel_for(1000, num_threads(), [&](Index) { ++runs; });
         failures += runs != 1000;
       }
     } catch (...) {
@@ -176,7 +176,7 @@ TEST_CASE("threads of the pool take no signals") {
   const auto caller = std::this_thread::get_id();
   // Until every chunk has met another thread once, or for long enough.
   for (int round = 0; round < 1000 && others == 0; ++round)
-    parallel_for(64, [&](Index) {
+    parallel_for(64, num_threads(), [&](Index) {
       if (std::this_thread::get_id() == caller) return;
       ++others;
       sigset_t mask;

@@ -20,6 +20,7 @@
 #include <handrail/train/report/console.h>
 #include <handrail/train/trainer.h>
 
+#include "support/other_threads.h"
 #include "support/tensors.h"
 
 using namespace handrail;
@@ -91,6 +92,7 @@ TEST_CASE("a training step makes no call to the heap") {
   for (const int threads : {1, 2}) {
     const ThreadCount use(threads);
     steps(3);
+    CHECK((threads == 1 || met_other_threads(threads)));
     CHECK_MESSAGE(heap_counter::during([&] { steps(100); }) == 0, threads, " threads");
   }
   CHECK(std::isfinite(last));

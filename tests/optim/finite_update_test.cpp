@@ -34,7 +34,7 @@ const std::vector<Make> rules{
 
 // Two parameters and the rule that trains them; large enough for several chunks.
 struct Run {
-  static constexpr Index size = 20000;
+  static constexpr Index size = 60000;
   Tensor a = leaf(Tensor::full({3}, Scalar(0.5))), b = leaf(Tensor::full({size}, Scalar(-0.25)));
   std::unique_ptr<optim::Optimizer> optimizer;
 
@@ -103,7 +103,7 @@ TEST_CASE("a step that would not be finite is refused and changes nothing, whate
           run.gradients(0.3, odd);
           if (with_norm) CHECK_FALSE(std::isfinite(run.optimizer->grad_norm()));
           check_throws<NonFiniteError>([&] { run.optimizer->step(0.01, 0.5); }, "::step: want a finite update; got ",
-                                       "for element 17000 of 'b' [20000]", "whose gradient is ", "nothing was changed");
+                                       "for element 17000 of 'b' [60000]", "whose gradient is ", "nothing was changed");
           check_same(run, twin);
         }
       // A rate that is finite as a double only.

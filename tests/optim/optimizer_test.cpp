@@ -113,7 +113,7 @@ TEST_CASE("backward notices a step that was made since forward") {
 TEST_CASE("a step flushes denormals to zero and puts the mode of the processor back") {
   for (const int threads : {1, 2}) {
     const ThreadCount count{threads};
-    const Index n = 40000;  // enough for several threads
+    const Index n = 100'000;  // enough for several threads
     const Tensor w = leaf(Tensor::zeros({n}));
     optim::SGD optimizer{one_group(w), {.momentum = 0.5}};
     const unsigned long mode = fp_mode::get();

@@ -24,7 +24,7 @@ awk -v prefix="$work/program" '
   inside { block = block $0 "\n" }' "$readme"
 cd "$work"
 for program in 1 2; do
-  "$cxx" -std=c++20 -O1 "$@" -I"$include" program$program.cpp "$library" -lz -pthread -o program$program
+  "$cxx" -std=c++20 -O1 "$@" -I"$include" program$program.cpp "$library" -lz -fopenmp -o program$program
   ./program$program > output$program
   grep '^test accuracy [01]\.[0-9]*$' output$program > accuracy$program ||
     { echo "want a line 'test accuracy'; got:"; cat output$program; exit 1; }

@@ -25,9 +25,11 @@ void check_finite(const char* what, const Tensor& t) {
 // rows ahead, because the processor cannot predict a shuffled order.
 template <class Element, class Body>
 void for_rows(std::span<const Index> rows, const Element* data, Index width, Body body) {
+  constexpr double ns_per_element = 0.1;
   constexpr Index ahead = 2, line = 64 / Index{sizeof(Element)};
   const Index grain = std::max<Index>(1, elementwise_grain / std::max<Index>(1, width));
-  parallel_ranges(std::ssize(rows), grain, [&](Index begin, Index end) {
+  const int threads = threads_for(static_cast<double>(std::ssize(rows) * width) * ns_per_element);
+  parallel_ranges(std::ssize(rows), grain, threads, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       const Element* next = data + rows[static_cast<std::size_t>(std::min(i + ahead, end - 1))] * width;
       for (Index j = 0; j < width; j += line) __builtin_prefetch(next + j);

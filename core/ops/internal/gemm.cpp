@@ -12,8 +12,8 @@ namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 namespace {
 
-// With fewer multiply-adds a thread costs more time than it saves.
-constexpr Index min_multiply_adds_per_thread = 400'000;
+// Of the widest kernels, products being the fastest there.
+constexpr double ns_per_multiply_add = 0.0125;
 
 // The elements of scratch that a product of [m, k] and [k, n] needs, in whole cache lines.
 Index scratch_size(const kernels::Kernels& set, Index m, Index n, Index k) {
@@ -53,18 +53,18 @@ void gemm(Index m, Index n, Index k, MatrixView a, MatrixView b, Scalar* c, Inde
                           .ldc = ldc,
                           .accumulate = start.accumulate,
                           .row = start.row};
-  const Index useful = std::max<Index>(1, m * n * k / min_multiply_adds_per_thread);
-  const Index threads = std::min<Index>(num_threads(), useful);
+  const int threads =
+      threads_for(static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) * ns_per_multiply_add);
   // Split the columns when there are enough of them: then no two threads pack the same block.
   const bool by_columns = n >= threads * set.tile_cols;
   const Index unit = by_columns ? set.lanes : set.tile_rows;
   const Index units = ((by_columns ? n : m) + unit - 1) / unit;
-  const Index parts = std::min(threads, units);
+  const Index parts = std::min<Index>(threads, units);
   if (parts == 1) return set.gemm(all, scratch(scratch_size(set, m, n, k)));
   const Index max_part = (units + parts - 1) / parts * unit;
   const Index size = by_columns ? scratch_size(set, m, max_part, k) : scratch_size(set, max_part, n, k);
   Scalar* memory = scratch(parts * size);
-  parallel_for(parts, [&](Index part) {
+  parallel_for(parts, threads, [&](Index part) {
     const Index begin = units * part / parts * unit;
     const Index end = std::min(by_columns ? n : m, units * (part + 1) / parts * unit);
     kernels::Gemm share = all;
