@@ -1,5 +1,5 @@
 // Time per training step. usage: step_bench <T1..T5 | 784-256-10/128> <threads> [--trainer]
-// prints: handrail CONFIG THREADS US_PER_STEP. BENCH_SECONDS sets how long it measures (1.5).
+// prints: handrail CONFIG THREADS US_PER_STEP PROCESSOR_US_PER_STEP. BENCH_SECONDS sets how long it measures (1.5).
 // With --trainer the same loop on shuffled batches and the Trainer take turns of some milliseconds, and it prints
 //   loop CONFIG THREADS US_PER_STEP
 //   trainer CONFIG THREADS US_PER_STEP
@@ -48,7 +48,7 @@ class BareLoop {
 };
 
 // With batches that lie ready, as the programs of other libraries are measured.
-double bare(const bench::Workload& w) {
+bench::Stopwatch bare(const bench::Workload& w) {
   const bench::Samples data = bench::samples(w);
   std::vector<Tensor> inputs, labels;
   for (Index b = 0; b < w.batches; ++b)
@@ -66,7 +66,7 @@ double bare(const bench::Workload& w) {
     loop.step(inputs[step % inputs.size()], labels[step % labels.size()]);
     stopwatch.tick();
   }
-  return stopwatch.microseconds_per_step();
+  return stopwatch;
 }
 
 // The same samples as a data set long enough for one epoch to last.
@@ -172,7 +172,7 @@ void compare_with_trainer(const bench::Workload& w, const std::string& threads) 
                                       .checkpoints = train::CheckpointOptions{.dir = runs},
                                       .sinks = {}};
   const train::Loss loss = w.binary ? train::Loss(binary_cross_entropy_with_logits) : train::Loss(cross_entropy);
-  PairedTrainer trainer(model, loss, options, w, data, bare(w));
+  PairedTrainer trainer(model, loss, options, w, data, bare(w).microseconds_per_step());
   trainer.fit(data, validation);
   std::filesystem::remove_all(runs);
 
@@ -198,10 +198,13 @@ int main(int argc, char** argv) try {
   }
   const bench::Workload w = bench::workload(argv[1]);
   set_num_threads(std::atoi(argv[2]));
-  if (argc == 4)
+  if (argc == 4) {
     compare_with_trainer(w, argv[2]);
-  else
-    std::printf("handrail %s %s %.2f\n", w.name.c_str(), argv[2], bare(w));
+  } else {
+    bench::Stopwatch stopwatch = bare(w);
+    std::printf("handrail %s %s %.2f %.2f\n", w.name.c_str(), argv[2], stopwatch.microseconds_per_step(),
+                stopwatch.processor_microseconds_per_step());
+  }
 } catch (const std::exception& error) {
   std::fprintf(stderr, "step_bench: %s\n", error.what());
   return 1;
