@@ -81,7 +81,7 @@ function(handrail_library name)
   if(TARGET OpenMP::OpenMP_CXX AND HANDRAIL_OPENMP)
     target_link_libraries(${name} PRIVATE OpenMP::OpenMP_CXX)
   else()
-    target_compile_options(${name} PRIVATE -fopenmp-simd) # which takes no threads
+    target_compile_options(${name} PRIVATE -Wno-unknown-pragmas)
   endif()
   # Eigen's own threads would make results depend on their number, in ops of users too.
   target_compile_definitions(${name} PUBLIC EIGEN_DONT_PARALLELIZE PRIVATE HANDRAIL_VERSION="${PROJECT_VERSION}"

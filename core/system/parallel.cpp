@@ -123,7 +123,7 @@ class Team {
   }
 
   // Number 0 of the region has the place of the caller, and sleeps for ever.
-  void run_region(int first, int members) {
+  void run_region(int first, [[maybe_unused]] int members) {
     sigset_t all;  // signals are for the program's own threads
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, nullptr);

@@ -194,5 +194,5 @@ TEST_CASE("at least one thread is wanted") {
   check_throws<OptionError>([] { set_num_threads(-3); }, "got -3");
   CHECK(num_threads() == before);
   const ThreadCount count(5);
-  CHECK(num_threads() == 5);
+  CHECK(num_threads() == (HANDRAIL_TEST_OPENMP ? 5 : 1));
 }
