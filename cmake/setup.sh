@@ -11,8 +11,8 @@ have() { command -v "$1" >/dev/null 2>&1; }
 packages_for() {
   echo g++ cmake ninja-build libeigen3-dev libcereal-dev doctest-dev libcli11-dev zlib1g-dev
   case $1 in
-    tsan) echo clang libclang-rt-dev ;;
-    fuzz) echo clang libclang-rt-dev ;;  # libclang-rt-dev brings libFuzzer
+    tsan) echo clang libclang-rt-dev libomp-dev ;;
+    fuzz) echo clang libclang-rt-dev libomp-dev ;;  # libclang-rt-dev brings libFuzzer
     tidy) echo clang-tidy ;;
   esac
 }

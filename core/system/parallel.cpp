@@ -97,7 +97,7 @@ class Team {
     Index error_chunk;
   };
   // The chunks [begin, end) of a thread that it has not begun: 64 bits, which change at once.
-  struct Range {
+  struct alignas(std::uint64_t) Range {
     Range(Index b, Index e) : begin(static_cast<std::uint32_t>(b)), end(static_cast<std::uint32_t>(e)) {}
     std::uint32_t begin, end;
   };
