@@ -49,10 +49,6 @@ void column_moments(const Scalar* x, Index rows, Index cols, Scalar* __restrict 
   for (Index j = 0; j < cols; ++j) variance[j] /= count;
 }
 
-void inverse_stddev(const Scalar* variance, Index size, Scalar eps, Scalar* __restrict inverse) {
-  for (Index i = 0; i < size; ++i) inverse[i] = 1 / sqrt(variance[i] + eps);
-}
-
 void batch_norm(const Scalar* x, const Scalar* mean, const Scalar* inverse, const Scalar* gain, const Scalar* shift,
                 Index rows, Index cols, Scalar* __restrict normed, Scalar* __restrict y) {
   for (Index i = 0; i < rows; ++i, x += cols, normed += cols, y += cols)

@@ -51,7 +51,6 @@ constexpr Kernels this_set(const char* instructions) {
           .layer_norm = layer_norm,
           .layer_norm_backward = layer_norm_backward,
           .column_moments = column_moments,
-          .inverse_stddev = inverse_stddev,
           .batch_norm = batch_norm,
           .batch_norm_backward = batch_norm_backward,
           .adam = adam,

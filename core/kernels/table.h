@@ -143,7 +143,6 @@ struct Kernels {
   void (*layer_norm_backward)(const Scalar* normed, const Scalar* inverse, const Scalar* gain, const Scalar* gy,
                               Index rows, Index cols, Scalar* to, bool accumulate);
   void (*column_moments)(const Scalar* x, Index rows, Index cols, Scalar* mean, Scalar* variance);
-  void (*inverse_stddev)(const Scalar* variance, Index size, Scalar eps, Scalar* inverse);
   void (*batch_norm)(const Scalar* x, const Scalar* mean, const Scalar* inverse, const Scalar* gain,
                      const Scalar* shift, Index rows, Index cols, Scalar* normed, Scalar* y);
   void (*batch_norm_backward)(const Scalar* normed, const Scalar* factor, const Scalar* mean_gy,

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cmath>
 
+#include <handrail/core/eigen.h>
 #include <handrail/core/error.h>
 #include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/ops/ops.h>
@@ -68,11 +70,8 @@ void update_running_stats(const RunningStats& running, const Tensor& mean, const
                           Index rows) {
   const auto step = static_cast<Scalar>(momentum);
   const Scalar unbiased = static_cast<Scalar>(rows) / static_cast<Scalar>(rows - 1);
-  Scalar *m = running.mean.mutable_data(), *v = running.variance.mutable_data();
-  for (Index j = 0; j < mean.size(); ++j) {
-    m[j] += step * (mean.data()[j] - m[j]);
-    v[j] += step * (unbiased * variance.data()[j] - v[j]);
-  }
+  mutable_array(running.mean) += step * (array(mean) - array(running.mean));
+  mutable_array(running.variance) += step * (unbiased * array(variance) - array(running.variance));
 }
 
 }  // namespace
@@ -99,7 +98,9 @@ Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, cons
   }
   // inverse: 1 / standard deviation of each column
   const Tensor y(x.shape()), normed(x.shape()), inverse(gain.shape());
-  kernels_here().inverse_stddev(variance.data(), cols, static_cast<Scalar>(eps), inverse.mutable_data());
+  mutable_array(inverse) = (array(variance) + static_cast<Scalar>(eps)).unaryExpr([](Scalar v) {
+    return 1 / std::sqrt(v);  // Eigen's own sqrt is not exact in float, and NaN at infinity
+  });
   const Scalar *in = x.data(), *g = gain.data(), *s = shift.data();
   Scalar *out = y.mutable_data(), *x_hat = normed.mutable_data();
   for_row_chunks(rows, cols, ns_batch_norm, [&](Index i, Index n) {
@@ -115,17 +116,17 @@ Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, cons
         const Index n = normed->shape().rows(), c = normed->shape().cols();
         const Scalar *x_hat_data = normed->data(), *gy = b.output_grad().data();
         const Tensor means = Tensor::zeros({2, c}), factor(gain->shape());
-        Scalar *mean_gy = means.mutable_data(), *mean_along = mean_gy + c, *factors = factor.mutable_data();
+        Scalar *mean_gy = means.mutable_data(), *mean_along = mean_gy + c;
         if (training) {
           kernels_here().add_column_sums(gy, n, c, mean_gy);
           kernels_here().add_column_products(gy, x_hat_data, n, c, mean_along);
-          for (Index j = 0; j < 2 * c; ++j) mean_gy[j] /= static_cast<Scalar>(n);
+          mutable_array(means) /= static_cast<Scalar>(n);
         }
-        kernels_here().multiply(gain->data(), inverse->data(), c, factors, false);
+        mutable_array(factor) = array(*gain) * array(*inverse);
         const GradTarget to = b[0].target();
         for_row_chunks(n, c, ns_batch_norm, [&](Index i, Index count) {
-          kernels_here().batch_norm_backward(x_hat_data + i * c, factors, mean_gy, mean_along, gy + i * c, count, c,
-                                             to.data + i * c, to.accumulate);
+          kernels_here().batch_norm_backward(x_hat_data + i * c, factor.data(), mean_gy, mean_along, gy + i * c, count,
+                                             c, to.data + i * c, to.accumulate);
         });
       });
 }
