@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <span>
 
+#include <handrail/core/eigen.h>
 #include <handrail/core/error.h>
 #include <handrail/core/ops/internal/chunks.h>
 #include <handrail/core/ops/ops.h>
@@ -110,16 +113,27 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
                       });
 }
 
+namespace {
+
+// Throws the error of the first target outside of [0, 1].
+[[noreturn]] void refuse_target(const Tensor& targets) {
+  const std::span<const Scalar> t = targets.span();
+  const auto first = std::ranges::find_if(t, [](Scalar target) { return !(target >= 0 && target <= 1); });
+  const Index i = first - t.begin(), samples = targets.shape().rank() > 0 ? targets.shape()[0] : 1;
+  throw DataError(concat("binary_cross_entropy_with_logits: want targets in [0, 1]; got ", *first, " in element ", i),
+                  i / (targets.size() / samples));
+}
+
+}  // namespace
+
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targets) {
   if (logits.shape() != targets.shape() || logits.size() == 0)
     fail<ShapeError>("binary_cross_entropy_with_logits: want logits and targets of the same shape, not empty; got ",
                      logits.shape(), " and ", targets.shape());
-  const Scalar* t = targets.data();
-  for (Index i = 0; i < targets.size(); ++i)
-    if (!(t[i] >= 0 && t[i] <= 1))
-      throw DataError(concat("binary_cross_entropy_with_logits: want targets in [0, 1]; got ", t[i], " in element ", i),
-                      i / (targets.size() / std::max<Index>(1, targets.shape().rank() > 0 ? targets.shape()[0] : 1)));
-  const double total = kernels_here().binary_cross_entropy(logits.data(), t, logits.size());
+  // Compilers vectorise this sum, but no search that may stop early. It wraps only at 2^32 wrong targets.
+  const ConstArrayMap t = array(targets);
+  if ((t >= 0 && t <= 1).cast<std::uint32_t>().sum() != static_cast<std::uint32_t>(t.size())) refuse_target(targets);
+  const double total = kernels_here().binary_cross_entropy(logits.data(), t.data(), logits.size());
   const Tensor loss = Tensor::scalar(static_cast<Scalar>(total / static_cast<double>(logits.size())));
   return Tape::record(
       "binary_cross_entropy_with_logits", {logits}, loss, [x = Saved(logits), t = Saved(targets)](const Backward& b) {
