@@ -5,7 +5,8 @@
 #include <handrail/core/kernels/elementwise_ops.h>
 #include <handrail/core/scalar.h>
 
-// Inside the library: the table of the hot loops, which are compiled once for each instruction set.
+// Inside the library: the table of the hot loops, which are compiled once for each instruction set. "Hot ops" in
+// docs/speed.md says what each op would take with Eigen.
 //
 // Sources that include this header may be compiled with instructions that the processor lacks. Neither this header nor
 // those sources may contain a function that the linker can share between objects: no inline function and no template

@@ -79,6 +79,23 @@ Tensor log_softmax(const Tensor& x) {
   });
 }
 
+Tensor logsumexp(const Tensor& x) {
+  const RowExp r = exp_rows("logsumexp", x);
+  const std::span<const Index> dims = x.shape().dims();
+  const Tensor y(Shape(dims.first(dims.size() - 1)));
+  kernels_here().log.forward(r.sums.data(), r.sums.size(), y.mutable_data());
+  mutable_array(y) += array(r.maxima);
+  // An infinite element less an infinite maximum is NaN. The result of such a row is its maximum, or NaN if it has one.
+  ArrayMap out = mutable_array(y);
+  for (Index i = 0; i < out.size(); ++i)
+    if (std::isinf(r.maxima.data()[i])) out[i] = matrix(x).row(i).maxCoeff<Eigen::PropagateNaN>();
+  return Tape::record("logsumexp", {x}, y, [r](const Backward& b) {
+    const Tensor factor(r.sums.shape());  // of each row; Eigen would take memory for it from the heap
+    mutable_array(factor) = array(b.output_grad()) / array(r.sums);
+    b[0] += matrix(r.p).array().colwise() * array(factor);
+  });
+}
+
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
   const Shape& shape = logits.shape();
   if (shape.rank() != 2 || targets.shape() != Shape{shape[0]} || shape[0] == 0)
@@ -140,25 +157,6 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
         const Scalar scale = b.output_grad().item() / static_cast<Scalar>(x->size());
         const GradTarget to = b[0].target();
         kernels_here().binary_cross_entropy_backward(x->data(), t->data(), x->size(), scale, to.data, to.accumulate);
-      });
-}
-
-Tensor mse_loss(const Tensor& predictions, const Tensor& targets) {
-  if (predictions.shape() != targets.shape() || predictions.size() == 0)
-    fail<ShapeError>("mse_loss: want predictions and targets of the same shape, not empty; got ", predictions.shape(),
-                     " and ", targets.shape(), "; reshape() one of them");
-  const double total = kernels_here().squared_distance(predictions.data(), targets.data(), predictions.size());
-  const Tensor loss = Tensor::scalar(static_cast<Scalar>(total / static_cast<double>(predictions.size())));
-  return Tape::record(
-      "mse_loss", {predictions, targets}, loss, [p = Saved(predictions), t = Saved(targets)](const Backward& b) {
-        const Scalar scale = 2 * b.output_grad().item() / static_cast<Scalar>(p->size());
-        const auto add_to = [&](const GradSlot& slot, const Tensor& from, const Tensor& to) {
-          if (!slot.needed()) return;
-          const GradTarget grad = slot.target();
-          kernels_here().mse_loss_backward(from.data(), to.data(), from.size(), scale, grad.data, grad.accumulate);
-        };
-        add_to(b[0], *p, *t);
-        add_to(b[1], *t, *p);
       });
 }
 

@@ -1,12 +1,17 @@
 #pragma once
 
+#include <initializer_list>
+#include <span>
+
 #include <handrail/core/tape.h>
 #include <handrail/core/tensor.h>
 
 // The differentiable operations. Each is a function that computes its output and hands Tape::record the function that
-// computes its gradient; an op of your own uses the same public interface, see examples/custom_op.cpp. In the comments,
-// N is the number of samples and C of classes. Where an op takes a matrix [N, D] and x has another rank, D is the last
-// dimension and all others together are N.
+// computes its gradient; an op of your own uses the same public interface, see examples/custom_op.cpp. Hot ops call
+// kernels and the others are written with Eigen: see "Hot ops" in docs/speed.md.
+//
+// In the comments, N is the number of samples and C of classes. Where an op takes a matrix [N, D] and x has another
+// rank, D is the last dimension and all others together are N.
 //
 // All ops throw ShapeError when shapes do not fit, and TapeError when an input belongs to a tape that no longer exists.
 // A NaN in an input gives NaN in the output elements that depend on it.
@@ -51,6 +56,12 @@ Tensor sqrt(const Tensor& x);
 Tensor square(const Tensor& x);
 /// |x|. The gradient at 0 is 0.
 Tensor abs(const Tensor& x);
+/// x to the power of the exponent, as std::pow: NaN for x < 0 unless the exponent is whole. x^0 is 1 for every x, NaN
+/// included, and its gradient is 0.
+Tensor pow(const Tensor& x, double exponent);
+/// x where it is within [low, high], else the nearer limit. The limits may be infinite. The gradient is that of x where
+/// x is within the limits or equal to one, else 0, as in PyTorch. Throws OptionError unless low <= high.
+Tensor clamp(const Tensor& x, double low, double high);
 
 // Activations of each element. The output has the shape of x.
 /// max(x, 0). The gradient at 0 is 0.
@@ -83,13 +94,22 @@ Tensor sum(const Tensor& x, int axis, bool keepdim = false);
 Tensor mean(const Tensor& x, int axis, bool keepdim = false);
 /// The elements of x in another shape of the same size. The output shares the memory of x.
 Tensor reshape(const Tensor& x, const Shape& shape);
+/// The transpose of a matrix, as a copy. x: [N, M] -> [M, N].
+Tensor transpose(const Tensor& x);
+/// The tensors one after another along an axis: cat({a, b}, 1). They are of one shape but for that axis, which may be
+/// negative to count from the end. One tensor alone is returned itself. Throws ShapeError when there is no tensor.
+Tensor cat(std::span<const Tensor> tensors, int axis = 0);
+/// The tensors of a list in braces one after another, as the function above joins those of a span.
+Tensor cat(std::initializer_list<Tensor> tensors, int axis = 0);
 
-// Probabilities over the last dimension, which must not be 0. x: [..., C] -> [..., C]. Both subtract the maximum first,
-// so that large inputs do not overflow.
+// Probabilities over the last dimension, which must not be 0. x: [..., C] -> [..., C], or [...] for logsumexp. All
+// subtract the maximum first, so that large inputs do not overflow.
 /// exp(x) / sum(exp(x))
 Tensor softmax(const Tensor& x);
 /// log(softmax(x)), which is finite also where a probability underflows to 0.
 Tensor log_softmax(const Tensor& x);
+/// log(sum(exp(x))) over the last dimension, which is dropped. A row with an infinite maximum has it as its result.
+Tensor logsumexp(const Tensor& x);
 
 // Losses -> a scalar.
 /// Mean cross entropy of softmax(logits) against class indices, in nats.
@@ -103,6 +123,13 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
 /// Mean of (predictions - targets)^2 over all elements. Both are of one shape, not empty: [N] and [N, 1] are an error,
 /// not a broadcast to [N, N].
 Tensor mse_loss(const Tensor& predictions, const Tensor& targets);
+/// Mean of |predictions - targets| over all elements. Both are of one shape, not empty. The gradient at 0 is 0.
+Tensor l1_loss(const Tensor& predictions, const Tensor& targets);
+/// Mean over all elements of d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2), with d = predictions - targets
+/// (Huber 1964). Both are of one shape, not empty. Throws OptionError unless delta > 0.
+Tensor huber_loss(const Tensor& predictions, const Tensor& targets, double delta);
+/// The Huber loss with delta = 1, as a function of two tensors that train::Loss takes.
+Tensor huber_loss(const Tensor& predictions, const Tensor& targets);
 
 // Normalisation and regularisation.
 /// Brings each row to mean 0 and variance 1, then computes gain * x + shift (Ba, Kiros, Hinton 2016, eq. 3).

@@ -336,7 +336,7 @@ int main() {
   Rng rng(1);
   const Tensor x = uniform({rows, cols}, 0.1, 3, rng);
   x.set_requires_grad(true);
-  std::printf("| op | kernel, us | Eigen, us | ratio |\n| --- | --- | --- | --- |\n");
+  std::printf("| op | kernel, µs | Eigen, µs | ratio |\n| --- | --- | --- | --- |\n");
   for (const Row& row : make_rows()) {
     std::vector<double> kernel, eigen;
     for (std::uint64_t round = 0; round < 2000; ++round) {

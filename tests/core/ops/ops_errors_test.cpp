@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
@@ -75,6 +76,24 @@ TEST_CASE("a reshape to another size names both shapes") {
       "reshape: want 6 elements as in [2, 3]; got shape [4]");
 }
 
+TEST_CASE("transpose and cat of shapes that do not fit name them") {
+  check_throws<ShapeError>([] { return transpose(of({2, 3, 4})); }, "transpose: want x [N, M]; got shape [2, 3, 4]");
+  check_throws<ShapeError>([] { return cat({}); }, "cat: want at least one tensor; got none");
+  check_throws<ShapeError>(
+      [] {
+        return cat({of({2, 3}), of({2, 2}), of({3, 2})}, -1);
+      },
+      "cat: want shapes that are equal but for axis 1; got [2, 3] and [3, 2]");
+  check_throws<ShapeError>([] { return cat({of({2}), of({2, 1})}); }, "got [2] and [2, 1]");
+  check_throws<ShapeError>([] { return cat({of({2}), of({2})}, 1); }, "want an axis in [-1, 1); got 1 for shape [2]");
+}
+
+TEST_CASE("limits and a delta that make no sense are refused") {
+  check_throws<OptionError>([] { return clamp(of({2}), 2, 1); }, "clamp: want low <= high; got 2 and 1");
+  check_throws<OptionError>([] { return clamp(of({2}), 0, std::nan("")); }, "clamp: want low <= high; got 0 and nan");
+  check_throws<OptionError>([] { return huber_loss(of({2}), of({2}), 0); }, "huber_loss: want delta > 0; got 0");
+}
+
 TEST_CASE("softmax over nothing is refused") {
   check_throws<ShapeError>(
       [] {
@@ -83,6 +102,11 @@ TEST_CASE("softmax over nothing is refused") {
       "softmax: want a last dimension of at least one class; got shape [2, 0]");
   check_throws<ShapeError>([] { return log_softmax(of({})); },
                            "log_softmax: want a last dimension of at least one class; got shape []");
+  check_throws<ShapeError>(
+      [] {
+        return logsumexp(of({0, 0}));
+      },
+      "logsumexp: want a last dimension of at least one class; got shape [0, 0]");
 }
 
 TEST_CASE("losses of shapes that do not fit name them") {
@@ -101,6 +125,13 @@ TEST_CASE("losses of shapes that do not fit name them") {
       "binary_cross_entropy_with_logits: want logits and targets of the same shape", "got [4] and [4, 1]");
   check_throws<ShapeError>([] { return binary_cross_entropy_with_logits(of({0}), of({0})); }, "not empty", "[0]");
   check_throws<ShapeError>([] { return mse_loss(of({0, 2}), of({0, 2})); }, "not empty", "[0, 2]");
+  check_throws<ShapeError>(
+      [] {
+        return l1_loss(of({5}), of({5, 1}));
+      },
+      "l1_loss: want predictions and targets of the same shape, not empty; got [5] and [5, 1]");
+  check_throws<ShapeError>([] { return huber_loss(of({0}), of({0})); },
+                           "huber_loss: want predictions and targets of the same shape, not empty; got [0] and [0]");
 }
 
 TEST_CASE("mse_loss of a column against a vector is refused rather than broadcast") {
@@ -134,8 +165,9 @@ TEST_CASE("normalisations of shapes that do not fit name them") {
 
 TEST_CASE("functions of an undefined tensor say so") {
   using Unary = Tensor (*)(const Tensor&);
-  for (const Unary op : {Unary{exp}, Unary{log}, Unary{sqrt}, Unary{square}, Unary{abs}, Unary{relu}, Unary{tanh},
-                         Unary{sigmoid}, Unary{gelu}, Unary{softplus}, Unary{softmax}, Unary{sum}, Unary{mean}})
+  for (const Unary op :
+       {Unary{exp}, Unary{log}, Unary{sqrt}, Unary{square}, Unary{abs}, Unary{relu}, Unary{tanh}, Unary{sigmoid},
+        Unary{gelu}, Unary{softplus}, Unary{softmax}, Unary{logsumexp}, Unary{transpose}, Unary{sum}, Unary{mean}})
     check_throws<Error>([&] { return op({}); }, "Tensor: used while undefined");
   check_throws<Error>([] { return affine({}, 1, 0); }, "Tensor: used while undefined");
   check_throws<Error>([] { return of({1}) + Tensor(); }, "Tensor: used while undefined");

@@ -128,3 +128,30 @@ TEST_CASE("mse_loss is the mean of the squares and differentiates both sides") {
   check_values(p.grad(), {0, 1, 0, -2});
   check_values(t.grad(), {0, -1, 0, 2});
 }
+
+TEST_CASE("l1_loss is the mean of the absolute differences and differentiates both sides") {
+  const Tensor p = leaf(Tensor({4}, {0, 1.5, 3, -4})), t = leaf(Tensor({4}, {0, 1, 0, 0}));
+  Tape tape;
+  const Tensor loss = l1_loss(p, t);
+  CHECK(loss.item() == 1.875);
+  tape.backward(loss);
+  check_values(p.grad(), {0, 0.25, 0.25, -0.25});
+  check_values(t.grad(), {0, -0.25, -0.25, 0.25});
+}
+
+TEST_CASE("huber_loss is half the square up to delta and linear beyond") {
+  const Tensor p = leaf(Tensor({2, 2}, {0, 1.5, 3, -4})), t = leaf(Tensor({2, 2}, {0, 1, 0, 0}));
+  Tape tape;
+  const Tensor loss = huber_loss(p, t);
+  CHECK(loss.item() == 1.53125);
+  CHECK(huber_loss(p, t, 2).item() == 2.53125);
+  CHECK(huber_loss(p, t, 100).item() == doctest::Approx(mse_loss(p, t).item() / 2));
+  tape.backward(loss);
+  check_values(p.grad(), {0, 0.125, 0.25, -0.25});
+  check_values(t.grad(), {0, -0.125, -0.25, 0.25});
+}
+
+TEST_CASE("a large l1_loss is accurate") {
+  const Tensor p = Tensor::full({1'000'000}, Scalar(0.1)), t = Tensor::zeros({1'000'000});
+  CHECK(static_cast<double>(l1_loss(p, t).item()) == doctest::Approx(0.1).epsilon(1e-6));
+}

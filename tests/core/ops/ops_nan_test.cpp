@@ -42,6 +42,18 @@ std::vector<Row> rows() {
       unary("mean", mean),
       unary("softmax", softmax),
       unary("log_softmax", log_softmax),
+      unary("logsumexp", logsumexp),
+      {"logsumexp beside infinity", flat,
+       [](const Tensor& x) {
+         return logsumexp(cat({x, Tensor({1}, {std::numeric_limits<Scalar>::infinity()})}));
+       }},
+      {"pow", flat, [](const Tensor& x) { return pow(x, 2); }},
+      {"clamp", flat, [](const Tensor& x) { return clamp(x, 0, 1); }},
+      {"cat", flat,
+       [](const Tensor& x) {
+         return cat({half({3}), x});
+       }},
+      {"transpose", m, transpose},
       {"add a", flat, [](const Tensor& x) { return add(x, half({37})); }},
       {"add b", flat,
        [](const Tensor& x) {
@@ -92,6 +104,22 @@ std::vector<Row> rows() {
       {"mse_loss targets", m,
        [](const Tensor& x) {
          return mse_loss(half({4, 9}), x);
+       }},
+      {"l1_loss predictions", m,
+       [](const Tensor& x) {
+         return l1_loss(x, half({4, 9}));
+       }},
+      {"l1_loss targets", m,
+       [](const Tensor& x) {
+         return l1_loss(half({4, 9}), x);
+       }},
+      {"huber_loss predictions", m,
+       [](const Tensor& x) {
+         return huber_loss(x, half({4, 9}));
+       }},
+      {"huber_loss targets", m,
+       [](const Tensor& x) {
+         return huber_loss(half({4, 9}), x);
        }},
       {"layer_norm x", m, [](const Tensor& x) { return layer_norm(x, half({9}), half({9})); }},
       {"layer_norm gain", vec,

@@ -111,6 +111,35 @@ TEST_CASE("the gradients of relu and abs at 0 are 0") {
   check_values(x.grad(), {-1, 0, 1});
 }
 
+TEST_CASE("pow has the values of std::pow, and a finite gradient at 0") {
+  const Tensor x = leaf(Tensor({4}, {0, 2, -2, 0.5}));
+  check_values(pow(x, 3), {0, 8, -8, 0.125});
+  CHECK(std::isinf(pow(x, -2).at({0})));
+  check_values(pow(Tensor({2}, {-2, 0.5}), -2), {0.25, 4});
+  check_values(pow(x, 0), {1, 1, 1, 1});
+  CHECK(std::isnan(pow(x, 0.5).at({2})));
+  const auto gradient = [&](double exponent) {
+    x.zero_grad();
+    Tape tape;
+    tape.backward(sum(pow(x, exponent)));
+    return x.grad();
+  };
+  check_values(gradient(3), {0, 12, 12, 0.75});
+  check_values(gradient(1), {1, 1, 1, 1});
+  check_values(gradient(0), {0, 0, 0, 0});
+}
+
+TEST_CASE("clamp keeps what is within the limits, and its gradient there and on the limits") {
+  const Tensor x = leaf(Tensor({5}, {-3, -1, 0.5, 2, 9}));
+  Tape tape;
+  const Tensor y = clamp(x, -1, 2);
+  check_values(y, {-1, -1, 0.5, 2, 2});
+  check_values(clamp(x, 0, std::numeric_limits<double>::infinity()), {0, 0, 0.5, 2, 9});
+  CHECK(clamp(Tensor(Shape{0}), 0, 1).size() == 0);
+  tape.backward(sum(y));
+  check_values(x.grad(), {0, 1, 1, 1, 0});
+}
+
 TEST_CASE("matrix products") {
   const Tensor a({2, 3}, {1, 2, 3, 4, 5, 6}), b({3, 2}, {1, 0, 0, 1, 1, 1});
   check_values(matmul(a, b), {4, 5, 10, 11});
@@ -165,6 +194,25 @@ TEST_CASE("softmax and log_softmax work on the last dimension") {
   for (const double p : want) logs.push_back(std::log(p));
   check_values(log_softmax(x), logs);
   check_values(softmax(x.view({1, 2, 3})), want);
+}
+
+TEST_CASE("logsumexp is the logarithm that log_softmax subtracts, and drops the last dimension") {
+  const Tensor x({2, 3}, {1, 2, 3, 0, 0, std::log(2.0F)});
+  check_values(logsumexp(x), {std::log(std::exp(1) + std::exp(2) + std::exp(3)), std::log(4)});
+  CHECK(logsumexp(x).shape() == Shape{2});
+  CHECK(logsumexp(x.view({2, 1, 3})).shape() == Shape{2, 1});
+  CHECK(logsumexp(x.view({6})).shape() == Shape{});
+  CHECK(logsumexp(Tensor(Shape{0, 3})).shape() == Shape{0});
+}
+
+TEST_CASE("logsumexp is exact for large inputs, and infinite where the maximum of a row is") {
+  check_values(logsumexp(Tensor({2, 2}, {10'000, 10'000, -10'000, -10'000})),
+               {10'000 + std::numbers::ln2, -10'000 + std::numbers::ln2});
+  constexpr Scalar infinity = std::numeric_limits<Scalar>::infinity();
+  const Tensor y = logsumexp(Tensor({3, 2}, {infinity, 1, -infinity, -infinity, -infinity, 3}));
+  CHECK(y.at({0}) == infinity);
+  CHECK(y.at({1}) == -infinity);
+  CHECK(y.at({2}) == 3);
 }
 
 TEST_CASE("softmax and log_softmax are exact for large inputs") {

@@ -27,6 +27,16 @@ TEST_CASE("a loss is made of a function, of its address or of a lambda, with a t
   }
 }
 
+TEST_CASE("l1_loss and huber_loss are losses for regression by their names") {
+  const Tensor predictions({1, 1}, {3}), targets({1, 1}, {0});
+  for (const Loss& loss : {Loss{l1_loss}, Loss{huber_loss}}) {
+    CHECK(loss.task() == Task::regression);
+    CHECK_FALSE(loss.plain());
+  }
+  CHECK(Loss{l1_loss}(predictions, targets).item() == 3);
+  CHECK(Loss{huber_loss}(predictions, targets).item() == 2.5);
+}
+
 TEST_CASE("a loss of the library is plain for its own task only") {
   CHECK(Loss{cross_entropy}.plain());
   CHECK(Loss{cross_entropy, Task::multiclass}.plain());

@@ -253,6 +253,8 @@ TEST_CASE("binary targets are counted by the sign of the logit, and regression h
   CHECK(binary.fit(column).validation->accuracy() > 0.95);
   train::Trainer regression{model, mse_loss, quiet({.epochs = 2})};
   CHECK_FALSE(regression.fit(column).validation->measured_accuracy.has_value());
+  train::Trainer robust{model, huber_loss, quiet({.epochs = 2})};
+  CHECK_FALSE(robust.fit(column).validation->measured_accuracy.has_value());
 }
 
 TEST_CASE("a label out of range is named by its row in the data set") {
