@@ -18,8 +18,8 @@ using ConstArrayMap = Eigen::Map<const Array, Eigen::Aligned64>;
 using MatrixMap = Eigen::Map<RowMajor, Eigen::Aligned64>;
 using ConstMatrixMap = Eigen::Map<const RowMajor, Eigen::Aligned64>;
 
-// Tensors as Eigen objects and back. The views neither copy the elements nor keep the tensor alive: keep a handle to
-// the tensor as long as its view. A mutable_ view counts as a write, as Tensor::mutable_data does.
+// Views of a tensor, which neither copy the elements nor keep the tensor alive: keep a handle to the tensor as long as
+// its view. A mutable_ view counts as a write, as Tensor::mutable_data does.
 
 /// All elements as one Eigen array, in row-major order.
 inline ConstArrayMap array(const Tensor& t) { return {t.data(), t.size()}; }
@@ -29,11 +29,24 @@ inline ArrayMap mutable_array(const Tensor& t) { return {t.mutable_data(), t.siz
 inline ConstMatrixMap matrix(const Tensor& t) { return {t.data(), t.shape().rows(), t.shape().cols()}; }
 inline MatrixMap mutable_matrix(const Tensor& t) { return {t.mutable_data(), t.shape().rows(), t.shape().cols()}; }
 
-/// A new tensor [rows, cols] with the elements of an Eigen matrix, array or expression of Scalar.
+/// A copy of the elements as a row-major Eigen matrix of Element, [rows, cols] as matrix() has them: a tensor [N] gives
+/// one row and a scalar 1 x 1. The copy owns its elements, so that auto p = to_eigen(trainer.predict(x)) is valid.
+template <class Element = Scalar>
+Eigen::Matrix<Element, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> to_eigen(const Tensor& t) {
+  return matrix(t).template cast<Element>();
+}
+
+/// A new tensor with the elements of an Eigen matrix, array, map, block or expression of real numbers or integers, in
+/// any storage order. A vector, which has one row or one column at compile time, gives [N]; anything else gives
+/// [rows, cols], also when one of them is 1 at run time. The tensor is a constant: no gradient flows into it.
+/// Elements are cast to Scalar. As floats, whole numbers are exact up to 2^24, and numbers beyond 3.4e38 become
+/// infinite, which TensorDataset refuses.
 template <class Derived>
-Tensor to_tensor(const Eigen::DenseBase<Derived>& matrix) {
-  Tensor t({matrix.rows(), matrix.cols()});
-  mutable_matrix(t) = matrix.derived().matrix();
+Tensor from_eigen(const Eigen::DenseBase<Derived>& expression) {
+  static_assert(!Eigen::NumTraits<typename Derived::Scalar>::IsComplex, "from_eigen: want real numbers or integers");
+  const auto rows = expression.rows(), cols = expression.cols();
+  Tensor t = Derived::IsVectorAtCompileTime ? Tensor({rows * cols}) : Tensor({rows, cols});
+  MatrixMap(t.mutable_data(), rows, cols).noalias() = expression.derived().matrix().template cast<Scalar>();
   return t;
 }
 
