@@ -83,9 +83,11 @@ function(handrail_library name)
   else()
     target_compile_options(${name} PRIVATE -Wno-unknown-pragmas)
   endif()
-  # Eigen's own threads would make results depend on their number, in ops of users too.
+  # Eigen's own threads would make results depend on their number, in ops of users too. The library has Eigen in a
+  # namespace of its own: a program that uses Eigen with -march=native has templates of the same names, but aligned in
+  # another way, and the linker would take one of the two for both.
   target_compile_definitions(${name} PUBLIC EIGEN_DONT_PARALLELIZE PRIVATE HANDRAIL_VERSION="${PROJECT_VERSION}"
-    ${handrail_kernel_definitions})
+    Eigen=handrail_eigen ${handrail_kernel_definitions})
   # errno and floating-point traps are not looked at: loops with sqrt and comparisons vectorise.
   target_compile_options(${name} PRIVATE -fno-math-errno -fno-trapping-math
     $<$<AND:$<CONFIG:Release,RelWithDebInfo>,$<CXX_COMPILER_ID:GNU>>:-O3>)
