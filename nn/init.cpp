@@ -1,7 +1,11 @@
 #include <handrail/nn/init.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include <Eigen/QR>
+
+#include <handrail/core/eigen.h>
 #include <handrail/core/error.h>
 
 namespace handrail::nn::init {
@@ -44,6 +48,21 @@ void xavier_uniform(const Tensor& weight, Rng& rng, double gain) {
 void xavier_normal(const Tensor& weight, Rng& rng, double gain) {
   const auto [in, out] = fans("xavier_normal", weight);
   normal(weight, rng, 0, gain * std::sqrt(2 / (in + out)));
+}
+
+void orthogonal(const Tensor& weight, Rng& rng, double gain) {
+  const auto [in, out] = fans("orthogonal", weight);
+  const auto length = static_cast<Index>(std::max(in, out)), count = static_cast<Index>(std::min(in, out));
+  const Eigen::HouseholderQR<Eigen::MatrixXd> qr(
+      Eigen::MatrixXd::NullaryExpr(length, count, [&rng] { return rng.normal(); }));
+  const Eigen::ArrayXd signs = qr.matrixQR().diagonal().array().unaryExpr([](double r) { return r < 0 ? -1.0 : 1.0; });
+  Eigen::MatrixXd q = Eigen::MatrixXd::Identity(length, count);
+  q.applyOnTheLeft(qr.householderQ());
+  q *= (gain * signs).matrix().asDiagonal();
+  if (in >= out)
+    mutable_matrix(weight) = q.cast<Scalar>();
+  else
+    mutable_matrix(weight) = q.transpose().cast<Scalar>();
 }
 
 }  // namespace handrail::nn::init

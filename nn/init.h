@@ -2,8 +2,8 @@
 
 #include <handrail/core/random.h>
 
-// Initial values for the weight [in, out] of a linear layer, under PyTorch's names. All functions write in place. The
-// kaiming_ and xavier_ functions throw ShapeError unless the weight has two dimensions and elements.
+// Initial values for the weight [in, out] of a linear layer, under PyTorch's names. All functions write in place. Those
+// that take a weight throw ShapeError unless it has two dimensions and elements.
 
 namespace handrail::nn::init {
 
@@ -18,6 +18,12 @@ void kaiming_normal(const Tensor& weight, Rng& rng, double gain = relu_gain);
 void xavier_uniform(const Tensor& weight, Rng& rng, double gain = 1);
 /// Normal with mean 0 and standard deviation gain * sqrt(2 / (in + out)) (Glorot and Bengio 2010, eq. 12).
 void xavier_normal(const Tensor& weight, Rng& rng, double gain = 1);
+
+/// Orthonormal columns times gain, or orthonormal rows times gain when out > in, so that a linear layer keeps the
+/// lengths of what it does not project away (Saxe, McClelland, Ganguli 2014). All such weights are equally likely: Q of
+/// a normal matrix's QR decomposition, each column with the sign of R's diagonal (Mezzadri 2007, section 5). Takes time
+/// in the order of in * out * min(in, out).
+void orthogonal(const Tensor& weight, Rng& rng, double gain = 1);
 
 /// All elements of a tensor of any shape, uniform in [low, high].
 void uniform(const Tensor& tensor, Rng& rng, double low, double high);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include <handrail/core/eigen.h>
 #include <handrail/core/error.h>
 
 #include "support/check_throws.h"
@@ -86,6 +87,40 @@ TEST_CASE("xavier_normal has a standard deviation of gain * sqrt(2 / (in + out))
   check_normal(weight, 0, std::sqrt(2.0 / (in + out)));
 }
 
+TEST_CASE("orthogonal gives orthonormal columns, or rows of a wide weight, times the gain") {
+  Rng rng{6};
+  for (const Shape& shape : {Shape{40, 30}, {30, 40}, {64, 64}, {200, 1}, {1, 200}, {1, 1}})
+    for (const double gain : {1.0, nn::init::relu_gain}) {
+      const Tensor weight(shape);
+      nn::init::orthogonal(weight, rng, gain);
+      Eigen::MatrixXd w = to_eigen<double>(weight);
+      if (w.rows() < w.cols()) w.transposeInPlace();
+      const Eigen::MatrixXd wanted = gain * gain * Eigen::MatrixXd::Identity(w.cols(), w.cols());
+      const double error = (w.transpose() * w - wanted).cwiseAbs().maxCoeff();
+      CHECK_MESSAGE(error < 1e-6, shape, " with gain ", gain);
+    }
+}
+
+TEST_CASE("all orthogonal weights are equally likely") {
+  // Q with the signs as the decomposition gives them has a first element that is never positive.
+  constexpr int runs = 4000, n = 3;
+  Rng rng{7};
+  Eigen::ArrayXXd sums = Eigen::ArrayXXd::Zero(n, n), squares = sums;
+  double traces = 0;
+  for (int run = 0; run < runs; ++run) {
+    const Tensor weight({n, n});
+    nn::init::orthogonal(weight, rng);
+    const Eigen::ArrayXXd w = to_eigen<double>(weight);
+    sums += w;
+    squares += w.square();
+    traces += std::pow(w.matrix().trace(), 2);
+  }
+  // An element has mean 0 and variance 1 / n. The squared trace has mean 1 (Diaconis and Shahshahani 1994).
+  CHECK((sums / runs).abs().maxCoeff() < 4 * std::sqrt(1.0 / n / runs));
+  CHECK((squares / runs - 1.0 / n).abs().maxCoeff() < 0.02);
+  CHECK(traces / runs == doctest::Approx(1).epsilon(0.1));
+}
+
 TEST_CASE("uniform and normal fill tensors of any rank") {
   Rng rng{5};
   const Tensor tensor({25, 30, 50});
@@ -101,6 +136,7 @@ TEST_CASE("initial values are written in place and follow from the seed") {
                               [](const Tensor& t, Rng& r) { nn::init::kaiming_normal(t, r); },
                               [](const Tensor& t, Rng& r) { nn::init::xavier_uniform(t, r); },
                               [](const Tensor& t, Rng& r) { nn::init::xavier_normal(t, r); },
+                              [](const Tensor& t, Rng& r) { nn::init::orthogonal(t, r); },
                               [](const Tensor& t, Rng& r) { nn::init::uniform(t, r, 0, 1); },
                               [](const Tensor& t, Rng& r) { nn::init::normal(t, r, 0, 1); }};
   for (const Init& init : all) {
@@ -124,4 +160,9 @@ TEST_CASE("fans need a weight of two dimensions") {
   check_throws<ShapeError>([&] { nn::init::kaiming_normal(Tensor::zeros({3, 2, 1}), rng); }, "kaiming_normal: want");
   check_throws<ShapeError>([&] { nn::init::xavier_uniform(Tensor::zeros({0, 2}), rng); }, "xavier_uniform: want");
   check_throws<ShapeError>([&] { nn::init::xavier_normal(Tensor::scalar(1), rng); }, "xavier_normal: want");
+  check_throws<ShapeError>(
+      [&] {
+        nn::init::orthogonal(Tensor::zeros({2, 3, 4}), rng);
+      },
+      "orthogonal: want a weight [in, out]; got [2, 3, 4]");
 }
