@@ -6,37 +6,55 @@
 
 namespace handrail::nn {
 
+struct Whitening;
+
+struct StandardizeOptions {
+  /// Also multiplies by a symmetric matrix, after which the columns it was fitted on are uncorrelated, each still with
+  /// variance 1: ZCA-cor of Kessy, Lewin, Strimmer (2018). Of all whitenings it changes the standardised columns the
+  /// least, so that column j stays recognisable. Gradient descent gains most where columns are strongly correlated. Fit
+  /// it on many more rows than there are features: what little variation there is in a direction is magnified.
+  /// A direction in which the standardised inputs have a variance of at most 1e-8, or do not vary beyond their
+  /// rounding, counts as constant and keeps scale 1, as a constant column does. So no input is magnified more than
+  /// 10,000 times.
+  bool whiten = false;
+};
+
 /// (x - mean) / std for each column, with constants that are fitted on the training data and saved with the model. As
 /// the first layer, it lets a model take inputs of any scale. x: [N, features], and so is the output.
 class Standardize : public Layer {
  public:
   /// Starts with mean 0 and standard deviation 1, which load_weights replaces: for a program that predicts, as it has
   /// no training data to fit on. Throws OptionError unless features is positive.
-  explicit Standardize(Index features);
+  explicit Standardize(Index features, StandardizeOptions options = {});
   /// Takes the mean and the standard deviation (of the population: divided by N) of each column of inputs [N,
   /// features]. A constant column keeps the standard deviation 1. Throws ShapeError unless inputs has two dimensions
-  /// and N > 0; DataError naming row and column on a value that is not finite.
-  static Standardize fit(const Tensor& inputs);
+  /// and elements; DataError naming row and column on a value that is not finite.
+  static Standardize fit(const Tensor& inputs, StandardizeOptions options = {});
   /// Fits on data.inputs(), for a data set that holds its inputs as one tensor.
   template <class Data>
   requires requires(const Data& data) {
     { data.inputs() } -> std::convertible_to<Tensor>;
   }
-  static Standardize fit(const Data& data) { return fit(static_cast<const Tensor&>(data.inputs())); }
+  static Standardize fit(const Data& data, StandardizeOptions options = {}) {
+    return fit(static_cast<const Tensor&>(data.inputs()), options);
+  }
 
   /// Throws ShapeError unless x is [N, features].
   Tensor forward(const Tensor& x) const override;
   bool normalises() const override { return true; }
-  /// y * std + mean, the inverse of forward. y: [N, features], else ShapeError. For targets that were standardised:
+  /// The inverse of forward, which is y * std + mean without whitening. y: [N, features], else ShapeError. For targets
+  /// that were standardised:
   ///   const auto scale = nn::Standardize::fit(targets);  // train on scale(targets)
   ///   const Tensor predicted = scale.undo(trainer.predict(test));
   Tensor undo(const Tensor& y) const;
 
   const Tensor mean;     // [features]
   const Tensor inverse;  // [features], 1 / standard deviation
+  const Tensor whiten;   // [features, features], what standardised rows are multiplied by; undefined without whitening
+  const Tensor color;    // [features, features], the inverse of whiten; undefined without whitening
 
  private:
-  Standardize(Tensor mean, Tensor inverse);
+  Standardize(Tensor mean, Tensor inverse, const Whitening& whitening);
   void check_width(const char* name, const Tensor& x) const;
 };
 

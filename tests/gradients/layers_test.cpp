@@ -49,6 +49,11 @@ const std::vector<LayerRow> rows{
      [](Rng& rng) {
        return own(nn::Standardize::fit(uniform({20, 3}, 1, 9, rng)));
      }},
+    {"Standardize: with whitening",
+     {6, 3},
+     [](Rng& rng) {
+       return own(nn::Standardize::fit(uniform({20, 3}, 1, 9, rng), {.whiten = true}));
+     }},
     // Without a relu: its kink may lie anywhere behind other layers.
     {"Sequential",
      {4, 2, 3},

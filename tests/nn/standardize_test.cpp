@@ -76,7 +76,7 @@ TEST_CASE("Standardize names row and column of a value that is not finite") {
 
 TEST_CASE("Standardize is fitted on a table with rows and takes rows of its width only") {
   check_throws<ShapeError>([] { nn::Standardize::fit(Tensor::ones({3})); },
-                           "Standardize: want inputs [N, features], N > 0; got [3]");
+                           "Standardize: want inputs [N, features], not empty; got [3]");
   check_throws<ShapeError>([] { nn::Standardize::fit(Tensor::ones({0, 3})); }, "got [0, 3]");
   const nn::Standardize layer = nn::Standardize::fit(Tensor::ones({2, 3}));
   check_throws<ShapeError>([&] { layer(Tensor::ones({2, 4})); }, "got x [2, 4]");

@@ -20,6 +20,7 @@
 #include <support/failing_files.h>
 #include <support/files.h>
 #include <support/hash.h>
+#include <support/tensors.h>
 #include <support/training_state.h>
 
 namespace {
@@ -182,11 +183,18 @@ TEST_CASE("a program that only predicts loads the constants of Standardize with 
   const TempDir dir;
   const auto path = dir.path() / "weights";
   Rng rng(1);
-  const nn::Sequential trained{nn::Standardize::fit(Tensor({2, 2}, {1, 10, 3, 30})), nn::Linear{2, 1, rng}};
-  save_weights(trained, path);
-  nn::Sequential model{nn::Standardize{2}, nn::Linear{2, 1, rng}};
-  load_weights(model, path);
-  CHECK(hash_of(model) == hash_of(trained));
+  const Tensor inputs({3, 2}, {1, 10, 3, 30, 2, 15});
+  for (const bool whiten : {false, true}) {
+    const nn::Sequential trained{nn::Standardize::fit(inputs, {.whiten = whiten}), nn::Linear{2, 1, rng}};
+    save_weights(trained, path);
+    nn::Sequential model{nn::Standardize(2, {.whiten = whiten}), nn::Linear{2, 1, rng}};
+    load_weights(model, path);
+    CHECK(hash_of(model) == hash_of(trained));
+    CHECK(same_bits(model(inputs), trained(inputs)));
+    // A model that differs in whitening names the matrix.
+    nn::Sequential other{nn::Standardize(2, {.whiten = !whiten}), nn::Linear{2, 1, rng}};
+    check_throws<CheckpointError>([&] { load_weights(other, path); }, "0.whiten");
+  }
 }
 
 TEST_CASE("large tensors are written without a copy, and everything around them stays in order") {
