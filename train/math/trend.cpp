@@ -1,47 +1,33 @@
 #include <handrail/train/math/trend.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstddef>
-#include <cstdint>
+
+#include <Eigen/Core>
 
 namespace handrail::train {
 
-namespace {
-
-// The sum of f(0), ..., f(n - 1), always in the same order. Four partial sums let the processor overlap the additions.
-template <class F>
-double sum_over(std::size_t n, F&& f) {
-  constexpr std::size_t lanes = 4;
-  std::array<double, lanes> sums{};
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += f(i + lane);
-  for (; i < n; ++i) sums[0] += f(i);
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
-
-}  // namespace
-
 LineFit fit_line(std::span<const double> values) {
-  const std::size_t n = values.size();
+  const std::ptrdiff_t n = std::ssize(values);
   if (n < 3) return {};
-  const double* y = values.data();
   const auto count = static_cast<double>(n);
-  const double centre = (count - 1) / 2;
-  const auto position = [centre](std::size_t i) { return static_cast<double>(static_cast<std::int64_t>(i)) - centre; };
+  const Eigen::Map<const Eigen::ArrayXd> y(values.data(), n);
+  // Expressions that hold their operands by value and are computed anew at each use, so that nothing is stored.
+  const auto positions = Eigen::ArrayXd::LinSpaced(n, -(count - 1) / 2, (count - 1) / 2);
 
   LineFit fit;
-  fit.mean = sum_over(n, [&](std::size_t i) { return y[i]; }) / count;
+  fit.mean = y.mean();
   const double spread = (count * count * count - count) / 12;  // the sum of the squared positions
-  fit.slope = sum_over(n, [&](std::size_t i) { return position(i) * y[i]; }) / spread;
+  // Without the mean, so that the rounding of a constant series is no slope.
+  fit.slope = (positions * (y - fit.mean)).sum() / spread;
 
-  const double mean = fit.mean, slope = fit.slope;
-  const auto residual = [&](std::size_t i) { return y[i] - mean - slope * position(i); };
-  const double squares = sum_over(n, [&](std::size_t i) { return residual(i) * residual(i); });
-  const double neighbours = sum_over(n - 1, [&](std::size_t i) { return residual(i) * residual(i + 1); });
-  const double rounding = 1e-13 * mean;  // residuals of this size are rounding errors, which are correlated
+  const auto residuals = y - fit.mean - fit.slope * positions;
+  const double squares = residuals.square().sum();
+  // The sum of the products of neighbours, from that of their squared differences, which has no positions.
+  const double ends = residuals(0) * residuals(0) + residuals(n - 1) * residuals(n - 1);
+  const double differences = (y.tail(n - 1) - y.head(n - 1) - fit.slope).square().sum();
+  const double neighbours = squares - (ends + differences) / 2;
+  const double rounding = 1e-13 * fit.mean;  // residuals of this size are rounding errors, which are correlated
   if (squares > count * rounding * rounding) fit.correlation = std::clamp(neighbours / squares, 0.0, 0.95);
   const double inflation = (1 + fit.correlation) / (1 - fit.correlation);
   fit.slope_error = std::sqrt(squares / (count - 2) / spread * inflation);

@@ -104,6 +104,15 @@ TEST_CASE("a line is fitted by ordinary least squares") {
   CHECK(fit_line(std::vector<double>{1, 2}).slope == 0);
 }
 
+TEST_CASE("a constant series has no slope beyond its error") {
+  for (const double constant : {2.3, -0.1, 1e-9, 7e5})
+    for (std::size_t n = 3; n < 200; ++n) {
+      const LineFit fit = fit_line(std::vector<double>(n, constant));
+      const bool certain = std::abs(fit.slope) > fit.slope_error;
+      CHECK_MESSAGE(!certain, n, " values ", constant, ": slope ", fit.slope, ", error ", fit.slope_error);
+    }
+}
+
 TEST_CASE("correlated residuals widen the error of the slope") {
   std::vector<double> wave(400);
   for (std::size_t i = 0; i < wave.size(); ++i) wave[i] = std::sin(static_cast<double>(i) / 40);
