@@ -14,8 +14,8 @@ struct StandardizeOptions {
   /// least, so that column j stays recognisable. Gradient descent gains most where columns are strongly correlated. Fit
   /// it on many more rows than there are features: what little variation there is in a direction is magnified.
   /// A direction in which the standardised inputs have a variance of at most 1e-8, or do not vary beyond their
-  /// rounding, counts as constant and keeps scale 1, as a constant column does. So no input is magnified more than
-  /// 10,000 times.
+  /// rounding, counts as constant and keeps scale 1, as a constant column does. So no standardised input grows
+  /// more than 10,000 times.
   bool whiten = false;
 };
 
