@@ -96,6 +96,10 @@ class Optimizer {
   std::span<const ParamGroup> groups() const { return groups_; }
   /// A copy of the state of every parameter.
   OptimizerState state() const;
+  /// As above, but writes into `state` and so uses its memory again.
+  void state(OptimizerState& state) const;
+  /// Whether all slots are finite. An update that step() has checked leaves them so.
+  bool has_finite_slots() const;
   /// Replaces the state by a copy of `state`. Throws CheckpointError listing every parameter that is missing, unknown
   /// or does not fit; nothing is changed then.
   void load_state(const OptimizerState& state);

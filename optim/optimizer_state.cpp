@@ -4,18 +4,34 @@
 #include <sstream>
 
 #include <handrail/core/error.h>
+#include <handrail/core/system/finite.h>
 #include <handrail/optim/optimizer.h>
 
 namespace handrail::optim {
 
 OptimizerState Optimizer::state() const {
-  OptimizerState state;
+  OptimizerState copy;
+  state(copy);
+  return copy;
+}
+
+void Optimizer::state(OptimizerState& state) const {
   for (const Entry& entry : entries_) {
     ParamState& saved = state[entry.param->name];
     saved.t = entry.t;
-    for (const Tensor& slot : entry.slots) saved.slots.push_back(slot.clone());
+    if (saved.slots.empty())
+      for (const Tensor& slot : entry.slots) saved.slots.push_back(slot.clone());
+    else
+      for (std::size_t s = 0; s < entry.slots.size(); ++s)
+        std::ranges::copy(entry.slots[s].span(), saved.slots[s].mutable_data());
   }
-  return state;
+}
+
+bool Optimizer::has_finite_slots() const {
+  for (const Entry& entry : entries_)
+    for (const Tensor& slot : entry.slots)
+      if (first_non_finite(slot.span()) >= 0) return false;
+  return true;
 }
 
 void Optimizer::load_state(const OptimizerState& state) {

@@ -1,5 +1,7 @@
 // One section of a checkpoint behind right checksums: its number, then its bytes.
 
+#include <memory>
+
 #include <handrail/train/checkpoints/checkpoint.h>
 
 #include "checkpoint_files.h"
@@ -10,7 +12,11 @@ using namespace handrail::train;
 namespace {
 
 void read(std::string_view input) {
-  static const std::vector<Section> sections = encode(TrainingState{});
+  static const std::vector<Section> sections = [] {
+    TrainingState state;
+    state.good = std::make_shared<const TrainingState>();
+    return encode(state);
+  }();
   fuzz::OneFile file(fuzz::with_section(sections, input));
   const TrainingState state = load_checkpoint("file", file);
   save_checkpoint("file", state, false, file);

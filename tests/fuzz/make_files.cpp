@@ -58,7 +58,7 @@ void write_checkpoints() {
   write("regressions/checkpoint/line_ends_converted", std::string(good).erase(4, 1));
   write("regressions/checkpoint/many_sections", changed(good, 20, std::uint32_t{0xFFFFFFFF}));
   write("regressions/checkpoint/header_changed", changed(good, 16, std::uint32_t{1}));
-  write("regressions/checkpoint/section_changed", changed(good, good.size() - 1, '\1'));
+  write("regressions/checkpoint/section_changed", changed(good, good.size() - 1, '\2'));
   write("regressions/checkpoint/no_sections", container_header({}, 0));
   write("regressions/checkpoint/two_of_a_name", fuzz::file_of({{"best", ""}, {"best", ""}}));
   write("regressions/checkpoint/control_characters_in_section",
@@ -119,6 +119,20 @@ void write_sections() {
   state = {};
   state.decisions.planned_steps = -1;
   write("regressions/decoder/negative_count", numbered(encode(state), 4));
+
+  const auto with_good = [](const TrainingState& good) {
+    TrainingState of;
+    of.good = std::make_shared<const TrainingState>(good);
+    return numbered(encode(of), 9);
+  };
+  write("regressions/decoder/good_too_long", with_good({}) + "x");
+  state = {};
+  state.progress.epoch = 0;
+  write("regressions/decoder/good_epoch_zero", with_good(state));
+  state = {};
+  state.parameters = {{"w", Tensor::scalar(std::numeric_limits<Scalar>::quiet_NaN())}};
+  write("regressions/decoder/good_not_finite", with_good(state));
+  write("regressions/decoder/good_huge_count", std::string{'\11', '\1'} + number(~0ULL));
 }
 
 void write_weights() {

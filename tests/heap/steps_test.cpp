@@ -147,19 +147,19 @@ struct Model : nn::Layer {
   Mlp& net;
 };
 
-// Counts from the middle of an epoch on, over a hundred steps.
+// Counts from the middle of an epoch on, over a hundred steps or as many as are wanted.
 struct Counted : train::Trainer {
   using Trainer::Trainer;
-  std::int64_t before = 0, used = -1, logs = 0;
+  std::int64_t first = 120, last = 220, before = 0, used = -1, logs = 0;
   void on_step_end(const train::StepStats& stats) override {
-    if (stats.step == 120) before = heap_counter::calls;
-    if (stats.step == 220) {
+    if (stats.step == first) before = heap_counter::calls;
+    if (stats.step == last) {
       used = heap_counter::calls - before;
       stop();
     }
   }
   void on_log(const train::StepStats& stats, const train::LayerReport& report) override {
-    logs += stats.step > 120 && stats.step <= 220;
+    logs += stats.step > first && stats.step <= last;
     CHECK(report.layers.size() == 5);
     CHECK(report.layers[0].update_ratio > 0);
   }
@@ -195,4 +195,25 @@ TEST_CASE("after its first steps a Trainer with all defaults makes 100 steps wit
     CHECK(trainer.used == 0);
     CHECK(trainer.logs == 1);
   }
+}
+
+TEST_CASE("a Trainer keeps its last good state without the heap") {
+  Rng rng(2);
+  const train::TensorDataset data(normal({16'100, 50}, 0, 1, rng), Tensor::zeros({16'100}));
+  Model model(rng);
+  Counted trainer{model,
+                  cross_entropy,
+                  {.epochs = 1,
+                   .batch_size = 8,
+                   .lr = 1e-3,
+                   .validation_split = train::off,
+                   .guards = {.plateau = train::off},  // whose window grows up to step 8,000
+                   .checks = {.labels = train::off},
+                   .checkpoints = train::off,
+                   .metrics_csv = train::off,
+                   .sinks = {}}};
+  trainer.first = 1990;
+  trainer.last = 2010;  // it keeps the state of step 2000
+  trainer.fit(data);
+  CHECK(trainer.used == 0);
 }

@@ -4,7 +4,9 @@
 
 #include <bit>
 #include <cstdint>
+#include <memory>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <handrail/train/checkpoints/state.h>
@@ -13,8 +15,8 @@
 
 /// A small state without empty parts, with values that tell the members apart.
 inline handrail::train::TrainingState full_state() {
-  using handrail::Tensor;
-  handrail::train::TrainingState s;
+  using handrail::Tensor, handrail::train::TrainingState;
+  TrainingState s;
   s.parameters = {{"hidden.weight", Tensor({2, 3}, {1, -2, 3, -4, 5, -6})}, {"hidden.bias", Tensor({3}, {7, 8, 9})}};
   s.buffers = {{"norm.mean", Tensor::scalar(10)}, {"norm.none", Tensor({0, 4}, {})}};
   s.optimizer = {
@@ -48,6 +50,22 @@ inline handrail::train::TrainingState full_state() {
              .target_shape = {},
              .normalization = {{.mean = 0.5, .stddev = 2}},
              .class_names = {"yes", ""}};
+  s.train_loss = 41.5;
+  s.validation = {{.loss = 42.5, .measured_accuracy = {}, .samples = 43, .metrics = {{"mae", 44}}, .group_losses = {}}};
+
+  // The last good state is another one with the same best weights.
+  TrainingState good = s;
+  good.parameters = {{"hidden.weight", Tensor::full({2, 3}, 45)}, {"hidden.bias", Tensor::full({3}, 46)}};
+  good.buffers = {{"norm.mean", Tensor::scalar(47)}, {"norm.none", Tensor({0, 4}, {})}};
+  good.optimizer = {{"hidden.weight", {.t = 48, .slots = {Tensor::zeros({2, 3}), Tensor::ones({2, 3})}}},
+                    {"hidden.bias", {.t = 49, .slots = {}}}};
+  good.progress.step = 12;
+  good.guards = {{"spike", {50}}};
+  good.best->step = 51;
+  good.log_length = 52;
+  good.train_loss = 53.5;
+  good.validation = {};
+  s.good = std::make_shared<const TrainingState>(std::move(good));
   return s;
 }
 
@@ -96,18 +114,21 @@ inline void check_same(const ModelInfo& a, const ModelInfo& b) {
   if (normalization) CHECK(normalization->mean == b.normalization->mean);
   if (normalization) CHECK(normalization->stddev == b.normalization->stddev);
 }
+inline void check_same(const Evaluation& a, const Evaluation& b) {
+  const auto& [loss, accuracy, samples, metrics, group_losses, confusion] = a;
+  CHECK_FALSE((confusion || b.measured_confusion));
+  CHECK(std::tie(loss, accuracy, samples, group_losses) ==
+        std::tie(b.loss, b.measured_accuracy, b.samples, b.group_losses));
+  check_same(metrics, b.metrics);
+}
 inline void check_same(const Best& a, const Best& b) {
   const auto& [epoch, step, value, evaluation] = a;
   CHECK(std::tie(epoch, step, value) == std::tie(b.epoch, b.step, b.value));
-  const auto& [loss, accuracy, samples, metrics, group_losses, confusion] = evaluation;
-  CHECK_FALSE((confusion || b.evaluation.measured_confusion));
-  CHECK(std::tie(loss, accuracy, samples, group_losses) ==
-        std::tie(b.evaluation.loss, b.evaluation.measured_accuracy, b.evaluation.samples, b.evaluation.group_losses));
-  check_same(metrics, b.evaluation.metrics);
+  check_same(evaluation, b.evaluation);
 }
 inline void check_same(const TrainingState& a, const TrainingState& b) {
   const auto& [parameters, buffers, optimizer, progress, decisions, guards, best, best_parameters, best_buffers,
-               settings, log_length, model] = a;
+               settings, log_length, model, train_loss, validation, good] = a;
   check_same(parameters, b.parameters);
   check_same(buffers, b.buffers);
   REQUIRE(optimizer.size() == b.optimizer.size());
@@ -128,6 +149,11 @@ inline void check_same(const TrainingState& a, const TrainingState& b) {
   CHECK(settings == b.settings);
   CHECK(log_length == b.log_length);
   check_same(model, b.model);
+  CHECK(std::bit_cast<std::uint64_t>(train_loss) == std::bit_cast<std::uint64_t>(b.train_loss));
+  REQUIRE(validation.has_value() == b.validation.has_value());
+  if (validation) check_same(*validation, *b.validation);
+  REQUIRE((good == nullptr) == (b.good == nullptr));
+  if (good) check_same(*good, *b.good);
 }
 
 }  // namespace handrail::train

@@ -59,6 +59,7 @@ void check(const TrainingState& state, const std::string& who) {
   // No run gets there, and no count overflows from there.
   constexpr std::int64_t max_count = std::int64_t{1} << 53;
   if (largest > max_count) fail<CheckpointError>(who, ": want counts up to 2^53; one is ", largest);
+  if (state.good) check(*state.good, who + ": last good state");
 }
 
 void write(FileSystem& files, const std::filesystem::path& path, const std::vector<Section>& sections,
@@ -132,8 +133,8 @@ bool is_best_checkpoint(const std::filesystem::path& path, FileSystem& files) {
 
 ModelState capture(const nn::Module& model) {
   ModelState state;
-  for (const Parameter& p : model.parameters()) state.parameters.emplace(p.name, p.tensor.clone());
-  for (const Buffer& b : model.buffers()) state.buffers.emplace(b.name, b.tensor.clone());
+  capture(model.parameters(), state.parameters);
+  capture(model.buffers(), state.buffers);
   return state;
 }
 
@@ -145,13 +146,18 @@ void check_fits(const nn::Module& model, const NamedTensors& parameters, const N
 }
 
 void check_fits(const nn::Module& model, const TrainingState& state) {
+  const auto own_parameters = model.parameters();
+  const auto own_buffers = model.buffers();
   std::string wrong;
-  compare(wrong, "parameter", model.parameters(), state.parameters);
-  compare(wrong, "buffer", model.buffers(), state.buffers);
-  if (state.best || !state.best_parameters.empty() || !state.best_buffers.empty()) {
-    compare(wrong, "best parameter", model.parameters(), state.best_parameters);
-    compare(wrong, "best buffer", model.buffers(), state.best_buffers);
-  }
+  const auto compare_all = [&](const TrainingState& given, const std::string& whose) {
+    compare(wrong, whose + "parameter", own_parameters, given.parameters);
+    compare(wrong, whose + "buffer", own_buffers, given.buffers);
+    if (!given.best && given.best_parameters.empty() && given.best_buffers.empty()) return;
+    compare(wrong, whose + "best parameter", own_parameters, given.best_parameters);
+    compare(wrong, whose + "best buffer", own_buffers, given.best_buffers);
+  };
+  compare_all(state, "");
+  if (state.good) compare_all(*state.good, "last good ");
   refuse_misfits(wrong, "check_fits");
 }
 

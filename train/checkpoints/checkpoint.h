@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
+#include <vector>
 
 #include <handrail/nn/module.h>
 #include <handrail/train/checkpoints/state.h>
@@ -36,11 +38,21 @@ struct ModelState {
 
 /// Returns copies of all parameters and buffers.
 ModelState capture(const nn::Module& model);
+/// Copies them into `tensors`, by name, and uses its memory again.
+template <class Part>
+void capture(const std::vector<Part>& parts, NamedTensors& tensors) {
+  for (const Part& part : parts)
+    if (Tensor& copy = tensors[part.name]; copy.defined())
+      std::ranges::copy(part.tensor.span(), copy.mutable_data());
+    else
+      copy = part.tensor.clone();
+}
 /// Throws CheckpointError unless the model has parameters and buffers of these names and shapes, and no others. The
 /// error lists every one that is missing, unknown or of another shape.
 void check_fits(const nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers);
-/// Throws CheckpointError unless the model has the parameters and buffers of the state, and those of its best
-/// evaluation if it has one. The error lists every one that is missing, unknown or of another shape.
+/// Throws CheckpointError unless the model has the parameters and buffers of the state, those of its best evaluation if
+/// it has one, and those of its last good state. The error lists every one that is missing, unknown or of another
+/// shape.
 void check_fits(const nn::Module& model, const TrainingState& state);
 /// Copies the values into the model. Throws CheckpointError as check_fits does; the model is then unchanged.
 void restore(nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers);

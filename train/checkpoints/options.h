@@ -34,8 +34,7 @@ struct CheckpointOptions {
 /// What is wrong with the name of a run, for OptionInfo::problem; empty when nothing is.
 std::string name_problem(const std::string& name);
 
-/// Calls visit(OptionInfo, value) for every field. The three limits are fixed and may not differ when a run is resumed:
-/// they also decide when the state is taken that a rollback restores.
+/// Calls visit(OptionInfo, value) for every field. All of them may differ when a run is resumed.
 template <class Options, class Visit>
 requires std::same_as<std::remove_const_t<Options>, CheckpointOptions>
 void visit_options(Options& options, Visit&& visit) {
@@ -46,9 +45,12 @@ void visit_options(Options& options, Visit&& visit) {
          .problem = name_problem(name),
          .fixed = false},
         name);
-  visit({.name = "every_n_epochs", .help = "epochs between checkpoints", .range = {.min = 1}}, every_n_epochs);
-  visit({.name = "every_n_steps", .help = "steps between checkpoints", .range = {.min = 1}}, every_n_steps);
-  visit({.name = "every_minutes", .help = "minutes between checkpoints", .range = {.above = 0}}, every_minutes);
+  visit({.name = "every_n_epochs", .help = "epochs between checkpoints", .range = {.min = 1}, .fixed = false},
+        every_n_epochs);
+  visit({.name = "every_n_steps", .help = "steps between checkpoints", .range = {.min = 1}, .fixed = false},
+        every_n_steps);
+  visit({.name = "every_minutes", .help = "minutes between checkpoints", .range = {.above = 0}, .fixed = false},
+        every_minutes);
   visit({.name = "keep_last",
          .help = "the number of newest checkpoints that are kept",
          .range = {.min = 1},

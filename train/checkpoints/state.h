@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,8 +41,7 @@ struct Decisions {
 /// Tensors by their names.
 using NamedTensors = std::map<std::string, Tensor>;
 
-/// Everything that changes in a training run. A checkpoint holds it. A rollback restores its parameters, buffers and
-/// moments.
+/// Everything that changes in a training run. A checkpoint holds it.
 struct TrainingState {
   NamedTensors parameters, buffers;
   optim::OptimizerState optimizer;
@@ -53,6 +54,11 @@ struct TrainingState {
   std::map<std::string, std::string> settings = {};
   std::uint64_t log_length = 0;  // the length of metrics.csv, in bytes
   ModelInfo model = {};
+  double train_loss = std::numeric_limits<double>::quiet_NaN();  // of the last completed epoch; NaN before the first
+  std::optional<Evaluation> validation = {};                     // the last one
+  // The last good state, whose parameters, buffers and moments a rollback restores; null when it is this state. It has
+  // the decisions, settings and model of this state, and no `good` of its own.
+  std::shared_ptr<const TrainingState> good = {};
 };
 
 }  // namespace handrail::train

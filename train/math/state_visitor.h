@@ -48,6 +48,8 @@ class StateVisitor {
   bool done() const { return ok_ && rest_.empty(); }
   /// What was written so far.
   const std::vector<double>& written() const { return written_; }
+  /// Exchanges what was written so far with a list, so that a writer can use memory again.
+  void swap_written(std::vector<double>& list) { written_.swap(list); }
 
  private:
   std::int64_t whole(std::int64_t value, std::int64_t max);
@@ -57,12 +59,21 @@ class StateVisitor {
   std::vector<double> written_;
 };
 
+/// Replaces `state` by that of the object, as its visit_state(StateVisitor&) writes it, and uses its memory again.
+template <class T>
+void save_state(T& object, std::vector<double>& state) {
+  state.clear();
+  StateVisitor writer;
+  writer.swap_written(state);
+  object.visit_state(writer);
+  writer.swap_written(state);
+}
 /// The state of the object as its visit_state(StateVisitor&) writes it.
 template <class T>
 std::vector<double> save_state(T& object) {
-  StateVisitor writer;
-  object.visit_state(writer);
-  return writer.written();
+  std::vector<double> state;
+  save_state(object, state);
+  return state;
 }
 
 /// Gives the object a state that save_state returned. Returns false and leaves the object as it was when visit_state

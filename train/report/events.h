@@ -130,12 +130,14 @@ struct FitEnd {
   std::int64_t rollbacks = 0;  // how often the run returned to its last good state
   double lr = std::numeric_limits<double>::quiet_NaN();          // the peak of the schedule, before guards lowered it
   double train_loss = std::numeric_limits<double>::quiet_NaN();  // of the last completed epoch
-  std::optional<Evaluation> validation = {};                     // the last evaluation
+  // The last evaluation. It has no confusion matrix when an earlier session of the run made it.
+  std::optional<Evaluation> validation = {};
   std::string monitor = {};  // TrainerOptions::monitor, the name of the value that `best` is for
   std::optional<Best> best = {};
-  bool best_restored = false;                               // whether the model has the weights of `best` now
-  std::vector<Anomaly> anomalies = {};                      // in order of time; at most 100 warnings of a name
-  std::map<std::string, std::int64_t> anomaly_counts = {};  // how many of each name there were
+  bool best_restored = false;  // whether the model has the weights of `best` now
+  // Those since fit or resume was called, in order of time; at most 100 warnings of a name.
+  std::vector<Anomaly> anomalies = {};
+  std::map<std::string, std::int64_t> anomaly_counts = {};  // how many of each name there were in that time
   std::vector<SummaryItem> summary = {};
   std::string run_dir = {};             // the directory of checkpoints and metrics.csv
   std::string checkpoint = {};          // path of the newest checkpoint; empty when there is none

@@ -282,7 +282,10 @@ void visit_options(Options& options, Visit&& visit) {
          .without = "try_fix keeps the first fix without measuring it",
          .fixed = false},
         verify_fixes);
-  visit({.name = "checkpoints", .help = "write checkpoints", .without = "a run that is interrupted is lost"},
+  visit({.name = "checkpoints",
+         .help = "write checkpoints",
+         .without = "a run that is interrupted is lost",
+         .fixed = false},
         checkpoints);
   if (checkpoints) visit_options(*checkpoints, within("checkpoints"));
 

@@ -115,7 +115,7 @@ TEST_CASE("a newer format is refused with its number, unless it says that this r
   CHECK_FALSE(is_refused(file));
   put(file, 12, std::uint32_t{6});
   seal(file, sections.size());
-  check_refused(file, "written in format 7", "reader of format 6", "reads 2; use a newer version");
+  check_refused(file, "written in format 7", "reader of format 6", "reads 3; use a newer version");
 }
 
 TEST_CASE("sections with gaps or overlaps are refused behind a correct checksum") {

@@ -160,8 +160,8 @@ TEST_CASE("guards of one's own need names that nothing else has") {
   const auto data = points(80);
   trainer.names = {"loss"};
   check_throws<OptionError>([&] { trainer.fit(data); }, "want a name that no other guard or state has; got 'loss'");
-  trainer.names = {"ema"};
-  check_throws<OptionError>([&] { trainer.fit(data); }, "got 'ema'");
+  trainer.names = {"position"};
+  check_throws<OptionError>([&] { trainer.fit(data); }, "got 'position'");
   trainer.names = {"one", "one"};
   check_throws<OptionError>([&] { trainer.fit(data); }, "got 'one'");
   trainer.names = {nullptr};

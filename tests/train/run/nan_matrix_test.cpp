@@ -283,11 +283,7 @@ constexpr Row rows[] = {
      Phase::resume,
      Checks::none,
      {.error = "parameter '2.weight' [16, 2]: want finite values; element 3 is {}"},
-     {.anomaly = "non_finite",
-      .where = "layer '2'",
-      .action = Action::skip,
-      .reason = StopReason::guard,
-      .rollbacks = 3}},
+     bad_weight},  // the last good state of the checkpoint has the weights before
     {Place::gradient, Phase::train, Checks::none, bad_gradient, nothing},
     {Place::gradient, Phase::finder, Checks::none, no_rate, no_rate},
     {Place::gradient, Phase::resume, Checks::none, bad_gradient, nothing},

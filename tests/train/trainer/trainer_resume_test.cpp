@@ -315,9 +315,6 @@ TEST_CASE("other options, data or models than the run began with are refused, an
       {"guards.labels", [](auto& o) { o.guards.labels = off; }},
       {"guards.spike_rule", [](auto& o) { o.guards.spike_rule = train::SpikeRule::documented; }},
       {"guards.plateau_rule", [](auto& o) { o.guards.plateau_rule = train::PlateauRule::documented; }},
-      {"checkpoints.every_n_epochs", [](auto& o) { o.checkpoints->every_n_epochs = 2; }},
-      {"checkpoints.every_n_steps", [](auto& o) { o.checkpoints->every_n_steps = automatic; }},
-      {"checkpoints.every_minutes", [](auto& o) { o.checkpoints->every_minutes = 1; }},
       {"overfit_batches", [](auto& o) { o.overfit_batches = 4; }},
       {"log_every_n_steps", [](auto& o) { o.log_every_n_steps = 7; }},
       {"val_check_interval", [](auto& o) { o.val_check_interval = 3; }},
@@ -371,20 +368,24 @@ TEST_CASE("options that do not change how a run continues may differ when it is 
   CHECK(hash_of(again) == hash_of(model));
 }
 
-TEST_CASE("checkpoints may be switched off for the rest of a run when that is allowed") {
-  const TempDir dir;
-  NormModel model, again(3);
-  auto options = options_in(dir);
-  const auto first = train::Trainer(model, cross_entropy, options).fit(data());
-  options.checkpoints = off;
-  train::Trainer trainer(again, cross_entropy, options);
-  check_throws<CheckpointError>([&] { trainer.resume(first.run_dir, data()); },
-                                "checkpoints: on when the run began, off now",
-                                "checkpoints.every_n_steps: 5 when the run began, none now");
-  const auto second = trainer.resume(first.run_dir, data(),
-                                     {.allow = {"checkpoints", "checkpoints.every_minutes",
-                                                "checkpoints.every_n_epochs", "checkpoints.every_n_steps"}});
-  CHECK(second.steps == first.steps);
+TEST_CASE("checkpoints may be switched off for the rest of a run, or written at other times") {
+  const History want = uninterrupted();
+  for (const bool on : {false, true}) {
+    const TempDir dir;
+    History got;
+    auto options = options_in(dir);
+    session(
+        got, dir, false, [](Hooked& t) { t.step_end = [&t](const auto& s) { s.step == 12 ? t.stop() : void(); }; },
+        options);
+    options.checkpoints->every_n_steps = 1;
+    options.checkpoints->every_n_epochs = 9;
+    options.checkpoints->every_minutes = 1e-6;
+    if (!on) options.checkpoints = off;
+    session(
+        got, dir, true, [](Hooked&) {}, options);
+    check_same(got, want);
+    CHECK((train::load_checkpoint(got.end.checkpoint).progress.step > 12) == on);
+  }
 }
 
 TEST_CASE("options that an older library did not record count as a difference of the library, and are named") {

@@ -1,8 +1,10 @@
 #include <handrail/train/checkpoints/internal/checkpoint_codec.h>
 
+#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstring>
+#include <memory>
 #include <ostream>
 #include <streambuf>
 #include <type_traits>
@@ -240,14 +242,20 @@ Section section(const char* name, const Parts&... parts) {
   return section;
 }
 
+const char* missing_section(std::string_view name) {
+  if (name == "model") return "it holds weights alone, which load_weights reads, or is of an earlier handrail";
+  if (name == "epochs")
+    return "it is a checkpoint of an earlier handrail, which did not keep the last good state in it: resume it with "
+           "that "
+           "version; load_model reads its weights";
+  return "a checkpoint cannot be read from a file of weights";
+}
+
 template <class... Parts>
 void decode(const Container& container, const char* name, const std::string& who, Parts&... parts) {
   const auto found = container.sections.find(name);
   if (found == container.sections.end())
-    fail<CheckpointError>(who, ": has no section '", name, "'; ",
-                          name == std::string_view("model")
-                              ? "it holds weights alone, which load_weights reads, or is of an earlier handrail"
-                              : "a checkpoint cannot be read from a file of weights");
+    fail<CheckpointError>(who, ": has no section '", name, "'; ", missing_section(name));
   const auto refuse = [&](const char* why) {
     fail<CheckpointError>(who, ": section '", name, "' cannot be read: ", why);
   };
@@ -294,17 +302,55 @@ ModelInfo decode_info(const Container& container, const std::string& who) {
   return info;
 }
 
+namespace {
+
+bool is_same(const NamedTensors& a, const NamedTensors& b) {
+  return std::ranges::equal(a, b, [](const auto& x, const auto& y) { return x.second.is_same(y.second); });
+}
+
+// The last good state, as far as it differs from the state that it belongs to.
+Section good_section(const TrainingState& good, const TrainingState& of) {
+  const auto& [parameters, buffers, optimizer, progress, decisions, guards, best, best_parameters, best_buffers,
+               settings, log_length, model, train_loss, validation, none] = good;
+  const bool same_best = is_same(best_parameters, of.best_parameters) && is_same(best_buffers, of.best_buffers);
+  const NamedTensors no_tensors;
+  return section("good", parameters, buffers, optimizer, progress, guards, log_length, train_loss, validation, best,
+                 same_best, same_best ? no_tensors : best_parameters, same_best ? no_tensors : best_buffers);
+}
+
+std::shared_ptr<const TrainingState> decode_good(const Container& container, const TrainingState& of,
+                                                 const std::string& who) {
+  auto good = std::make_shared<TrainingState>();
+  bool same_best = false;
+  decode(container, "good", who, good->parameters, good->buffers, good->optimizer, good->progress, good->guards,
+         good->log_length, good->train_loss, good->validation, good->best, same_best, good->best_parameters,
+         good->best_buffers);
+  if (same_best) {
+    good->best_parameters = of.best_parameters;
+    good->best_buffers = of.best_buffers;
+  }
+  good->decisions = of.decisions;
+  good->settings = of.settings;
+  good->model = of.model;
+  return good;
+}
+
+}  // namespace
+
 std::vector<Section> encode(const TrainingState& state) {
   const auto& [parameters, buffers, optimizer, progress, decisions, guards, best, best_parameters, best_buffers,
-               settings, log_length, model] = state;
-  return {section("parameters", parameters),
-          section("buffers", buffers),
-          section("optimizer", optimizer),
-          section("progress", progress),
-          section("decisions", decisions, settings, log_length),
-          section("guards", guards),
-          section("best", best, best_parameters, best_buffers),
-          section("model", model)};
+               settings, log_length, model, train_loss, validation, good] = state;
+  std::vector<Section> sections{section("parameters", parameters),
+                                section("buffers", buffers),
+                                section("optimizer", optimizer),
+                                section("progress", progress),
+                                section("decisions", decisions, settings, log_length),
+                                section("guards", guards),
+                                section("best", best, best_parameters, best_buffers),
+                                section("model", model),
+                                section("epochs", train_loss, validation)};
+  if (good) sections.push_back(good_section(*good, state));
+  return sections;
 }
 
 TrainingState decode_state(const Container& container, const std::string& who) {
@@ -317,6 +363,8 @@ TrainingState decode_state(const Container& container, const std::string& who) {
   decode(container, "guards", who, state.guards);
   decode(container, "best", who, state.best, state.best_parameters, state.best_buffers);
   decode(container, "model", who, state.model);
+  decode(container, "epochs", who, state.train_loss, state.validation);
+  if (container.sections.contains("good")) state.good = decode_good(container, state, who);
   return state;
 }
 

@@ -43,7 +43,7 @@ struct Section {
 std::string container_header(std::span<const Section> sections, std::uint32_t flags);
 
 /// The format that this version writes, and the newest that it reads.
-inline constexpr std::uint32_t container_format = 2;
+inline constexpr std::uint32_t container_format = 3;
 /// The length that no header exceeds.
 inline constexpr std::size_t max_header_bytes = 4096;
 

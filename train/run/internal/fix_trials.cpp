@@ -88,7 +88,7 @@ void Arm::begin(const TrainingState& from, std::int64_t steps) {
     // The fix is another optimizer: it begins without moments.
   }
   loop_.guards.add_all(setup_);
-  loop_.good.keep(loop_.capture());
+  loop_.good.set(loop_.capture());
 }
 
 // Returns whether all of the steps were made, without a rollback.

@@ -126,7 +126,8 @@ void Run::prepare() {
   // The fingerprint reads samples and all row numbers: it is made only for a run that can be resumed.
   if (loop_.saver.has_checkpoints()) loop_.settings = fingerprint_of(setup_);
   loop_.guards.add_all(setup_);
-  loop_.good.keep(loop_.capture());
+  loop_.good.note_attempt();
+  loop_.good.set(loop_.capture());
   if (loop_.saver.has_checkpoints()) loop_.saver.save_first(loop_.good.state());
   stop_.begin();
   send_train_start();
@@ -158,9 +159,7 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
   if (!other_lr) setup_.set_lr(state.decisions.lr);
   loop_.restore(state);
   loop_.saver.open_log(state.log_length);
-  desk_.result.epochs = loop_.at.epoch - 1;
   desk_.result.checkpoint = loaded->path.string();
-  loop_.good.set_state(std::move(loaded->state));
   stop_.begin();
   send_fit_start();
   for (const std::string& skipped : loaded->skipped)
@@ -171,10 +170,9 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
                 .remedy = concat("nothing needs to be done: the run resumed from ", loaded->path)});
   desk_.call(&Recipe::on_fit_start);
   desk_.call(&Recipe::on_train_start);
-  loop_.saver.start(loop_.good.state());
-  // The run may have ended by early stopping, or been interrupted just before an evaluation.
-  if (loop_.evaluator.has_stopped()) stop_.because(StopReason::early_stopping);
-  if (stop_.running() && loop_.evaluator.due()) loop_.evaluator.run();
+  loop_.saver.start(state);
+  loop_.catch_up();
+  if (stop_.running() && loop_.evaluator.has_stopped()) stop_.because(StopReason::early_stopping);
 }
 
 }  // namespace handrail::train

@@ -12,20 +12,22 @@
 namespace handrail::train {
 
 // Writes the checkpoint from which the run can be resumed: of its last state or, when a guard ended it, of its last
-// good state.
+// good state. An exception that came while guards were asked leaves half of a step, which no checkpoint may hold: then
+// the last good state is saved, unless the newest checkpoint is from after it.
 void Run::save_last_state() {
   if (!stop_.has_begun()) return;
   if (loop_.saver.has_checkpoints()) stop_.announce();
-  const TrainingState last = stop_.by_guard() ? loop_.good.state() : loop_.capture();
-  if (loop_.saver.has_checkpoints() && !loop_.saver.has_saved(last))
-    loop_.saver.save(last, loop_.evaluator.has_improved());
+  const bool is_whole = !loop_.guards.is_open();
+  const TrainingState last = stop_.by_guard() || !is_whole ? loop_.good.state() : loop_.capture();
+  const bool is_saved = is_whole ? loop_.saver.has_saved(last) : loop_.saver.has_saved_since(last);
+  if (loop_.saver.has_checkpoints() && !is_saved) loop_.saver.save(last, loop_.evaluator.has_improved());
   // After an exception the user's training_step is not called again. After a signal the run must end soon, and the
   // model gets the best weights anyway.
   const bool has_best = loop_.evaluator.best() && setup_.options.restore_best;
   const bool looks =
       stop_.reason() != StopReason::exception && !(stop_.reason() == StopReason::interrupted && has_best);
   diverged_ = !stop_.by_guard() && looks && !loop_.good.is_healthy();
-  if (!diverged_ && (looks || stop_.reason() == StopReason::exception)) loop_.good.set_state(last);
+  if (!diverged_ && (looks || stop_.reason() == StopReason::exception)) loop_.good.set(last);
 }
 
 void Run::leave_weights() {
@@ -77,9 +79,12 @@ void Run::complete_result() {
   FitResult& result = desk_.result;
   result.reason = stop_.reason();
   result.signal = stop_.signal();
+  result.epochs = loop_.at.epoch - 1;
   result.steps = loop_.at.step;
   result.skipped = loop_.at.skipped;
   result.rollbacks = loop_.at.rollbacks;
+  result.train_loss = loop_.at.last_train_loss;
+  result.validation = loop_.evaluator.last();
   result.lr = setup_.decisions.lr;
   result.monitor = setup_.options.monitor;
   result.best = loop_.evaluator.best();

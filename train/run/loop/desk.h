@@ -35,7 +35,8 @@ class Desk {
   }
 
   bool is_quiet() const { return quiet_; }
-  void add(std::shared_ptr<LogSink> sink) { sinks_.push_back(std::move(sink)); }
+  /// Adds a sink before the others, so that it gets what happens even when one of those throws.
+  void add_first(std::shared_ptr<LogSink> sink) { sinks_.insert(sinks_.begin(), std::move(sink)); }
   const LogSinks& sinks() const { return sinks_; }
 
   /// Calls a function of every sink.

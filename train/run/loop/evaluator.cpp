@@ -44,10 +44,10 @@ bool Evaluator::measure_validation() {
 }
 
 bool Evaluator::run_at_epoch_end(std::optional<Evaluation>& evaluation) {
-  // An epoch that was interrupted in its evaluation ends when the run is resumed.
-  const bool was_made = at_.evaluated_at == at_.step && setup_.validation;
+  // An epoch that was interrupted in its evaluation ends when the run is resumed. An epoch without an update has no new
+  // loss on the validation set, but a training loss of its own.
+  const bool was_made = at_.evaluated_at == at_.step && (setup_.validation || at_.evaluated_epoch == at_.epoch);
   if (!was_made && !run()) return false;
-  if (was_made && !last_ && !measure_validation()) return false;  // by an earlier session of this run
   evaluation = last_;
   return true;
 }
@@ -57,14 +57,14 @@ bool Evaluator::run() {
   if (setup_.validation) {
     desk_.call(&Recipe::on_validation_start);
     if (!measure_validation()) return false;
-    desk_.result.validation = last_;
     value = monitored(*last_, at_);
   } else if (is_training_figure(setup_.options.monitor)) {
     value = monitored({}, at_);
   }
   // An evaluation after training has diverged is never the best.
-  const double candidate = value && good_.is_healthy() ? *value : std::numeric_limits<double>::quiet_NaN();
+  const double candidate = value && good_.check_health() ? *value : std::numeric_limits<double>::quiet_NaN();
   at_.evaluated_at = at_.step;
+  at_.evaluated_epoch = at_.epoch;
   if (!value) return true;
   const Evaluation evaluation = last_.value_or(Evaluation{});
   const bool by_loss = setup_.options.monitor == "val_loss";
@@ -137,14 +137,17 @@ bool Evaluator::restore_best() const {
 }
 
 void Evaluator::save(TrainingState& state) {
+  save_state(early_stopping_, state.guards["early_stopping"]);
+  state.validation = last_;
+  if (best_.has_value() == state.best.has_value() && (!best_ || best_->step == state.best->step)) return;
   state.best = best_;
   state.best_parameters = best_parameters_;
   state.best_buffers = best_buffers_;
-  state.guards["early_stopping"] = save_state(early_stopping_);
 }
 
 void Evaluator::load(const TrainingState& state) {
   load_named(state.guards, "early_stopping", [&](const auto& kept) { return load_state(early_stopping_, kept); });
+  last_ = state.validation;
   best_ = state.best;
   best_parameters_ = state.best_parameters;
   best_buffers_ = state.best_buffers;

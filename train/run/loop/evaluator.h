@@ -18,8 +18,8 @@ class Evaluator {
   /// Evaluates the validation set. Without one, it takes the monitored value of the training so far, if there is one.
   /// Returns false when a signal interrupted it; nothing has changed then.
   bool run();
-  /// Gives the evaluation of the last step of an epoch: that of run(), which is made again when an earlier session of
-  /// the run made it. `evaluation` stays empty without a validation set. Returns false when a signal interrupted it.
+  /// Gives the evaluation of the last step of an epoch: that of run(), in this session of the run or an earlier one.
+  /// `evaluation` stays empty without a validation set. Returns false when a signal interrupted it.
   bool run_at_epoch_end(std::optional<Evaluation>& evaluation);
   /// Evaluates the validation set and returns the result; nothing without one. Throws Interrupted when a signal comes.
   std::optional<Evaluation> measure();
@@ -28,6 +28,8 @@ class Evaluator {
 
   /// Whether the patience is used up, in this session of the run or an earlier one.
   bool has_stopped() const { return early_stopping_.stop(); }
+  /// The last evaluation; nothing when there is none.
+  const std::optional<Evaluation>& last() const { return last_; }
   /// The best evaluation; nothing when there is none.
   const std::optional<Best>& best() const { return best_; }
   /// Copies the weights of the best evaluation into the model. Returns whether there is one.

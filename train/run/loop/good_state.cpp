@@ -1,20 +1,55 @@
 #include <handrail/train/run/loop/good_state.h>
 
 #include <algorithm>
-#include <cstddef>
-#include <utility>
+#include <span>
+#include <tuple>
 
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/math/initial_loss.h>
 
 namespace handrail::train {
+namespace {
 
-void GoodState::keep(TrainingState state) {
-  for (const auto& [name, kept] : state.optimizer)
-    for (const Tensor& slot : kept.slots)
-      if (first_non_finite(slot.span()) >= 0) return;
-  state_ = std::move(state);
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && std::ranges::equal(std::as_bytes(a.span()), std::as_bytes(b.span()));
+}
+
+bool same_values(const NamedTensors& a, const NamedTensors& b) {
+  return std::ranges::equal(a, b, [](const auto& x, const auto& y) { return same_bits(x.second, y.second); });
+}
+
+}  // namespace
+
+bool GoodState::due() const {
+  constexpr std::int64_t interval = 1000;  // steps
+  const bool is_time = at_.batch == 0 || at_.evaluated_at == at_.step || at_.step % interval == 0;
+  return is_time && at_.batch < setup_.batches() && (at_.step != tried_step_ || at_.epoch != tried_epoch_);
+}
+
+void GoodState::note_attempt() {
+  tried_step_ = at_.step;
+  tried_epoch_ = at_.epoch;
+}
+
+void GoodState::set(const TrainingState& state) {
+  state_ = state;
+  state_.good = nullptr;
+}
+
+bool GoodState::is(const TrainingState& present) const {
+  const auto position = [](const TrainingState& state) {
+    const Progress& p = state.progress;
+    return std::tuple(p.micro_step, p.epoch, p.lr_factor, p.rollbacks, state.log_length);
+  };
+  const auto same_optimizer = [](const auto& a, const auto& b) {
+    return a.second.t == b.second.t && std::ranges::equal(a.second.slots, b.second.slots, same_bits);
+  };
+  return position(present) == position(state_) && present.guards == state_.guards &&
+         same_values(present.parameters, state_.parameters) && same_values(present.buffers, state_.buffers) &&
+         std::ranges::equal(present.optimizer, state_.optimizer, same_optimizer);
 }
 
 void GoodState::restore() {
@@ -43,16 +78,33 @@ void GoodState::measure_start(const std::function<void(Index done, Index total)>
   healthy_below_ = initial.mean() + max_growth * std::max(initial.magnitude(), initial.spread());
 }
 
-bool GoodState::is_healthy() {
-  if (healthy_below_ == std::numeric_limits<double>::infinity()) return true;
+bool GoodState::is_healthy() const {
+  if (healthy_below_ == infinity) return true;
   if (measured_at_ == at_.micro_step) return was_healthy_;
   const BuffersAside aside(buffers_);
   constexpr Index max_batches = 3;  // one may be an unusual batch
-  was_healthy_ = false;
-  for (Index i = 0; i < std::min(max_batches, setup_.batches()) && !was_healthy_; ++i)
-    was_healthy_ = loss_of(i, 0) <= healthy_below_;
+  for (Index i = 0; i < std::min(max_batches, setup_.batches()); ++i)
+    if (loss_of(i, 0) <= healthy_below_) return true;
+  return false;
+}
+
+bool GoodState::check_health() {
+  was_healthy_ = is_healthy();
   measured_at_ = at_.micro_step;
   return was_healthy_;
+}
+
+void GoodState::visit_state(StateVisitor& state) {
+  bool known = healthy_below_ < infinity, measured = measured_at_ >= 0;
+  state.flag(known);
+  if (known) state.number(healthy_below_);
+  state.count(tried_step_);
+  state.count(tried_epoch_);
+  state.flag(measured);
+  if (measured) state.count(measured_at_);
+  state.flag(was_healthy_);
+  if (!known) healthy_below_ = infinity;
+  if (!measured) measured_at_ = -1;
 }
 
 }  // namespace handrail::train

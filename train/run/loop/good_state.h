@@ -3,35 +3,50 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <utility>
 
+#include <handrail/train/math/state_visitor.h>
 #include <handrail/train/run/loop/attempt.h>
 #include <handrail/train/run/loop/position.h>
 
 namespace handrail::train {
 
 /// The last good state of a run, which a rollback restores, and the test whether the present state is good.
+///
+/// The present state is kept as the last good one, when it is good, after each evaluation, at the end of each epoch,
+/// and whenever the number of steps is a multiple of 1,000. This depends on steps alone, and not on the time or on when
+/// checkpoints are written, because the weights of a run that rolls back depend on it. A thousand steps are enough for
+/// the cost to be small: at most three forward passes and a copy of weights, moments and buffers.
 class GoodState {
  public:
   GoodState(const Setup& setup, const Position& at, BufferCopy& buffers) : setup_(setup), at_(at), buffers_(buffers) {}
 
-  /// Makes it the last good state, unless a moment of its optimizer is not finite.
-  void keep(TrainingState state);
+  /// Whether it is time to keep the present state, and that was not tried yet.
+  bool due() const;
+  /// From here on due() is false for the present position.
+  void note_attempt();
   const TrainingState& state() const { return state_; }
-  void set_state(TrainingState state) { state_ = std::move(state); }
+  /// The memory of the last good state, in which Loop::capture keeps the present one.
+  TrainingState& mutable_state() { return state_; }
+  /// Makes it the last good state. Its tensors are written to later: nobody else may use them.
+  void set(const TrainingState& state);
+  /// Whether the present state has the same values as the last good one.
+  bool is(const TrainingState& present) const;
   /// Restores the parameters, buffers and moments of the last good state.
   void restore();
 
-  /// Measures the loss of the initial weights on ten batches, and sets healthy_below to mean + 10 max(mean magnitude,
-  /// standard deviation) of these. Does nothing when a loss is not finite. `poll` is called before each batch.
+  /// Measures the loss of the initial weights on ten batches. A good state has a loss of at most mean + 10 max(mean
+  /// magnitude, standard deviation) of these. Does nothing when a loss is not finite. `poll` is called before each
+  /// batch.
   void measure_start(const std::function<void(Index done, Index total)>& poll);
-  /// The highest loss of a good state; infinity when it is not known.
-  double healthy_below() const { return healthy_below_; }
-  void set_healthy_below(double loss) { healthy_below_ = loss; }
-  /// Whether one of three batches has a loss of at most healthy_below() with the present weights. The losses of the
-  /// steps cannot tell, because they were computed before the updates. Buffers and random streams are unchanged
+  /// Whether one of three batches has at most that loss with the present weights; true when it is not known. The losses
+  /// of the steps cannot tell, because they were computed before the updates. Buffers and random streams are unchanged
   /// afterwards.
-  bool is_healthy();
+  bool is_healthy() const;
+  /// Returns is_healthy(), and remembers the answer for this position.
+  bool check_health();
+
+  /// Reads or writes all but the last good state itself, for checkpoints: see StateVisitor.
+  void visit_state(StateVisitor& state);
 
  private:
   double loss_of(Index batch, Index draw) const;
@@ -40,8 +55,10 @@ class GoodState {
   const Position& at_;
   BufferCopy& buffers_;
   TrainingState state_;
-  double healthy_below_ = std::numeric_limits<double>::infinity();
-  std::int64_t measured_at_ = -1;  // the micro_step of the last measurement
+  double healthy_below_ = std::numeric_limits<double>::infinity();  // the highest loss of a good state
+  std::int64_t tried_step_ = 0;                                     // the position of note_attempt()
+  Index tried_epoch_ = 0;
+  std::int64_t measured_at_ = -1;  // the micro_step of the last check_health()
   bool was_healthy_ = true;        // its result
 };
 

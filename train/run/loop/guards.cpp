@@ -15,7 +15,7 @@ namespace handrail::train {
 namespace {
 
 // The names of the other states that Loop::capture stores beside those of the guards.
-constexpr const char* other_states[] = {"early_stopping", "ema", "evaluated_at", "healthy_below", "trained"};
+constexpr const char* other_states[] = {"early_stopping", "good_state", "position", "trained"};
 
 std::unique_ptr<Guard> make_layer_guard(const Setup& setup) {
   std::vector<std::string> names;
@@ -55,6 +55,7 @@ void Guards::add_all(const Setup& setup) {
 template <class Ask>
 Verdict Guards::ask(Ask&& ask_guard, bool bad_step) {
   Verdict verdict;
+  open_ = true;
   for (const auto& guard : guards_)
     if (std::optional<Anomaly> anomaly = ask_guard(*guard)) [[unlikely]] {
       if (bad_step && guard->wants_replay() && is_worth_a_replay(*anomaly)) explain_(*anomaly);
@@ -110,7 +111,7 @@ void Guards::rolled_back() {
 }
 
 void Guards::save(std::map<std::string, std::vector<double>>& states) const {
-  for (const auto& guard : guards_) states[guard->name()] = save_state(*guard);
+  for (const auto& guard : guards_) save_state(*guard, states[guard->name()]);
 }
 
 void Guards::load(const std::map<std::string, std::vector<double>>& states) {

@@ -23,11 +23,11 @@ void Loop::run() {
     start_epoch();
     while (stop_.running() && at.batch < setup_.batches()) {
       const bool updated = step(setup_.micro_batches(at.batch)).updated;
-      const bool evaluated = evaluator.due() && evaluator.run();
+      if (evaluator.due()) evaluator.run();
+      keep_good();
       stop_.look_at_clock(at, !updated);
       stop_.look();
-      const bool is_due = evaluated || (updated && saver.due(at));
-      if (is_due && stop_.running() && at.batch < setup_.batches()) keep_progress();
+      if (updated && stop_.running() && at.batch < setup_.batches()) save_if_due();
     }
   }
 }
@@ -39,6 +39,7 @@ StepStats Loop::step(const MicroBatches& batches) {
   at.advance(batches, stats.updated);
   if (stats.updated) verdict.add(accept(stats));
   act(verdict);  // comes before the hooks, which may throw
+  guards.close();
   report(stats);
   return stats;
 }
@@ -148,66 +149,95 @@ void Loop::end_epoch() {
   if (!evaluator.run_at_epoch_end(stats.validation)) return;
   stop_.look_at_clock(at, true);
   stats.seconds = stop_.clock() - epoch_start_;
-  desk_.result.epochs = at.epoch;
-  desk_.result.train_loss = stats.train_loss;
   at.start_next_epoch();
   act(guards.epoch_end(stats));
+  guards.close();
   desk_.send(&LogSink::epoch_end, stats);
   desk_.call(&Recipe::on_epoch_end, stats);
   stop_.look();
-  if (!stop_.by_guard()) keep_progress();
+  if (stop_.by_guard()) return;
+  keep_good();
+  save_if_due();
 }
 
-void Loop::keep_progress() {
-  const bool due = saver.due(at);
-  if (guards.is_good_state() && good.is_healthy()) {
-    good.keep(capture());
-    if (due && saver.save(good.state(), evaluator.has_improved())) evaluator.forget_improvement();
-  } else if (due) {
+bool Loop::is_good() const {
+  return guards.is_good_state() && good.is_healthy() && setup_.optimizer->has_finite_slots();
+}
+
+// Nothing is kept while an evaluation is due, because a signal has interrupted it: it is made when the run is resumed.
+void Loop::keep_good() {
+  if (!good.due() || evaluator.due() || stop_.by_guard()) return;
+  good.check_health();
+  good.note_attempt();
+  if (is_good()) capture(good.mutable_state());
+}
+
+// A state that a guard objects to, or with which training has diverged, is not saved.
+void Loop::save_if_due() {
+  if (!saver.due(at)) return;
+  if (!is_good())
     saver.note_attempt(at);
-  }
+  else if (saver.save(capture(), evaluator.has_improved()))
+    evaluator.forget_improvement();
 }
 
 TrainingState Loop::capture() {
-  ModelState weights = train::capture(setup_.model);
-  TrainingState state{.parameters = std::move(weights.parameters),
-                      .buffers = std::move(weights.buffers),
-                      .optimizer = setup_.optimizer->state(),
-                      .progress = at,
-                      .decisions = setup_.decisions,
-                      .guards = {},
-                      .best_parameters = {},
-                      .best_buffers = {},
-                      .settings = settings,
-                      .log_length = saver.log_length(),
-                      .model = setup_.info};
-  state.progress.seconds += stop_.seconds();
-  guards.save(state.guards);
-  evaluator.save(state);
-  state.guards["ema"] = save_state(at.ema);
-  state.guards["evaluated_at"] = {static_cast<double>(at.evaluated_at)};
-  state.guards["healthy_below"] = {good.healthy_below()};
-  for (const Parameter& p : setup_.parameters) state.guards["trained"].push_back(p.tensor.requires_grad() ? 1 : 0);
+  TrainingState state;
+  capture(state);
+  if (!good.is(state)) state.good = std::make_shared<const TrainingState>(good.state());
   return state;
 }
 
-void Loop::restore(const TrainingState& state) {
-  const auto one = [](const std::vector<double>& values) { return values.size() == 1; };
+// Writes over a state that was captured before without a call of the heap.
+void Loop::capture(TrainingState& state) {
+  train::capture(setup_.parameters, state.parameters);
+  train::capture(setup_.buffers, state.buffers);
+  setup_.optimizer->state(state.optimizer);
+  state.progress = at;
+  state.progress.seconds += stop_.seconds();
+  state.decisions = setup_.decisions;
+  guards.save(state.guards);
+  evaluator.save(state);
+  save_state(good, state.guards["good_state"]);
+  save_state(at, state.guards["position"]);
+  std::vector<double>& trained = state.guards["trained"];
+  trained.clear();
+  for (const Parameter& p : setup_.parameters) trained.push_back(p.tensor.requires_grad() ? 1 : 0);
+  if (state.settings.empty()) state.settings = settings;
+  state.log_length = saver.log_length();
+  state.model = setup_.info;
+  state.train_loss = at.last_train_loss;
+}
+
+// Restores all but the model. Reads as much of a state as can be wrong.
+void Loop::load(const TrainingState& state) {
   guards.load(state.guards);
   evaluator.load(state);
-  load_named(state.guards, "ema", [&](const auto& kept) { return load_state(at.ema, kept); });
-  load_named(state.guards, "evaluated_at", one);
-  load_named(state.guards, "healthy_below", one);
+  load_named(state.guards, "position", [&](const auto& kept) { return load_state(at, kept); });
+  load_named(state.guards, "good_state", [&](const auto& kept) { return load_state(good, kept); });
   load_named(state.guards, "trained", [&](const auto& kept) { return kept.size() == setup_.parameters.size(); });
   static_cast<Progress&>(at) = state.progress;
   at.batch = std::min(at.batch, setup_.batches());  // an epoch may have fewer batches now
-  at.evaluated_at = static_cast<std::int64_t>(state.guards.at("evaluated_at")[0]);
-  good.set_healthy_below(state.guards.at("healthy_below")[0]);
+  at.last_train_loss = state.train_loss;
   setup_.optimizer->load_state(state.optimizer);
+}
+
+void Loop::restore(const TrainingState& state) {
+  if (state.good) load(*state.good);  // a rollback would come too late to refuse it
+  load(state);
   train::restore(setup_.model, state.parameters, state.buffers);
   // A parameter that a hook has frozen stays frozen.
   const std::vector<double>& trained = state.guards.at("trained");
   for (std::size_t p = 0; p < trained.size(); ++p) setup_.parameters[p].tensor.set_requires_grad(trained[p] != 0);
+  good.set(state.good ? *state.good : state);
+  // The order of the batches is that of the last step, in which the test of a good state takes them.
+  setup_.loader->start_epoch(at.batch == 0 ? std::max<Index>(1, at.epoch - 1) : at.epoch);
+}
+
+void Loop::catch_up() {
+  if (!evaluator.has_stopped() && evaluator.due()) evaluator.run();
+  end_epoch();
+  keep_good();
 }
 
 }  // namespace handrail::train

@@ -33,12 +33,11 @@ class Loop {
 
   /// Returns a copy of the present state.
   TrainingState capture();
-  /// Restores a state before the run begins. The peak rate and the schedule stay as decided. The model is changed last:
-  /// it is unchanged when something does not fit. Throws CheckpointError.
+  /// Restores a state and its last good one before the run begins. The peak rate and the schedule stay as decided. The
+  /// model is changed last: it is unchanged when something does not fit. Throws CheckpointError.
   void restore(const TrainingState& state);
-  /// Makes the present state the last good one and, when a checkpoint is due, saves it. Does neither when a guard
-  /// objects or training has diverged.
-  void keep_progress();
+  /// Does what was still to be done at the position that was restored: evaluates, ends the epoch, keeps the good state.
+  void catch_up();
 
   Position at;
   BufferCopy buffers;
@@ -49,6 +48,11 @@ class Loop {
   std::map<std::string, std::string> settings;  // the fingerprint, which must be the same on resume
 
  private:
+  void capture(TrainingState& state);
+  void load(const TrainingState& state);
+  bool is_good() const;
+  void keep_good();
+  void save_if_due();
   Verdict attempt(const MicroBatches& batches, StepStats& stats);
   Verdict update(StepStats& stats);
   Verdict accept(StepStats& stats);
@@ -64,7 +68,7 @@ class Loop {
   Stop& stop_;
   std::unique_ptr<LayerMeter> meter_;      // null with a quiet desk
   std::vector<MetricValue> step_metrics_;  // StepOutput::metrics, averaged over the samples of the step
-  double epoch_start_ = 0;                 // the result of Stop::now()
+  double epoch_start_ = Stop::now();       // of the epoch under way, or of its part in this session
 };
 
 }  // namespace handrail::train

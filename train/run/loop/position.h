@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include <handrail/core/tape.h>
 #include <handrail/train/checkpoints/state.h>
@@ -12,10 +13,21 @@ namespace handrail::train {
 
 /// The position of a run: the progress that a checkpoint holds, and the average of the loss.
 struct Position : Progress {
-  Ema ema;                         // the average of the loss
-  std::int64_t evaluated_at = -1;  // the step of the last evaluation; -1 before it
-  bool rehearsal = false;          // whether random numbers are those of a sweep or check, not of the run itself
+  Ema ema;                                                            // the average of the loss
+  std::int64_t evaluated_at = -1;                                     // the step of the last evaluation; -1 before it
+  Index evaluated_epoch = 0;                                          // its epoch; 0 before it
+  double last_train_loss = std::numeric_limits<double>::quiet_NaN();  // of the last completed epoch
+  bool rehearsal = false;  // whether random numbers are those of a sweep or check, not of the run itself
 
+  /// Reads or writes what Progress does not hold, for checkpoints: see StateVisitor.
+  void visit_state(StateVisitor& state) {
+    ema.visit_state(state);
+    bool evaluated = evaluated_at >= 0;
+    state.flag(evaluated);
+    if (evaluated) state.count(evaluated_at);
+    if (!evaluated) evaluated_at = -1;
+    state.count(evaluated_epoch);
+  }
   /// Returns the statistics of the step that begins at this position, as far as they are known.
   StepStats begin(const MicroBatches& batches, double lr_of_schedule) const {
     return {.step = step + 1,
@@ -63,6 +75,7 @@ struct Position : Progress {
     return metrics;
   }
   void start_next_epoch() {
+    last_train_loss = train_loss();
     ++epoch;
     batch = epoch_samples = 0;
     epoch_loss = 0;

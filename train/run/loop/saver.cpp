@@ -32,7 +32,7 @@ void Saver::open_log(std::uint64_t length) {
   const std::filesystem::path path =
       csv->empty() ? std::filesystem::path(desk_.result.run_dir) / MetricsLog::file_name : *csv;
   log_ = std::make_shared<MetricsLog>(path, setup_.options.log_every_n_steps, length, posix_file_system());
-  desk_.add(log_);
+  desk_.add_first(log_);
 }
 
 void Saver::discard_directory() {
@@ -110,11 +110,6 @@ void Saver::save_first(const TrainingState& state) {
   } catch (const CheckpointError& error) {
     fail<CheckpointError>(error.what(), checkpoints_opt_out);
   }
-}
-
-Saver::SavedPosition Saver::position_of(const TrainingState& state) {
-  return {state.progress.micro_step, state.progress.epoch,
-          static_cast<std::int64_t>(state.guards.at("evaluated_at").at(0))};
 }
 
 // Comes before a checkpoint, which stores the length of the log.

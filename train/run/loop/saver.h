@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include <handrail/train/checkpoints/checkpoint_store.h>
 #include <handrail/train/report/internal/metrics_log.h>
@@ -51,11 +52,17 @@ class Saver {
   void save_first(const TrainingState& state);
   /// Whether the newest checkpoint holds that state.
   bool has_saved(const TrainingState& state) const { return store_ && saved_ == position_of(state); }
+  /// Whether the newest checkpoint holds that state or a later one.
+  bool has_saved_since(const TrainingState& state) const {
+    return store_ && std::get<0>(saved_) >= state.progress.micro_step;
+  }
 
  private:
-  // Batches, epoch, and step of the last evaluation: two states of a run that differ, differ in one of these.
-  using SavedPosition = std::tuple<std::int64_t, Index, std::int64_t>;
-  static SavedPosition position_of(const TrainingState& state);
+  // Two states of a run that differ, differ in their batches, in the epoch, or in what guards and others remember.
+  using SavedPosition = std::tuple<std::int64_t, Index, std::map<std::string, std::vector<double>>>;
+  static SavedPosition position_of(const TrainingState& state) {
+    return {state.progress.micro_step, state.progress.epoch, state.guards};
+  }
   std::string run_name() const;
   void sync_log(std::int64_t step);
 
