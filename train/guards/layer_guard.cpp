@@ -59,7 +59,6 @@ std::optional<Anomaly> LayerGuard::check_gradients(const StepStats& stats) {
   const std::size_t count = std::min(stats.layer_norms.size(), layers_.size());
   const bool learnt = std::abs(stats.loss) <= 0.01 * std::abs(initial_.mean());
   std::optional<Anomaly> anomaly;
-  proposed_ = false;
   for (std::size_t l = 0; l < count; ++l) {
     const double norm = stats.layer_norms[l];
     Layer& layer = layers_[l];

@@ -36,6 +36,14 @@ class LayerGuard final : public Guard {
       : names_(std::move(layers)), layers_(names_.size()), is_trained_(std::move(is_trained)) {}
 
   const char* name() const override { return "layers"; }
+  std::optional<Anomaly> check_loss(const StepStats&) override {
+    proposed_ = false;
+    return std::nullopt;
+  }
+  std::optional<Anomaly> epoch_end(const EpochStats&) override {
+    proposed_ = false;
+    return std::nullopt;
+  }
   /// Returns one anomaly per step. When several layers are concerned, the others follow in the next steps.
   std::optional<Anomaly> check_gradients(const StepStats& stats) override;
   std::optional<Anomaly> accepted(const StepStats& stats) override;

@@ -129,6 +129,29 @@ TEST_CASE(
   CHECK(norm_step(never, 20, {1, 0, 1})->action == Action::proceed);
 }
 
+TEST_CASE("a rollback that another guard asks for does not count as one of this guard, also after one was refused it") {
+  for (const bool at_epoch_end : {false, true}) {
+    LayerGuard guard(names);
+    norm_step(guard, 1, {1, 1, 1});
+    for (std::int64_t step = 2; step <= 20; ++step) norm_step(guard, step, {1, 0, 1});
+    const std::vector<double> norms{1, 0, 1};
+    StepStats stats = loss_step(21, 2.3);
+    stats.layer_norms = norms;
+    guard.check_loss(stats);
+    CHECK(guard.check_gradients(stats)->action == Action::rollback);  // which is not made
+    if (at_epoch_end)
+      guard.epoch_end({.epoch = 1, .step = 21, .lr = 1, .train_loss = 1, .validation = {}, .seconds = 0});
+    else
+      guard.check_loss(loss_step(22, 2.3));
+    guard.rolled_back();
+    norm_step(guard, 22, {1, 1, 1});
+    for (std::int64_t step = 23; step <= 41; ++step) norm_step(guard, step, {1, 0, 1});
+    const auto first = norm_step(guard, 42, {1, 0, 1});
+    REQUIRE(first);
+    CHECK(first->lr_factor == 0.1);
+  }
+}
+
 TEST_CASE("small gradients of a task that is learnt do not count as vanishing") {
   LayerGuard guard(names);
   for (std::int64_t step = 1; step <= 20; ++step) norm_step(guard, step, {1, 1, 1}, 2.3);
