@@ -9,6 +9,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/train/checkpoints/internal/retention.h>
+#include <handrail/train/files/file_lock.h>
 #include <handrail/train/files/file_system.h>
 
 namespace handrail::train {
@@ -48,7 +49,7 @@ void CheckpointStore::take_lock() {
   OpenFile opened(files_, open_file(files_, path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   const int file = opened.get();
   if (file < 0) fail<CheckpointError>("CheckpointStore: cannot open '", path.string(), "' for writing: ", errno_text());
-  lock_ = std::make_unique<OpenFile>(files_, file);
+  lock_ = std::make_unique<FileLock>(files_, file);
   opened.release();
   // The file names the process that holds the lock, in a text of fixed length, so that one write replaces it.
   std::string holder(128, ' ');
@@ -68,7 +69,16 @@ void CheckpointStore::take_lock() {
   static_cast<void>(files_.write(file, self.data(), self.size()));  // the text is for the message above only
 }
 
+// A hook may fork, and the child may go on with the run.
+void CheckpointStore::check_process() const {
+  if (!lock_->is_ours())
+    fail<CheckpointError>("CheckpointStore: want process ", lock_->owner(), ", which has the lock of '",
+                          directory_.string(), "', to write there; got its child ", getpid(),
+                          "; end a forked child with _exit");
+}
+
 bool CheckpointStore::remake() {
+  check_process();
   const OpenFile there(files_, open_file(files_, directory_, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (there.get() >= 0 || errno != ENOENT) return false;
   make_directories(files_, directory_, "CheckpointStore");
@@ -85,6 +95,7 @@ void CheckpointStore::remove_temporaries() {
 }
 
 std::filesystem::path CheckpointStore::save(const TrainingState& state, bool is_best) {
+  check_process();
   const auto existing = list_checkpoints(directory_, files_);
   const std::string name = checkpoint_name(existing.empty() ? 1 : existing.back().sequence + 1);
   if (!checkpoint_sequence(name))

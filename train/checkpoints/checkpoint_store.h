@@ -12,7 +12,7 @@
 
 namespace handrail::train {
 
-class OpenFile;
+class FileLock;
 
 /// The end of error messages about the directory of a run. Checkpoints are on by default, so that a user may not have
 /// asked for them.
@@ -44,8 +44,11 @@ class CheckpointStore {
 
   /// Saves the state under the next number, one more than that of the newest checkpoint. Then removes the checkpoints
   /// that are not kept: see plan_retention. is_best: whether no earlier state was better. Returns the path. Throws
-  /// CheckpointError as save_checkpoint does; no checkpoint has been removed then.
+  /// CheckpointError as save_checkpoint does, and in a child process that was forked after the store was made; no
+  /// checkpoint has been removed then.
   std::filesystem::path save(const TrainingState& state, bool is_best);
+  /// From here on keeps the checkpoint of that number, from which the run was resumed, besides the newest.
+  void keep(std::int64_t resumed_from) { resumed_from_ = resumed_from; }
   /// Makes the directory again and takes its lock if it was deleted. Returns whether it was. Throws CheckpointError
   /// when the directory cannot be made.
   bool remake();
@@ -62,6 +65,7 @@ class CheckpointStore {
 
  private:
   void take_lock();
+  void check_process() const;
   void remove_temporaries();
   void rotate();
 
@@ -69,7 +73,7 @@ class CheckpointStore {
   std::int64_t keep_last_;
   std::optional<std::int64_t> resumed_from_;
   FileSystem& files_;
-  std::unique_ptr<OpenFile> lock_;
+  std::unique_ptr<FileLock> lock_;
   std::string rotation_problem_;
 };
 

@@ -1,9 +1,11 @@
 #include <doctest/doctest.h>
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include <handrail/core/error.h>
@@ -36,6 +38,16 @@ void damage(const std::filesystem::path& path, bool header = false) {
   file.seekp(at);
   file.put(static_cast<char>(byte ^ 4));
   REQUIRE(file.good());
+}
+
+// Forks a child that does what `work` does, and returns its exit status.
+template <class Work>
+int in_child(Work&& work) {
+  const pid_t child = fork();
+  if (child == 0) _exit(work());
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 }  // namespace
@@ -130,6 +142,45 @@ TEST_CASE("two stores do not share a directory") {
   FailingFiles files;
   files.failing = "lock";
   const CheckpointStore other(dir.path(), 2, {}, files);
+}
+
+TEST_CASE("a forked child holds no lock after its parent, and writes no checkpoint") {
+  const TempDir dir;
+  int ends[2], ready[2];  // pipes to the child and from it
+  REQUIRE(pipe(ends) == 0);
+  REQUIRE(pipe(ready) == 0);
+  std::optional<CheckpointStore> store(std::in_place, dir.path(), 2);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ends[1]);
+    char byte = 0;
+    if (write(ready[1], &byte, 1) != 1) _exit(2);
+    _exit(read(ends[0], &byte, 1) == 0 ? 0 : 1);  // lives until the parent closes the pipe
+  }
+  char byte = 0;
+  REQUIRE(read(ready[0], &byte, 1) == 1);                            // its handler of fork has run
+  CHECK_THROWS_AS(CheckpointStore(dir.path(), 2), CheckpointError);  // the parent has not lost it
+  store.reset();
+  store.emplace(dir.path(), 2);
+  const train::TrainingState state;
+  CHECK(in_child([&] {
+          try {
+            store->save(state, false);
+            return 1;
+          } catch (const CheckpointError& error) {
+            return std::string(error.what()).find("end a forked child with _exit") != std::string::npos ? 0 : 2;
+          }
+        }) == 0);
+  CHECK(in_child([&] {
+          store.reset();  // of the child
+          return 0;
+        }) == 0);
+  CHECK_THROWS_AS(CheckpointStore(dir.path(), 2), CheckpointError);
+  store->save(state, false);
+  for (const int end : {ends[0], ends[1], ready[0], ready[1]}) close(end);
+  int status = 1;
+  waitpid(child, &status, 0);
+  CHECK(status == 0);
 }
 
 TEST_CASE("a save that fails removes nothing; a removal that fails is reported, and does not fail the save") {
