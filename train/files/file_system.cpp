@@ -103,9 +103,18 @@ int FileSystem::unlink(const char* path) { return ::unlink(path); }
 int FileSystem::mkdir(const char* path, mode_t mode) { return ::mkdir(path, mode); }
 int FileSystem::lock(int file) { return ::flock(file, LOCK_EX | LOCK_NB); }
 int FileSystem::list(const char* directory, std::vector<std::string>& names) {
+  const int file = ::open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return file < 0 ? -1 : list_open(file, names);
+}
+int FileSystem::list_open(int directory, std::vector<std::string>& names) {
   // Not std::filesystem::directory_iterator: it terminates the program when there is no memory.
-  const std::unique_ptr<DIR, int (*)(DIR*)> opened(::opendir(directory), ::closedir);
-  if (!opened) return -1;
+  const std::unique_ptr<DIR, int (*)(DIR*)> opened(::fdopendir(directory), ::closedir);
+  if (!opened) {
+    const int error = errno;
+    ::close(directory);
+    errno = error;
+    return -1;
+  }
   errno = 0;
   while (const dirent* entry = ::readdir(opened.get())) {
     const std::string_view name = entry->d_name;

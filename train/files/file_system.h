@@ -40,6 +40,10 @@ class FileSystem {
   virtual int lock(int file);
   /// Appends the names of the entries of a directory to `names`, in any order, without "." and "..".
   virtual int list(const char* directory, std::vector<std::string>& names);
+
+ protected:
+  /// Does what list() does for a directory that is open, and closes it.
+  static int list_open(int directory, std::vector<std::string>& names);
 };
 
 /// A file descriptor that is closed at the end of the scope. For files whose close cannot lose data: errors of the

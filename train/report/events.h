@@ -139,7 +139,7 @@ struct FitEnd {
   std::vector<Anomaly> anomalies = {};
   std::map<std::string, std::int64_t> anomaly_counts = {};  // how many of each name there were in that time
   std::vector<SummaryItem> summary = {};
-  std::string run_dir = {};             // the directory of checkpoints and metrics.csv
+  std::string run_dir = {};             // the directory of checkpoints and metrics.csv, an absolute path
   std::string checkpoint = {};          // path of the newest checkpoint; empty when there is none
   std::string checkpoint_problem = {};  // why the last state could not be saved; empty when it was
   double seconds = 0;                   // of training, with the sessions before a resume

@@ -8,6 +8,7 @@
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/checkpoints/checkpoint_store.h>
+#include <handrail/train/checkpoints/internal/retention.h>
 #include <handrail/train/files/signals.h>
 #include <handrail/train/run/internal/fingerprint.h>
 
@@ -137,12 +138,16 @@ void Run::prepare() {
 
 // Makes the newest checkpoint of that directory the state of this run.
 void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& options) {
+  const auto given = std::filesystem::weakly_canonical(run_dir);
   std::error_code none;
-  const auto dir =
-      std::filesystem::is_regular_file(run_dir, none) ? std::filesystem::absolute(run_dir).parent_path() : run_dir;
+  const bool names_it = given.has_filename() && !std::filesystem::is_regular_file(given, none);
+  const auto dir = names_it ? given : given.parent_path();
   preflight_.read_data(false);
   loop_.settings = fingerprint_of(setup_);
-  auto loaded = CheckpointStore::load_newest(dir);
+  // The lock comes before the checkpoint is read: until then another process may write a newer one.
+  const bool has_any = !list_checkpoints(dir).empty();
+  if (has_any) loop_.saver.take_directory(dir);
+  const auto loaded = has_any ? loop_.saver.load_newest() : std::nullopt;
   if (!loaded)
     fail<CheckpointError>("resume: want the directory of a run, such as runs/mnist/1; got ", dir,
                           ", which has no checkpoints");
@@ -152,7 +157,6 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
   setup_.set_lr(setup_.given_lr());
   loop_.guards.add_all(setup_);
   check_fingerprint(state.settings, loop_.settings, options.allow);
-  loop_.saver.take_directory(dir, loaded->sequence);
   // The other decisions follow from the settings. A rate that is given now is used when `lr` is allowed to differ.
   const bool other_lr =
       setup_.options.lr && state.settings.contains("lr") && state.settings.at("lr") != loop_.settings.at("lr");

@@ -12,35 +12,43 @@ void Saver::make_directory() {
   const TrainerOptions& options = setup_.options;
   const bool log_is_there = options.metrics_csv && options.metrics_csv->empty();
   if (options.checkpoints || log_is_there) {
-    made_dir_ = new_run_dir(options.checkpoints.value_or(CheckpointOptions{}).dir, run_name());
+    made_dir_ = new_run_dir(absolute(options.checkpoints.value_or(CheckpointOptions{}).dir), run_name());
     desk_.result.run_dir = made_dir_.string();
+    directory_.pin(made_dir_);
   }
   if (options.checkpoints)
     store_ = std::make_unique<CheckpointStore>(made_dir_, options.checkpoints->keep_last, std::nullopt, files_);
   open_log(0);
 }
 
-void Saver::take_directory(const std::filesystem::path& run_dir, std::int64_t resumed_from) {
+void Saver::take_directory(const std::filesystem::path& run_dir) {
+  directory_.pin(run_dir);
   if (setup_.options.checkpoints)
-    store_ = std::make_unique<CheckpointStore>(run_dir, setup_.options.checkpoints->keep_last, resumed_from, files_);
+    store_ = std::make_unique<CheckpointStore>(run_dir, setup_.options.checkpoints->keep_last, std::nullopt, files_);
   desk_.result.run_dir = run_dir.string();
+}
+
+std::optional<LoadedCheckpoint> Saver::load_newest() {
+  auto loaded = CheckpointStore::load_newest(directory_.path(), files_);
+  if (loaded && store_) store_->keep(loaded->sequence);
+  return loaded;
 }
 
 void Saver::open_log(std::uint64_t length) {
   const auto& csv = setup_.options.metrics_csv;
   if (!csv) return;
   const std::filesystem::path path =
-      csv->empty() ? std::filesystem::path(desk_.result.run_dir) / MetricsLog::file_name : *csv;
-  log_ = std::make_shared<MetricsLog>(path, setup_.options.log_every_n_steps, length, posix_file_system());
+      csv->empty() ? std::filesystem::path(desk_.result.run_dir) / MetricsLog::file_name : absolute(*csv);
+  log_ = std::make_shared<MetricsLog>(path, setup_.options.log_every_n_steps, length, log_files_);
   desk_.add_first(log_);
 }
 
 void Saver::discard_directory() {
   if (made_dir_.empty()) return;
   store_.reset();
+  for (const char* name : {MetricsLog::file_name, CheckpointStore::lock_name})
+    files_.unlink((made_dir_ / name).c_str());
   std::error_code none;
-  std::filesystem::remove(made_dir_ / MetricsLog::file_name, none);
-  std::filesystem::remove(made_dir_ / CheckpointStore::lock_name, none);
   std::filesystem::remove(made_dir_, none);  // fails when somebody has put something there
   desk_.result.run_dir.clear();
 }

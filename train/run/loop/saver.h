@@ -19,14 +19,18 @@ namespace handrail::train {
 /// does not end the training.
 class Saver {
  public:
-  Saver(const Setup& setup, Desk& desk, Stop& stop) : setup_(setup), desk_(desk), files_(stop), stop_(stop) {}
+  Saver(const Setup& setup, Desk& desk, Stop& stop)
+      : setup_(setup), desk_(desk), files_(stop, directory_), stop_(stop) {}
 
   /// Makes a new directory and opens metrics.csv, as far as the options ask for them. Throws CheckpointError when it
   /// cannot be made.
   void make_directory();
-  /// Uses the directory of a run that is resumed. resumed_from: the number of its checkpoint. Throws CheckpointError
-  /// when another run has its lock.
-  void take_directory(const std::filesystem::path& run_dir, std::int64_t resumed_from);
+  /// Uses the directory of a run that is resumed, an absolute path. Throws CheckpointError when another run has its
+  /// lock.
+  void take_directory(const std::filesystem::path& run_dir);
+  /// Loads the newest checkpoint of the directory that was taken, and keeps it as long as the run lasts. Throws
+  /// CheckpointError as CheckpointStore::load_newest does.
+  std::optional<LoadedCheckpoint> load_newest();
   /// Opens metrics.csv and appends after the first `length` bytes: those lines belong to the checkpoint that is
   /// resumed.
   void open_log(std::uint64_t length);
@@ -68,7 +72,9 @@ class Saver {
 
   const Setup& setup_;
   Desk& desk_;
+  PinnedDirectory directory_;  // that of the run
   StoppableFiles files_;
+  PinnedFiles log_files_{directory_};
   const Stop& stop_;
   std::unique_ptr<CheckpointStore> store_;
   std::shared_ptr<MetricsLog> log_;

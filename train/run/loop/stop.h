@@ -2,7 +2,7 @@
 
 #include <exception>
 
-#include <handrail/train/files/file_system.h>
+#include <handrail/train/files/pinned_files.h>
 #include <handrail/train/run/internal/setup.h>
 #include <handrail/train/run/loop/desk.h>
 
@@ -69,9 +69,9 @@ class Stop {
 };
 
 /// Writes files in pieces, and announces a signal between two pieces, because a large checkpoint takes long to write.
-class StoppableFiles final : public FileSystem {
+class StoppableFiles final : public PinnedFiles {
  public:
-  explicit StoppableFiles(Stop& stop) : stop_(stop) {}
+  StoppableFiles(Stop& stop, PinnedDirectory& directory) : PinnedFiles(directory), stop_(stop) {}
   ssize_t write(int file, const void* bytes, std::size_t count) override;
 
  private:
