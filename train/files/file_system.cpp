@@ -129,6 +129,12 @@ FileSystem& posix_file_system() {
   return files;
 }
 
+std::filesystem::path absolute_path(const std::filesystem::path& path) {
+  std::error_code problem;
+  std::filesystem::path whole = std::filesystem::absolute(path, problem);
+  return problem ? path : whole;
+}
+
 int open_file(FileSystem& files, const std::filesystem::path& path, int flags, mode_t mode) {
   return retry_interrupted([&] { return files.open(path.c_str(), flags, mode); });
 }

@@ -68,6 +68,10 @@ class OpenFile {
 /// The file system of the operating system.
 FileSystem& posix_file_system();
 
+/// The path from the root, so that it outlives a change of the working directory; the path as it is when the working
+/// directory was deleted.
+std::filesystem::path absolute_path(const std::filesystem::path& path);
+
 /// Opens a file, again as long as a signal interrupts the call. Returns the descriptor, or -1 with errno set.
 int open_file(FileSystem& files, const std::filesystem::path& path, int flags, mode_t mode = 0);
 

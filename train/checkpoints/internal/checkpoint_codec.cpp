@@ -245,9 +245,8 @@ Section section(const char* name, const Parts&... parts) {
 const char* missing_section(std::string_view name) {
   if (name == "model") return "it holds weights alone, which load_weights reads, or is of an earlier handrail";
   if (name == "epochs")
-    return "it is a checkpoint of an earlier handrail, which did not keep the last good state in it: resume it with "
-           "that "
-           "version; load_model reads its weights";
+    return "it is a checkpoint of an earlier handrail, without the last good state: resume it with that version; "
+           "load_model reads its weights";
   return "a checkpoint cannot be read from a file of weights";
 }
 

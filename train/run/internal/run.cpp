@@ -9,6 +9,7 @@
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/checkpoints/checkpoint_store.h>
 #include <handrail/train/checkpoints/internal/retention.h>
+#include <handrail/train/files/file_system.h>
 #include <handrail/train/files/signals.h>
 #include <handrail/train/run/internal/fingerprint.h>
 
@@ -138,8 +139,9 @@ void Run::prepare() {
 
 // Makes the newest checkpoint of that directory the state of this run.
 void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& options) {
-  const auto given = std::filesystem::weakly_canonical(run_dir);
   std::error_code none;
+  auto given = std::filesystem::weakly_canonical(run_dir, none);
+  if (none) given = absolute_path(run_dir);
   const bool names_it = given.has_filename() && !std::filesystem::is_regular_file(given, none);
   const auto dir = names_it ? given : given.parent_path();
   preflight_.read_data(false);

@@ -12,7 +12,7 @@ void Saver::make_directory() {
   const TrainerOptions& options = setup_.options;
   const bool log_is_there = options.metrics_csv && options.metrics_csv->empty();
   if (options.checkpoints || log_is_there) {
-    made_dir_ = new_run_dir(absolute(options.checkpoints.value_or(CheckpointOptions{}).dir), run_name());
+    made_dir_ = new_run_dir(absolute_path(options.checkpoints.value_or(CheckpointOptions{}).dir), run_name());
     desk_.result.run_dir = made_dir_.string();
     directory_.pin(made_dir_);
   }
@@ -38,7 +38,7 @@ void Saver::open_log(std::uint64_t length) {
   const auto& csv = setup_.options.metrics_csv;
   if (!csv) return;
   const std::filesystem::path path =
-      csv->empty() ? std::filesystem::path(desk_.result.run_dir) / MetricsLog::file_name : absolute(*csv);
+      csv->empty() ? std::filesystem::path(desk_.result.run_dir) / MetricsLog::file_name : absolute_path(*csv);
   log_ = std::make_shared<MetricsLog>(path, setup_.options.log_every_n_steps, length, log_files_);
   desk_.add_first(log_);
 }
