@@ -88,8 +88,9 @@ function(handrail_library name)
   # another way, and the linker would take one of the two for both.
   target_compile_definitions(${name} PUBLIC EIGEN_DONT_PARALLELIZE PRIVATE HANDRAIL_VERSION="${PROJECT_VERSION}"
     Eigen=handrail_eigen ${handrail_kernel_definitions})
-  # errno and floating-point traps are not looked at: loops with sqrt and comparisons vectorise.
-  target_compile_options(${name} PRIVATE -fno-math-errno -fno-trapping-math
+  # errno and floating-point traps are not looked at: loops with sqrt and comparisons vectorise. Products and sums are
+  # fused where the kernels say so, and nowhere else: compilers differ in what they fuse, and the bits would.
+  target_compile_options(${name} PRIVATE -fno-math-errno -fno-trapping-math -ffp-contract=off
     $<$<AND:$<CONFIG:Release,RelWithDebInfo>,$<CXX_COMPILER_ID:GNU>>:-O3>)
   if(HANDRAIL_TIDY)
     set_target_properties(${name} PROPERTIES CXX_CLANG_TIDY "${HANDRAIL_CLANG_TIDY}")

@@ -27,7 +27,7 @@ constexpr Elementwise elementwise() {
 }
 
 void affine(const Scalar* x, Index size, Scalar factor, Scalar offset, Scalar* __restrict y) {
-  for (Index i = 0; i < size; ++i) y[i] = factor * x[i] + offset;
+  for (Index i = 0; i < size; ++i) y[i] = mul_add(factor, x[i], offset);
 }
 
 void scale(const Scalar* x, Index size, Scalar factor, Scalar* __restrict to, bool accumulate) {
@@ -39,7 +39,7 @@ void multiply(const Scalar* a, const Scalar* b, Index size, Scalar* __restrict t
 }
 
 void from_bytes(const unsigned char* bytes, Index size, Scalar factor, Scalar offset, Scalar* __restrict y) {
-  for (Index i = 0; i < size; ++i) y[i] = static_cast<Scalar>(bytes[i]) * factor + offset;
+  for (Index i = 0; i < size; ++i) y[i] = mul_add(static_cast<Scalar>(bytes[i]), factor, offset);
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ struct Gelu {
   static Scalar value(Scalar x) { return x * normal(x).cdf; }
   static Scalar gradient(Scalar x, Scalar gy) {
     const Normal n = normal(x);
-    return gy * (n.cdf + x * n.density);
+    return gy * mul_add(x, n.density, n.cdf);
   }
 };
 

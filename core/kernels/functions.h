@@ -20,6 +20,16 @@ inline double copysign(double x, double sign) { return __builtin_copysign(x, sig
 inline float sqrt(float x) { return __builtin_sqrtf(x); }
 inline double sqrt(double x) { return __builtin_sqrt(x); }
 
+// a * b + c, rounded once where the processor can. Nothing else is contracted (-ffp-contract=off): what compilers
+// contract differs between them, and so would the bits.
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+inline float mul_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+inline double mul_add(double a, double b, double c) { return __builtin_fma(a, b, c); }
+#else
+inline float mul_add(float a, float b, float c) { return a * b + c; }
+inline double mul_add(double a, double b, double c) { return a * b + c; }
+#endif
+
 // The bits of a number as an integer, and back.
 inline std::int32_t bits_of(float x) { return __builtin_bit_cast(std::int32_t, x); }
 inline std::int64_t bits_of(double x) { return __builtin_bit_cast(std::int64_t, x); }
@@ -44,36 +54,36 @@ inline std::int64_t rounded_to_int(double shifted) { return bits_of(shifted) - 0
 inline float expm1_of_remainder(float x, float shifted) {
   const float n = shifted - float_rounder;
   // ln(2) in two parts, the first with so few bits that its product with n is exact.
-  const float r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
+  const float r = mul_add(n, 2.12194440e-4F, mul_add(-n, 0.693359375F, x));
   float p = 1.9875691500e-4F;  // Cephes, expf
-  p = p * r + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  return p * r * r + r;
+  p = mul_add(p, r, 1.3981999507e-3F);
+  p = mul_add(p, r, 8.3334519073e-3F);
+  p = mul_add(p, r, 4.1665795894e-2F);
+  p = mul_add(p, r, 1.6666665459e-1F);
+  p = mul_add(p, r, 5.0000001201e-1F);
+  return mul_add(p * r, r, r);
 }
 
 inline double expm1_of_remainder(double x, double shifted) {
   const double n = shifted - double_rounder;
-  const double r = (x - n * 6.93145751953125e-1) - n * 1.42860682030941723212e-6;
+  const double r = mul_add(-n, 1.42860682030941723212e-6, mul_add(-n, 6.93145751953125e-1, x));
   double p = 1.0 / 6227020800;  // 1 / 13!: the next term is too small to change the sum
-  p = p * r + 1.0 / 479001600;
-  p = p * r + 1.0 / 39916800;
-  p = p * r + 1.0 / 3628800;
-  p = p * r + 1.0 / 362880;
-  p = p * r + 1.0 / 40320;
-  p = p * r + 1.0 / 5040;
-  p = p * r + 1.0 / 720;
-  p = p * r + 1.0 / 120;
-  p = p * r + 1.0 / 24;
-  p = p * r + 1.0 / 6;
-  p = p * r + 0.5;
-  return p * r * r + r;
+  p = mul_add(p, r, 1.0 / 479001600);
+  p = mul_add(p, r, 1.0 / 39916800);
+  p = mul_add(p, r, 1.0 / 3628800);
+  p = mul_add(p, r, 1.0 / 362880);
+  p = mul_add(p, r, 1.0 / 40320);
+  p = mul_add(p, r, 1.0 / 5040);
+  p = mul_add(p, r, 1.0 / 720);
+  p = mul_add(p, r, 1.0 / 120);
+  p = mul_add(p, r, 1.0 / 24);
+  p = mul_add(p, r, 1.0 / 6);
+  p = mul_add(p, r, 0.5);
+  return mul_add(p * r, r, r);
 }
 
-inline float exponent_plus_rounder(float x) { return x * 1.44269504F + float_rounder; }
-inline double exponent_plus_rounder(double x) { return x * 1.4426950408889634 + double_rounder; }
+inline float exponent_plus_rounder(float x) { return mul_add(x, 1.44269504F, float_rounder); }
+inline double exponent_plus_rounder(double x) { return mul_add(x, 1.4426950408889634, double_rounder); }
 
 // e^x. At most 2 ulp off. 2^n is applied as two factors, because n alone exceeds the range of exponents where the
 // result is denormal or close to the largest number.
@@ -84,7 +94,7 @@ inline Scalar exp(Scalar x) {
   x = x > overflows ? overflows : x;
   x = x < underflows ? underflows : x;
   const Scalar shifted = exponent_plus_rounder(x);
-  const auto half = rounded_to_int((shifted - rounder) * Scalar(0.5) + rounder);
+  const auto half = rounded_to_int(mul_add(shifted - rounder, Scalar(0.5), rounder));
   return (expm1_of_remainder(x, shifted) + 1) * power_of_2(half) * power_of_2(rounded_to_int(shifted) - half);
 }
 
@@ -92,7 +102,7 @@ inline Scalar exp(Scalar x) {
 inline Scalar expm1(Scalar x) {
   const Scalar shifted = exponent_plus_rounder(x);
   const Scalar scale = power_of_2(rounded_to_int(shifted));
-  return expm1_of_remainder(x, shifted) * scale + (scale - 1);
+  return mul_add(expm1_of_remainder(x, shifted), scale, scale - 1);
 }
 
 // The series 1/3 + z/5 + z^2/7 + ... up to the power `last` of z, which is chosen so that the next term is too small to
@@ -103,14 +113,14 @@ inline Scalar atanh_series(Scalar z) {
   if constexpr (power == last)
     return term;
   else
-    return term + z * atanh_series<last, power + 1>(z);
+    return mul_add(z, atanh_series<last, power + 1>(z), term);
 }
 
 // log(1 + x) for x in [0, 1]. At most 3 ulp off.
 inline Scalar log1p(Scalar x) {
   constexpr int last = sizeof(Scalar) == 4 ? 6 : 15;  // z is at most 1/9
   const Scalar s = x / (2 + x), z = s * s;
-  return 2 * s + 2 * s * (z * atanh_series<last>(z));
+  return mul_add(2 * s, z * atanh_series<last>(z), 2 * s);
 }
 
 // The natural logarithm: log(x) = n log(2) + log(m) with x = 2^n m and m from sqrt(1/2) to sqrt(2). At most 3 ulp off.
@@ -130,7 +140,7 @@ inline Scalar log(Scalar x) {
   const Scalar n = static_cast<Scalar>(bits >> mantissa_bits) - (denormal ? Scalar(mantissa_bits) : Scalar(0));
   const Scalar m = from_bits((bits & ((decltype(bits){1} << mantissa_bits) - 1)) + sqrt_half);
   const Scalar s = (m - 1) / (m + 1), z = s * s;
-  const Scalar y = n * high + (2 * s + (n * low + 2 * s * (z * atanh_series<last>(z))));
+  const Scalar y = mul_add(n, high, 2 * s + mul_add(2 * s, z * atanh_series<last>(z), n * low));
   return x > 0 ? (x < infinity ? y : x) : x == 0 ? -infinity : static_cast<Scalar>(__builtin_nan(""));
 }
 

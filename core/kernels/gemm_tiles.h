@@ -2,6 +2,12 @@
 
 #include <cstddef>
 
+#if defined(__FMA__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
 #include <handrail/core/kernels/table.h>
 
 // Inside the kernels: products of matrices, computed in tiles of registers.
@@ -40,6 +46,25 @@ inline Vector load(const Scalar* from) {
   return v;
 }
 inline void store(Scalar* to, Vector v) { __builtin_memcpy(to, &v, sizeof v); }
+
+// a * s + c for each element, rounded once where the processor can.
+inline Vector mul_add(Vector a, Scalar s, Vector c) {
+#if defined(__AVX512F__) && defined(HANDRAIL_F64)
+  return _mm512_fmadd_pd(a, _mm512_set1_pd(s), c);
+#elif defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, _mm512_set1_ps(s), c);
+#elif defined(__FMA__) && defined(HANDRAIL_F64)
+  return _mm256_fmadd_pd(a, _mm256_set1_pd(s), c);
+#elif defined(__FMA__)
+  return _mm256_fmadd_ps(a, _mm256_set1_ps(s), c);
+#elif defined(__ARM_NEON) && defined(HANDRAIL_F64)
+  return vfmaq_n_f64(c, a, s);
+#elif defined(__ARM_NEON)
+  return vfmaq_n_f32(c, a, s);
+#else
+  return a * s + c;
+#endif
+}
 
 inline void copy(const Scalar* from, Index count, Scalar* to) {
   __builtin_memcpy(to, from, static_cast<std::size_t>(count) * sizeof(Scalar));
@@ -97,7 +122,7 @@ void tile(Index k, const Scalar* a, Index ai, Index ak, const Scalar* b, Index l
     for (std::size_t i = 0; i < rows; ++i) {
       const Scalar s = a[at(i, ai) + p * ak];
 #pragma GCC unroll 3
-      for (std::size_t j = 0; j < vectors; ++j) acc[i][j] += bv[j] * s;
+      for (std::size_t j = 0; j < vectors; ++j) acc[i][j] = mul_add(bv[j], s, acc[i][j]);
     }
   }
   Scalar* out = full ? to.c : edge;

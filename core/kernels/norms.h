@@ -22,7 +22,7 @@ void layer_norm(const Scalar* x, const Scalar* gain, const Scalar* shift, Scalar
     for (Index j = 0; j < cols; ++j) {
       const Scalar n = (x[j] - mean) * inv;
       normed[j] = n;
-      y[j] = gain[j] * n + shift[j];
+      y[j] = mul_add(gain[j], n, shift[j]);
     }
   }
 }
@@ -55,7 +55,7 @@ void batch_norm(const Scalar* x, const Scalar* mean, const Scalar* inverse, cons
     for (Index j = 0; j < cols; ++j) {
       const Scalar n = (x[j] - mean[j]) * inverse[j];
       normed[j] = n;
-      y[j] = gain[j] * n + shift[j];
+      y[j] = mul_add(gain[j], n, shift[j]);
     }
 }
 

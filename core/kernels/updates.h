@@ -15,10 +15,11 @@ double adam(const AdamStep& step, const Scalar* __restrict g, Index size, Scalar
   const AdamStep c = step;  // a copy, which the compiler knows the stores below cannot change
   Bits largest = 0;
   for (Index i = 0; i < size; ++i) {
-    const Scalar grad = c.scale * g[i] + c.penalty * w[i];
-    const Scalar first_moment = c.beta1 * m[i] + c.gain1 * grad;
-    const Scalar second_moment = c.beta2 * v[i] + c.gain2 * grad * grad;
-    const Scalar weight = c.keep * w[i] - c.rate * first_moment / (sqrt(second_moment) * c.correction + c.eps);
+    const Scalar grad = mul_add(c.scale, g[i], c.penalty * w[i]);
+    const Scalar first_moment = mul_add(c.beta1, m[i], c.gain1 * grad);
+    const Scalar second_moment = mul_add(c.beta2, v[i], c.gain2 * grad * grad);
+    const Scalar step_size = c.rate * first_moment / mul_add(sqrt(second_moment), c.correction, c.eps);
+    const Scalar weight = mul_add(c.keep, w[i], -step_size);
     m[i] = first_moment;
     v[i] = second_moment;
     w[i] = weight;
@@ -31,7 +32,7 @@ double sgd(const SgdStep& step, const Scalar* __restrict g, Index size, Scalar* 
   const SgdStep c = step;
   Bits largest = 0;
   for (Index i = 0; i < size; ++i) {
-    const Scalar weight = w[i] - c.rate * (c.scale * g[i] + c.penalty * w[i]);
+    const Scalar weight = mul_add(-c.rate, mul_add(c.scale, g[i], c.penalty * w[i]), w[i]);
     w[i] = weight;
     largest = larger(largest, magnitude(weight));
   }
@@ -43,9 +44,9 @@ double sgd_momentum(const SgdStep& step, const Scalar* __restrict g, Index size,
   const SgdStep c = step;
   Bits largest = 0;
   for (Index i = 0; i < size; ++i) {
-    const Scalar grad = c.scale * g[i] + c.penalty * w[i];
-    const Scalar moment = c.momentum * u[i] + grad;
-    const Scalar weight = w[i] - c.rate * (c.direct * grad + c.ahead * moment);
+    const Scalar grad = mul_add(c.scale, g[i], c.penalty * w[i]);
+    const Scalar moment = mul_add(c.momentum, u[i], grad);
+    const Scalar weight = mul_add(-c.rate, mul_add(c.direct, grad, c.ahead * moment), w[i]);
     u[i] = moment;
     w[i] = weight;
     largest = larger(largest, larger(magnitude(weight), magnitude(moment)));
