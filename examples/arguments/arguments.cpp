@@ -174,6 +174,8 @@ train::TrainerOptions Arguments::options(train::TrainerOptions o) {
     o.checkpoints = off;
   else if (o.checkpoints)
     o.checkpoints->dir = runs;
+  else
+    o.checkpoints = train::CheckpointOptions{.dir = runs};
   set_num_threads(static_cast<int>(std::clamp<Index>(threads, -1, 1 << 20)));  // which refuses what it cannot do
   validate(o);
   return o;
