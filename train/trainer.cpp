@@ -119,6 +119,7 @@ Tensor Trainer::predict(const Dataset& data) {
       fail<ShapeError>("predict: want a row of outputs for each sample; got outputs ", outputs.shape(), ", inputs ",
                        inputs.shape());
     if (!all.defined()) all = Tensor(outputs.shape().with_first(data.size()));
+    check_same_rows("predict", "outputs", all.shape(), outputs.shape());
     std::ranges::copy(outputs.span(), all.mutable_data() + done);
     done += outputs.size();
   }

@@ -99,12 +99,14 @@ class Trainer : protected Recipe {
   void load_model(const std::filesystem::path& path);
 
   /// Computes the loss, the accuracy and options.metrics over all samples, in evaluation mode.
-  /// Throws ShapeError when the predictions have another number of rows than the inputs; DataError naming the row of a
-  /// target that is no class; MetricError when there are no predictions for a metric; OptionError for raw data, such as
-  /// a ByteDataset, when the normalization that the model was trained with is not known.
+  /// Throws ShapeError when the predictions have another number of rows than the inputs, or rows of different shapes;
+  /// DataError naming the row of a target that is no class; MetricError when there are no predictions for a metric;
+  /// OptionError for raw data, such as a ByteDataset, when the normalization that the model was trained with is not
+  /// known.
   Evaluation evaluate(const Dataset& data);
   /// Returns the outputs of the model for all samples, [N, ...], in evaluation mode. Throws ShapeError when the outputs
-  /// have another number of rows than the inputs; OptionError for raw data, as evaluate does.
+  /// have another number of rows than the inputs, or rows of different shapes; OptionError for raw data, as evaluate
+  /// does.
   Tensor predict(const Dataset& data);
   /// Returns the outputs of the model for the inputs [N, ...], in evaluation mode. Nothing is normalised.
   Tensor predict(const Tensor& inputs);

@@ -91,6 +91,13 @@ struct Doubling : nn::Layer {
   }
 };
 
+// Predictions of two columns for a batch with ones, of three for another.
+struct Widening : nn::Layer {
+  Tensor forward(const Tensor& x) const override {
+    return Tensor::zeros({x.shape()[0], x.data()[0] > 0 ? Index{2} : Index{3}});
+  }
+};
+
 }  // namespace
 
 TEST_CASE("the accuracy of several labels a row is the mean over all elements, and never above 1") {
@@ -159,6 +166,38 @@ TEST_CASE("predictions of another number of rows are refused before anything is 
   train::Trainer regression{model, own, options};
   check_throws<ShapeError>([&] { regression.evaluate(data); }, "predictions [2, 1], inputs [1, 1]");
   check_throws<ShapeError>([&] { regression.predict(data); }, "predict: want a row of outputs for each sample");
+}
+
+TEST_CASE("batches whose predictions differ in shape are not put together") {
+  Widening model;
+  const Tensor inputs = Tensor::full({60, 1}, 1);
+  inputs.mutable_data()[58] = 0;
+  const Tensor other_first = Tensor::zeros({60, 1});
+  other_first.mutable_data()[58] = 1;
+  for (const Tensor& x : {inputs, other_first}) {  // wider at the end, and narrower
+    const train::TensorDataset data(x, Tensor::zeros({60}));
+    train::Trainer trainer{model, cross_entropy, quiet({.epochs = 1})};
+    check_throws<ShapeError>([&] { trainer.predict(data); }, "predict: want outputs of the same shape for each sample",
+                             "[2]", "[3]");
+    check_throws<ShapeError>([&] { trainer.evaluate(data); }, "evaluate: want predictions of the same shape", "[2]",
+                             "[3]");
+  }
+}
+
+TEST_CASE("a run ends well whose predictions on the validation set differ in shape from batch to batch") {
+  struct Padding : Hooked {
+    using Hooked::Hooked;
+    train::StepOutput validation_step(const train::Batch& batch) override {
+      return {.loss = Trainer::training_step(batch).loss,
+              .predictions = Tensor::zeros({batch.inputs.shape()[0], ++calls % 2 + 1})};
+    }
+    Index calls = 0;
+  };
+  Rng rng(1);
+  nn::Linear model{2, 1, rng};
+  const train::TensorDataset data(normal({100, 2}, 0, 1, rng), Tensor::zeros({100, 1}));
+  Padding trainer{model, mse_loss, quiet({.epochs = 1, .lr = 0.01})};
+  CHECK(trainer.fit(data).reason == train::StopReason::finished);
 }
 
 TEST_CASE("metrics need predictions") {

@@ -1,6 +1,7 @@
 #include <handrail/train/run/internal/evaluate.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include <handrail/core/error.h>
@@ -38,6 +39,7 @@ class EvaluationSums {
 
   Task task_;
   std::vector<Metric> metrics_;
+  std::optional<Shape> shape_;  // of the predictions of the first batch
   Evaluation sums_;
   Index correct_ = 0, counted_ = 0;
 };
@@ -66,6 +68,8 @@ void EvaluationSums::add_predictions(const Tensor& predictions, const Batch& bat
   if (shape.rank() == 0 || shape[0] != batch.inputs.shape()[0])
     fail<ShapeError>("evaluate: want a row of predictions for each sample; got predictions ", shape, ", inputs ",
                      batch.inputs.shape());
+  if (!shape_) shape_ = shape;
+  check_same_rows("evaluate", "predictions", *shape_, shape);
   if (task_ != Task::regression) count(predictions, batch.targets);
   for (Metric& metric : metrics_) metric.add(predictions, batch.targets);
 }
@@ -95,6 +99,12 @@ Evaluation EvaluationSums::result() const {
 }
 
 }  // namespace
+
+void check_same_rows(const char* who, const char* what, const Shape& before, const Shape& batch) {
+  if (before.without_first() != batch.without_first())
+    fail<ShapeError>(who, ": want ", what, " of the same shape for each sample; got ", before.without_first(),
+                     " in the first batch and ", batch.without_first(), " in a later one");
+}
 
 Evaluation evaluate(Recipe& recipe, Task task, const std::vector<Metric>& metrics, const Loader& loader,
                     Index max_batches, const std::function<void()>& poll) {

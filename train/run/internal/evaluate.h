@@ -10,11 +10,15 @@
 
 namespace handrail::train {
 
+/// Throws ShapeError, starting with `who`, unless a batch has samples of the same shape as the batches before it.
+/// what: the name of the tensors. Call it before batches are put together.
+void check_same_rows(const char* who, const char* what, const Shape& before, const Shape& batch);
+
 /// Evaluates the first `max_batches` batches, or all when there are fewer, with Recipe::validation_step and without a
 /// tape. `poll` is called before each batch; an exception from it ends the evaluation. Throws ShapeError when the
-/// predictions have another number of rows than the inputs; DataError naming the row of a target that is no class;
-/// MetricError when there are metrics but no predictions; OptionError when a metric of the options and one of
-/// StepOutput::metrics have the same name.
+/// predictions have another number of rows than the inputs, and when those of two batches have samples of different
+/// shapes; DataError naming the row of a target that is no class; MetricError when there are metrics but no
+/// predictions; OptionError when a metric of the options and one of StepOutput::metrics have the same name.
 Evaluation evaluate(Recipe& recipe, Task task, const std::vector<Metric>& metrics, const Loader& loader,
                     Index max_batches, const std::function<void()>& poll);
 

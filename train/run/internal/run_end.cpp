@@ -54,9 +54,11 @@ void Run::diagnose_predictions() {
     const Batch batch = setup_.validation->batch(i);
     const StepOutput output = setup_.recipe.validation_step(batch);
     if (!output.predictions.defined() || std::ssize(predictions) > max_numbers) return;
+    const Shape before = shape;
     shape = output.predictions.shape();
     target_shape = batch.targets.shape();
     if (shape.rank() == 0 || shape[0] != target_shape[0]) return;
+    if (i > 0 && before.without_first() != shape.without_first()) return;
     predictions.insert(predictions.end(), output.predictions.span().begin(), output.predictions.span().end());
     targets.insert(targets.end(), batch.targets.span().begin(), batch.targets.span().end());
     rows += shape[0];
