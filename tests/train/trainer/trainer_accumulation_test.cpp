@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -160,6 +161,27 @@ TEST_CASE("a given rate is stated for 32 samples a step and scaled to batch size
   CHECK(used(sgd, 64, 2, LrScaling::sqrt) == doctest::Approx(0.02));
   CHECK(used(sgd, 64, 2, LrScaling::none) == 0.01);
   CHECK(used({}, 8, 1, LrScaling::automatic) == doctest::Approx(0.005));
+
+  // 270 samples to train on: a step cannot have more.
+  constexpr Index huge = std::numeric_limits<Index>::max();
+  const double whole = 0.01 * std::sqrt(270 / 32.0);
+  CHECK(used({}, 4096, 1, LrScaling::automatic) == doctest::Approx(whole));
+  CHECK(used({}, huge, 1, LrScaling::automatic) == doctest::Approx(whole));
+  CHECK(used({}, huge, huge, LrScaling::automatic) == doctest::Approx(whole));
+  CHECK(used({}, 32, huge, LrScaling::automatic) == doctest::Approx(whole));
+  CHECK(used({}, 1, huge, LrScaling::linear) == doctest::Approx(0.01 * 270 / 32));
+  CHECK(used({}, 269, 1, LrScaling::linear) == doctest::Approx(0.01 * 270 / 32));  // the last row joins the batch
+}
+
+TEST_CASE("limits of batches and steps may be as large as the type allows") {
+  constexpr Index huge = std::numeric_limits<Index>::max();
+  auto model = small_model();
+  train::Trainer trainer(
+      model, cross_entropy,
+      bare({.epochs = 2, .batch_size = 64, .accumulate_grad_batches = huge, .lr = 0.01, .overfit_batches = huge}));
+  const auto result = trainer.fit(points(300));
+  CHECK(result.steps == 2);
+  CHECK(result.lr == doctest::Approx(0.01 * std::sqrt(270 / 32.0)));
 }
 
 TEST_CASE("the pick of the LR finder is not scaled, and is made at the accumulated batch size") {

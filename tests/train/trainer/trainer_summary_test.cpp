@@ -204,7 +204,7 @@ TEST_CASE("without a validation set the summary says which protections need one"
 
 TEST_CASE("the summary shows what was derived") {
   const auto items = summary([](auto& o) { o.lr = 0.01, o.batch_size = 16, o.accumulate_grad_batches = 8; });
-  CHECK(find(items, "lr")->value == "0.02, given as 0.01 for 32 samples per step, scaled to 128");
+  CHECK(find(items, "lr")->value == "0.01677, given as 0.01 for 32 samples per step, scaled to 90");
   CHECK(find(items, "data")->value == "90 samples, 6 batches of 16 per epoch, 8 batches per step, 1 epoch");
   CHECK(contains(find(items, "validation")->value, "10 samples, 10 % of every class, split off by seed"));
 }

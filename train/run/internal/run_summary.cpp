@@ -70,12 +70,11 @@ std::string Run::own_schedule() const {
 }
 
 std::string Run::lr_source() const {
-  if (setup_.options.lr) {
-    const Index batch = setup_.options.batch_size * setup_.options.accumulate_grad_batches;
-    return setup_.decisions.lr == *setup_.options.lr ? "given"
-                                                     : concat("given as ", *setup_.options.lr, " for ", reference_batch,
-                                                              " samples per step, scaled to ", batch);
-  }
+  if (setup_.options.lr)
+    return setup_.decisions.lr == *setup_.options.lr
+               ? "given"
+               : concat("given as ", *setup_.options.lr, " for ", reference_batch, " samples per step, scaled to ",
+                        setup_.samples_per_step());
   if (resumed_) return "as when the run began";
   if (!desk_.result.lr_finder || !desk_.result.lr_finder->suggestion) return "the optimizer's default";
   return concat("by the LR finder", desk_.result.lr_finder->few_samples ? ", by its rule for small data sets" : "",

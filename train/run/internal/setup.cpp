@@ -22,9 +22,7 @@ Setup::Setup(const Program& program, RunData rows)
 
 Index Setup::batches() const { return std::min(loader->size(), options.limit_train_batches.value_or(loader->size())); }
 
-Index Setup::steps_to_epoch() const {
-  return (batches() + options.accumulate_grad_batches - 1) / options.accumulate_grad_batches;
-}
+Index Setup::steps_to_epoch() const { return (batches() - 1) / options.accumulate_grad_batches + 1; }
 
 MicroBatches Setup::micro_batches(Index first, Index max_count) const {
   const Index count = std::min(max_count, batches() - first);
@@ -35,7 +33,7 @@ MicroBatches Setup::micro_batches(Index first, Index max_count) const {
 
 double Setup::given_lr() const {
   if (!options.lr) return optimizer->default_lr();
-  return *options.lr * lr_scale(options.lr_scaling, *optimizer, options.batch_size * options.accumulate_grad_batches);
+  return *options.lr * lr_scale(options.lr_scaling, *optimizer, samples_per_step());
 }
 
 void Setup::set_lr(double lr) {
@@ -46,7 +44,9 @@ void Setup::set_lr(double lr) {
 
 Rows Setup::rows_to_train() const {
   if (!options.overfit_batches) return data.train;
-  return data.train.first(*options.overfit_batches * options.batch_size);
+  // The product of the two options might not fit an Index.
+  const Index batches = *options.overfit_batches, full = data.train.size() / options.batch_size;
+  return batches > full ? data.train : data.train.first(batches * options.batch_size);
 }
 
 void Setup::make_loaders() {
@@ -65,6 +65,7 @@ PlannedRun Setup::planned_run() const {
 }
 
 StepOutput Setup::training_output(const Batch& batch, Index number) const {
+  if (before_batch) before_batch();
   StepOutput output = named_rows("training", *loader, number, [&] { return recipe.training_step(batch); });
   if (output.loss.size() != 1)
     fail<ShapeError>("training_step: want a loss of one element; got shape ", output.loss.shape());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,7 +66,9 @@ struct Setup : Program {
   /// The batches of the step that begins with batch `first`: `max_count`, or fewer at the end of the epoch.
   MicroBatches micro_batches(Index first, Index max_count) const;
   MicroBatches micro_batches(Index first) const { return micro_batches(first, options.accumulate_grad_batches); }
-  /// options.lr, scaled to the batch size of this run; the default of the optimizer when it is not given.
+  /// The number of samples in a step; only the last step of an epoch may have fewer.
+  Index samples_per_step() const { return micro_batches(0).samples; }
+  /// options.lr, scaled to the samples in a step of this run; the default of the optimizer when it is not given.
   double given_lr() const;
   /// Sets the peak rate and makes the schedule. Throws OptionError when configure_schedule returns an empty function.
   void set_lr(double lr);
@@ -81,6 +84,8 @@ struct Setup : Program {
   /// the data set. Throws ShapeError unless the loss has one element.
   StepOutput training_output(const Batch& batch, Index number) const;
 
+  /// Called before each batch that is trained on; empty: nothing is. It may throw to end the step.
+  std::function<void()> before_batch;
   RunData data;
   Decisions decisions;
   std::unique_ptr<Loader> loader, validation;
