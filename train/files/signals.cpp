@@ -1,5 +1,7 @@
 #include <handrail/train/files/signals.h>
 
+#include <unistd.h>
+
 #include <csignal>
 
 #include <array>
@@ -15,18 +17,18 @@ std::mutex watch_mutex;
 int watches = 0;
 std::array<struct sigaction, watched.size()> previous;
 std::atomic<int> noted_signal = 0;
+std::atomic<bool> answered = false;
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler must not wait");
 
-void set_default(int signal) {
-  struct sigaction action {};
-  action.sa_handler = SIG_DFL;
-  sigaction(signal, &action, nullptr);
-}
+bool was_ignored(std::size_t i) { return previous[i].sa_handler == SIG_IGN; }
 
+// `previous` does not change while this can be called.
 extern "C" void note_signal(int signal) {
   noted_signal = signal;
-  set_default(SIGINT);
-  set_default(SIGTERM);
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  for (std::size_t i = 0; i < watched.size(); ++i)
+    if (watched[i] != SIGPIPE && !was_ignored(i)) sigaction(watched[i], &action, nullptr);
 }
 
 }  // namespace
@@ -35,11 +37,11 @@ SignalWatch::SignalWatch() {
   const std::lock_guard lock(watch_mutex);
   if (watches++ > 0) return;
   noted_signal = 0;
+  answered = false;
+  for (std::size_t i = 0; i < watched.size(); ++i) sigaction(watched[i], nullptr, &previous[i]);
   for (std::size_t i = 0; i < watched.size(); ++i) {
-    sigaction(watched[i], nullptr, &previous[i]);
-    const bool is_ignored = previous[i].sa_handler == SIG_IGN;
     const bool is_default = previous[i].sa_handler == SIG_DFL;
-    if (is_ignored || (watched[i] == SIGPIPE && !is_default)) continue;
+    if (was_ignored(i) || (watched[i] == SIGPIPE && !is_default)) continue;
     struct sigaction action {};
     action.sa_flags = SA_RESTART;
     action.sa_handler = watched[i] == SIGPIPE ? SIG_IGN : note_signal;
@@ -50,10 +52,13 @@ SignalWatch::SignalWatch() {
 SignalWatch::~SignalWatch() {
   const std::lock_guard lock(watch_mutex);
   if (--watches > 0) return;
-  noted_signal = 0;
   for (std::size_t i = 0; i < watched.size(); ++i) sigaction(watched[i], &previous[i], nullptr);
+  const int signal = noted_signal.exchange(0);
+  if (signal != 0 && !answered) kill(getpid(), signal);
 }
 
 int SignalWatch::received() noexcept { return noted_signal.load(std::memory_order_relaxed); }
+
+void SignalWatch::answer() noexcept { answered = true; }
 
 }  // namespace handrail::train

@@ -1,4 +1,9 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <csignal>
+#include <memory>
+#include <stdexcept>
 
 #include <doctest/doctest.h>
 
@@ -27,6 +32,51 @@ TrainerOptions options_in(const TempDir& dir) {
   return {
       .epochs = 4, .lr = 0.05, .checkpoints = train::CheckpointOptions{.dir = dir.path(), .name = "run"}, .sinks = {}};
 }
+
+// Whether these steps end the process by this signal.
+template <class Steps>
+bool dies_of(int signal, Steps&& steps) {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    for (const int own : {SIGINT, SIGTERM}) std::signal(own, SIG_DFL);  // doctest has handlers
+    steps();
+    _exit(0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(pid, &status, 0) == pid);
+  return WIFSIGNALED(status) && WTERMSIG(status) == signal;
+}
+
+// Samples of a data set and batches of a trainer that count what is read and trained on, and raise a signal once.
+struct Work {
+  int raise_at;
+  bool preparing = false, raised = false;
+  int done = 0, after = 0;  // pieces of the preparations, and those after the signal
+  void piece() {
+    if (!preparing) return;
+    if (raised) ++after;
+    if (++done != raise_at) return;
+    raised = true;
+    std::raise(SIGTERM);
+  }
+};
+struct WorkingData : train::TensorDataset {
+  WorkingData(const train::TensorDataset& data, Work& counted) : TensorDataset(data), work(counted) {}
+  void gather(std::span<const Index> rows, const train::Batch& batch) const override {
+    work.piece();
+    TensorDataset::gather(rows, batch);
+  }
+  Work& work;
+};
+struct WorkingTrainer : Hooked {
+  WorkingTrainer(nn::Layer& model, train::Loss loss, TrainerOptions options, Work& counted)
+      : Hooked(model, std::move(loss), std::move(options)), work(counted) {}
+  train::StepOutput training_step(const train::Batch& batch) override {
+    work.piece();
+    return Hooked::training_step(batch);
+  }
+  Work& work;
+};
 
 }  // namespace
 
@@ -92,6 +142,82 @@ TEST_CASE("the second signal has the default action, and the previous handlers a
   std::signal(SIGTERM, SIG_DFL);
 }
 
+TEST_CASE("an ignored signal stays ignored after another one has come") {
+  std::signal(SIGINT, SIG_IGN);  // as under nohup, or in the background of a shell
+  {
+    const train::SignalWatch watch;
+    std::raise(SIGTERM);
+    CHECK((handler_of(SIGINT).sa_handler == SIG_IGN));
+    CHECK((handler_of(SIGTERM).sa_handler == SIG_DFL));
+    train::SignalWatch::answer();
+  }
+  std::signal(SIGINT, SIG_DFL);
+}
+
+TEST_CASE("a signal that nobody answers is sent again when the previous handlers are back") {
+  CHECK(dies_of(SIGTERM, [] {
+    const train::SignalWatch watch;
+    std::raise(SIGTERM);
+  }));
+  // So does a signal of a run that ends by an exception, whose result nobody gets.
+  CHECK(dies_of(SIGINT, [] {
+    auto model = small_model();
+    Hooked trainer(model, cross_entropy, bare({.epochs = 1, .lr = 0.05}));
+    trainer.step_end = [](const train::StepStats&) {
+      std::raise(SIGINT);
+      throw std::runtime_error("a hook");
+    };
+    try {
+      trainer.fit(points(400));
+    } catch (const std::runtime_error&) {
+    }
+  }));
+}
+
+TEST_CASE("a signal while the run ends is in its result") {
+  struct Raising : train::LogSink {
+    void fit_end(const train::FitEnd&) override { std::raise(SIGTERM); }
+  };
+  const auto before = handler_of(SIGTERM).sa_handler;
+  for (const bool in_sink : {true, false}) {
+    auto model = small_model();
+    TrainerOptions options = bare({.epochs = 1, .lr = 0.05});
+    if (in_sink) options.sinks = {std::make_shared<Raising>()};
+    Hooked trainer(model, cross_entropy, options);
+    if (!in_sink) trainer.fit_end = [](const train::FitResult&) { std::raise(SIGTERM); };
+    const auto result = trainer.fit(points(400));
+    CHECK(result.reason == train::StopReason::interrupted);
+    CHECK(result.exit_status() == 128 + SIGTERM);
+    CHECK(result.epochs == 1);
+    CHECK((handler_of(SIGTERM).sa_handler == before));
+  }
+}
+
+TEST_CASE("a signal ends every phase before the first step within a few batches") {
+  const auto classes = points(400);
+  const train::TensorDataset constant(classes.inputs(), Tensor::full({400, 2}, 1));
+  for (const bool varies : {true, false}) {
+    int raised = 0;
+    for (int raise_at = 1;; raise_at += 5) {
+      Work work{.raise_at = raise_at};
+      const WorkingData data(varies ? classes : constant, work);
+      auto model = small_model();
+      TrainerOptions options = quiet({.epochs = 3, .batch_size = 8, .accumulate_grad_batches = 20});
+      options.checks.overfit_batch = varies;
+      WorkingTrainer trainer(model, varies ? train::Loss(cross_entropy) : train::Loss(mse_loss), options, work);
+      trainer.fit_start = [&] { work.preparing = true; };
+      trainer.epoch_start = [&](Index) { work.preparing = false; };
+      const auto result = trainer.fit(data);
+      if (!work.raised) break;
+      ++raised;
+      CHECK(result.reason == train::StopReason::interrupted);
+      CHECK(result.signal == SIGTERM);
+      CHECK_MESSAGE(work.after <= 6, "after a signal in piece ", raise_at);
+    }
+    CHECK(raised > 10);
+  }
+}
+
 TEST_CASE("with handle_signals off the program handles its signals itself") {
   std::signal(SIGINT, own_handler);
   const auto before = own_calls;
@@ -116,6 +242,7 @@ TEST_CASE("watches may be nested: the last one puts the handlers back") {
     CHECK((handler_of(SIGINT).sa_handler != before));
     std::raise(SIGINT);
     CHECK(train::SignalWatch::received() == SIGINT);
+    train::SignalWatch::answer();
   }
   CHECK((handler_of(SIGINT).sa_handler == before));
   CHECK(train::SignalWatch::received() == 0);

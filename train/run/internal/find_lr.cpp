@@ -12,10 +12,11 @@ namespace handrail::train {
 namespace {
 
 // Whether some target differs from the first one. Usually the first batch has one.
-bool targets_vary(const Loader& loader) {
+bool targets_vary(const Loader& loader, Stop& stop) {
   const Tensor first = loader.batch(0).targets.clone();
   const std::size_t width = first.span().size() / static_cast<std::size_t>(first.shape()[0]);
   for (Index i = 0; i < loader.size(); ++i) {
+    stop.poll();
     const Tensor targets = loader.batch(i).targets;
     for (std::size_t j = 0; j < targets.span().size(); ++j)
       if (!(targets.span()[j] == first.span()[j % width])) return true;
@@ -38,7 +39,7 @@ LrFinderResult Preflight::sweep() {
 LrFinderResult Preflight::sweep(const LrFinderOptions& options) {
   // With equal targets the loss would fall towards a constant model. A loss of the user's own may not use the targets,
   // and is not asked.
-  if (setup_.plain_loss() && !targets_vary(*setup_.loader)) {
+  if (setup_.plain_loss() && !targets_vary(*setup_.loader, stop_)) {
     LrFinderResult refused;
     refused.note = "all targets are the same, so there is nothing to learn";
     return refused;
@@ -74,6 +75,7 @@ bool Preflight::are_finite(const MicroBatches& batches) const {
     return std::ranges::all_of(values.span(), [](Scalar value) { return is_finite(value * value); });
   };
   for (Index i = batches.first; i <= batches.last(); ++i) {
+    stop_.poll();
     const Batch batch = setup_.loader->batch(i);
     if (!sound(batch.inputs) || !sound(batch.targets)) return false;
   }

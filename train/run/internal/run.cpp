@@ -99,12 +99,17 @@ FitResult Run::train(const std::function<void()>& start) {
   if (!stop_.has_begun()) loop_.saver.discard_directory();
   if (error && !desk_.has_started) std::rethrow_exception(error);
   try_part([&] { save_last_state(); });
+  stop_.look_at_end();
   leave_weights();
   try_part([&] { diagnose_predictions(); });
   complete_result();
   for (const auto& sink : desk_.sinks()) try_part([&] { sink->fit_end(desk_.result); });
   try_part([&] { desk_.call(&Recipe::on_fit_end, desk_.result); });
   if (error) std::rethrow_exception(error);
+  // A signal that came in the last hooks is in the result that the caller gets. After an exception nobody reads a
+  // result: the signal is left to the watch, which sends it again.
+  note_end();
+  if (desk_.result.signal != 0) SignalWatch::answer();
   return desk_.result;
 }
 
@@ -112,6 +117,7 @@ FitResult Run::train(const std::function<void()>& start) {
 void Run::prepare() {
   send_fit_start();
   desk_.call(&Recipe::on_fit_start);
+  setup_.before_batch = [this] { stop_.poll(); };
   preflight_.read_data(true);
   setup_.loader->start_epoch(1);
   stop_.poll();
@@ -131,6 +137,7 @@ void Run::prepare() {
   loop_.good.note_attempt();
   loop_.good.set(loop_.capture());
   if (loop_.saver.has_checkpoints()) loop_.saver.save_first(loop_.good.state());
+  setup_.before_batch = {};
   stop_.begin();
   send_train_start();
   desk_.call(&Recipe::on_train_start);

@@ -38,6 +38,7 @@ class Run {
   void leave_weights();
   void diagnose_predictions();
   void complete_result();
+  void note_end();
 
   Setup setup_;
   Desk desk_;

@@ -51,6 +51,8 @@ void Run::diagnose_predictions() {
   const Index batches =
       std::min(setup_.validation->size(), setup_.options.limit_val_batches.value_or(setup_.validation->size()));
   for (Index i = 0; i < batches; ++i) {
+    stop_.look_at_end();
+    if (stop_.signal() != 0) return;
     const Batch batch = setup_.validation->batch(i);
     const StepOutput output = setup_.recipe.validation_step(batch);
     if (!output.predictions.defined() || std::ssize(predictions) > max_numbers) return;
@@ -77,10 +79,15 @@ void Run::diagnose_predictions() {
   desk_.warn(std::move(*anomaly));
 }
 
+void Run::note_end() {
+  stop_.look_at_end();
+  desk_.result.reason = stop_.reason();
+  desk_.result.signal = stop_.signal();
+}
+
 void Run::complete_result() {
   FitResult& result = desk_.result;
-  result.reason = stop_.reason();
-  result.signal = stop_.signal();
+  note_end();
   result.epochs = loop_.at.epoch - 1;
   result.steps = loop_.at.step;
   result.skipped = loop_.at.skipped;

@@ -17,10 +17,16 @@ Stop::Stop(const Setup& setup, const Desk& desk) : setup_(setup), desk_(desk), s
 void Stop::look() {
   if (!running()) return;
   if (setup_.stop_requested) reason_ = StopReason::requested;
-  if (const int signal = SignalWatch::received(); signal != 0 && setup_.options.handle_signals) {
-    reason_ = StopReason::interrupted;
-    signal_ = signal;
-  }
+  if (note_signal()) reason_ = StopReason::interrupted;
+}
+
+void Stop::look_at_end() {
+  if (note_signal() && !by_guard_ && reason_ != StopReason::exception) reason_ = StopReason::interrupted;
+}
+
+bool Stop::note_signal() {
+  if (setup_.options.handle_signals) signal_ = SignalWatch::received();
+  return signal_ != 0;
 }
 
 void Stop::look_at_clock(const Progress& at, bool look_now) {

@@ -47,6 +47,9 @@ class Stop {
 
   /// Looks for a signal or a call of stop().
   void look();
+  /// Looks for a signal that came after the last step. The run counts as interrupted then, unless a guard or an
+  /// exception ended it.
+  void look_at_end();
   /// Compares the time with max_seconds. Reads the clock about once per millisecond, because reading it costs as much
   /// as a tiny op; with `now`, at this call.
   void look_at_clock(const Progress& at, bool now);
@@ -59,6 +62,8 @@ class Stop {
   void announce();
 
  private:
+  bool note_signal();
+
   const Setup& setup_;
   const Desk& desk_;
   StopReason reason_ = StopReason::finished;
