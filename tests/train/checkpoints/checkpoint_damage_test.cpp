@@ -207,6 +207,26 @@ TEST_CASE("what is refused when a checkpoint is written is refused when one is r
   check_throws<CheckpointError>([&] { load_checkpoint(other); }, other.string(), "counts >= 0");
 }
 
+TEST_CASE("numbers that no run writes are refused behind correct checksums") {
+  const auto refused = [](auto&& change, const char* why) {
+    TrainingState state = full_state();
+    change(state);
+    check_refused(encode(state), why);
+  };
+  const double nan = std::nan(""), inf = HUGE_VAL;
+  for (const double lr : {nan, inf, -0.1}) refused([&](auto& s) { s.decisions.lr = lr; }, "want a finite lr >= 0");
+  for (const double factor : {nan, inf, -0.5, 1.5})
+    refused([&](auto& s) { s.progress.lr_factor = factor; }, "want an lr_factor in [0, 1]");
+  for (const double seconds : {nan, inf, -1.0})
+    refused([&](auto& s) { s.progress.seconds = seconds; }, "want finite seconds >= 0");
+  for (const double step : {nan, inf, -2.0, 0.5, 0x1p60})
+    refused([&](auto& s) { s.guards["evaluated_at"] = {step}; }, "want the step of the last evaluation");
+  refused([&](auto& s) { s.guards["healthy_below"] = {nan}; }, "want a limit of healthy losses");
+  refused([&](auto& s) { s.guards["trained"] = {1, nan}; }, "want 0 or 1 for a parameter");
+  refused([&](auto& s) { s.best->value = nan; }, "want a finite value of the best evaluation");
+  refused([&](auto& s) { s.best->step = -1; }, "want counts >= 0 of the best evaluation; got -1");
+}
+
 TEST_CASE("any content behind correct checksums either loads or is refused") {
   const std::vector<Section> good = encode(full_state());
   Rng rng(1);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <concepts>
 #include <cstring>
 #include <memory>
@@ -16,6 +17,7 @@
 #include <cereal/types/vector.hpp>
 
 #include <handrail/core/error.h>
+#include <handrail/core/system/finite.h>
 #include <handrail/train/files/text.h>
 
 // cereal calls the functions named save, load and serialize. It finds them in the namespace of the type or, for types
@@ -352,6 +354,36 @@ std::vector<Section> encode(const TrainingState& state) {
   return sections;
 }
 
+namespace {
+
+// Numbers that would put a run that resumes with them out of order. A run does not write them, a forged file may.
+void check_numbers(const TrainingState& state, const std::string& who) {
+  const auto want = [&](bool holds, const char* what, double got) {
+    if (!holds) fail<CheckpointError>(who, ": want ", what, "; got ", got, "; use an earlier checkpoint");
+  };
+  const double lr = state.decisions.lr, factor = state.progress.lr_factor, seconds = state.progress.seconds;
+  want(is_finite(lr) && lr >= 0, "a finite lr >= 0", lr);
+  want(factor >= 0 && factor <= 1, "an lr_factor in [0, 1]", factor);
+  want(is_finite(seconds) && seconds >= 0, "finite seconds >= 0", seconds);
+  if (state.best) {
+    const auto& [epoch, step, value, evaluation] = *state.best;
+    const auto smallest = static_cast<double>(std::min({std::int64_t{epoch}, step, std::int64_t{evaluation.samples}}));
+    want(is_finite(value), "a finite value of the best evaluation", value);
+    want(smallest >= 0, "counts >= 0 of the best evaluation", smallest);
+  }
+  const auto want_all = [&](const char* name, const char* what, auto&& holds) {
+    const auto found = state.guards.find(name);
+    if (found == state.guards.end()) return;
+    for (const double value : found->second) want(holds(value), what, value);
+  };
+  want_all("evaluated_at", "the step of the last evaluation as a whole number from -1 to 2^53",
+           [](double x) { return x >= -1 && x <= 0x1p53 && x == std::floor(x); });
+  want_all("healthy_below", "a limit of healthy losses that is a number", [](double x) { return x == x; });
+  want_all("trained", "0 or 1 for a parameter that is trained", [](double x) { return x == 0 || x == 1; });
+}
+
+}  // namespace
+
 TrainingState decode_state(const Container& container, const std::string& who) {
   TrainingState state;
   decode(container, "parameters", who, state.parameters);
@@ -364,6 +396,8 @@ TrainingState decode_state(const Container& container, const std::string& who) {
   decode(container, "model", who, state.model);
   decode(container, "epochs", who, state.train_loss, state.validation);
   if (container.sections.contains("good")) state.good = decode_good(container, state, who);
+  check_numbers(state, who);
+  if (state.good) check_numbers(*state.good, who);
   return state;
 }
 
