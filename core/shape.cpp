@@ -14,12 +14,16 @@ constexpr Index max_size = std::numeric_limits<Index>::max() / 32;
 
 }  // namespace
 
+// The limit holds for the product of the dimensions that are not 0, in any order, so that no product of some of the
+// dimensions overflows either: ops compute strides and numbers of rows also of a tensor without elements.
 Shape::Shape(std::span<const Index> dims) {
   if (dims.size() > max_rank) fail<ShapeError>("Shape: want rank <= ", max_rank, "; got rank ", dims.size());
+  Index product = 1;
   for (const Index dim : dims) {
     if (dim < 0) fail<ShapeError>("Shape: want dimensions >= 0; got ", dim);
-    if (dim > 0 && size_ > max_size / dim)
+    if (dim > 0 && product > max_size / dim)
       fail<ShapeError>("Shape: want at most ", max_size, " elements; dimension ", dim, " exceeds it");
+    product *= std::max<Index>(dim, 1);
     dims_[static_cast<std::size_t>(rank_++)] = dim;
     size_ *= dim;
   }

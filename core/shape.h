@@ -16,7 +16,8 @@ class Shape {
 
   /// A scalar: rank 0, one element.
   Shape() = default;
-  /// Throws ShapeError on more than four dimensions, a negative dimension, or more elements than can be addressed.
+  /// Throws ShapeError on more than four dimensions, a negative dimension, or more elements than can be addressed:
+  /// dimensions of 0 are left out of that count.
   Shape(std::initializer_list<Index> dims) : Shape(std::span(dims.begin(), dims.size())) {}
   explicit Shape(std::span<const Index> dims);
 

@@ -55,6 +55,12 @@ TEST_CASE("shapes that cannot be are refused") {
   constexpr Index huge = std::numeric_limits<Index>::max() / 16;
   check_throws<ShapeError>([] { return Shape{huge}; }, "Shape: want at most", "exceeds it");
   check_throws<ShapeError>([] { return Shape{Index{1} << 31, Index{1} << 31, 8}; }, "Shape: want at most");
+  // Also without elements: strides and numbers of rows are products of the other dimensions.
+  constexpr Index large = Index{1} << 40;
+  check_throws<ShapeError>([] { return Shape{large, large, 0}; }, "Shape: want at most");
+  check_throws<ShapeError>([] { return Shape{0, large, large}; }, "Shape: want at most");
+  check_throws<ShapeError>([] { return Shape{large, 0, large}; }, "Shape: want at most");
+  CHECK(Shape{large, 0, 8}.size() == 0);
 }
 
 TEST_CASE("shapes compare by dimensions, not by size") {
