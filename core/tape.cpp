@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <exception>
 #include <limits>
+#include <mutex>
 #include <vector>
 
 #include <handrail/core/error.h>
@@ -46,6 +47,19 @@ namespace {
 std::uint64_t next_serial() {
   static constinit std::atomic<std::uint64_t> serial{1};
   return serial.fetch_add(1, std::memory_order_relaxed);
+}
+
+// Tapes that were destroyed where they were not the active one: by another thread, or in InferenceMode. The thread that
+// has such a tape as its active one finds it here.
+struct Orphan {
+  std::uint64_t serial;
+  unsigned long fp_mode;  // of its thread, before the tape
+  bool has_mode;
+};
+std::mutex orphan_mutex;
+std::vector<Orphan>& orphan_list() {
+  static auto* list = new std::vector<Orphan>;  // lives as long as any thread
+  return *list;
 }
 
 [[noreturn]] void not_needed(const char* asked) {
@@ -104,12 +118,12 @@ GradSlot Backward::operator[](std::size_t i) const {
 }
 
 Tape::Tape(Mode mode, std::optional<RandomPosition> random) : random_(random), mode_(mode) {
-  if (active_)
+  if (active())
     fail<TapeError>("Tape: another tape is active on this thread; end it, or call its backward, before the next one");
   serial_ = next_serial();
   memory_ = Memory::spare ? std::move(Memory::spare) : std::make_unique<Memory>();
   if (mode == Mode::train) flush_.emplace();
-  active_ = this;
+  active_ = {this, serial_};
 }
 
 Tape::~Tape() {
@@ -123,13 +137,14 @@ std::size_t Tape::size() const { return memory_->nodes.size(); }
 std::span<const Tensor> Tape::leaves() const { return memory_->leaves; }
 
 RandomPosition Tape::next_random(const char* op, std::uint32_t& call) {
-  if (!active_ || !active_->random_)
+  Tape* tape = active();
+  if (!tape || !tape->random_)
     fail<TapeError>(op,
                     ": want a tape with a position in the random streams, as in "
                     "Tape tape{Mode::train, {.seed = 42, .position = step}}; got ",
-                    active_ ? "one without" : "no tape");
-  call = active_->random_calls_++;
-  return *active_->random_;
+                    tape ? "one without" : "no tape");
+  call = tape->random_calls_++;
+  return *tape->random_;
 }
 
 bool Tape::tracks(const char* op, std::span<const Input> inputs, const Tensor& output) const {
@@ -191,7 +206,7 @@ std::int32_t Tape::code_of(storage::TensorImpl& input) {
 }
 
 void Tape::backward(const Tensor& loss) {
-  if (active_ != this)
+  if (active() != this)
     fail<TapeError>(
         "Tape::backward: this tape is not active on this thread: it has already run backward, or belongs to another "
         "thread; record the next step on a new tape");
@@ -200,7 +215,8 @@ void Tape::backward(const Tensor& loss) {
     fail<TapeError>(
         "Tape::backward: want a loss computed on this tape from a tensor that requires a gradient; got one of '",
         loss.op(), "'; was it computed before the tape was made, or detached?");
-  active_ = nullptr;
+  active_ = {nullptr, 0};
+  live_ = false;
   try {
     run_backward(loss);
   } catch (...) {
@@ -285,19 +301,39 @@ void Tape::clear() noexcept {
 }
 
 void Tape::finish() noexcept {
-  if (active_ == this) active_ = nullptr;
+  if (live_ && active_.serial != serial_) {
+    const std::lock_guard lock(orphan_mutex);
+    orphan_list().push_back({serial_, flush_ ? flush_->release() : 0, flush_.has_value()});
+    orphans_.fetch_add(1, std::memory_order_relaxed);
+  } else if (live_) {
+    active_ = {nullptr, 0};
+  }
+  live_ = false;
   flush_.reset();
 }
 
+void Tape::look_for_orphan() noexcept {
+  const std::uint64_t orphans = orphans_.load(std::memory_order_relaxed);
+  orphans_seen_ = orphans;
+  if (orphans == 0 || !active_.tape) return;
+  const std::lock_guard lock(orphan_mutex);
+  std::vector<Orphan>& list = orphan_list();
+  const auto found = std::ranges::find(list, active_.serial, &Orphan::serial);
+  if (found == list.end()) return;
+  if (found->has_mode) fp_mode::set(found->fp_mode);
+  list.erase(found);
+  active_ = {nullptr, 0};
+}
+
 NoGrad::NoGrad() {
-  if (Tape* tape = Tape::active_; tape && !tape->suspended_) {
+  if (Tape* tape = Tape::active(); tape && !tape->suspended_) {
     tape->suspended_ = true;
     tape_ = tape;
   }
 }
 
 NoGrad::~NoGrad() {
-  if (tape_ && Tape::active_ == tape_) tape_->suspended_ = false;
+  if (tape_ && Tape::active() == tape_) tape_->suspended_ = false;
 }
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -142,7 +143,8 @@ class Backward {
 /// The tape is a Wengert list: recording order is topological order, so backward is one loop from the last op to the
 /// first. At most one tape is active on a thread, from its construction to its backward or destruction. Without an
 /// active tape, nothing is recorded and ops run for evaluation. While a tape in train mode is active, denormal numbers
-/// are flushed to zero on its thread. Threads: a tape belongs to the thread that made it.
+/// are flushed to zero on its thread. Threads: a tape belongs to the thread that made it. It may be destroyed by
+/// another one when no op runs at that time; its thread then has no active tape.
 class Tape {
  public:
   /// A tape without random streams. Throws TapeError when another tape is active on this thread.
@@ -176,9 +178,16 @@ class Tape {
   }
 
   /// The active tape of this thread, or null.
-  static Tape* active() { return active_; }
+  static Tape* active() {
+    if (orphans_.load(std::memory_order_relaxed) != orphans_seen_) [[unlikely]]
+      look_for_orphan();
+    return active_.tape;
+  }
   /// Whether ops run for training: whether the active tape is in train mode.
-  static bool training() { return active_ != nullptr && active_->mode_ == Mode::train; }
+  static bool training() {
+    const Tape* tape = active();
+    return tape && tape->mode_ == Mode::train;
+  }
   /// The position of the active tape in the random streams. Sets `call`, which counts the random ops of the tape from
   /// 0, so that each op draws other numbers. Throws TapeError naming `op` when no active tape has random streams.
   static RandomPosition next_random(const char* op, std::uint32_t& call);
@@ -195,7 +204,7 @@ class Tape {
   static Tensor record(const char* op, std::span<const Input> inputs, Tensor output, F&& backward) {
     using Closure = std::decay_t<F>;
     static_assert(alignof(Closure) <= alignof(std::max_align_t));
-    if (Tape* tape = active_; tape && !tape->suspended_ && tape->tracks(op, inputs, output)) {
+    if (Tape* tape = active(); tape && !tape->suspended_ && tape->tracks(op, inputs, output)) {
       auto* closure = ::new (tape->allocate(op, output, sizeof(Closure))) Closure(std::forward<F>(backward));
       tape->push(op, inputs, output, closure,
                  {[](void* self, const Backward& b) { (*static_cast<Closure*>(self))(b); },
@@ -229,10 +238,20 @@ class Tape {
   const Shape& shape(std::int32_t code) const;
   void clear() noexcept;
   void finish() noexcept;
+  static void look_for_orphan() noexcept;
 
-  static inline thread_local constinit Tape* active_ = nullptr;
+  // A tape, and its number, which tells whether the tape still exists.
+  struct Active {
+    Tape* tape;
+    std::uint64_t serial;
+  };
+  static inline thread_local constinit Active active_ = {nullptr, 0};
+  // How many tapes were destroyed where they were not the active one, and how many of them this thread knows of.
+  static inline constinit std::atomic<std::uint64_t> orphans_ = 0;
+  static inline thread_local constinit std::uint64_t orphans_seen_ = 0;
 
   std::uint64_t serial_;
+  bool live_ = true;  // until backward
   std::unique_ptr<Memory> memory_;
   std::optional<RandomPosition> random_;
   std::optional<FlushDenormals> flush_;
@@ -254,16 +273,20 @@ class NoGrad {
   Tape* tape_ = nullptr;  // the tape that this object suspended
 };
 
-/// While it lives, this thread has no active tape: nothing is recorded and ops run for evaluation.
+/// While it lives, this thread has no active tape: nothing is recorded and ops run for evaluation. The tape that was
+/// active is so again afterwards, unless it was destroyed in the meantime.
 class InferenceMode {
  public:
-  InferenceMode() : hidden_(std::exchange(Tape::active_, nullptr)) {}
-  ~InferenceMode() { Tape::active_ = hidden_; }
+  InferenceMode() : hidden_(std::exchange(Tape::active_, {nullptr, 0})) {}
+  ~InferenceMode() {
+    Tape::active_ = hidden_;
+    Tape::look_for_orphan();
+  }
   InferenceMode(const InferenceMode&) = delete;
   InferenceMode& operator=(const InferenceMode&) = delete;
 
  private:
-  Tape* hidden_;
+  Tape::Active hidden_;
 };
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE

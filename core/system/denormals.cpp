@@ -39,6 +39,8 @@ bool flushes_denormals() noexcept { return (get() & flush) != 0; }
 FlushDenormals::FlushDenormals() noexcept : before_(fp_mode::get()) {
   fp_mode::set((before_ | fp_mode::flush) & ~fp_mode::rounding);
 }
-FlushDenormals::~FlushDenormals() { fp_mode::set(before_); }
+FlushDenormals::~FlushDenormals() {
+  if (!released_) fp_mode::set(before_);
+}
 
 }  // namespace handrail

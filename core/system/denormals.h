@@ -12,8 +12,15 @@ class FlushDenormals {
   FlushDenormals(const FlushDenormals&) = delete;
   FlushDenormals& operator=(const FlushDenormals&) = delete;
 
+  /// Leaves the mode as it is, and the duty to restore it to the caller. Returns the mode of before.
+  unsigned long release() noexcept {
+    released_ = true;
+    return before_;
+  }
+
  private:
   unsigned long before_;
+  bool released_ = false;
 };
 
 namespace fp_mode {

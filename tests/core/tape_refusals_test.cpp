@@ -1,11 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include <handrail/core/eigen.h>
 #include <handrail/core/ops/ops.h>
+#include <handrail/core/system/denormals.h>
 #include <handrail/core/tape.h>
 
 #include "support/check_throws.h"
@@ -240,5 +242,60 @@ TEST_CASE("an exception through the scope of a tape ends it") {
         static_cast<void>(square(a) + Tensor::ones({3}));
       },
       "add");
+  CHECK(Tape::active() == nullptr);
+}
+
+TEST_CASE("a tape may be destroyed by another thread: its own thread can go on, with its floating-point mode") {
+  const Tensor a = leaf(Tensor::ones({2}));
+  const unsigned long mode = fp_mode::get();
+  auto tape = std::make_unique<Tape>();
+  const Tensor stale = square(a);
+  std::thread([&] {
+    const unsigned long own = fp_mode::get();
+    tape.reset();
+    CHECK(fp_mode::get() == own);
+    CHECK(Tape::active() == nullptr);
+  }).join();
+  CHECK(Tape::active() == nullptr);
+  CHECK(fp_mode::get() == mode);
+  CHECK_FALSE(Tape::training());
+  check_values(square(a), {1, 1});
+  Tape next;
+  CHECK(Tape::active() == &next);
+  check_throws<TapeError>([&] { return stale * 2.0; }, "belongs to a tape that no longer exists");
+  next.backward(sum(a * 3.0));
+  check_values(a.grad(), {3, 3});
+}
+
+TEST_CASE("a tape may be destroyed in InferenceMode, which then has none to return to") {
+  const Tensor a = leaf(Tensor::ones({2}));
+  const unsigned long mode = fp_mode::get();
+  auto tape = std::make_unique<Tape>(Mode::train, RandomPosition{.seed = 1, .position = 1});
+  square(a);
+  {
+    const InferenceMode outer;
+    const InferenceMode inner;
+    tape.reset();
+    CHECK(Tape::active() == nullptr);
+    Tape within;  // has the memory of the other one, perhaps its address
+    within.backward(sum(a * 2.0));
+  }
+  CHECK(Tape::active() == nullptr);
+  CHECK(fp_mode::get() == mode);
+  check_values(a.grad(), {2, 2});
+  std::uint32_t call = 0;
+  check_throws<TapeError>([&] { Tape::next_random("dropout", call); }, "got no tape");
+  const Tape next;
+  CHECK(Tape::active() == &next);
+}
+
+TEST_CASE("a tape that outlives the thread that made it is none of the concern of the next thread") {
+  std::unique_ptr<Tape> tape;
+  std::thread([&] { tape = std::make_unique<Tape>(); }).join();
+  std::thread([&] {
+    const Tape own;
+    tape.reset();
+    CHECK(Tape::active() == &own);
+  }).join();
   CHECK(Tape::active() == nullptr);
 }
