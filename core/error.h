@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <locale>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #ifdef __FAST_MATH__
@@ -12,10 +14,16 @@
 
 namespace handrail {
 
+/// What printable() does with line ends.
+enum class LineEnds { keep, escape };
+/// The text with control characters, which a terminal would obey, and bytes that are not UTF-8 written as \x1b. For
+/// texts that contain names, paths or settings from outside.
+std::string printable(std::string_view text, LineEnds line_ends = LineEnds::keep);
+
 /// The base of every exception that the library throws. The text names the operation, says what was wanted and what was
-/// got and, where it is known, what to do.
+/// got and, where it is known, what to do. It is printable().
 struct Error : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message) : std::runtime_error(printable(message)) {}
 };
 /// Shapes do not fit the operation.
 struct ShapeError : Error {
@@ -45,11 +53,19 @@ struct NonFiniteError : Error {
   std::string where;  // the name of the parameter
 };
 
+/// A stream into a text. Numbers look the same whatever std::locale::global says, because texts are compared on resume
+/// and written to files.
+struct TextStream : std::ostringstream {
+  TextStream() {
+    imbue(std::locale::classic());
+    exceptions(std::ios::badbit);  // else a lack of memory would cut the text short without an error
+  }
+};
+
 /// The text of all parts, each written with operator<<, one after another.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
-  std::ostringstream text;
-  text.exceptions(std::ios::badbit);  // else a lack of memory would cut the text short without an error
+  TextStream text;
   (text << ... << parts);
   return text.str();
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <sstream>
 
 #include <handrail/core/error.h>
 #include <handrail/core/ops/ops.h>
@@ -71,7 +70,7 @@ GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)
       const double error = std::abs(numeric - analytic) / scale;
       // Written so that a NaN counts as the worst, here and below.
       if (!(error <= result.max_relative_error)) {
-        std::ostringstream where;
+        TextStream where;
         where << "input " << k << ", element " << i << ": backward " << analytic << ", differences " << numeric;
         result.worst = where.str();
         result.max_relative_error = error;

@@ -1,7 +1,6 @@
 #include <handrail/optim/adam.h>
 
 #include <cmath>
-#include <sstream>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/internal/kernels.h>
@@ -10,7 +9,7 @@ namespace handrail::optim {
 
 Adam::Adam(std::vector<ParamGroup> groups, AdamOptions options, WeightDecay decay)
     : Optimizer(std::move(groups), 2), options_(options), decay_(decay) {
-  std::ostringstream wrong;
+  TextStream wrong;
   if (!(options.beta1 >= 0 && options.beta1 < 1)) wrong << "\n  want beta1 in [0, 1); got " << options.beta1;
   if (!(options.beta2 >= 0 && options.beta2 < 1)) wrong << "\n  want beta2 in [0, 1); got " << options.beta2;
   if (!(options.eps > 0)) wrong << "\n  want eps > 0; got " << options.eps;

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <set>
-#include <sstream>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/denormals.h>
@@ -29,7 +28,7 @@ constexpr double unknown = std::numeric_limits<double>::infinity();
 
 Optimizer::Optimizer(std::vector<ParamGroup> groups, std::size_t slot_count)
     : groups_(std::move(groups)), largest_gradient_(unknown), largest_(unknown) {
-  std::ostringstream wrong;
+  TextStream wrong;
   std::set<std::string> names;
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const ParamGroup& group = groups_[g];

@@ -1,7 +1,6 @@
 // The part of Optimizer that saves and loads its state.
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
@@ -35,7 +34,7 @@ bool Optimizer::has_finite_slots() const {
 }
 
 void Optimizer::load_state(const OptimizerState& state) {
-  std::ostringstream wrong;
+  TextStream wrong;
   std::vector<const ParamState*> found;
   std::set<std::string> names;
   for (const Entry& entry : entries_) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <sstream>
 
 #include <handrail/core/error.h>
 
@@ -14,7 +13,7 @@ namespace {
 // last, so that no update is spent at a rate of zero.
 template <class Shape>
 Schedule warmup_then(const char* name, const WarmupOptions& o, Shape shape) {
-  std::ostringstream wrong;
+  TextStream wrong;
   if (!(o.peak > 0 && std::isfinite(o.peak))) wrong << "\n  want peak > 0; got " << o.peak;
   if (!(o.floor >= 0 && o.floor <= o.peak)) wrong << "\n  want floor in [0, peak]; got " << o.floor;
   if (o.warmup_steps < 0 || o.warmup_steps >= o.total_steps)

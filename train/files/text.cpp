@@ -1,7 +1,8 @@
 #include <handrail/train/files/text.h>
 
 #include <algorithm>
-#include <cstdio>
+
+#include <handrail/core/error.h>
 
 namespace handrail::train {
 
@@ -22,18 +23,25 @@ std::string counted(std::int64_t count, const char* singular, const char* plural
   return plural ? text + plural : text + singular + 's';
 }
 
+// std::to_chars does what printf does, but with a decimal point in every locale.
 std::string short_form(double value, int digits) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.*g", digits, value);
-  return text.data();
+  std::array<char, 32> text;
+  return {text.begin(), std::to_chars(text.begin(), text.end(), value, std::chars_format::general, digits).ptr};
+}
+
+std::string fixed_form(double value, int decimals) {
+  std::array<char, 32> text;
+  return {text.begin(), std::to_chars(text.begin(), text.end(), value, std::chars_format::fixed, decimals).ptr};
 }
 
 std::string four_digits(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%#.4g", value);
-  std::string digits = text.data();
-  if (digits.ends_with('.')) digits.pop_back();  // "1234."
-  return digits;
+  std::array<char, 32> text;
+  const std::string digits(text.begin(),
+                           std::to_chars(text.begin(), text.end(), value, std::chars_format::scientific, 3).ptr);
+  const std::size_t mark = digits.find('e');
+  if (mark == std::string::npos) return digits;  // nan and inf
+  const int exponent = std::stoi(digits.substr(mark + 1));
+  return exponent >= -4 && exponent < 4 ? fixed_form(value, 3 - exponent) : digits;
 }
 
 std::size_t text_width(std::string_view text) {
@@ -64,16 +72,7 @@ std::string wrapped(std::string_view text, std::size_t columns, std::size_t inde
 }
 
 std::string excerpt(std::string_view text, std::size_t max_bytes) {
-  constexpr const char* digits = "0123456789abcdef";
-  std::string result = "'";
-  for (const char c : text.substr(0, max_bytes)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7F)
-      result += c;
-    else
-      result.append({'\\', 'x', digits[byte >> 4], digits[byte & 15]});
-  }
-  return result + (text.size() > max_bytes ? "...'" : "'");
+  return concat('\'', printable(text.substr(0, max_bytes), LineEnds::escape), text.size() > max_bytes ? "...'" : "'");
 }
 
 }  // namespace handrail::train

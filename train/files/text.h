@@ -18,6 +18,8 @@ std::string counted(std::int64_t count, const char* singular, const char* plural
 /// The number rounded to at most `digits` significant digits, 1 to 17, without trailing zeros: 0.02346, 0.5, 12.34,
 /// 2.346e-05. A value other than 0 never reads as 0.
 std::string short_form(double value, int digits = 4);
+/// The number with that many decimals: 12.30. It must be below 1e20 or so.
+std::string fixed_form(double value, int decimals);
 /// The number with exactly four significant digits, so that a column of numbers is aligned: 0.5000, 12.34, 2.346e-05.
 std::string four_digits(double value);
 
@@ -27,8 +29,7 @@ std::size_t text_width(std::string_view text);
 /// spaces. A word that is longer than a line is not broken. With `columns` 0 the text is returned unchanged.
 std::string wrapped(std::string_view text, std::size_t columns, std::size_t indent);
 
-/// Text from a file for use in a message: in quotes, and cut to `max_bytes` bytes. Control characters, which a terminal
-/// would obey, are written as \x1b.
+/// Text from a file for use in a message: in quotes, printable() without line ends, and cut to `max_bytes` bytes.
 std::string excerpt(std::string_view text, std::size_t max_bytes = 40);
 /// A name for use in a message, written as excerpt() does but with up to 200 bytes: names of parameters can be long.
 inline std::string quoted_name(std::string_view name) { return excerpt(name, 200); }

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <numeric>
 #include <span>
-#include <sstream>
 #include <utility>
 
 #include <handrail/core/error.h>
@@ -199,7 +198,7 @@ std::string what_to_know(const Reading& r, const LrFinderResult& result) {
 }  // namespace
 
 void validate(const LrFinderOptions& o) {
-  std::ostringstream wrong;
+  TextStream wrong;
   constexpr Index max_steps = 1'000'000;
   if (!(o.start > 0 && std::isfinite(o.start))) wrong << "\n  want start > 0; got " << o.start;
   if (!(o.end >= 10 * o.start && std::isfinite(o.end)))

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iomanip>
 #include <numeric>
-#include <sstream>
 
 #include <handrail/core/error.h>
 #include <handrail/train/metrics/internal/labels.h>
@@ -34,12 +33,13 @@ double Confusion::accuracy() const {
 
 std::string Confusion::text(const std::vector<std::string>& names) const {
   const auto name_of = [&](Index c) {
-    return std::ssize(names) == classes_ ? names[static_cast<std::size_t>(c)] : std::to_string(c);
+    return std::ssize(names) == classes_ ? printable(names[static_cast<std::size_t>(c)], LineEnds::escape)
+                                         : std::to_string(c);
   };
   std::size_t longest = std::to_string(counts_.empty() ? 0 : *std::ranges::max_element(counts_)).size();
   for (Index c = 0; c < classes_; ++c) longest = std::max(longest, name_of(c).size());
   const auto width = static_cast<int>(longest) + 2;
-  std::ostringstream out;
+  TextStream out;
   out << "true \\ predicted\n" << std::setw(width) << ' ';
   for (Index c = 0; c < classes_; ++c) out << std::setw(width) << name_of(c);
   out << '\n';

@@ -173,7 +173,8 @@ class Console final : public LogSink {
   }
 
   // Prints a line that stays. On a terminal that is too narrow for it, it is wrapped into indented lines.
-  void print(const std::string& line, std::size_t indent = 2) {
+  void print(const std::string& text, std::size_t indent = 2) {
+    const std::string line = printable(text);
     live_.clear();
     std::fprintf(stream_, "%s\n", (terminal_ ? wrapped(line, columns(), indent) : line).c_str());
   }

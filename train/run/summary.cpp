@@ -104,7 +104,10 @@ class Lines {
       }
     });
   }
-  std::vector<SummaryItem> take() { return std::move(items_); }
+  std::vector<SummaryItem> take() {
+    for (SummaryItem& item : items_) item.value = printable(item.value, LineEnds::escape);
+    return std::move(items_);
+  }
 
  private:
   static std::string label(const OptionInfo& info) { return info.label.empty() ? info.name : info.label; }

@@ -124,7 +124,7 @@ std::string epoch_line(const EpochStats& stats, Index epochs, bool best, std::si
   enum Level { needed, word, train_metric, time, rate };  // the parts with the highest level are left out first
   std::vector<std::pair<Level, std::string>> parts;
   const auto part = [&](Level level, const std::string& name, double value) {
-    parts.emplace_back(level, name + ' ' + four_digits(value));
+    parts.emplace_back(level, printable(name, LineEnds::escape) + ' ' + four_digits(value));
   };
   part(needed, "loss", stats.train_loss);
   for (const MetricValue& metric : stats.metrics) part(train_metric, "train_" + metric.name, metric.value);
@@ -135,9 +135,7 @@ std::string epoch_line(const EpochStats& stats, Index epochs, bool best, std::si
   }
   part(rate, "lr", stats.lr);
   const bool fast = stats.seconds < 0.1;
-  std::array<char, 32> seconds;
-  std::snprintf(seconds.data(), seconds.size(), fast ? "%.1f ms" : "%.2f s", stats.seconds * (fast ? 1e3 : 1));
-  parts.emplace_back(time, seconds.data());
+  parts.emplace_back(time, fast ? fixed_form(stats.seconds * 1e3, 1) + " ms" : fixed_form(stats.seconds, 2) + " s");
 
   // Room for "best" is kept in every line, so that all lines of a run leave out the same parts.
   constexpr std::string_view best_mark = "best", separator = "  ";

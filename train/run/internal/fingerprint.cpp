@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <sstream>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/build.h>
@@ -19,7 +18,7 @@ class Hash {
     for (const std::byte byte : std::as_bytes(values)) hash_ = (hash_ ^ std::to_integer<unsigned>(byte)) * prime;
   }
   std::string text() const {
-    std::ostringstream out;
+    TextStream out;
     out << std::hex << hash_;
     return out.str();
   }

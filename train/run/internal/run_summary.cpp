@@ -24,7 +24,8 @@ void Run::send_fit_start() {
                   .is_raw = setup_.data.train.dataset().is_raw(),
                   .run_dir = desk_.result.run_dir};
   desk_.result.summary = summarise(setup_.options, plan);
-  if (resumed_) desk_.result.summary.insert(desk_.result.summary.begin(), {"resumed", resumed_text()});
+  if (resumed_)
+    desk_.result.summary.insert(desk_.result.summary.begin(), {"resumed", printable(resumed_text(), LineEnds::escape)});
   const FitStart event{.summary = desk_.result.summary,
                        .epochs = setup_.options.epochs,
                        .batches_per_epoch = setup_.batches(),

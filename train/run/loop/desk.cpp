@@ -1,10 +1,17 @@
 #include <handrail/train/run/loop/desk.h>
 
+#include <string>
 #include <utility>
+
+#include <handrail/core/error.h>
 
 namespace handrail::train {
 
 Verdict Desk::report(Anomaly anomaly) {
+  // It may contain names of the program and of files: nothing that prints it has to think of that.
+  for (std::string* text : {&anomaly.name, &anomaly.where}) *text = printable(*text, LineEnds::escape);
+  for (std::string* text : {&anomaly.evidence, &anomaly.cause, &anomaly.remedy, &anomaly.details})
+    *text = printable(*text);
   if (!quiet_) anomaly.action = recipe_.on_anomaly(anomaly);
   const bool lowers = anomaly.action == Action::reduce_lr || anomaly.action == Action::rollback;
   const Verdict verdict{anomaly.action, !lowers ? 1 : anomaly.lr_factor < 1 ? anomaly.lr_factor : 0.5};
