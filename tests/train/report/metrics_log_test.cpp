@@ -1,4 +1,9 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 
 #include <doctest/doctest.h>
@@ -63,8 +68,8 @@ TEST_CASE("names of metrics break no line and no column") {
         {.epoch = 1, .step = 1, .lr = 1, .train_loss = 5, .metrics = {{name, 6}}, .validation = {}, .seconds = 1});
   const std::string text = text_in(dir);
   CHECK(std::ranges::count(text, '\n') == 9);
-  for (const char* want :
-       {"1,1,\"train_a,b\",6\n", "1,1,\"train_say \"\"hi\"\"\",6\n", "1,1,train_two lines ,6\n", "1,1,train_,6\n"}) {
+  for (const char* want : {"1,1,\"train_a,b\",6\n", "1,1,\"train_say \"\"hi\"\"\",6\n",
+                           "1,1,train_two\\x0alines\\x09,6\n", "1,1,train_,6\n"}) {
     CAPTURE(want);
     CHECK(text.find(want) != std::string::npos);
   }
@@ -122,6 +127,26 @@ TEST_CASE("a log that cannot be written keeps whole lines only, reports the prob
   log.sync();
   CHECK(log.take_problem().empty());
   CHECK(text_in(dir) == begun + "4,1,train_loss,0.1\n4,1,lr,0.001\n4,1,grad_norm,0.1\n");
+}
+
+TEST_CASE("a log is not written to a link, a pipe, a device or a directory") {
+  const TempDir dir;
+  const auto target = dir.write("target", "precious"), path = dir.path() / "metrics.csv";
+  const auto refused = [&](const std::filesystem::path& there) {
+    check_throws<CheckpointError>([&] { MetricsLog(there, 1, 0, train::posix_file_system()); },
+                                  "want a regular file or none at", there.string(), "set metrics_csv to another path");
+  };
+  std::filesystem::create_symlink(target, path);
+  refused(path);
+  CHECK(dir.read("target") == "precious");
+  std::filesystem::remove(path);
+  REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+  refused(path);  // without a reader, for which an open would wait
+  const int reader = open(path.c_str(), O_RDONLY | O_NONBLOCK);
+  refused(path);
+  close(reader);
+  refused("/dev/null");
+  refused(dir.path());
 }
 
 TEST_CASE("a log that cannot be created is an error that names its file") {

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <algorithm>
+#include <cerrno>
 #include <string_view>
 #include <utility>
 
@@ -16,12 +16,12 @@ namespace {
 
 constexpr std::string_view header = "step,epoch,name,value\n";
 constexpr std::size_t max_buffered_bytes = 1 << 16;
+// Without O_NONBLOCK the open of a pipe waits for a reader.
+constexpr int open_flags = O_APPEND | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
 
 // A name as a cell of a CSV file: names that users give to metrics must break no line and no column.
 std::string cell(const char* prefix, const std::string& name) {
-  std::string text = prefix + name;
-  std::ranges::replace_if(
-      text, [](unsigned char c) { return c < 32 || c == 127; }, ' ');
+  std::string text = printable(prefix + name, LineEnds::escape);
   if (text.find_first_of(",\"") == std::string::npos) return text;
   for (std::size_t i = text.find('"'); i != std::string::npos; i = text.find('"', i + 2)) text.insert(i, 1, '"');
   return concat('"', text, '"');
@@ -29,10 +29,22 @@ std::string cell(const char* prefix, const std::string& name) {
 
 }  // namespace
 
+void MetricsLog::check_path(const std::filesystem::path& path, FileSystem& files) {
+  const OpenFile file(files, open_file(files, path, O_WRONLY | open_flags));
+  struct stat status {};
+  const int error = file.get() < 0 || files.status(file.get(), status) != 0 ? errno : 0;
+  if (error == ENOENT || (error == 0 && S_ISREG(status.st_mode))) return;
+  const bool is_other = error == 0 || error == ELOOP || error == ENXIO || error == EISDIR;
+  if (!is_other) fail<CheckpointError>("MetricsLog: cannot open '", path.string(), "': ", errno_text());
+  fail<CheckpointError>("MetricsLog: want a regular file or none at '", path.string(),
+                        "'; got a link, directory, pipe or device; set metrics_csv to another path");
+}
+
 MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t every_n_steps, std::uint64_t length,
                        FileSystem& files)
     : path_(path), every_n_steps_(every_n_steps), files_(files) {
-  const int file = open_file(files_, path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+  check_path(path, files);
+  const int file = open_file(files_, path_, O_WRONLY | O_CREAT | open_flags, 0600);
   file_ = std::make_unique<OpenFile>(files_, file);
   struct stat status {};
   if (file < 0 || files_.status(file, status) != 0)
@@ -91,9 +103,9 @@ void MetricsLog::sync() {
 
 // Makes the file again when it was deleted in the meantime.
 void MetricsLog::reopen() {
-  const OpenFile there(files_, open_file(files_, path_, O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  const OpenFile there(files_, open_file(files_, path_, O_WRONLY | open_flags));
   if (there.get() >= 0 || errno != ENOENT) return;
-  const int file = open_file(files_, path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+  const int file = open_file(files_, path_, O_WRONLY | O_CREAT | open_flags, 0600);
   if (file < 0) return;  // the next write fails and reports the problem
   file_ = std::make_unique<OpenFile>(files_, file);
   problem_ = concat("'", path_.string(), "' was deleted: its lines so far are missing");

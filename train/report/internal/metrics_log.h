@@ -23,6 +23,10 @@ class MetricsLog : public LogSink {
  public:
   static constexpr const char* file_name = "metrics.csv";
 
+  /// Throws CheckpointError when something other than a regular file is at the path, such as a link, which would have
+  /// another file written to, or a pipe, which would block the run. The constructor checks it too.
+  static void check_path(const std::filesystem::path& path, FileSystem& files);
+
   /// Appends after the first `length` bytes: those lines belong to the checkpoint that is resumed. A length of 0 starts
   /// an empty log. Throws CheckpointError when the file cannot be created.
   MetricsLog(const std::filesystem::path& path, std::int64_t every_n_steps, std::uint64_t length, FileSystem& files);

@@ -11,6 +11,7 @@
 #include <handrail/train/checkpoints/internal/retention.h>
 #include <handrail/train/files/file_system.h>
 #include <handrail/train/files/signals.h>
+#include <handrail/train/report/internal/metrics_log.h>
 #include <handrail/train/run/internal/fingerprint.h>
 
 namespace handrail::train {
@@ -48,7 +49,13 @@ FitResult Run::fit() {
                                   p.tensor.data()[bad], " in element ", bad, "; initialise them anew"),
                            p.name);
   setup_.set_lr(setup_.given_lr());
-  loop_.saver.make_directory();
+  check_log({});
+  try {
+    loop_.saver.make_directory();
+  } catch (...) {
+    loop_.saver.discard_directory();
+    throw;
+  }
   return train([this] { prepare(); });
 }
 
@@ -64,6 +71,14 @@ LrFinderResult Run::find_lr(const std::optional<LrFinderOptions>& options) {
   preflight_.read_data(true);
   setup_.loader->start_epoch(1);
   return options ? preflight_.sweep(*options) : preflight_.sweep();
+}
+
+// Refuses a file for metrics.csv that must not be written to, before anything has changed. run_dir: the directory of a
+// run that is resumed; empty for a new one, which has no such file yet.
+void Run::check_log(const std::filesystem::path& run_dir) const {
+  const auto& csv = setup_.options.metrics_csv;
+  if (!csv || (csv->empty() && run_dir.empty())) return;
+  MetricsLog::check_path(csv->empty() ? run_dir / MetricsLog::file_name : *csv, posix_file_system());
 }
 
 // Whatever ends the training, every part of the end is made. The first exception is rethrown to the caller.
@@ -162,6 +177,7 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
                           ", which has no checkpoints");
   const TrainingState& state = loaded->state;
   check_fits(setup_.model, state);
+  check_log(dir);
   resumed_ = true;
   setup_.set_lr(setup_.given_lr());
   loop_.guards.add_all(setup_);

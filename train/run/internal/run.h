@@ -26,6 +26,7 @@ class Run {
  private:
   FitResult train(const std::function<void()>& start);
   void prepare();
+  void check_log(const std::filesystem::path& run_dir) const;
   void take_up(const std::filesystem::path& run_dir, const ResumeOptions& options);
 
   void send_fit_start();
