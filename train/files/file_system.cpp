@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <system_error>
@@ -25,6 +26,31 @@ auto retry_interrupted(Call&& call) {
   while (result < 0 && errno == EINTR) result = call();
   return result;
 }
+
+// While it lives, a write above the size that a file may have (RLIMIT_FSIZE) fails with EFBIG, as on a full disk, and
+// does not end the process by SIGXFSZ, which goes to the thread that writes.
+class NoSizeSignal {
+ public:
+  NoSizeSignal() {
+    sigemptyset(&signal_);
+    sigaddset(&signal_, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &signal_, &before_);
+  }
+  ~NoSizeSignal() {
+    const int error = errno;
+    sigset_t pending;
+    int taken = 0;
+    if (!sigismember(&before_, SIGXFSZ) && sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ))
+      sigwait(&signal_, &taken);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    errno = error;
+  }
+  NoSizeSignal(const NoSizeSignal&) = delete;
+  NoSizeSignal& operator=(const NoSizeSignal&) = delete;
+
+ private:
+  sigset_t signal_, before_;
+};
 
 // A new file next to `target`. It is deleted at the end of the scope unless rename_to has succeeded.
 class Temporary {
@@ -142,6 +168,7 @@ int open_file(FileSystem& files, const std::filesystem::path& path, int flags, m
 std::string errno_text() { return std::error_code(errno, std::generic_category()).message(); }
 
 std::size_t write_all(FileSystem& files, int file, std::string_view bytes) {
+  const NoSizeSignal mask;
   std::size_t done = 0;
   while (done < bytes.size()) {
     errno = EIO;  // stays when write returns 0 and sets no error
@@ -208,7 +235,7 @@ FileStart read_file(FileSystem& files, const std::filesystem::path& path, const 
 }
 
 bool make_directory(FileSystem& files, const std::filesystem::path& path, const std::string& who) {
-  if (files.mkdir(path.c_str(), 0777) == 0) {
+  if (files.mkdir(path.c_str(), 0700) == 0) {
     sync_directory(files, directory_of(path), who);
     return true;
   }

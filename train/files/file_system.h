@@ -106,8 +106,9 @@ FileStart read_file(FileSystem& files, const std::filesystem::path& path, const 
 /// `who`, when the directory cannot be read.
 std::vector<std::string> list_directory(FileSystem& files, const std::filesystem::path& directory,
                                         const std::string& who);
-/// Makes a directory and syncs the one above it, so that the new name survives a stop of the machine. Returns false
-/// when something of that name exists already. Throws CheckpointError, starting with `who`, on any other failure.
+/// Makes a directory for its owner alone, mode 0700 less the umask, and syncs the one above it, so that the new name
+/// survives a stop of the machine. Returns false when something of that name exists already. Throws CheckpointError,
+/// starting with `who`, on any other failure.
 bool make_directory(FileSystem& files, const std::filesystem::path& path, const std::string& who);
 /// Makes a directory and those above it where they are missing. Throws as make_directory does.
 void make_directories(FileSystem& files, const std::filesystem::path& path, const std::string& who);

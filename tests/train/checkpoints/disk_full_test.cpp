@@ -54,20 +54,22 @@ class SmallDisk {
 // No file of this process becomes longer than that while it lives.
 class LimitedFileSize {
  public:
-  explicit LimitedFileSize(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+  explicit LimitedFileSize(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_DFL);  // which ends the process
     REQUIRE(getrlimit(RLIMIT_FSIZE, &before_) == 0);
     const rlimit now{bytes, before_.rlim_max};
     REQUIRE(setrlimit(RLIMIT_FSIZE, &now) == 0);
   }
   ~LimitedFileSize() {
     setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
+    sigset_t pending;
+    sigpending(&pending);
+    CHECK_FALSE(sigismember(&pending, SIGXFSZ));
   }
   LimitedFileSize(const LimitedFileSize&) = delete;
   LimitedFileSize& operator=(const LimitedFileSize&) = delete;
 
  private:
-  void (*handler_)(int);
   rlimit before_{};
 };
 
