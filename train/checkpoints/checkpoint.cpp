@@ -119,8 +119,8 @@ void save_checkpoint(const std::filesystem::path& path, const TrainingState& sta
 
 TrainingState load_checkpoint(const std::filesystem::path& path, FileSystem& files) {
   const std::string who = about("load_checkpoint", path);
-  const FileStart file = read_file(files, path, who);
-  TrainingState state = decode_state(unpack(file.bytes, who), who);
+  const std::string file = read_container(files, path, who);
+  TrainingState state = decode_state(unpack(file, who), who);
   check(state, who);
   return state;
 }
@@ -185,8 +185,8 @@ void save_weights(const nn::Module& model, const std::filesystem::path& path, Fi
 
 void load_weights(nn::Module& model, const std::filesystem::path& path, FileSystem& files) {
   const std::string who = about("load_weights", path);
-  const FileStart file = read_file(files, path, who);
-  const ModelState state = decode_model(unpack(file.bytes, who), who);
+  const std::string file = read_container(files, path, who);
+  const ModelState state = decode_model(unpack(file, who), who);
   check(state, who);
   restore(model, state.parameters, state.buffers, who);
 }
@@ -199,8 +199,8 @@ void save_model(const nn::Module& model, const ModelInfo& info, const std::files
 
 SavedModel read_model(const std::filesystem::path& path, FileSystem& files) {
   const std::string who = about("load_model", path);
-  const FileStart file = read_file(files, path, who);
-  const Container container = unpack(file.bytes, who);
+  const std::string file = read_container(files, path, who);
+  const Container container = unpack(file, who);
   SavedModel saved{.weights = decode_best(container, who), .info = decode_info(container, who)};
   check(saved.weights, who);
   check(saved.info, who);

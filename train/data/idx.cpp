@@ -104,11 +104,14 @@ std::vector<std::uint8_t> read_at_most(InputFile& file, std::size_t want) {
 
 }  // namespace
 
-IdxArray read_idx(const std::filesystem::path& path) {
+IdxArray read_idx(const std::filesystem::path& path, std::uint64_t max_inflated_bytes) {
   InputFile file("read_idx", path);
   const Shape shape = read_shape(file);
   const std::size_t header = magic_bytes + bytes_per_dim * static_cast<std::size_t>(shape.rank());
   const auto size = static_cast<std::size_t>(shape.size());
+  if (file.is_gzip() && header + size > max_inflated_bytes)
+    fail<DataError>(file.name(), ": want at most ", max_inflated_bytes, " bytes after decompression; got a header for ",
+                    header + size, "; decompress the file, or raise max_inflated_bytes");
   const auto want = concat(file.name(), ": want ", header + size, " bytes for ", shape, "; got ");
   if (const auto got = file.size(); got && *got > header + size)
     fail<DataError>(want, *got, ": bytes follow the data");
@@ -126,7 +129,7 @@ ByteDataset load_idx(const std::filesystem::path& images_path, const std::filesy
                      const IdxOptions& options) {
   const int classes = options.classes.value_or(256);
   if (classes < 1 || classes > 256) fail<OptionError>("load_idx: want classes in [1, 256]; got ", classes);
-  IdxArray labels = read_idx(labels_path);
+  IdxArray labels = read_idx(labels_path, options.max_inflated_bytes);
   if (labels.shape.rank() != 1)
     fail<DataError>("load_idx: '", labels_path.string(), "': want labels [N]; got ", labels.shape);
   const auto bad = std::ranges::find_if(labels.bytes, [&](std::uint8_t label) { return label >= classes; });
@@ -134,7 +137,7 @@ ByteDataset load_idx(const std::filesystem::path& images_path, const std::filesy
     throw DataError(concat("load_idx: '", labels_path.string(), "' row ", row, ": want a label below ", classes,
                            "; got ", int{*bad}),
                     row);
-  IdxArray images = read_idx(images_path);
+  IdxArray images = read_idx(images_path, options.max_inflated_bytes);
   const Shape& shape = images.shape;
   if (shape.rank() < 2) fail<DataError>("load_idx: '", images_path.string(), "': want images [N, ...]; got ", shape);
   if (shape[0] != labels.shape[0])

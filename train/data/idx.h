@@ -10,6 +10,9 @@
 
 namespace handrail::train {
 
+/// 4 GiB.
+inline constexpr std::uint64_t default_max_inflated_bytes = std::uint64_t{1} << 32;
+
 /// The content of an IDX file: unsigned bytes in row-major order.
 struct IdxArray {
   Shape shape;
@@ -20,13 +23,15 @@ struct IdxArray {
 /// format: LeCun, Cortes, Burges 1998, "The MNIST database of handwritten digits". Throws DataError, naming the file
 /// and what was wanted and found, when the file cannot be read, has another format or element type, is damaged,
 /// truncated or too long. Memory grows with the bytes that are read: a header that claims a large size allocates
-/// nothing.
-IdxArray read_idx(const std::filesystem::path& path);
+/// nothing. max_inflated_bytes: the largest array that a compressed file may hold, because a small file can be inflated
+/// to any size; a DataError otherwise.
+IdxArray read_idx(const std::filesystem::path& path, std::uint64_t max_inflated_bytes = default_max_inflated_bytes);
 
 /// How load_idx makes a data set of two files.
 struct IdxOptions {
-  std::optional<int> classes = {};  // labels must be below it; 1 to 256; absent: 256
-  bool flatten = false;             // samples [28, 28] become [784]
+  std::optional<int> classes = {};                                // labels must be below it; 1 to 256; absent: 256
+  bool flatten = false;                                           // samples [28, 28] become [784]
+  std::uint64_t max_inflated_bytes = default_max_inflated_bytes;  // of each file, see read_idx
 };
 
 /// Reads a data set from two IDX files: images [N, ...] and labels [N].

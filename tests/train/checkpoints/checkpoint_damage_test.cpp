@@ -207,6 +207,18 @@ TEST_CASE("what is refused when a checkpoint is written is refused when one is r
   check_throws<CheckpointError>([&] { load_checkpoint(other); }, other.string(), "counts >= 0");
 }
 
+TEST_CASE("a huge file of another kind is refused before memory is asked for it") {
+  const TempDir dir;
+  constexpr std::uintmax_t huge = std::uintmax_t{1} << 43;  // with holes; more than the memory there is
+  const auto other = dir.write("other", "no checkpoint");
+  std::filesystem::resize_file(other, huge);
+  check_throws<CheckpointError>([&] { load_checkpoint(other); }, "its first 8 bytes are different");
+  const auto grown = dir.write("grown", file_of(encode(full_state())));
+  std::filesystem::resize_file(grown, huge);
+  check_throws<CheckpointError>([&] { load_checkpoint(grown); }, "the file is damaged", "got 8796093022208");
+  check_throws<CheckpointError>([&] { read_model(grown); }, "the file is damaged");
+}
+
 TEST_CASE("numbers that no run writes are refused behind correct checksums") {
   const auto refused = [](auto&& change, const char* why) {
     TrainingState state = full_state();

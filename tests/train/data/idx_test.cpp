@@ -148,7 +148,19 @@ TEST_CASE("read_idx allocates what it reads, not what a header promises") {
   // 2^57 bytes: to reserve them would throw something else.
   const auto dims = header({1U << 28, 1U << 29});
   rejects(dims, "got 12: the file is truncated");
-  rejects(gzip(dims), "got 12: the file is truncated");
+  rejects(gzip(header({1U << 16, 1U << 15})), "got 12: the file is truncated");
+}
+
+TEST_CASE("read_idx inflates no more than it may") {
+  // The second bomb keeps the word of its header: only a limit keeps it from 20 MB.
+  rejects(gzip(header({1U << 28, 1U << 29})), "want at most 4294967296 bytes after decompression",
+          "got a header for 144115188075855884", "raise max_inflated_bytes");
+  const TempDir dir;
+  const auto bomb = dir.write("bomb.gz", gzip(header({20'000'000}) + std::string(20'000'000, '\0')));
+  CHECK(std::filesystem::file_size(bomb) < 50'000);
+  check_throws<DataError>([&] { read_idx(bomb, 20'000'007); }, "want at most 20000007 bytes", "header for 20000008");
+  CHECK(read_idx(bomb, 20'000'008).bytes.size() == 20'000'000);
+  check_throws<DataError>([&] { load_idx(bomb, bomb, {.max_inflated_bytes = 100}); }, "want at most 100 bytes");
 }
 
 TEST_CASE("read_idx inflates no more than the header implies") {

@@ -5,6 +5,7 @@
 #include <concepts>
 
 #include <handrail/core/error.h>
+#include <handrail/train/files/file_system.h>
 #include <handrail/train/files/text.h>
 
 namespace handrail::train {
@@ -116,6 +117,12 @@ ContainerHeader parse_header(std::string_view start, std::uint64_t file_size, co
   }
   if (end != total) damaged(who, concat(total - end, " bytes belong to no section"));
   return header;
+}
+
+std::string read_container(FileSystem& files, const std::filesystem::path& path, const std::string& who) {
+  const FileStart start = read_file(files, path, who, max_header_bytes);
+  parse_header(start.bytes, start.file_size, who);
+  return read_file(files, path, who).bytes;
 }
 
 Container unpack(std::string_view file, const std::string& who) {

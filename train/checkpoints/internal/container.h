@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <span>
@@ -10,6 +11,8 @@
 #include <vector>
 
 namespace handrail::train {
+
+class FileSystem;
 
 /// A named part of a file. The name has at most 16 characters.
 struct Section {
@@ -61,6 +64,10 @@ struct ContainerHeader {
 /// file. Throws CheckpointError, starting with `who`, when the header is damaged, has a newer format, or does not
 /// belong to a file of that size.
 ContainerHeader parse_header(std::string_view start, std::uint64_t file_size, const std::string& who);
+
+/// Reads a whole file, after its header was checked: a large file of another kind is refused before memory is asked
+/// for. Throws CheckpointError, starting with `who`, as read_file and parse_header do.
+std::string read_container(FileSystem& files, const std::filesystem::path& path, const std::string& who);
 
 /// The sections of a file, as views into its bytes.
 struct Container {
