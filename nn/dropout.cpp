@@ -11,4 +11,6 @@ Dropout::Dropout(double p) : p_(p) {
 
 Tensor Dropout::forward(const Tensor& x) const { return dropout(x, p_); }
 
+std::string Dropout::settings() const { return concat("p ", p_); }
+
 }  // namespace handrail::nn

@@ -45,6 +45,10 @@ class Module {
   /// Standardize do. The inputs of a model that begins with such a module need no scaling.
   virtual bool normalises() const { return false; }
 
+  /// What decides the output besides parameters and buffers, such as "p 0.5" of Dropout: a run is resumed only with the
+  /// same types of modules and the same settings. Override it in a layer that has such numbers.
+  virtual std::string settings() const { return {}; }
+
   /// Stops training the parameters of this module and of its children: from the next tape on, they get no gradient and
   /// so neither an update nor weight decay, until unfreeze(). What the module computes does not change: in training,
   /// Dropout still drops and BatchNorm1d still moves its running statistics.

@@ -1,5 +1,6 @@
 #include <handrail/nn/norm.h>
 
+#include <handrail/core/error.h>
 #include <handrail/core/ops/ops.h>
 
 namespace handrail::nn {
@@ -11,6 +12,8 @@ LayerNorm::LayerNorm(Index features, double eps)
 
 Tensor LayerNorm::forward(const Tensor& x) const { return layer_norm(x, weight, bias, eps_); }
 
+std::string LayerNorm::settings() const { return concat("eps ", eps_); }
+
 BatchNorm1d::BatchNorm1d(Index features, BatchNormOptions options)
     : weight(param("weight", Role::norm, Tensor::ones({features}))),
       bias(param("bias", Role::norm, Tensor::zeros({features}))),
@@ -21,5 +24,7 @@ BatchNorm1d::BatchNorm1d(Index features, BatchNormOptions options)
 Tensor BatchNorm1d::forward(const Tensor& x) const {
   return batch_norm(x, weight, bias, {.mean = running_mean, .variance = running_var}, options_.momentum, options_.eps);
 }
+
+std::string BatchNorm1d::settings() const { return concat("momentum ", options_.momentum, ", eps ", options_.eps); }
 
 }  // namespace handrail::nn

@@ -11,6 +11,7 @@ class LayerNorm : public Layer {
   /// eps is added to the variance.
   explicit LayerNorm(Index features, double eps = 1e-5);
   Tensor forward(const Tensor& x) const override;
+  std::string settings() const override;
 
   const Tensor weight;  // [features], starts at 1
   const Tensor bias;    // [features], starts at 0
@@ -31,6 +32,7 @@ class BatchNorm1d : public Layer {
  public:
   explicit BatchNorm1d(Index features, BatchNormOptions options = {});
   Tensor forward(const Tensor& x) const override;
+  std::string settings() const override;
   bool normalises() const override { return true; }
 
   const Tensor weight;        // [features], starts at 1

@@ -10,6 +10,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/data/internal/hash.h>
 #include <handrail/train/files/text.h>
 
 namespace handrail::train {
@@ -25,37 +26,14 @@ void check_finite(const DataPart& part, const char* what, const Tensor& values, 
                   row);
 }
 
-// The high bits are folded into the low ones before the product carries them up again: small whole numbers, stored as
-// floating-point numbers, differ in their high bits only.
-std::uint64_t mix(std::uint64_t x) {
-  constexpr std::uint64_t golden = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio: odd, and its bits have no pattern
-  return (x ^ (x >> 32)) * golden;
-}
-
-// Hashes the bits of a row. Eight chains run side by side, because a product has to wait for the one before it.
-std::uint64_t hash_row(std::span<const Scalar> row) {
-  using Words = std::array<std::uint64_t, 8>;
-  Words chains{}, words{};
-  const std::size_t bytes = row.size_bytes(), whole = bytes / sizeof words * sizeof words;
-  const char* from = reinterpret_cast<const char*>(row.data());
-  for (std::size_t at = 0; at < whole; at += sizeof words) {
-    std::memcpy(words.data(), from + at, sizeof words);
-    for (std::size_t k = 0; k < words.size(); ++k) chains[k] = mix(chains[k] ^ words[k]);
-  }
-  words = {};
-  std::memcpy(words.data(), from + whole, bytes - whole);
-  std::uint64_t hash = 0;
-  for (std::size_t k = 0; k < words.size(); ++k) hash = mix(mix(hash) ^ mix(chains[k] ^ words[k]) ^ k);
-  return mix(mix(hash));
-}
-
 // Calls visit(row, hash of its inputs).
 template <class Visit>
-void hash_rows(const DataPart& part, const Rows& rows, Visit&& visit) {
+void visit_hashes(const DataPart& part, const Rows& rows, Visit&& visit) {
   for_batches(part, rows, [&](std::span<const Index> batch_rows, const Batch& batch) {
     const auto inputs = batch.inputs.span();
     const std::size_t cols = inputs.size() / batch_rows.size();
-    for (std::size_t k = 0; k < batch_rows.size(); ++k) visit(batch_rows[k], hash_row(inputs.subspan(k * cols, cols)));
+    for (std::size_t k = 0; k < batch_rows.size(); ++k)
+      visit(batch_rows[k], hash_values(inputs.subspan(k * cols, cols)));
   });
 }
 
@@ -83,12 +61,12 @@ std::optional<Anomaly> check_duplicates(const DataPart& train, const DataPart& v
   constexpr Index nowhere = -1;
   std::vector<std::pair<Index, std::uint64_t>> wanted;
   std::unordered_map<std::uint64_t, Index> first_training_row;
-  hash_rows(validation, sample_rows(validation, max_validation_rows), [&](Index row, std::uint64_t hash) {
+  visit_hashes(validation, sample_rows(validation, max_validation_rows), [&](Index row, std::uint64_t hash) {
     wanted.emplace_back(row, hash);
     first_training_row.emplace(hash, nowhere);
   });
   std::vector<std::uint64_t> training_hashes;
-  hash_rows(train, sample_rows(train), [&](Index row, std::uint64_t hash) {
+  visit_hashes(train, sample_rows(train), [&](Index row, std::uint64_t hash) {
     training_hashes.push_back(hash);
     const auto found = first_training_row.find(hash);
     if (found != first_training_row.end() && found->second == nowhere) found->second = row;

@@ -405,6 +405,49 @@ TEST_CASE("options that an older library did not record count as a difference of
   CHECK(trainer.resume(first.run_dir, data(), {.allow = {"library"}}).steps == first.steps);
 }
 
+TEST_CASE("every row of the data and the structure of the model must be those that the run began with") {
+  const TempDir dir;
+  const auto options = [&](bool split) {
+    auto o = options_in(dir);
+    o.epochs = 1;
+    if (!split) o.validation_split = off;
+    return o;
+  };
+  const auto rows = coin_flips(1000);
+  NormModel model;
+  const auto first = train::Trainer(model, cross_entropy, options(true)).fit(rows);
+  const auto refused = [&](nn::Layer& other, const train::TensorDataset& now, const std::string& text) {
+    train::Trainer trainer(other, cross_entropy, options(true));
+    check_throws<CheckpointError>([&] { trainer.resume(first.run_dir, now); }, text);
+  };
+  // One value of one row, wherever it is: in the training set or in the validation set.
+  for (const Index row : {0, 1, 333, 500, 777, 999}) {
+    const Tensor inputs = rows.inputs().clone();
+    inputs.mutable_data()[2 * row + 1] += Scalar(0.001);
+    refused(model, {inputs, rows.targets()}, "samples: ");
+  }
+  const Tensor targets = rows.targets().clone();
+  targets.mutable_data()[501] = 1 - targets.data()[501];
+  refused(model, {rows.inputs(), targets}, "samples: ");
+
+  NormModel drops_less(1, 0.1);
+  refused(drops_less, rows, "\n  model: NormModel, Linear, BatchNorm1d momentum 0.1, eps 1e-05, Dropout p 0.2, Linear");
+  refused(drops_less, rows, "Dropout p 0.1");
+  NormModel same;
+  CHECK(train::Trainer(same, cross_entropy, options(true)).resume(first.run_dir, rows).steps == first.steps);
+  CHECK(train::Trainer(drops_less, cross_entropy, options(true))
+            .resume(first.run_dir, rows, {.allow = {"model"}})
+            .steps == first.steps);
+
+  auto begun = small_model();
+  const auto second = train::Trainer(begun, cross_entropy, options(false)).fit(rows);
+  Rng rng(1);
+  nn::Sequential tanh{nn::Linear{2, 16, rng}, nn::Tanh{}, nn::Linear{16, 2, rng}};
+  train::Trainer other(tanh, cross_entropy, options(false));
+  check_throws<CheckpointError>([&] { other.resume(second.run_dir, rows); },
+                                "model: Sequential, Linear, ReLU, Linear, hash ", "Sequential, Linear, Tanh, Linear");
+}
+
 TEST_CASE("a run that has ended is extended by more epochs when that is allowed") {
   const TempDir dir;
   NormModel model;

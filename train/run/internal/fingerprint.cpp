@@ -1,11 +1,19 @@
 #include <handrail/train/run/internal/fingerprint.h>
 
+#include <cxxabi.h>
+
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+#include <typeinfo>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/build.h>
 #include <handrail/train/data/internal/data_part.h>
+#include <handrail/train/data/internal/hash.h>
 
 namespace handrail::train {
 namespace {
@@ -28,21 +36,54 @@ class Hash {
   std::uint64_t hash_ = 0xCBF29CE484222325;
 };
 
-// The number of samples, and a hash of the row numbers and of some samples. A data set may generate its samples anew at
-// each reading: these cannot be compared and are left out of the hash.
-std::string samples_text(const Rows& all, Index count) {
+// Adds some samples to the hash. A data set may generate its samples anew at each reading: these cannot be compared and
+// are left out.
+void add_some_samples(Hash& hash, const Rows& all) {
   constexpr Index max_samples = 64;
   const DataPart part{.rows = all};
   const Rows rows = sample_rows(part, max_samples);
   const Batch once = gather(part, rows.numbers()), again = gather(part, rows.numbers());
-  Hash hash;
-  hash.add(all.numbers());
   const auto add = [&hash](const Tensor& a, const Tensor& b) {
     if (std::ranges::equal(std::as_bytes(a.span()), std::as_bytes(b.span()))) hash.add(a.span());
   };
   add(once.inputs, again.inputs);
   add(once.targets, again.targets);
+}
+
+// The number of samples, and a hash of the row numbers and of the samples.
+std::string samples_text(const Rows& all, Index count, const std::function<void()>& poll) {
+  Hash hash;
+  hash.add(all.numbers());
+  if (all.dataset().in_memory())
+    hash.add<std::uint64_t>(std::array{hash_rows(all, poll)});
+  else
+    add_some_samples(hash, all);
   return concat(count, ", hash ", hash.text());
+}
+
+// The type without its namespaces, such as "Dropout".
+std::string type_name(const nn::Module& module) {
+  const char* mangled = typeid(module).name();
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(mangled, nullptr, nullptr, &status), std::free);
+  const std::string_view full = name ? name.get() : mangled;
+  return std::string(full.substr(full.rfind(':') + 1));
+}
+
+// The types of the modules, how many are below each, and their settings: as a hash and, for the first of them, in
+// words.
+std::string model_text(const nn::Module& model) {
+  constexpr std::size_t max_named = 12;
+  Hash hash;
+  std::string names;
+  const auto modules = model.modules();
+  for (std::size_t i = 0; i < modules.size(); ++i) {
+    const nn::Module& module = *modules[i];
+    const std::string settings = module.settings();
+    hash.add<char>(concat(typeid(module).name(), ' ', module.modules().size(), ' ', settings, ';'));
+    if (i < max_named) names += concat(i ? ", " : "", type_name(module), settings.empty() ? "" : " ", settings);
+  }
+  return concat(names, modules.size() > max_named ? ", ..." : "", ", hash ", hash.text());
 }
 
 std::string parameters_text(std::span<const Parameter> parameters) {
@@ -70,9 +111,11 @@ std::map<std::string, std::string> fingerprint(const TrainerOptions& options, co
   all["normalization"] = parts.normalization ? concat("mean ", option_text(parts.normalization->mean), ", stddev ",
                                                       option_text(parts.normalization->stddev))
                                              : "none";
+  all["model"] = model_text(parts.model);
   all["parameters"] = parameters_text(parts.parameters);
-  all["training samples"] = samples_text(parts.training, parts.training_samples);
-  all["validation samples"] = parts.validation ? samples_text(*parts.validation, parts.validation_samples) : "none";
+  all["training samples"] = samples_text(parts.training, parts.training_samples, parts.poll);
+  all["validation samples"] =
+      parts.validation ? samples_text(*parts.validation, parts.validation_samples, parts.poll) : "none";
   all["library"] = version();
   all["build"] = build_description();
   return all;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include <handrail/core/parameter.h>
+#include <handrail/nn/module.h>
 #include <handrail/optim/optimizer.h>
 #include <handrail/train/data/rows.h>
 #include <handrail/train/run/options.h>
@@ -16,17 +18,20 @@ namespace handrail::train {
 /// What decides how a run continues, besides the options.
 struct RunParts {
   const optim::Optimizer& optimizer;
+  const nn::Module& model;
   std::span<const Parameter> parameters;
   const std::optional<Normalization>& normalization;
   Rows training;
   Index training_samples;  // in an epoch
   std::optional<Rows> validation;
-  Index validation_samples;  // in an evaluation
+  Index validation_samples;    // in an evaluation
+  std::function<void()> poll;  // called now and then while data is read; it may throw
 };
 
 /// The fingerprint of a run: text by name for everything that must not change when it is resumed. It holds each option
-/// whose OptionInfo says `fixed`, by its name, and optimizer, normalization, parameters, samples, library and build.
-/// Reads up to 64 samples of each data set.
+/// whose OptionInfo says `fixed`, by its name, and optimizer, normalization, model, parameters, samples, library
+/// and build. Of a data set in memory it has a hash of every row. Of another one, which may be slow to read or make its
+/// samples anew each time, it reads up to 64 samples, twice.
 std::map<std::string, std::string> fingerprint(const TrainerOptions& options, const RunParts& parts);
 
 /// Compares the fingerprint that a run began with and the present one. Throws CheckpointError listing everything that

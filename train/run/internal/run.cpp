@@ -17,14 +17,16 @@
 namespace handrail::train {
 namespace {
 
-std::map<std::string, std::string> fingerprint_of(const Setup& setup) {
+std::map<std::string, std::string> fingerprint_of(const Setup& setup, Stop& stop) {
   return fingerprint(setup.options, {.optimizer = *setup.optimizer,
+                                     .model = setup.model,
                                      .parameters = setup.parameters,
                                      .normalization = setup.info.normalization,
                                      .training = setup.data.train,
                                      .training_samples = setup.loader->samples(),
                                      .validation = setup.data.validation,
-                                     .validation_samples = setup.validation ? setup.validation->samples() : 0});
+                                     .validation_samples = setup.validation ? setup.validation->samples() : 0,
+                                     .poll = [&stop] { stop.poll(); }});
 }
 
 }  // namespace
@@ -146,8 +148,8 @@ void Run::prepare() {
     if (setup_.options.guards.divergence) preflight_.measure_start();
   }
   setup_.data.train_preview = setup_.data.validation_preview = nullptr;
-  // The fingerprint reads samples and all row numbers: it is made only for a run that can be resumed.
-  if (loop_.saver.has_checkpoints()) loop_.settings = fingerprint_of(setup_);
+  // The fingerprint reads the data: it is made only for a run that can be resumed.
+  if (loop_.saver.has_checkpoints()) loop_.settings = fingerprint_of(setup_, stop_);
   loop_.guards.add_all(setup_);
   loop_.good.note_attempt();
   loop_.good.set(loop_.capture());
@@ -167,7 +169,7 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
   const bool names_it = given.has_filename() && !std::filesystem::is_regular_file(given, none);
   const auto dir = names_it ? given : given.parent_path();
   preflight_.read_data(false);
-  loop_.settings = fingerprint_of(setup_);
+  loop_.settings = fingerprint_of(setup_, stop_);
   // The lock comes before the checkpoint is read: until then another process may write a newer one.
   const bool has_any = !list_checkpoints(dir).empty();
   if (has_any) loop_.saver.take_directory(dir);
