@@ -11,7 +11,9 @@
 namespace handrail::train {
 namespace {
 
-constexpr std::array watched{SIGINT, SIGTERM, SIGPIPE};
+constexpr std::array watched{SIGINT, SIGTERM, SIGPIPE, SIGXFSZ};
+// Signals of a write that fails.
+constexpr bool is_of_write(int signal) { return signal == SIGPIPE || signal == SIGXFSZ; }
 
 std::mutex watch_mutex;
 int watches = 0;
@@ -28,7 +30,7 @@ extern "C" void note_signal(int signal) {
   struct sigaction action {};
   action.sa_handler = SIG_DFL;
   for (std::size_t i = 0; i < watched.size(); ++i)
-    if (watched[i] != SIGPIPE && !was_ignored(i)) sigaction(watched[i], &action, nullptr);
+    if (!is_of_write(watched[i]) && !was_ignored(i)) sigaction(watched[i], &action, nullptr);
 }
 
 }  // namespace
@@ -41,10 +43,10 @@ SignalWatch::SignalWatch() {
   for (std::size_t i = 0; i < watched.size(); ++i) sigaction(watched[i], nullptr, &previous[i]);
   for (std::size_t i = 0; i < watched.size(); ++i) {
     const bool is_default = previous[i].sa_handler == SIG_DFL;
-    if (was_ignored(i) || (watched[i] == SIGPIPE && !is_default)) continue;
+    if (was_ignored(i) || (is_of_write(watched[i]) && !is_default)) continue;
     struct sigaction action {};
     action.sa_flags = SA_RESTART;
-    action.sa_handler = watched[i] == SIGPIPE ? SIG_IGN : note_signal;
+    action.sa_handler = is_of_write(watched[i]) ? SIG_IGN : note_signal;
     sigaction(watched[i], &action, nullptr);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -446,6 +447,25 @@ TEST_CASE("every row of the data and the structure of the model must be those th
   train::Trainer other(tanh, cross_entropy, options(false));
   check_throws<CheckpointError>([&] { other.resume(second.run_dir, rows); },
                                 "model: Sequential, Linear, ReLU, Linear, hash ", "Sequential, Linear, Tanh, Linear");
+}
+
+TEST_CASE("a set in memory whose samples are made anew at each reading can be resumed") {
+  struct Noisy : train::TensorDataset {
+    using TensorDataset::TensorDataset;
+    void gather(std::span<const Index> rows, const train::Batch& batch) const override {
+      TensorDataset::gather(rows, batch);
+      for (Scalar& x : batch.inputs.mutable_span()) x += static_cast<Scalar>(++readings % 7);
+    }
+    mutable std::atomic<int> readings = 0;
+  };
+  const TempDir dir;
+  const auto rows = coin_flips(130);
+  const Noisy noisy(rows.inputs(), rows.targets());
+  auto model = small_model();
+  auto options = options_in(dir);
+  options.epochs = 1;
+  const auto first = train::Trainer(model, cross_entropy, options).fit(noisy);
+  CHECK(train::Trainer(model, cross_entropy, options).resume(first.run_dir, noisy).steps == first.steps);
 }
 
 TEST_CASE("a run that has ended is extended by more epochs when that is allowed") {

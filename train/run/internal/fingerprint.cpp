@@ -37,27 +37,29 @@ class Hash {
 };
 
 // Adds some samples to the hash. A data set may generate its samples anew at each reading: these cannot be compared and
-// are left out.
-void add_some_samples(Hash& hash, const Rows& all) {
+// are left out. Returns whether there are none of them.
+bool add_some_samples(Hash& hash, const Rows& all) {
   constexpr Index max_samples = 64;
   const DataPart part{.rows = all};
   const Rows rows = sample_rows(part, max_samples);
   const Batch once = gather(part, rows.numbers()), again = gather(part, rows.numbers());
-  const auto add = [&hash](const Tensor& a, const Tensor& b) {
-    if (std::ranges::equal(std::as_bytes(a.span()), std::as_bytes(b.span()))) hash.add(a.span());
+  bool comparable = true;
+  const auto add = [&](const Tensor& a, const Tensor& b) {
+    const bool same = std::ranges::equal(std::as_bytes(a.span()), std::as_bytes(b.span()));
+    comparable = comparable && same;
+    if (same) hash.add(a.span());
   };
   add(once.inputs, again.inputs);
   add(once.targets, again.targets);
+  return comparable;
 }
 
 // The number of samples, and a hash of the row numbers and of the samples.
 std::string samples_text(const Rows& all, Index count, const std::function<void()>& poll) {
   Hash hash;
   hash.add(all.numbers());
-  if (all.dataset().in_memory())
+  if (add_some_samples(hash, all) && all.dataset().in_memory())
     hash.add<std::uint64_t>(std::array{hash_rows(all, poll)});
-  else
-    add_some_samples(hash, all);
   return concat(count, ", hash ", hash.text());
 }
 

@@ -30,8 +30,8 @@ struct RunParts {
 
 /// The fingerprint of a run: text by name for everything that must not change when it is resumed. It holds each option
 /// whose OptionInfo says `fixed`, by its name, and optimizer, normalization, model, parameters, samples, library
-/// and build. Of a data set in memory it has a hash of every row. Of another one, which may be slow to read or make its
-/// samples anew each time, it reads up to 64 samples, twice.
+/// and build. Of each data set it reads up to 64 samples, twice. Of one in memory it has a hash of every row as well,
+/// unless the two readings differ, because samples are made anew each time.
 std::map<std::string, std::string> fingerprint(const TrainerOptions& options, const RunParts& parts);
 
 /// Compares the fingerprint that a run began with and the present one. Throws CheckpointError listing everything that
