@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <numeric>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/core/system/internal/kernels.h>
 #include <handrail/core/system/parallel.h>
+#include <handrail/train/data/internal/hash.h>
 
 namespace handrail::train {
 namespace {
@@ -115,6 +117,25 @@ void ByteDataset::gather_normalized(std::span<const Index> rows, const Normaliza
     kernels_here().from_bytes(row, width, scale, shift, out + i * width);
   });
   for (const Index row : rows) *labels++ = static_cast<Scalar>(data_->labels[static_cast<std::size_t>(row)]);
+}
+
+// Of the bytes as they are stored: that takes a quarter of the time.
+std::uint64_t ByteDataset::hash(std::span<const Index> rows) const {
+  const auto width = static_cast<std::size_t>(sample_.size());
+  const auto inputs = std::as_bytes(std::span(data_->inputs)), labels = std::as_bytes(std::span(data_->labels));
+  std::uint64_t hash = 0;
+  for (const Index row : rows) {
+    const auto at = static_cast<std::size_t>(row);
+    hash =
+        join_hashes(hash, hash_bytes(inputs.subspan(at * width, width)) ^ std::to_integer<std::uint64_t>(labels[at]));
+  }
+  return hash;
+}
+
+std::uint64_t Dataset::hash(std::span<const Index> rows) const {
+  const Batch batch = empty_batch(*this, std::ssize(rows));
+  gather(rows, batch);
+  return join_hashes(hash_values(batch.inputs.span()), hash_values(batch.targets.span()));
 }
 
 std::vector<Index> all_rows(const Dataset& dataset) {

@@ -56,6 +56,10 @@ class Dataset {
   /// them, which is the default.
   virtual void gather_normalized(std::span<const Index> rows, const Normalization& constants, const Batch& batch) const;
 
+  /// A hash of the inputs and targets of these samples, in their order, by which a resume recognises the data of the
+  /// run. The default gathers them.
+  virtual std::uint64_t hash(std::span<const Index> rows) const;
+
  protected:
   Dataset() = default;
   Dataset(const Dataset&) = default;
@@ -106,6 +110,7 @@ class ByteDataset : public Dataset {
   std::optional<Normalization> fit_normalization(std::span<const Index> rows) const override;
   void gather_normalized(std::span<const Index> rows, const Normalization& constants,
                          const Batch& batch) const override;
+  std::uint64_t hash(std::span<const Index> rows) const override;
 
  private:
   struct Data {

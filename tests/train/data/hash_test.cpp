@@ -2,6 +2,7 @@
 
 #include <set>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include <handrail/core/random.h>
@@ -60,6 +61,20 @@ TEST_CASE("the hash of rows has every row, and is the same on any number of thre
   }
   CHECK(hash_rows(Rows(data), no_poll) == hash);
   CHECK(hash_rows(Rows(data, {1, 0}), no_poll) != hash_rows(Rows(data, {0, 1}), no_poll));
+}
+
+TEST_CASE("the hash of a ByteDataset has every byte and every label") {
+  const auto hash = [](Index changed_input, Index changed_label) {
+    std::vector<std::uint8_t> inputs(30 * 7), labels(30);
+    if (changed_input >= 0) inputs[static_cast<std::size_t>(changed_input)] = 1;
+    if (changed_label >= 0) labels[static_cast<std::size_t>(changed_label)] = 1;
+    const train::ByteDataset data({7}, std::move(inputs), std::move(labels));
+    return hash_rows(Rows(data), no_poll);
+  };
+  std::set<std::uint64_t> seen{hash(-1, -1)};
+  for (Index i = 0; i < 30 * 7; ++i) seen.insert(hash(i, -1));
+  for (Index i = 0; i < 30; ++i) seen.insert(hash(-1, i));
+  CHECK(seen.size() == 1 + 30 * 8);
 }
 
 TEST_CASE("the reading of rows for their hash ends when poll throws") {

@@ -21,11 +21,11 @@ std::uint64_t mix(std::uint64_t x) {
 }  // namespace
 
 // Eight chains run side by side, because a product has to wait for the one before it.
-std::uint64_t hash_values(std::span<const Scalar> values) {
+std::uint64_t hash_bytes(std::span<const std::byte> values) {
   using Words = std::array<std::uint64_t, 8>;
   Words chains{}, words{};
-  const std::size_t bytes = values.size_bytes(), whole = bytes / sizeof words * sizeof words;
-  const char* from = reinterpret_cast<const char*>(values.data());
+  const std::size_t bytes = values.size(), whole = bytes / sizeof words * sizeof words;
+  const std::byte* from = values.data();
   for (std::size_t at = 0; at < whole; at += sizeof words) {
     std::memcpy(words.data(), from + at, sizeof words);
     for (std::size_t k = 0; k < words.size(); ++k) chains[k] = mix(chains[k] ^ words[k]);
@@ -36,6 +36,8 @@ std::uint64_t hash_values(std::span<const Scalar> values) {
   for (std::size_t k = 0; k < words.size(); ++k) hash = mix(mix(hash) ^ mix(chains[k] ^ words[k]) ^ k);
   return mix(mix(hash));
 }
+
+std::uint64_t join_hashes(std::uint64_t first, std::uint64_t second) { return mix(mix(first) ^ second); }
 
 std::uint64_t hash_rows(const Rows& rows, const std::function<void()>& poll) {
   constexpr Index chunk_numbers = Index{1} << 16, chunks_to_poll = 64;
@@ -52,14 +54,11 @@ std::uint64_t hash_rows(const Rows& rows, const std::function<void()>& poll) {
     const int threads = threads_for(static_cast<double>(size * width) * ns_per_number);
     parallel_ranges(size, chunk, threads, [&](Index begin, Index end) {
       const auto some = numbers.subspan(static_cast<std::size_t>(first + begin), static_cast<std::size_t>(end - begin));
-      const Batch batch = empty_batch(dataset, end - begin);
-      dataset.gather(some, batch);
-      hashes[static_cast<std::size_t>(begin / chunk)] =
-          mix(hash_values(batch.inputs.span())) ^ hash_values(batch.targets.span());
+      hashes[static_cast<std::size_t>(begin / chunk)] = dataset.hash(some);
     });
-    for (const std::uint64_t of_chunk : hashes) hash = mix(hash ^ of_chunk);
+    for (const std::uint64_t of_chunk : hashes) hash = join_hashes(hash, of_chunk);
   }
-  return mix(hash);
+  return hash;
 }
 
 }  // namespace handrail::train

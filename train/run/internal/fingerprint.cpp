@@ -57,7 +57,7 @@ bool add_some_samples(Hash& hash, const Rows& all) {
 // The number of samples, and a hash of the row numbers and of the samples.
 std::string samples_text(const Rows& all, Index count, const std::function<void()>& poll) {
   Hash hash;
-  hash.add(all.numbers());
+  hash.add<std::uint64_t>(std::array{hash_bytes(std::as_bytes(all.numbers()))});
   if (add_some_samples(hash, all) && all.dataset().in_memory())
     hash.add<std::uint64_t>(std::array{hash_rows(all, poll)});
   return concat(count, ", hash ", hash.text());
