@@ -57,8 +57,9 @@ TEST_CASE("the folder of the checkpoints, accumulation, patience and the time li
   CHECK_FALSE(given.lr.has_value());
   CHECK(*given.validation_split == 0.2);
   CHECK_FALSE(options({"--runs", "off"}).checkpoints.has_value());
-  // A program that does without has none to put elsewhere.
-  CHECK_FALSE(arguments({"--runs", "here"}).options({.epochs = 1, .checkpoints = off}).checkpoints.has_value());
+  // A folder for them turns checkpoints on where the program does without.
+  CHECK(arguments({"--runs", "here"}).options({.epochs = 1, .checkpoints = off}).checkpoints->dir == "here");
+  CHECK_FALSE(arguments({}).options({.epochs = 1, .checkpoints = off}).checkpoints.has_value());
 }
 
 TEST_CASE("switches, names, paths and the options of guards, checks and checkpoints are on the command line") {

@@ -23,7 +23,7 @@ const auto no_poll = [] {};
 
 TEST_CASE("the hash of values depends on every bit, on their order and on their number") {
   std::set<std::uint64_t> seen;
-  for (const std::size_t size : {0, 1, 2, 15, 16, 17, 40}) {
+  for (const std::size_t size : {0U, 1U, 2U, 15U, 16U, 17U, 40U}) {
     std::vector<Scalar> values(size);
     seen.insert(hash_values(values));
     for (std::size_t i = 0; i < size; ++i) {
