@@ -44,8 +44,12 @@ void column_moments(const Scalar* x, Index rows, Index cols, Scalar* __restrict 
   for (Index j = 0; j < cols; ++j) mean[j] = variance[j] = 0;
   add_column_sums(x, rows, cols, mean);
   for (Index j = 0; j < cols; ++j) mean[j] /= count;
-  for (Index i = 0; i < rows; ++i, x += cols)
-    for (Index j = 0; j < cols; ++j) variance[j] += (x[j] - mean[j]) * (x[j] - mean[j]);
+  const Scalar* middle = mean;
+  const auto square = [=](Index i, Index j) {
+    const Scalar d = x[i * cols + j] - middle[j];
+    return d * d;
+  };
+  add_column_terms(rows, cols, square, variance);
   for (Index j = 0; j < cols; ++j) variance[j] /= count;
 }
 

@@ -35,9 +35,11 @@ inline double long_sum(Index size, Term term) {
   return total;
 }
 
-// term(0) + ... + term(size - 1) in Scalar, for short rows: faster than long_sum and less exact.
+// So many terms are summed in Scalar. Longer sums add such parts in double, which keeps their digits.
+constexpr Index summed_in_scalar = 512;
+
 template <class Term>
-inline Scalar row_sum(Index size, Term term) {
+inline Scalar short_sum(Index size, Term term) {
   Scalar total = 0;
   Index i = 0;
   if (size >= side_by_side) {
@@ -50,6 +52,41 @@ inline Scalar row_sum(Index size, Term term) {
   }
   for (; i < size; ++i) total += term(i);
   return total;
+}
+
+// term(0) + ... + term(size - 1): faster than long_sum, and less exact.
+template <class Term>
+inline Scalar row_sum(Index size, Term term) {
+  constexpr Index part = side_by_side * summed_in_scalar;
+  if (size <= part) return short_sum(size, term);
+  double total = 0;
+  for (Index first = 0; first < size; first += part)
+    total += static_cast<double>(
+        short_sum(size - first < part ? size - first : part, [=](Index i) { return term(first + i); }));
+  return static_cast<Scalar>(total);
+}
+
+// to[j] += the sum of term(i, j) over the rows i, in their order.
+template <class Term>
+inline void add_column_terms(Index rows, Index cols, Term term, Scalar* __restrict to) {
+  if (rows <= summed_in_scalar) {
+    for (Index i = 0; i < rows; ++i)
+      for (Index j = 0; j < cols; ++j) to[j] += term(i, j);
+    return;
+  }
+  constexpr Index strip = 64;  // columns that are summed at a time
+  for (Index first = 0; first < cols; first += strip) {
+    const Index width = cols - first < strip ? cols - first : strip;
+    double sums[strip] = {};
+    for (Index row = 0; row < rows; row += summed_in_scalar) {
+      const Index end = rows - row < summed_in_scalar ? rows : row + summed_in_scalar;
+      Scalar part[strip] = {};
+      for (Index i = row; i < end; ++i)
+        for (Index j = 0; j < width; ++j) part[j] += term(i, first + j);
+      for (Index j = 0; j < width; ++j) sums[j] += static_cast<double>(part[j]);
+    }
+    for (Index j = 0; j < width; ++j) to[first + j] += static_cast<Scalar>(sums[j]);
+  }
 }
 
 double sum(const Scalar* x, Index size) {
@@ -74,13 +111,13 @@ double largest_magnitude(const Scalar* x, Index size) {
 }
 
 void add_column_sums(const Scalar* from, Index rows, Index cols, Scalar* __restrict to) {
-  for (Index i = 0; i < rows; ++i, from += cols)
-    for (Index j = 0; j < cols; ++j) to[j] += from[j];
+  add_column_terms(
+      rows, cols, [=](Index i, Index j) { return from[i * cols + j]; }, to);
 }
 
 void add_column_products(const Scalar* a, const Scalar* b, Index rows, Index cols, Scalar* __restrict to) {
-  for (Index i = 0; i < rows; ++i, a += cols, b += cols)
-    for (Index j = 0; j < cols; ++j) to[j] += a[j] * b[j];
+  add_column_terms(
+      rows, cols, [=](Index i, Index j) { return a[i * cols + j] * b[i * cols + j]; }, to);
 }
 
 void sum_axis(const Scalar* x, Index outer, Index count, Index inner, Scalar scale, Scalar* __restrict y) {

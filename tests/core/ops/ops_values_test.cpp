@@ -174,6 +174,24 @@ TEST_CASE("a sum over many elements is accurate") {
   CHECK(static_cast<double>(mean(x).item()) == doctest::Approx(0.1).epsilon(1e-5));
 }
 
+TEST_CASE("sums over an axis and the gradient of a bias keep their digits over millions of rows") {
+  constexpr Index rows = 1 << 22;
+  constexpr double tenth = static_cast<double>(Scalar(0.1));
+  const auto near = [](Scalar got, double want) {
+    CHECK(static_cast<double>(got) == doctest::Approx(want).epsilon(5e-6));
+  };
+  const Tensor x = Tensor::full({rows, 2}, Scalar(0.1));
+  const Tensor by_column = sum(x, 0), by_row = sum(x.view({2, rows}), 1);
+  for (const Index i : {0, 1}) {
+    near(by_column.at({i}), tenth * rows);
+    near(by_row.at({i}), tenth * rows);
+  }
+  const Tensor bias = leaf(Tensor::zeros({1}));
+  Tape tape;
+  tape.backward(sum(linear(x, Tensor::ones({2, 1}), bias) * 0.1));
+  near(bias.grad().item(), tenth * rows);
+}
+
 TEST_CASE("reshape shares the elements and passes the gradient on") {
   const Tensor x = leaf(Tensor({2, 3}, {1, 2, 3, 4, 5, 6}));
   Tape tape;
