@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -59,17 +61,23 @@ MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t every_n_s
   if (written_ == 0) lines_ = header;
 }
 
-MetricsLog::~MetricsLog() { write(); }
+MetricsLog::~MetricsLog() { write_lines(); }
 
 void MetricsLog::line(std::int64_t step, Index epoch, std::string_view name, double value) {
-  append_exact(lines_, step);
-  lines_ += ',';
-  append_exact(lines_, epoch);
-  lines_ += ',';
-  lines_ += name;
-  lines_ += ',';
-  append_exact(lines_, value);
-  lines_ += '\n';
+  const std::size_t before = lines_.size();
+  try {
+    append_exact(lines_, step);
+    lines_ += ',';
+    append_exact(lines_, epoch);
+    lines_ += ',';
+    lines_ += name;
+    lines_ += ',';
+    append_exact(lines_, value);
+    lines_ += '\n';
+  } catch (const std::bad_alloc&) {
+    lines_.resize(before);  // whole lines only
+    throw;
+  }
 }
 
 void MetricsLog::step_end(const StepStats& stats) {
@@ -114,14 +122,22 @@ void MetricsLog::reopen() {
 }
 
 void MetricsLog::write() {
-  const std::size_t count = write_all(files_, file_->get(), lines_);
-  if (count == lines_.size()) {
-    written_ += count;
-  } else {
+  if (const int error = write_lines(); error != 0) {
+    errno = error;
     lose("write");
-    if (count > 0) files_.truncate(file_->get(), static_cast<off_t>(written_));  // whole lines only
   }
+}
+
+// Returns the errno of a write that failed, else 0. Takes no memory, so that the destructor can call it.
+int MetricsLog::write_lines() {
+  const std::size_t count = write_all(files_, file_->get(), lines_);
+  const int error = count == lines_.size() ? 0 : errno;
+  if (error == 0)
+    written_ += count;
+  else if (count > 0)
+    files_.truncate(file_->get(), static_cast<off_t>(written_));  // whole lines only
   lines_.clear();
+  return error;
 }
 
 void MetricsLog::lose(const char* call) {
