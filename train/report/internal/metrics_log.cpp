@@ -29,6 +29,14 @@ std::string cell(const char* prefix, const std::string& name) {
   return concat('"', text, '"');
 }
 
+// Opens a log, or makes it. No descriptor is left open when there is no memory for its owner.
+std::unique_ptr<OpenFile> open_to_append(FileSystem& files, const std::filesystem::path& path) {
+  OpenFile opened(files, open_file(files, path, O_WRONLY | O_CREAT | open_flags, 0600));
+  auto owner = std::make_unique<OpenFile>(files, opened.get());
+  opened.release();
+  return owner;
+}
+
 }  // namespace
 
 void MetricsLog::check_path(const std::filesystem::path& path, FileSystem& files) {
@@ -46,8 +54,8 @@ MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t every_n_s
                        FileSystem& files)
     : path_(path), every_n_steps_(every_n_steps), files_(files) {
   check_path(path, files);
-  const int file = open_file(files_, path_, O_WRONLY | O_CREAT | open_flags, 0600);
-  file_ = std::make_unique<OpenFile>(files_, file);
+  file_ = open_to_append(files_, path_);
+  const int file = file_->get();
   struct stat status {};
   if (file < 0 || files_.status(file, status) != 0)
     fail<CheckpointError>("MetricsLog: cannot make '", path_.string(), "': ", errno_text());
@@ -113,9 +121,9 @@ void MetricsLog::sync() {
 void MetricsLog::reopen() {
   const OpenFile there(files_, open_file(files_, path_, O_WRONLY | open_flags));
   if (there.get() >= 0 || errno != ENOENT) return;
-  const int file = open_file(files_, path_, O_WRONLY | O_CREAT | open_flags, 0600);
-  if (file < 0) return;  // the next write fails and reports the problem
-  file_ = std::make_unique<OpenFile>(files_, file);
+  auto file = open_to_append(files_, path_);
+  if (file->get() < 0) return;  // the next write fails and reports the problem
+  file_ = std::move(file);
   problem_ = concat("'", path_.string(), "' was deleted: its lines so far are missing");
   written_ = 0;
   lines_.insert(0, header);
