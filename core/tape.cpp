@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <exception>
 #include <limits>
+#include <list>
 #include <mutex>
 #include <vector>
 
@@ -42,6 +43,14 @@ class Arena {
   std::size_t used_ = 0;
 };
 
+// A tape that was destroyed where it was not the active one: by another thread, or in InferenceMode. The thread that
+// has it as its active one finds it in orphan_list().
+struct Orphan {
+  std::uint64_t serial;
+  unsigned long fp_mode;  // of its thread, before the tape
+  bool has_mode;
+};
+
 namespace {
 
 std::uint64_t next_serial() {
@@ -49,17 +58,17 @@ std::uint64_t next_serial() {
   return serial.fetch_add(1, std::memory_order_relaxed);
 }
 
-// Tapes that were destroyed where they were not the active one: by another thread, or in InferenceMode. The thread that
-// has such a tape as its active one finds it here.
-struct Orphan {
-  std::uint64_t serial;
-  unsigned long fp_mode;  // of its thread, before the tape
-  bool has_mode;
-};
 std::mutex orphan_mutex;
-std::vector<Orphan>& orphan_list() {
-  static auto* list = new std::vector<Orphan>;  // lives as long as any thread
+std::list<Orphan>& orphan_list() {
+  static auto* list = new std::list<Orphan>;  // lives as long as any thread
   return *list;
+}
+
+// Makes room for `count` more elements, so that adding them cannot fail.
+template <class T>
+void make_room(std::vector<T>& list, std::size_t count) {
+  if (list.capacity() - list.size() < count) [[unlikely]]
+    list.reserve(std::max(2 * list.capacity(), list.size() + count));
 }
 
 [[noreturn]] void not_needed(const char* asked) {
@@ -83,6 +92,7 @@ struct Tape::Memory {
   std::vector<std::int32_t> inputs;
   std::vector<Tensor> leaves;
   Arena arena;
+  std::list<Orphan> orphan;  // one, for orphan_list(): the destructor of a tape takes no memory
 
   // The memory of the last tape of this thread, which the next one takes over.
   static thread_local std::unique_ptr<Memory> spare;
@@ -122,6 +132,10 @@ Tape::Tape(Mode mode, std::optional<RandomPosition> random) : random_(random), m
     fail<TapeError>("Tape: another tape is active on this thread; end it, or call its backward, before the next one");
   serial_ = next_serial();
   memory_ = Memory::spare ? std::move(Memory::spare) : std::make_unique<Memory>();
+  if (memory_->orphan.empty()) {
+    orphan_list();
+    memory_->orphan.emplace_back();
+  }
   if (mode == Mode::train) flush_.emplace();
   active_ = {this, serial_};
 }
@@ -167,17 +181,21 @@ bool Tape::show_forward(const char* op, std::span<const Input> inputs, const Ten
   return recorded;
 }
 
-void* Tape::allocate(const char* op, const Tensor& output, std::size_t closure_bytes) {
+void* Tape::allocate(const char* op, std::size_t input_count, const Tensor& output, std::size_t closure_bytes) {
   const storage::TensorImpl& out = output.impl();
   if (out.tape != 0 || out.requires_grad) [[unlikely]]
     fail<TapeError>(op, ": want a new tensor as output; got one that is ",
                     out.requires_grad ? "a leaf" : "the output of another op");
   if (memory_->nodes.size() >= std::numeric_limits<std::int32_t>::max() - 2) [[unlikely]]
     fail<TapeError>(op, ": the tape is full: ", memory_->nodes.size(), " ops");
+  make_room(memory_->nodes, 1);
+  make_room(memory_->inputs, input_count);
+  make_room(memory_->leaves, input_count);
   return memory_->arena.allocate(closure_bytes);
 }
 
-void Tape::push(const char* op, std::span<const Input> inputs, const Tensor& output, void* closure, Calls calls) {
+void Tape::push(const char* op, std::span<const Input> inputs, const Tensor& output, void* closure,
+                Calls calls) noexcept {
   Memory& memory = *memory_;
   storage::TensorImpl& out = output.impl();
   const std::size_t first = memory.inputs.size();
@@ -303,7 +321,8 @@ void Tape::clear() noexcept {
 void Tape::finish() noexcept {
   if (live_ && active_.serial != serial_) {
     const std::lock_guard lock(orphan_mutex);
-    orphan_list().push_back({serial_, flush_ ? flush_->release() : 0, flush_.has_value()});
+    memory_->orphan.front() = {serial_, flush_ ? flush_->release() : 0, flush_.has_value()};
+    orphan_list().splice(orphan_list().end(), memory_->orphan);
     orphans_.fetch_add(1, std::memory_order_relaxed);
   } else if (live_) {
     active_ = {nullptr, 0};
@@ -317,7 +336,7 @@ void Tape::look_for_orphan() noexcept {
   orphans_seen_ = orphans;
   if (orphans == 0 || !active_.tape) return;
   const std::lock_guard lock(orphan_mutex);
-  std::vector<Orphan>& list = orphan_list();
+  std::list<Orphan>& list = orphan_list();
   const auto found = std::ranges::find(list, active_.serial, &Orphan::serial);
   if (found == list.end()) return;
   if (found->has_mode) fp_mode::set(found->fp_mode);

@@ -205,7 +205,8 @@ class Tape {
     using Closure = std::decay_t<F>;
     static_assert(alignof(Closure) <= alignof(std::max_align_t));
     if (Tape* tape = active(); tape && !tape->suspended_ && tape->tracks(op, inputs, output)) {
-      auto* closure = ::new (tape->allocate(op, output, sizeof(Closure))) Closure(std::forward<F>(backward));
+      auto* closure =
+          ::new (tape->allocate(op, inputs.size(), output, sizeof(Closure))) Closure(std::forward<F>(backward));
       tape->push(op, inputs, output, closure,
                  {[](void* self, const Backward& b) { (*static_cast<Closure*>(self))(b); },
                   [](void* self) noexcept { static_cast<Closure*>(self)->~Closure(); }});
@@ -227,8 +228,8 @@ class Tape {
 
   Tape(Mode mode, std::optional<RandomPosition> random);
   bool tracks(const char* op, std::span<const Input> inputs, const Tensor& output) const;
-  void* allocate(const char* op, const Tensor& output, std::size_t closure_bytes);
-  void push(const char* op, std::span<const Input> inputs, const Tensor& output, void* closure, Calls calls);
+  void* allocate(const char* op, std::size_t input_count, const Tensor& output, std::size_t closure_bytes);
+  void push(const char* op, std::span<const Input> inputs, const Tensor& output, void* closure, Calls calls) noexcept;
   std::int32_t code_of(storage::TensorImpl& input);
   void run_backward(const Tensor& loss);
   bool show_forward(const char* op, std::span<const Input> inputs, const Tensor& output, bool recorded) const;

@@ -101,7 +101,7 @@ class Optimizer {
   /// Whether all slots are finite. An update that step() has checked leaves them so.
   bool has_finite_slots() const;
   /// Replaces the state by a copy of `state`. Throws CheckpointError listing every parameter that is missing, unknown
-  /// or does not fit; nothing is changed then.
+  /// or does not fit; nothing is changed then. A state that fits is loaded without memory from the heap.
   void load_state(const OptimizerState& state);
 
  protected:

@@ -1,6 +1,7 @@
 // The part of Optimizer that saves and loads its state.
 #include <algorithm>
-#include <set>
+#include <cstddef>
+#include <string>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
@@ -33,35 +34,37 @@ bool Optimizer::has_finite_slots() const {
   return true;
 }
 
+// Makes no call to the heap when the state fits: a run restores its moments when there is no memory, too.
 void Optimizer::load_state(const OptimizerState& state) {
-  TextStream wrong;
-  std::vector<const ParamState*> found;
-  std::set<std::string> names;
+  std::string wrong;
+  std::size_t known = 0;
   for (const Entry& entry : entries_) {
     const std::string& name = entry.param->name;
     const auto it = state.find(name);
-    names.insert(name);
-    found.push_back(it == state.end() ? nullptr : &it->second);
     if (it == state.end()) {
-      wrong << "\n  missing: '" << name << "'";
+      wrong += concat("\n  missing: '", name, "'");
       continue;
     }
-    if (it->second.t < 0) wrong << "\n  '" << name << "': want t >= 0; got " << it->second.t;
+    ++known;
+    if (it->second.t < 0) wrong += concat("\n  '", name, "': want t >= 0; got ", it->second.t);
     if (it->second.slots.size() != entry.slots.size())
-      wrong << "\n  '" << name << "': want " << entry.slots.size() << " slots; got " << it->second.slots.size();
+      wrong += concat("\n  '", name, "': want ", entry.slots.size(), " slots; got ", it->second.slots.size());
     else
       for (const Tensor& slot : it->second.slots)
         if (slot.shape() != entry.tensor.shape())
-          wrong << "\n  '" << name << "': want slots " << entry.tensor.shape() << "; got " << slot.shape();
+          wrong += concat("\n  '", name, "': want slots ", entry.tensor.shape(), "; got ", slot.shape());
   }
-  for (const auto& [name, unused] : state)
-    if (!names.contains(name)) wrong << "\n  unknown: '" << name << "'";
-  if (!wrong.str().empty()) fail<CheckpointError>("Optimizer: the state does not fit:", wrong.str());
-  for (std::size_t e = 0; e < entries_.size(); ++e) {
-    entries_[e].t = found[e]->t;
-    entries_[e].loaded = true;
-    for (std::size_t s = 0; s < entries_[e].slots.size(); ++s)
-      std::ranges::copy(found[e]->slots[s].span(), entries_[e].slots[s].mutable_data());
+  if (known < state.size())
+    for (const auto& [name, unused] : state)
+      if (std::ranges::none_of(entries_, [&](const Entry& entry) { return entry.param->name == name; }))
+        wrong += concat("\n  unknown: '", name, "'");
+  if (!wrong.empty()) fail<CheckpointError>("Optimizer: the state does not fit:", wrong);
+  for (Entry& entry : entries_) {
+    const ParamState& saved = state.find(entry.param->name)->second;
+    entry.t = saved.t;
+    entry.loaded = true;
+    for (std::size_t s = 0; s < entry.slots.size(); ++s)
+      std::ranges::copy(saved.slots[s].span(), entry.slots[s].mutable_data());
   }
 }
 

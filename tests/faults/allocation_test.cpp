@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <handrail/core/system/pool.h>
+#include <handrail/core/tape.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/checkpoints/checkpoint_store.h>
 #include <handrail/train/files/file_system.h>
@@ -140,6 +143,28 @@ TEST_CASE("whichever allocation of save_weights fails, the file is the old or th
               CHECK((hash_of(read) == hash || (failed && hash_of(read) == hash_of(old))));
               CHECK(temporaries_in(dir.path()) == 0);
             });
+}
+
+TEST_CASE("whichever allocation fails while ops are recorded, what they have saved is freed with the tape") {
+  const auto saved = std::make_shared<int>();
+  long held = 0;
+  const auto record = [&] {
+    const Tape tape;
+    const Tensor x = Tensor::ones({1});
+    x.set_requires_grad(true);
+    for (int op = 0; op < 20; ++op)
+      Tape::record("op", {x}, Tensor(Shape{1}), [saved](const Backward&) { REQUIRE(false); });
+    held = saved.use_count();
+  };
+  std::int64_t n = 1;
+  for (auto outcome = heap_faults::Outcome::threw; outcome == heap_faults::Outcome::threw; ++n) {
+    // A new thread has no memory of an earlier tape.
+    std::thread([&] { outcome = heap_faults::fail_nth(n, record); }).join();
+    CHECK(outcome != heap_faults::Outcome::ignored);
+    CHECK(saved.use_count() == 1);
+  }
+  CHECK(held == 21);
+  CHECK(n > 20);
 }
 
 TEST_CASE("weights that do not fit are refused, whichever allocation fails while that is found out") {

@@ -1,14 +1,15 @@
 #pragma once
 
-/// Whether a sanitizer watches, which makes everything about ten times slower: tests then count less far.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool sanitized = true;
+#define HANDRAIL_TEST_SANITIZED 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool sanitized = true;
-#else
-inline constexpr bool sanitized = false;
+#define HANDRAIL_TEST_SANITIZED 1
 #endif
-#else
-inline constexpr bool sanitized = false;
 #endif
+#ifndef HANDRAIL_TEST_SANITIZED
+#define HANDRAIL_TEST_SANITIZED 0
+#endif
+
+/// Whether a sanitizer watches, which makes everything about ten times slower: tests then count less far.
+inline constexpr bool sanitized = HANDRAIL_TEST_SANITIZED != 0;

@@ -101,8 +101,7 @@ void restore(nn::Module& model, const NamedTensors& parameters, const NamedTenso
   compare(wrong, "parameter", own_parameters, parameters);
   compare(wrong, "buffer", own_buffers, buffers);
   refuse_misfits(wrong, who);
-  for (const Parameter& p : own_parameters) std::ranges::copy(parameters.at(p.name).span(), p.tensor.mutable_data());
-  for (const Buffer& b : own_buffers) std::ranges::copy(buffers.at(b.name).span(), b.tensor.mutable_data());
+  write_back(own_parameters, own_buffers, parameters, buffers);
 }
 
 std::string about(const char* function, const std::filesystem::path& path) {
@@ -163,6 +162,12 @@ void check_fits(const nn::Module& model, const TrainingState& state) {
 
 void restore(nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers) {
   restore(model, parameters, buffers, "restore");
+}
+
+void write_back(std::span<const Parameter> own_parameters, std::span<const Buffer> own_buffers,
+                const NamedTensors& parameters, const NamedTensors& buffers) noexcept {
+  for (const Parameter& p : own_parameters) std::ranges::copy(parameters.at(p.name).span(), p.tensor.mutable_data());
+  for (const Buffer& b : own_buffers) std::ranges::copy(buffers.at(b.name).span(), b.tensor.mutable_data());
 }
 
 namespace {

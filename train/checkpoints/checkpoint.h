@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <span>
 #include <vector>
 
 #include <handrail/nn/module.h>
@@ -56,6 +57,10 @@ void check_fits(const nn::Module& model, const NamedTensors& parameters, const N
 void check_fits(const nn::Module& model, const TrainingState& state);
 /// Copies the values into the model. Throws CheckpointError as check_fits does; the model is then unchanged.
 void restore(nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers);
+/// Copies the values into the parameters and buffers of a model, which the values must fit (see check_fits). It takes
+/// no memory from the heap, so that a run can restore its model whatever ended it.
+void write_back(std::span<const Parameter> own_parameters, std::span<const Buffer> own_buffers,
+                const NamedTensors& parameters, const NamedTensors& buffers) noexcept;
 
 /// Writes the parameters and buffers of a model, as safely as save_checkpoint does. Tensors are stored as they are: the
 /// weight of nn::Linear is [in, out], the transpose of PyTorch's. Throws CheckpointError as save_checkpoint does.

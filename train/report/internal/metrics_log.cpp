@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -27,6 +29,14 @@ std::string cell(const char* prefix, const std::string& name) {
   return concat('"', text, '"');
 }
 
+// Opens a log, or makes it. No descriptor is left open when there is no memory for its owner.
+std::unique_ptr<OpenFile> open_to_append(FileSystem& files, const std::filesystem::path& path) {
+  OpenFile opened(files, open_file(files, path, O_WRONLY | O_CREAT | open_flags, 0600));
+  auto owner = std::make_unique<OpenFile>(files, opened.get());
+  opened.release();
+  return owner;
+}
+
 }  // namespace
 
 void MetricsLog::check_path(const std::filesystem::path& path, FileSystem& files) {
@@ -44,8 +54,8 @@ MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t every_n_s
                        FileSystem& files)
     : path_(path), every_n_steps_(every_n_steps), files_(files) {
   check_path(path, files);
-  const int file = open_file(files_, path_, O_WRONLY | O_CREAT | open_flags, 0600);
-  file_ = std::make_unique<OpenFile>(files_, file);
+  file_ = open_to_append(files_, path_);
+  const int file = file_->get();
   struct stat status {};
   if (file < 0 || files_.status(file, status) != 0)
     fail<CheckpointError>("MetricsLog: cannot make '", path_.string(), "': ", errno_text());
@@ -59,17 +69,23 @@ MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t every_n_s
   if (written_ == 0) lines_ = header;
 }
 
-MetricsLog::~MetricsLog() { write(); }
+MetricsLog::~MetricsLog() { write_lines(); }
 
 void MetricsLog::line(std::int64_t step, Index epoch, std::string_view name, double value) {
-  append_exact(lines_, step);
-  lines_ += ',';
-  append_exact(lines_, epoch);
-  lines_ += ',';
-  lines_ += name;
-  lines_ += ',';
-  append_exact(lines_, value);
-  lines_ += '\n';
+  const std::size_t before = lines_.size();
+  try {
+    append_exact(lines_, step);
+    lines_ += ',';
+    append_exact(lines_, epoch);
+    lines_ += ',';
+    lines_ += name;
+    lines_ += ',';
+    append_exact(lines_, value);
+    lines_ += '\n';
+  } catch (const std::bad_alloc&) {
+    lines_.resize(before);  // whole lines only
+    throw;
+  }
 }
 
 void MetricsLog::step_end(const StepStats& stats) {
@@ -105,23 +121,31 @@ void MetricsLog::sync() {
 void MetricsLog::reopen() {
   const OpenFile there(files_, open_file(files_, path_, O_WRONLY | open_flags));
   if (there.get() >= 0 || errno != ENOENT) return;
-  const int file = open_file(files_, path_, O_WRONLY | O_CREAT | open_flags, 0600);
-  if (file < 0) return;  // the next write fails and reports the problem
-  file_ = std::make_unique<OpenFile>(files_, file);
+  auto file = open_to_append(files_, path_);
+  if (file->get() < 0) return;  // the next write fails and reports the problem
+  file_ = std::move(file);
   problem_ = concat("'", path_.string(), "' was deleted: its lines so far are missing");
   written_ = 0;
   lines_.insert(0, header);
 }
 
 void MetricsLog::write() {
-  const std::size_t count = write_all(files_, file_->get(), lines_);
-  if (count == lines_.size()) {
-    written_ += count;
-  } else {
+  if (const int error = write_lines(); error != 0) {
+    errno = error;
     lose("write");
-    if (count > 0) files_.truncate(file_->get(), static_cast<off_t>(written_));  // whole lines only
   }
+}
+
+// Returns the errno of a write that failed, else 0. Takes no memory, so that the destructor can call it.
+int MetricsLog::write_lines() {
+  const std::size_t count = write_all(files_, file_->get(), lines_);
+  const int error = count == lines_.size() ? 0 : errno;
+  if (error == 0)
+    written_ += count;
+  else if (count > 0)
+    files_.truncate(file_->get(), static_cast<off_t>(written_));  // whole lines only
   lines_.clear();
+  return error;
 }
 
 void MetricsLog::lose(const char* call) {

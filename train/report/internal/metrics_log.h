@@ -18,7 +18,8 @@ class OpenFile;
 ///
 /// train_loss, lr and grad_norm of every n-th step; val_loss, val_accuracy and val_NAME of every evaluation;
 /// train_loss_epoch and train_NAME of every epoch. Numbers read back as exactly the same values. Only whole lines reach
-/// the file. After the constructor nothing throws: lines that cannot be written are lost, and take_problem() says so.
+/// the file. After the constructor nothing but std::bad_alloc is thrown: lines that cannot be written are lost, and
+/// take_problem() says so.
 class MetricsLog : public LogSink {
  public:
   static constexpr const char* file_name = "metrics.csv";
@@ -46,6 +47,7 @@ class MetricsLog : public LogSink {
  private:
   void line(std::int64_t step, Index epoch, std::string_view name, double value);
   void write();
+  int write_lines();
   void reopen();
   void lose(const char* call);
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <handrail/core/error.h>
@@ -117,17 +118,25 @@ TryFixResult take_first(const Program& program, const std::vector<Fix>& fixes) {
   }
   fixes.front().change(changed);
   validate(changed);
+  TryFixResult result{.arms = {}, .kept = fixes.front().name};
   program.options = std::move(changed);
-  return {.arms = {}, .kept = fixes.front().name};
+  return result;
 }
 
-// Restores options, info and model at its end, also after an exception.
+// Restores options, info and model at its end, also after an exception. Its end takes no memory: the lack of it may be
+// that exception.
 struct Restored {
-  explicit Restored(const Program& of) : program(of), options(of.options), info(of.info), model(capture(of.model)) {}
+  explicit Restored(const Program& of)
+      : program(of),
+        options(of.options),
+        info(of.info),
+        parameters(of.model.parameters()),
+        buffers(of.model.buffers()),
+        model(capture(of.model)) {}
   ~Restored() {
     program.options = std::move(options);
-    program.info = info;
-    restore(program.model, model.parameters, model.buffers);
+    program.info = std::move(info);
+    write_back(parameters, buffers, model.parameters, model.buffers);
   }
   Restored(const Restored&) = delete;
   Restored& operator=(const Restored&) = delete;
@@ -135,8 +144,11 @@ struct Restored {
   const Program& program;
   TrainerOptions options;
   ModelInfo info;
+  std::vector<Parameter> parameters;
+  std::vector<Buffer> buffers;
   ModelState model;
 };
+static_assert(std::is_nothrow_move_assignable_v<TrainerOptions> && std::is_nothrow_move_assignable_v<ModelInfo>);
 
 }  // namespace
 
@@ -191,7 +203,7 @@ TryFixResult try_fixes(const Program& program, const RunData& data, const std::v
     result.arms.push_back(std::move(row));
   }
   if (best && options.keep)
-    restored.options = *best;
+    restored.options = std::move(*best);
   else
     result.kept.clear();
   return result;

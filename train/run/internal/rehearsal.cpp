@@ -14,10 +14,11 @@ Rehearsal::Rehearsal(const Setup& setup, const Position& from, Stop& stop)
   loop_.at.rehearsal = true;
 }
 
+// Takes no memory: the lack of it may be what ends the rehearsal.
 Rehearsal::~Rehearsal() {
   setup_.optimizer->zero_grad();
   setup_.optimizer->load_state(moments_);
-  restore(setup_.model, weights_.parameters, weights_.buffers);
+  write_back(setup_.parameters, setup_.buffers, weights_.parameters, weights_.buffers);
   setup_.loader->start_epoch(epoch_);
 }
 

@@ -113,13 +113,13 @@ FitResult Run::train(const std::function<void()>& start) {
   });
   stop_.end_polling();
   desk_.on_verdict = {};
-  if (!stop_.has_begun()) loop_.saver.discard_directory();
+  if (!stop_.has_begun()) try_part([&] { loop_.saver.discard_directory(); });
   if (error && !desk_.has_started) std::rethrow_exception(error);
   try_part([&] { save_last_state(); });
   stop_.look_at_end();
   leave_weights();
   try_part([&] { diagnose_predictions(); });
-  complete_result();
+  try_part([&] { complete_result(); });
   for (const auto& sink : desk_.sinks()) try_part([&] { sink->fit_end(desk_.result); });
   try_part([&] { desk_.call(&Recipe::on_fit_end, desk_.result); });
   if (error) std::rethrow_exception(error);

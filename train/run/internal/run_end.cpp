@@ -12,13 +12,13 @@
 namespace handrail::train {
 
 // Writes the checkpoint from which the run can be resumed: of its last state or, when a guard ended it, of its last
-// good state. An exception that came while guards were asked leaves half of a step, which no checkpoint may hold: then
-// the last good state is saved, unless the newest checkpoint is from after it.
+// good state. An exception in the middle of a step leaves half of it, which no checkpoint may hold: then the last good
+// state is saved, unless the newest checkpoint is from after it.
 void Run::save_last_state() {
   if (!stop_.has_begun()) return;
   if (loop_.saver.has_checkpoints()) stop_.announce();
-  const bool is_whole = !loop_.guards.is_open();
-  const TrainingState last = stop_.by_guard() || !is_whole ? loop_.good.state() : loop_.capture();
+  const bool is_whole = !loop_.at.torn;
+  TrainingState last = stop_.by_guard() || !is_whole ? loop_.good.state() : loop_.capture();
   const bool is_saved = is_whole ? loop_.saver.has_saved(last) : loop_.saver.has_saved_since(last);
   if (loop_.saver.has_checkpoints() && !is_saved) loop_.saver.save(last, loop_.evaluator.has_improved());
   // After an exception the user's training_step is not called again. After a signal the run must end soon, and the
@@ -27,7 +27,7 @@ void Run::save_last_state() {
   const bool looks =
       stop_.reason() != StopReason::exception && !(stop_.reason() == StopReason::interrupted && has_best);
   diverged_ = !stop_.by_guard() && looks && !loop_.good.is_healthy();
-  if (!diverged_ && (looks || stop_.reason() == StopReason::exception)) loop_.good.set(last);
+  if (!diverged_ && (looks || stop_.reason() == StopReason::exception)) loop_.good.set(std::move(last));
 }
 
 void Run::leave_weights() {
@@ -98,7 +98,7 @@ void Run::complete_result() {
   result.monitor = setup_.options.monitor;
   result.best = loop_.evaluator.best();
   result.seconds = stop_.seconds() + loop_.at.seconds;
-  if (stop_.has_begun()) setup_.known_good = loop_.good.state();
+  if (stop_.has_begun()) setup_.known_good = loop_.good.take_state();
 }
 
 }  // namespace handrail::train

@@ -66,6 +66,7 @@ bool Evaluator::run() {
   at_.evaluated_at = at_.step;
   at_.evaluated_epoch = at_.epoch;
   if (!value) return true;
+  at_.torn = true;
   const Evaluation evaluation = last_.value_or(Evaluation{});
   const bool by_loss = setup_.options.monitor == "val_loss";
   const bool best = early_stopping_.add(candidate, by_loss ? evaluation.group_losses : std::vector<double>{});
@@ -76,10 +77,11 @@ bool Evaluator::run() {
 }
 
 void Evaluator::keep_best(double value, const Evaluation& evaluation) {
-  best_ = Best{.epoch = at_.epoch, .step = at_.step, .value = value, .evaluation = evaluation};
-  best_->evaluation.group_losses.clear();
-  best_->evaluation.measured_confusion.reset();
   ModelState weights = capture(setup_.model);
+  Best best{.epoch = at_.epoch, .step = at_.step, .value = value, .evaluation = evaluation};
+  best.evaluation.group_losses.clear();
+  best.evaluation.measured_confusion.reset();
+  best_ = std::move(best);
   best_parameters_ = std::move(weights.parameters);
   best_buffers_ = std::move(weights.buffers);
   improved_ = true;
@@ -87,8 +89,9 @@ void Evaluator::keep_best(double value, const Evaluation& evaluation) {
 
 void Evaluator::report(const EvaluationStats& stats) {
   const double loss = stats.evaluation.loss;
+  if (setup_.validation) desk_.send(&LogSink::evaluated, stats);
+  at_.torn = false;
   if (setup_.validation) {
-    desk_.send(&LogSink::evaluated, stats);
     desk_.call(&Recipe::on_validation_end, stats);
     if (!is_finite(loss)) {
       const bool sound = std::ranges::all_of(setup_.parameters,
@@ -132,7 +135,7 @@ double Evaluator::monitored(const Evaluation& evaluation, const Position& at) co
 }
 
 bool Evaluator::restore_best() const {
-  if (best_) restore(setup_.model, best_parameters_, best_buffers_);
+  if (best_) write_back(setup_.parameters, setup_.buffers, best_parameters_, best_buffers_);
   return best_.has_value();
 }
 

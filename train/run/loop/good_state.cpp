@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 #include <tuple>
+#include <utility>
 
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/checkpoint.h>
@@ -34,12 +35,13 @@ void GoodState::note_attempt() {
   tried_epoch_ = at_.epoch;
 }
 
-void GoodState::set(const TrainingState& state) {
-  state_ = state;
+void GoodState::set(TrainingState state) {
+  state_ = std::move(state);
   state_.good = nullptr;
 }
 
 bool GoodState::is(const TrainingState& present) const {
+  if (torn_) return true;
   const auto position = [](const TrainingState& state) {
     const Progress& p = state.progress;
     return std::tuple(p.micro_step, p.epoch, p.lr_factor, p.rollbacks, state.log_length);
@@ -53,7 +55,7 @@ bool GoodState::is(const TrainingState& present) const {
 }
 
 void GoodState::restore() {
-  train::restore(setup_.model, state_.parameters, state_.buffers);
+  write_back(setup_.parameters, setup_.buffers, state_.parameters, state_.buffers);
   setup_.optimizer->load_state(state_.optimizer);
   measured_at_ = -1;
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include <handrail/train/math/state_visitor.h>
 #include <handrail/train/run/loop/attempt.h>
@@ -25,12 +26,19 @@ class GoodState {
   /// From here on due() is false for the present position.
   void note_attempt();
   const TrainingState& state() const { return state_; }
-  /// The memory of the last good state, in which Loop::capture keeps the present one.
-  TrainingState& mutable_state() { return state_; }
+  /// Makes the present state the last good one: write(state) writes it over the one before.
+  template <class Write>
+  void keep(Write&& write) {
+    torn_ = true;
+    write(state_);
+    torn_ = false;
+  }
   /// Makes it the last good state. Its tensors are written to later: nobody else may use them.
-  void set(const TrainingState& state);
-  /// Whether the present state has the same values as the last good one.
+  void set(TrainingState state);
+  /// Whether the present state has the same values as the last good one, or was to become it when an exception came.
   bool is(const TrainingState& present) const;
+  /// Hands the state over, at the end of the run.
+  TrainingState take_state() { return std::move(state_); }
   /// Restores the parameters, buffers and moments of the last good state.
   void restore();
 
@@ -60,6 +68,7 @@ class GoodState {
   Index tried_epoch_ = 0;
   std::int64_t measured_at_ = -1;  // the micro_step of the last check_health()
   bool was_healthy_ = true;        // its result
+  bool torn_ = false;              // whether keep() has ended with an exception
 };
 
 }  // namespace handrail::train

@@ -55,7 +55,6 @@ void Guards::add_all(const Setup& setup) {
 template <class Ask>
 Verdict Guards::ask(Ask&& ask_guard, bool bad_step) {
   Verdict verdict;
-  open_ = true;
   for (const auto& guard : guards_)
     if (std::optional<Anomaly> anomaly = ask_guard(*guard)) [[unlikely]] {
       if (bad_step && guard->wants_replay() && is_worth_a_replay(*anomaly)) explain_(*anomaly);

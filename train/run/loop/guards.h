@@ -26,12 +26,6 @@ class Guards {
   /// Adds the guards of the options, then those of configure_guards. Throws OptionError when two have the same name.
   void add_all(const Setup& setup);
 
-  /// Whether guards were asked since the last close(). Until then their states belong to no position of the run: what
-  /// they have found was not acted on, or an exception came from a hook that they were reported to.
-  bool is_open() const { return open_; }
-  /// Says that everything they asked for was done.
-  void close() { open_ = false; }
-
   bool is_sealed() const { return sealed_; }
   Verdict before_backward(const StepStats& stats);
   Verdict before_update(const StepStats& stats);
@@ -61,7 +55,6 @@ class Guards {
   Explain explain_;
   std::vector<std::unique_ptr<Guard>> guards_;
   Index replays_ = 0;
-  bool open_ = false;
 };
 
 /// Calls load(state of that name). Throws CheckpointError when there is no such state or load returns false.

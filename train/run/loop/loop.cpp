@@ -39,7 +39,6 @@ StepStats Loop::step(const MicroBatches& batches) {
   at.advance(batches, stats.updated);
   if (stats.updated) verdict.add(accept(stats));
   act(verdict);  // comes before the hooks, which may throw
-  guards.close();
   report(stats);
   return stats;
 }
@@ -54,8 +53,10 @@ Verdict Loop::attempt(const MicroBatches& batches, StepStats& stats) {
     const StepOutput output = setup_.training_output(batch, i);
     const auto loss = static_cast<double>(output.loss.item());
     stats.loss += share * loss;
-    if (i == batches.last() || !is_finite(loss))  // GUARD the loss
+    if (i == batches.last() || !is_finite(loss)) {  // GUARD the loss
+      at.torn = true;
       if (const Verdict verdict = guards.before_backward(stats); !verdict.proceeds()) return verdict;
+    }
     tape.backward(batches.count == 1 ? output.loss : output.loss * share);
     add_metrics(step_metrics_, output.metrics, share);
   }
@@ -105,8 +106,9 @@ Verdict Loop::accept(StepStats& stats) {
   return verdict;
 }
 
-void Loop::report(const StepStats& stats) const {
+void Loop::report(const StepStats& stats) {
   desk_.send(&LogSink::step_end, stats);
+  at.torn = false;
   desk_.call(&Recipe::on_step_end, stats);
   if (!stats.updated || !is_measured(stats)) return;
   desk_.send(&LogSink::layers, meter_->report());
@@ -149,10 +151,11 @@ void Loop::end_epoch() {
   if (!evaluator.run_at_epoch_end(stats.validation)) return;
   stop_.look_at_clock(at, true);
   stats.seconds = stop_.clock() - epoch_start_;
+  at.torn = true;
   at.start_next_epoch();
   act(guards.epoch_end(stats));
-  guards.close();
   desk_.send(&LogSink::epoch_end, stats);
+  at.torn = false;
   desk_.call(&Recipe::on_epoch_end, stats);
   stop_.look();
   if (stop_.by_guard()) return;
@@ -169,7 +172,7 @@ void Loop::keep_good() {
   if (!good.due() || evaluator.due() || stop_.by_guard()) return;
   good.check_health();
   good.note_attempt();
-  if (is_good()) capture(good.mutable_state());
+  if (is_good()) good.keep([this](TrainingState& state) { capture(state); });
 }
 
 // A state that a guard objects to, or with which training has diverged, is not saved.

@@ -57,7 +57,7 @@ class Loop {
   Verdict update(StepStats& stats);
   Verdict accept(StepStats& stats);
   bool is_measured(const StepStats& stats) const;
-  void report(const StepStats& stats) const;
+  void report(const StepStats& stats);
   void roll_back();
   void start_epoch();
   void end_epoch();

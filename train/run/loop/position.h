@@ -17,6 +17,9 @@ struct Position : Progress {
   std::int64_t evaluated_at = -1;                                     // the step of the last evaluation; -1 before it
   Index evaluated_epoch = 0;                                          // its epoch; 0 before it
   double last_train_loss = std::numeric_limits<double>::quiet_NaN();  // of the last completed epoch
+  // Whether weights, counters, guards and metrics.csv may be of different steps. It stays true when an exception comes
+  // in between, such as a lack of memory: then this state is not saved.
+  bool torn = false;
   bool rehearsal = false;  // whether random numbers are those of a sweep or check, not of the run itself
 
   /// Reads or writes what Progress does not hold, for checkpoints: see StateVisitor.
