@@ -11,12 +11,11 @@
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 
-using RowMajor = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using Array = Eigen::Array<Scalar, Eigen::Dynamic, 1>;
-using ArrayMap = Eigen::Map<Array, Eigen::Aligned64>;
-using ConstArrayMap = Eigen::Map<const Array, Eigen::Aligned64>;
-using MatrixMap = Eigen::Map<RowMajor, Eigen::Aligned64>;
-using ConstMatrixMap = Eigen::Map<const RowMajor, Eigen::Aligned64>;
+// Maps of elements; what they point to is aligned to 64 bytes.
+using ArrayMap = Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>, Eigen::Aligned64>;
+using ConstArrayMap = Eigen::Map<const ArrayMap::PlainObject, Eigen::Aligned64>;
+using MatrixMap = Eigen::Map<Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, Eigen::Aligned64>;
+using ConstMatrixMap = Eigen::Map<const MatrixMap::PlainObject, Eigen::Aligned64>;
 
 // Views of a tensor, which neither copy the elements nor keep the tensor alive: keep a handle to the tensor as long as
 // its view. A mutable_ view counts as a write, as Tensor::mutable_data does.

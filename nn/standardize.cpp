@@ -16,7 +16,7 @@ Index checked(Index features) {
   return features;
 }
 
-Tensor identity(Index features) { return from_eigen(RowMajor::Identity(features, features)); }
+Tensor identity(Index features) { return from_eigen(Eigen::MatrixXd::Identity(features, features)); }
 
 }  // namespace
 

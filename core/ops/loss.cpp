@@ -98,9 +98,10 @@ Tensor logsumexp(const Tensor& x) {
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
   const Shape& shape = logits.shape();
+  const bool is_column = shape.rank() == 2 && targets.shape() == Shape{shape[0], 1};
   if (shape.rank() != 2 || targets.shape() != Shape{shape[0]} || shape[0] == 0)
     fail<ShapeError>("cross_entropy: want logits [N, C], targets [N], N > 0; got logits ", shape, ", targets ",
-                     targets.shape());
+                     targets.shape(), is_column ? "; reshape() the targets" : "");
   const Index rows = shape[0], cols = shape[1];
   const Scalar* classes = targets.data();
   for (Index i = 0; i < rows; ++i)

@@ -91,8 +91,9 @@ Tensor mul_column(const Tensor& x, const Tensor& column) {
 
 Tensor sum_all(const Tensor& x) {
   const Tensor y = Tensor::scalar(static_cast<Scalar>(array(x).cast<double>().sum()));
-  return Tape::record("sum_all", {x}, y,
-                      [size = x.size()](const Backward& b) { b[0] += Array::Constant(size, b.output_grad().item()); });
+  return Tape::record("sum_all", {x}, y, [size = x.size()](const Backward& b) {
+    b[0] += ArrayMap::PlainObject::Constant(size, b.output_grad().item());
+  });
 }
 
 Tensor sum_rows(const Tensor& x) {
@@ -224,7 +225,8 @@ Tensor drop(const Tensor& x, double p) {
   Rng rng(key);
   const Tensor y(x.shape()), mask(x.shape());
   const auto limit = static_cast<std::uint32_t>(std::ldexp(p, 32));
-  mutable_array(mask) = Array::NullaryExpr(x.size(), [&](Index) { return Scalar(rng.bits() >= limit); });
+  mutable_array(mask) =
+      ArrayMap::PlainObject::NullaryExpr(x.size(), [&](Index) { return Scalar(rng.bits() >= limit); });
   mutable_array(mask) *= static_cast<Scalar>(1 / (1 - p));
   mutable_array(y) = array(x) * array(mask);
   return Tape::record("drop", {x}, y, [mask](const Backward& b) { b[0] += array(b.output_grad()) * array(mask); });

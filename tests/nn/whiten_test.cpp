@@ -71,7 +71,7 @@ TEST_CASE("the whitening is the inverse square root of the correlation matrix") 
       {(1 / more + 1 / less) / 2, (1 / more - 1 / less) / 2, (1 / more - 1 / less) / 2, (1 / more + 1 / less) / 2},
       1e-5);
   check_values(layer(x), [&] {
-    const RowMajor want = matrix(plain(x)) * matrix(layer.whiten);
+    const MatrixMap::PlainObject want = matrix(plain(x)) * matrix(layer.whiten);
     return std::vector<double>(want.data(), want.data() + want.size());
   }());
 }
@@ -111,7 +111,7 @@ TEST_CASE("whitening takes fewer rows than features, a single row and constants 
   CHECK(covariance(layer(few)).trace() == doctest::Approx(4).epsilon(1e-4));
 
   const nn::Standardize one = whitened(Tensor({1, 3}, {5, -7e6, static_cast<Scalar>(1e30)}));
-  CHECK(same_bits(one.whiten, from_eigen(RowMajor::Identity(3, 3))));
+  CHECK(same_bits(one.whiten, from_eigen(Eigen::MatrixXd::Identity(3, 3))));
   CHECK(same_bits(one.color, one.whiten));
 
   // What is left of a column that counts as constant is large here, and says nothing about the other columns.

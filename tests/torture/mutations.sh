@@ -37,7 +37,7 @@ mutate() {
   cp "$work/original" "$file"
 }
 
-build train_tests core_tests optim_tests
+build train_tests core_tests optim_tests openmp_tests
 for program in train_tests core_tests optim_tests; do
   "$work/build/tests/$program" >"$work/output" 2>&1 || { say "mutations: $program fails as it is"; exit 1; }
 done
@@ -58,4 +58,25 @@ mutate "the order of a sum over threads" optim/optimizer.cpp \
   'for (std::size_t r = 0; r < ranges_.size(); ++r) {' \
   'for (std::size_t q = 0; q < ranges_.size(); ++q) { const std::size_t r = num_threads() > 1 ? ranges_.size() - 1 - q : q;' \
   optim_tests '*same bits*'
+mutate "the last good state in a checkpoint" train/run/loop/loop.cpp \
+  'if (!good.is(state)) state.good = std::make_shared<const TrainingState>(good.state());' '' train_tests '*last good state*'
+mutate "the steps at which a good state is kept" train/run/loop/good_state.cpp \
+  'at_.step % interval == 0;' 'at_.step % interval == 0 || (__builtin_ia32_rdtsc() & (1 << 17)) != 0;' train_tests '*slow disk*'
+mutate "the lock before a checkpoint is read" train/run/internal/run.cpp \
+  'if (has_any) loop_.saver.take_directory(dir);' '' train_tests '*before it reads a checkpoint*'
+mutate "the descriptor of the directory of a run" train/files/pinned_files.cpp \
+  'if (descriptor < 0) return {AT_FDCWD, path};' 'return {AT_FDCWD, path};' train_tests '*symbolic link*'
+mutate "the signal that is ignored" train/files/signals.cpp \
+  'if (was_ignored(i) ||' 'if (' train_tests '*ignored signal*'
+mutate "the signal that nobody answers" train/files/signals.cpp \
+  'if (signal != 0 && !answered) kill(getpid(), signal);' '' train_tests '*sent again*'
+mutate "the samples that a step has" train/run/internal/setup.cpp \
+  '*optimizer, samples_per_step());' '*optimizer, options.batch_size * options.accumulate_grad_batches);' \
+  train_tests '*given rate*'
+mutate "the subset below a subset" train/data/subset.cpp \
+  'rows_ = subset->rows_.pick(rows_.numbers());' '' train_tests '*subset*'
+mutate "the parts of a long sum" core/kernels/sums.h \
+  'constexpr Index summed_in_scalar = 512;' 'constexpr Index summed_in_scalar = Index{1} << 40;' core_tests '*digits over millions*'
+mutate "the solitude in a region of the program" core/system/parallel.cpp \
+  'if (omp_in_parallel()) return 1;' '' openmp_tests '*parallel region*'
 exit "$failed"

@@ -115,6 +115,11 @@ TEST_CASE("losses of shapes that do not fit name them") {
         return cross_entropy(of({4, 3}), of({3}));
       },
       "cross_entropy: want logits [N, C], targets [N], N > 0; got logits [4, 3], targets [3]");
+  check_throws<ShapeError>(
+      [] {
+        return cross_entropy(of({4, 3}), of({4, 1}));
+      },
+      "targets [4, 1]; reshape() the targets");
   check_throws<ShapeError>([] { return cross_entropy(of({4}), of({4})); }, "got logits [4], targets [4]");
   check_throws<ShapeError>([] { return cross_entropy(of({4, 3}), of({4, 1})); }, "targets [4, 1]");
   check_throws<ShapeError>([] { return cross_entropy(of({0, 3}), of({0})); }, "got logits [0, 3]");
