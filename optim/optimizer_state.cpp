@@ -55,9 +55,9 @@ void Optimizer::load_state(const OptimizerState& state) {
           wrong += concat("\n  '", name, "': want slots ", entry.tensor.shape(), "; got ", slot.shape());
   }
   if (known < state.size())
-    for (const auto& [name, unused] : state)
-      if (std::ranges::none_of(entries_, [&](const Entry& entry) { return entry.param->name == name; }))
-        wrong += concat("\n  unknown: '", name, "'");
+    for (const auto& saved : state)
+      if (std::ranges::none_of(entries_, [&](const Entry& entry) { return entry.param->name == saved.first; }))
+        wrong += concat("\n  unknown: '", saved.first, "'");
   if (!wrong.empty()) fail<CheckpointError>("Optimizer: the state does not fit:", wrong);
   for (Entry& entry : entries_) {
     const ParamState& saved = state.find(entry.param->name)->second;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <handrail/train/report/sink.h>
 #include <handrail/train/run/recipe.h>
@@ -37,6 +38,8 @@ class Desk {
   bool is_quiet() const { return quiet_; }
   /// Adds a sink before the others, so that it gets what happens even when one of those throws.
   void add_first(std::shared_ptr<LogSink> sink) { sinks_.insert(sinks_.begin(), std::move(sink)); }
+  /// Lets go of a sink, which may be null.
+  void remove(const std::shared_ptr<LogSink>& sink) noexcept { std::erase(sinks_, sink); }
   const LogSinks& sinks() const { return sinks_; }
 
   /// Calls a function of every sink.

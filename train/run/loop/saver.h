@@ -21,6 +21,9 @@ class Saver {
  public:
   Saver(const Setup& setup, Desk& desk, Stop& stop)
       : setup_(setup), desk_(desk), files_(stop, directory_), stop_(stop) {}
+  ~Saver() { desk_.remove(log_); }  // the log writes through the files of this object
+  Saver(const Saver&) = delete;
+  Saver& operator=(const Saver&) = delete;
 
   /// Makes a new directory and opens metrics.csv, as far as the options ask for them. Throws CheckpointError when it
   /// cannot be made.
