@@ -16,19 +16,12 @@
 #include <handrail/core/system/parallel.h>
 
 #include "support/check_throws.h"
+#include "support/sanitized.h"
 #include "support/tensors.h"
 
 using namespace handrail;
 
 namespace {
-
-#if defined(__SANITIZE_THREAD__)
-constexpr bool thread_sanitizer = true;
-#elif defined(__has_feature)
-constexpr bool thread_sanitizer = __has_feature(thread_sanitizer);
-#else
-constexpr bool thread_sanitizer = false;
-#endif
 
 // From here on this process cannot make a thread. Returns whether that is so. The limit on processes does not bind
 // root.

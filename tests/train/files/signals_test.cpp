@@ -12,6 +12,7 @@
 
 #include "support/files.h"
 #include "support/hash.h"
+#include "support/sanitized.h"
 #include "support/tasks.h"
 
 using namespace handrail;
@@ -157,6 +158,7 @@ TEST_CASE("an ignored signal stays ignored after another one has come") {
 }
 
 TEST_CASE("a signal that nobody answers is sent again when the previous handlers are back") {
+  if (thread_sanitizer) return;
   CHECK(dies_of(SIGTERM, [] {
     const train::SignalWatch watch;
     std::raise(SIGTERM);
