@@ -74,11 +74,11 @@ TEST_CASE("whichever allocation of a run of saves fails, a good checkpoint is le
   UnsyncedFiles files;
   const TrainingState first = state_with(1), second = state_with(2), third = state_with(3);
   std::optional<TempDir> dir(std::in_place);
-  CheckpointStore(dir->path(), 1, {}, files).save(first, false);
+  CheckpointStore(dir->path(), 1, files).save(first, false);
   std::int64_t returned = 1;
   const std::int64_t allocations = fail_each(
       [&] {
-        CheckpointStore store(dir->path(), 1, {}, files);
+        CheckpointStore store(dir->path(), 1, files);
         store.save(second, false);
         returned = 2;
         store.save(third, true);
@@ -93,10 +93,10 @@ TEST_CASE("whichever allocation of a run of saves fails, a good checkpoint is le
         check_same(loaded->state, state_with(step));
         check_same(second, state_with(2));
         if (!failed) CHECK(step == 3);
-        CheckpointStore(dir->path(), 1, {}, files);
+        CheckpointStore(dir->path(), 1, files);
         CHECK(temporaries_in(dir->path()) == 0);
         dir.emplace();
-        CheckpointStore(dir->path(), 1, {}, files).save(first, false);
+        CheckpointStore(dir->path(), 1, files).save(first, false);
         returned = 1;
       });
   CHECK(allocations > 100);
@@ -106,7 +106,7 @@ TEST_CASE("whichever allocation of a load fails, it is the newest checkpoint tha
   const TempDir dir;
   UnsyncedFiles files;
   for (std::int64_t step = 1; step <= 2; ++step)
-    CheckpointStore(dir.path(), 5, {}, files).save(state_with(step), false);
+    CheckpointStore(dir.path(), 5, files).save(state_with(step), false);
   std::optional<LoadedCheckpoint> loaded;
   const std::int64_t allocations = fail_each([&] { loaded = CheckpointStore::load_newest(dir.path()); },
                                              [&](bool failed) {

@@ -33,9 +33,8 @@ auto or_opt_out(Make&& make) {
 
 }  // namespace
 
-CheckpointStore::CheckpointStore(std::filesystem::path directory, std::int64_t keep_last,
-                                 std::optional<std::int64_t> resumed_from, FileSystem& files)
-    : directory_(std::move(directory)), keep_last_(keep_last), resumed_from_(resumed_from), files_(files) {
+CheckpointStore::CheckpointStore(std::filesystem::path directory, std::int64_t keep_last, FileSystem& files)
+    : directory_(std::move(directory)), keep_last_(keep_last), files_(files) {
   if (keep_last < 1) fail<OptionError>("CheckpointStore: want keep_last >= 1; got ", keep_last);
   or_opt_out([&] { make_directories(files_, directory_, "CheckpointStore"); });
   or_opt_out([&] { take_lock(); });

@@ -33,11 +33,9 @@ class CheckpointStore {
   static constexpr const char* lock_name = ".lock";
 
   /// Makes the directory when it is missing, and removes incomplete files that a killed process left there.
-  /// keep_last: the number of newest checkpoints that are kept. resumed_from: the number of a checkpoint that is kept
-  /// besides. Throws CheckpointError when the directory cannot be written to or another store has its lock; OptionError
-  /// unless keep_last >= 1.
-  CheckpointStore(std::filesystem::path directory, std::int64_t keep_last,
-                  std::optional<std::int64_t> resumed_from = {}, FileSystem& files = posix_file_system());
+  /// keep_last: the number of newest checkpoints that are kept. Throws CheckpointError when the directory cannot be
+  /// written to or another store has its lock; OptionError unless keep_last >= 1.
+  CheckpointStore(std::filesystem::path directory, std::int64_t keep_last, FileSystem& files = posix_file_system());
   ~CheckpointStore();
   CheckpointStore(const CheckpointStore&) = delete;
   CheckpointStore& operator=(const CheckpointStore&) = delete;

@@ -66,7 +66,8 @@ TEST_CASE("a store numbers checkpoints on and keeps the last ones, the best and 
   }
   CHECK(numbers_in(run) == Numbers{2, 5, 6});
   // Another process has nothing but the files to know it from.
-  CheckpointStore store(run, 2, 5);
+  CheckpointStore store(run, 2);
+  store.keep(5);
   for (std::int64_t step = 7; step <= 9; ++step) store.save(state_at(step), false);
   CHECK(numbers_in(run) == Numbers{2, 5, 8, 9});
   store.save(state_at(10), true);
@@ -141,7 +142,7 @@ TEST_CASE("two stores do not share a directory") {
   // A file system without locks is not a reason to lose checkpoints.
   FailingFiles files;
   files.failing = "lock";
-  const CheckpointStore other(dir.path(), 2, {}, files);
+  const CheckpointStore other(dir.path(), 2, files);
 }
 
 TEST_CASE("a forked child holds no lock after its parent, and writes no checkpoint") {
@@ -186,7 +187,7 @@ TEST_CASE("a forked child holds no lock after its parent, and writes no checkpoi
 TEST_CASE("a save that fails removes nothing; a removal that fails is reported, and does not fail the save") {
   const TempDir dir;
   FailingFiles files;
-  CheckpointStore store(dir.path(), 1, {}, files);
+  CheckpointStore store(dir.path(), 1, files);
   store.save(state_at(1), false);
   for (const char* call : {"list", "open", "write", "sync", "close", "rename"}) {
     files.failing = call;

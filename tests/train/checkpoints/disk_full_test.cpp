@@ -197,7 +197,7 @@ TEST_CASE("a device that accepts no byte is named with the error of the system")
     MESSAGE("skipped: no /dev/full");
     return;
   }
-  CheckpointStore store(dir.path(), 1, {}, files);
+  CheckpointStore store(dir.path(), 1, files);
   check_throws<CheckpointError>([&] { store.save(state_at(2), false); }, dir.path().string(), "No space left on device",
                                 "after 0 of ");
   CHECK(CheckpointStore::load_newest(dir.path())->state.progress.step == 1);

@@ -71,7 +71,7 @@ Outcome cut_everywhere(PowerLossFiles& disk, std::int64_t saves, std::int64_t ke
       outcome.broken += keeps(promise, left) ? 0 : 1;
     });
   };
-  CheckpointStore store(run_dir, keep_last, {}, disk);
+  CheckpointStore store(run_dir, keep_last, disk);
   for (std::int64_t step = 1; step <= saves && outcome.broken == 0; ++step) {
     const bool best = step % 5 == 2;
     store.save(state_at(step), best);
@@ -115,7 +115,7 @@ TEST_CASE("whenever the power is cut, the log has all the lines that belong to t
         broken += there.substr(0, length) == lines.substr(0, length) ? 0 : 1;
       });
     };
-    CheckpointStore store(run_dir, 2, {}, disk);
+    CheckpointStore store(run_dir, 2, disk);
     MetricsLog log(path, 1, 0, disk);
     for (std::int64_t step = 1; step <= 8; ++step) {
       StepStats stats{};
@@ -160,13 +160,13 @@ TEST_CASE("a start after a power cut removes incomplete files, and its first sav
       if (sanitized && rng.below(8) != 0) return;
       ++restarts;
       half_written += temporaries(left) > 0 ? 1 : 0;
-      CheckpointStore store(run_dir, 1, {}, left);
+      CheckpointStore store(run_dir, 1, left);
       store.save(state_at(9), false);
       CHECK(temporaries(left) == 0);
       left.after_cuts(rng, [&](FileSystem& again) { CHECK(keeps({.newest = 9}, again)); });
     });
   };
-  CheckpointStore store(run_dir, 1, {}, disk);
+  CheckpointStore store(run_dir, 1, disk);
   for (std::int64_t step = 1; step <= 3; ++step) store.save(state_at(step), false);
   CHECK(restarts > 50);
   CHECK(half_written > 5);
@@ -179,7 +179,7 @@ TEST_CASE("a run killed at any call can be started again, and what it saves then
     std::int64_t saved = 0;
     FailingFiles dying(killed + 1, true, EIO, disk);
     try {
-      CheckpointStore store(run_dir, 1, {}, dying);
+      CheckpointStore store(run_dir, 1, dying);
       for (std::int64_t step = 1; step <= 3; ++step) {
         store.save(state_at(step), false);
         saved = step;
@@ -189,7 +189,7 @@ TEST_CASE("a run killed at any call can be started again, and what it saves then
     failed = dying.failed();
     Rng rng(1);
     disk.after_cuts(rng, [&](FileSystem& left) { CHECK(keeps({.newest = saved}, left)); });
-    CheckpointStore store(run_dir, 1, {}, disk);
+    CheckpointStore store(run_dir, 1, disk);
     store.save(state_at(9), false);
     CAPTURE(killed);
     disk.after_cuts(rng, [&](FileSystem& left) { CHECK(keeps({.newest = 9}, left)); });
@@ -204,7 +204,7 @@ TEST_CASE("a save whose sync fails does not count, even if a second sync would s
     disk.failing_sync = nth;
     Rng rng(1);
     Promise promise;
-    CheckpointStore store(run_dir, 2, {}, disk);
+    CheckpointStore store(run_dir, 2, disk);
     for (std::int64_t step = 1; step <= 4; ++step) {
       try {
         store.save(state_at(step), false);

@@ -47,14 +47,14 @@ bool saves_survive(const Fault& fault, const std::filesystem::path& run, FileSys
   CAPTURE(fault.from_then_on);
   CAPTURE(fault.error);
   CAPTURE(fault.most_written);
-  CheckpointStore(run, 1, {}, disk).save(state_with(1), true);
+  CheckpointStore(run, 1, disk).save(state_with(1), true);
   FailingFiles files(fault.nth, fault.from_then_on, fault.error, disk);
   files.most_written = fault.most_written;
   if (fault.error == EINTR) files.most_failures = most_interruptions;
   std::int64_t saved = 1;
   std::vector<std::string> errors;
   try {
-    CheckpointStore store(run, 1, {}, files);
+    CheckpointStore store(run, 1, files);
     for (std::int64_t step = 2; step <= 4; ++step) try {
         store.save(state_with(step), false);
         saved = step;
@@ -94,7 +94,7 @@ bool saves_survive(const Fault& fault, const std::filesystem::path& run, FileSys
   CHECK(first.sequence == 1);  // the best
   check_same(load_checkpoint(first.path, disk), state_with(1));
 
-  CheckpointStore(run, 1, {}, disk).save(state_with(5), false);
+  CheckpointStore(run, 1, disk).save(state_with(5), false);
   std::vector<std::string> names,
       want{".lock", checkpoint_name(1), checkpoint_name(list_checkpoints(run, disk).back().sequence)};
   REQUIRE(disk.list(run.c_str(), names) == 0);

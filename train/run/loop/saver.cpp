@@ -17,14 +17,14 @@ void Saver::make_directory() {
     directory_.pin(made_dir_);
   }
   if (options.checkpoints)
-    store_ = std::make_unique<CheckpointStore>(made_dir_, options.checkpoints->keep_last, std::nullopt, files_);
+    store_ = std::make_unique<CheckpointStore>(made_dir_, options.checkpoints->keep_last, files_);
   open_log(0);
 }
 
 void Saver::take_directory(const std::filesystem::path& run_dir) {
   directory_.pin(run_dir);
   if (setup_.options.checkpoints)
-    store_ = std::make_unique<CheckpointStore>(run_dir, setup_.options.checkpoints->keep_last, std::nullopt, files_);
+    store_ = std::make_unique<CheckpointStore>(run_dir, setup_.options.checkpoints->keep_last, files_);
   desk_.result.run_dir = run_dir.string();
 }
 
