@@ -30,6 +30,14 @@ inline float mul_add(float a, float b, float c) { return a * b + c; }
 inline double mul_add(double a, double b, double c) { return a * b + c; }
 #endif
 
+// The polynomial of x with these coefficients, that of the highest power first, by Horner's rule.
+template <class Number, class... Rest>
+inline Number polynomial(Number x, Number highest, Rest... rest) {
+  Number p = highest;
+  ((p = mul_add(p, x, rest)), ...);
+  return p;
+}
+
 // The bits of a number as an integer, and back.
 inline std::int32_t bits_of(float x) { return __builtin_bit_cast(std::int32_t, x); }
 inline std::int64_t bits_of(double x) { return __builtin_bit_cast(std::int64_t, x); }
@@ -55,30 +63,18 @@ inline float expm1_of_remainder(float x, float shifted) {
   const float n = shifted - float_rounder;
   // ln(2) in two parts, the first with so few bits that its product with n is exact.
   const float r = mul_add(n, 2.12194440e-4F, mul_add(-n, 0.693359375F, x));
-  float p = 1.9875691500e-4F;  // Cephes, expf
-  p = mul_add(p, r, 1.3981999507e-3F);
-  p = mul_add(p, r, 8.3334519073e-3F);
-  p = mul_add(p, r, 4.1665795894e-2F);
-  p = mul_add(p, r, 1.6666665459e-1F);
-  p = mul_add(p, r, 5.0000001201e-1F);
+  // The coefficients are those of expf in Cephes.
+  const float p = polynomial(r, 1.9875691500e-4F, 1.3981999507e-3F, 8.3334519073e-3F, 4.1665795894e-2F,
+                             1.6666665459e-1F, 5.0000001201e-1F);
   return mul_add(p * r, r, r);
 }
 
 inline double expm1_of_remainder(double x, double shifted) {
   const double n = shifted - double_rounder;
   const double r = mul_add(-n, 1.42860682030941723212e-6, mul_add(-n, 6.93145751953125e-1, x));
-  double p = 1.0 / 6227020800;  // 1 / 13!: the next term is too small to change the sum
-  p = mul_add(p, r, 1.0 / 479001600);
-  p = mul_add(p, r, 1.0 / 39916800);
-  p = mul_add(p, r, 1.0 / 3628800);
-  p = mul_add(p, r, 1.0 / 362880);
-  p = mul_add(p, r, 1.0 / 40320);
-  p = mul_add(p, r, 1.0 / 5040);
-  p = mul_add(p, r, 1.0 / 720);
-  p = mul_add(p, r, 1.0 / 120);
-  p = mul_add(p, r, 1.0 / 24);
-  p = mul_add(p, r, 1.0 / 6);
-  p = mul_add(p, r, 0.5);
+  // From 1 / 13! on: the next term is too small to change the sum.
+  const double p = polynomial(r, 1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880,
+                              1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5);
   return mul_add(p * r, r, r);
 }
 
