@@ -105,7 +105,8 @@ std::optional<Anomaly> check_duplicates(const DataPart& train, const DataPart& v
       .details = concat("the inputs are the same, the first as in row ", shared.training_row, "; the targets agree in ",
                         shared.same_target, "; ", short_form(100 * repeated, 3), " % of the ", train.name,
                         " rows repeat another row of their set"),
-      .rank = Rank::remark};
+      .rank = Rank::outcome,
+      .severity = everywhere ? Severity::note : Severity::warning};
 }
 
 }  // namespace handrail::train

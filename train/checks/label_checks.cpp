@@ -98,7 +98,7 @@ std::vector<Anomaly> check_class_counts(std::span<const Index> counts) {
                                         *commonest, " times"),
                      .cause = "classes of very different frequency: the rare ones contribute little to the loss",
                      .remedy = "oversample or weight rare classes, and measure their accuracy separately",
-                     .rank = Rank::remark});
+                     .severity = Severity::note});
   return found;
 }
 

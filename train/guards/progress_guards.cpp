@@ -91,7 +91,7 @@ std::optional<Anomaly> PlateauGuard::found(std::int64_t step, double level, doub
                  .cause = "the model has learnt all it can from this data, or the learning rate no longer fits",
                  .remedy = "lower lr, use a larger model, or stop here",
                  .action = Action::proceed,
-                 .rank = Rank::remark};
+                 .rank = Rank::symptom};
 }
 
 void PlateauGuard::rolled_back() {
@@ -233,7 +233,8 @@ Anomaly ClipPressureGuard::found(const StepStats& stats) const {
           .remedy = concat("set clip_norm = ", short_form(usual), ", or lr below ", short_form(stats.lr)),
           .action = Action::proceed,
           .details = concat("90 % of their norms are below ", short_form(usual)),
-          .rank = Rank::remark};
+          .rank = Rank::symptom,
+          .severity = Severity::note};
 }
 
 void ClipPressureGuard::rolled_back() {

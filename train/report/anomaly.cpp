@@ -1,6 +1,7 @@
 #include <handrail/train/report/anomaly.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace handrail::train {
 
@@ -27,9 +28,11 @@ const char* short_name(Action action) {
 
 std::vector<Anomaly> diagnosis(std::span<const Anomaly> anomalies) {
   std::vector<Anomaly> causes;
-  for (const Anomaly& anomaly : anomalies)
-    if (std::ranges::find(causes, anomaly.name, &Anomaly::name) == causes.end()) causes.push_back(anomaly);
-  std::ranges::stable_sort(causes, {}, &Anomaly::rank);
+  for (const Severity severity : {Severity::warning, Severity::note})
+    for (const Anomaly& anomaly : anomalies)
+      if (anomaly.severity == severity && std::ranges::find(causes, anomaly.name, &Anomaly::name) == causes.end())
+        causes.push_back(anomaly);
+  std::ranges::stable_sort(causes, {}, [](const Anomaly& a) { return std::pair(a.severity, a.rank); });
   return causes;
 }
 

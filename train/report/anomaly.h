@@ -26,9 +26,14 @@ enum class Rank {
   blow_up,  // a loss that diverges, values that are not finite, dead units: mostly caused by the learning rate
   pace,     // a learning rate that is too low
   labels,   // labels that look random
-  outcome,  // a model that does not generalise, or is no better than a constant
+  outcome,  // a model that does not generalise or is no better than a constant, or a validation that looks too good
   symptom,  // a consequence of one of the above, such as a vanishing gradient
-  remark,   // an observation that may be harmless
+};
+
+/// Whether something is lost: a diagnosis lists warnings before notes, and the console prints warnings only.
+enum class Severity {
+  warning,  // the result, or the time that it took, is probably worse for it
+  note,     // good to know: nothing is lost
 };
 
 /// Something that went wrong in a run, or that the user should know: where, what was measured, and what to do.
@@ -42,6 +47,7 @@ struct Anomaly {
   Action action = Action::proceed;
   std::string details = {};  // further measurements that help to find the cause
   Rank rank = Rank::setup;
+  Severity severity = Severity::warning;  // an anomaly whose action is not Action::proceed becomes a warning
   double lr_factor = 1;  // what the learning rate is multiplied by when the action lowers it; 1: it is halved
 
   /// One short line: step, name, where, evidence, what is done about it, and what to try.
@@ -50,8 +56,8 @@ struct Anomaly {
   std::string text() const;
 };
 
-/// A diagnosis: the first anomaly of each name, sorted by rank, and within a rank in the order they came. anomalies: in
-/// order of time.
+/// A diagnosis: of each name the first warning, or the first note when there is no warning. Warnings come before notes;
+/// each are sorted by rank, and within a rank in the order they came. anomalies: in order of time.
 std::vector<Anomaly> diagnosis(std::span<const Anomaly> anomalies);
 
 }  // namespace handrail::train

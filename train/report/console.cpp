@@ -123,8 +123,9 @@ class Console final : public LogSink {
     std::fflush(stream_);
   }
 
-  // Prints the first anomalies of each name, and all that made the run do more than skip a step. fit_end counts all.
+  // Prints the first warnings of each name, and all that made the run do more than skip a step. fit_end counts all.
   void anomaly(const Anomaly& event) override {
+    if (event.severity == Severity::note) return;
     constexpr std::int64_t max_of_a_name = 5;
     const bool acted = event.action > Action::skip;
     if (++anomalies_[event.name] > max_of_a_name && !acted) return;
@@ -193,16 +194,18 @@ class Console final : public LogSink {
   }
 
   void print_anomalies(const FitEnd& result) {
-    if (result.anomaly_counts.empty()) return;
+    auto causes = diagnosis(result.anomalies);
+    std::erase_if(causes, [](const Anomaly& cause) { return cause.severity == Severity::note; });
+    if (causes.empty()) return;
     std::string counts = "anomalies:";
     for (const auto& [name, count] : result.anomaly_counts)
-      counts += concat(counts.ends_with(':') ? " " : ", ", name, " ", grouped(count));
+      if (std::ranges::find(causes, name, &Anomaly::name) != causes.end())
+        counts += concat(counts.ends_with(':') ? " " : ", ", name, " ", grouped(count));
     print(counts);
     // A single warning is on the screen already. The likely cause is repeated when a guard made the run return or stop.
-    const auto causes = diagnosis(result.anomalies);
-    if (causes.size() > 1 || (!causes.empty() && (result.reason == StopReason::guard || result.rollbacks > 0)))
+    if (causes.size() > 1 || result.reason == StopReason::guard || result.rollbacks > 0)
       print(concat("likely cause: ", causes[0].headline()));
-    if (!causes.empty()) print("details: FitResult::diagnosis_text()");
+    print("details: FitResult::diagnosis_text()");
   }
 
   std::FILE* stream_;

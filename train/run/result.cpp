@@ -10,10 +10,10 @@ std::string FitResult::diagnosis_text() const {
   std::string all;
   for (const Anomaly& anomaly : diagnosis()) {
     if (anomaly.step > 0) all += "step " + std::to_string(anomaly.step) + ": ";
+    if (anomaly.severity == Severity::note) all += "note: ";
     all += anomaly.name + ": " + anomaly.text();
     const auto count = anomaly_counts.find(anomaly.name);
-    if (count != anomaly_counts.end() && count->second > 1)
-      all += " (the first of " + std::to_string(count->second) + ")";
+    if (count != anomaly_counts.end() && count->second > 1) all += " (one of " + std::to_string(count->second) + ")";
     all += '\n';
   }
   return all;

@@ -16,8 +16,8 @@ struct FitResult : FitEnd {
   /// The exit status for main: 128 + the number of the signal when the run was interrupted, as shells report it; 1 when
   /// the last state could not be saved; otherwise 0.
   int exit_status() const;
-  /// The anomalies as a diagnosis: the first one of each name, likely causes before their symptoms. The order is that
-  /// of Anomaly::rank, and the order in time for equal ranks.
+  /// The anomalies as a diagnosis: one of each name, warnings before notes, and likely causes before their symptoms.
+  /// See train::diagnosis.
   std::vector<Anomaly> diagnosis() const;
   /// The diagnosis as text, with one line for each anomaly and everything that was measured. Empty without anomalies.
   std::string diagnosis_text() const;

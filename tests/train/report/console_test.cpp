@@ -335,6 +335,29 @@ TEST_CASE("the report of a run without anomalies does not mention details") {
   CHECK(text == "finished: 2 epochs, 1 step, 0:00\n");
 }
 
+TEST_CASE("the console prints warnings and no notes, and the diagnosis has both") {
+  const train::Anomaly clipped{.name = "clip_pressure",
+                               .step = 3,
+                               .evidence = "many were clipped",
+                               .cause = {},
+                               .remedy = {},
+                               .severity = train::Severity::note};
+  train::FitEnd noted{.epochs = 2, .steps = 1, .anomalies = {clipped}, .anomaly_counts = {{"clip_pressure", 1}}};
+  const auto print = [&](train::LogSink& sink) {
+    sink.anomaly(noted.anomalies.back());
+    sink.fit_end(noted);
+  };
+  CHECK(written(print) == "finished: 2 epochs, 1 step, 0:00\n");
+  CHECK(train::FitResult{noted}.diagnosis_text() == "step 3: note: clip_pressure: many were clipped\n");
+  noted.anomalies.push_back(not_finite);
+  noted.anomaly_counts["non_finite"] = 1;
+  CHECK(written(print) ==
+        "warning: step 6: non_finite: row 3: loss nan; step skipped; try: look at it\n"
+        "finished: 2 epochs, 1 step, 0:00\n"
+        "anomalies: non_finite 1\n"
+        "details: FitResult::diagnosis_text()\n");
+}
+
 TEST_CASE("numbers are grouped by thousands") {
   const auto data = train::TensorDataset(Tensor::zeros({2000, 1}), Tensor::zeros({2000, 1}));
   Rng rng(1);

@@ -83,6 +83,44 @@ TEST_CASE("on_exception and on_fit_end come when a step throws, and the checkpoi
   CHECK(Tape::active() == nullptr);
 }
 
+TEST_CASE("sinks get notes too, and a note becomes a warning when on_anomaly acts on it") {
+  struct Chatty : train::Guard {
+    const char* name() const override { return "chatty"; }
+    std::optional<train::Anomaly> accepted(const train::StepStats& stats) override {
+      if (stats.step != 3) return std::nullopt;
+      return train::Anomaly{.name = "step_three",
+                            .step = 3,
+                            .evidence = "it was reached",
+                            .cause = {},
+                            .remedy = {},
+                            .severity = train::Severity::note};
+    }
+  };
+  struct Acting : train::Trainer {
+    using Trainer::Trainer;
+    std::vector<std::unique_ptr<train::Guard>> configure_guards() override {
+      std::vector<std::unique_ptr<train::Guard>> guards;
+      guards.push_back(std::make_unique<Chatty>());
+      return guards;
+    }
+    Action on_anomaly(const train::Anomaly&) override { return answer; }
+    Action answer = Action::proceed;
+  };
+  for (const auto& [answer, severity] :
+       {std::pair(Action::proceed, train::Severity::note), std::pair(Action::reduce_lr, train::Severity::warning)}) {
+    auto model = small_model();
+    const auto log = std::make_shared<train::MemorySink>();
+    train::TrainerOptions options = bare({.epochs = 1, .lr = 0.01});
+    options.sinks = {log};
+    Acting trainer(model, cross_entropy, options);
+    trainer.answer = answer;
+    const auto result = trainer.fit(points(256));
+    REQUIRE(log->anomalies.size() == 1);
+    CHECK(log->anomalies[0].severity == severity);
+    CHECK(result.anomalies.at(0).severity == severity);
+  }
+}
+
 TEST_CASE("on_anomaly gets the anomalies of a step between its start and its end, and its answer is done") {
   auto run = [](Action answer) {
     auto model = small_model();

@@ -13,6 +13,7 @@ Verdict Desk::report(Anomaly anomaly) {
   for (std::string* text : {&anomaly.evidence, &anomaly.cause, &anomaly.remedy, &anomaly.details})
     *text = printable(*text);
   if (!quiet_) anomaly.action = recipe_.on_anomaly(anomaly);
+  if (anomaly.action != Action::proceed) anomaly.severity = Severity::warning;
   const bool lowers = anomaly.action == Action::reduce_lr || anomaly.action == Action::rollback;
   const Verdict verdict{anomaly.action, !lowers ? 1 : anomaly.lr_factor < 1 ? anomaly.lr_factor : 0.5};
   if (quiet_) return verdict;
