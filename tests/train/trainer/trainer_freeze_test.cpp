@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "support/check_throws.h"
 #include "support/files.h"
 #include "support/hash.h"
 #include "support/tasks.h"
@@ -58,6 +59,22 @@ TEST_CASE("a model that begins with frozen layers passes the checks and trains t
   CHECK(same_bits(before[0], after[0]));
   CHECK(same_bits(before[1], after[1]));
   CHECK_FALSE(same_bits(before[2], after[2]));
+}
+
+TEST_CASE("a model whose parameters are all frozen is refused with what to do, also when a hook freezes them") {
+  for (const bool checks : {true, false}) {
+    auto model = small_model();
+    model.freeze();
+    train::Trainer trainer(model, cross_entropy, checks ? quiet({.epochs = 2}) : bare({.epochs = 2, .lr = 0.1}));
+    check_throws<OptionError>([&] { trainer.fit(points(100)); },
+                              "want a parameter to train; got 4 parameters of which all are frozen", "unfreeze()");
+  }
+  auto model = small_model();
+  Hooked trainer(model, cross_entropy, bare({.epochs = 3, .lr = 0.1}));
+  trainer.epoch_start = [&](Index epoch) {
+    if (epoch == 2) model.freeze();
+  };
+  check_throws<OptionError>([&] { trainer.fit(points(100)); }, "of which all are frozen");
 }
 
 TEST_CASE("parameters that were frozen when a run stopped are frozen when it is resumed") {

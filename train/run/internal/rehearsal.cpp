@@ -9,6 +9,7 @@ Rehearsal::Rehearsal(const Setup& setup, const Position& from, Stop& stop)
       weights_(capture(setup.model)),
       desk_(Desk::quiet(setup.recipe)),
       loop_(setup, schedule_, desk_, stop, true) {
+  setup.require_trained();
   loop_.at = from;
   loop_.at.lr_factor = 1;
   loop_.at.rehearsal = true;

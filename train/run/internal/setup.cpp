@@ -7,6 +7,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/train/data/split.h>
+#include <handrail/train/files/text.h>
 #include <handrail/train/lr/lr_scaling.h>
 
 namespace handrail::train {
@@ -18,6 +19,14 @@ Setup::Setup(const Program& program, RunData rows)
   decisions.planned_steps = options.epochs * steps_to_epoch();
   optimizer = recipe.configure_optimizer();
   if (!optimizer) fail<OptionError>("fit: want an optimizer from configure_optimizer; got null");
+}
+
+void Setup::require_trained() const {
+  for (const optim::ParamGroup& group : optimizer->groups())
+    for (const Parameter& p : group.params)
+      if (p.tensor.requires_grad()) return;
+  fail<OptionError>("fit: want a parameter to train; got ", counted(std::ssize(parameters), "parameter"),
+                    " of which all are frozen; call unfreeze() of the model or of one of its layers");
 }
 
 Index Setup::batches() const { return std::min(loader->size(), options.limit_train_batches.value_or(loader->size())); }

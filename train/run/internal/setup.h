@@ -59,6 +59,8 @@ struct MicroBatches {
 struct Setup : Program {
   Setup(const Program& program, RunData data);
 
+  /// Throws OptionError when no parameter of the optimizer is trained, because all are frozen.
+  void require_trained() const;
   /// The number of batches in an epoch.
   Index batches() const;
   /// The number of optimizer steps in an epoch in which no step is skipped.

@@ -135,6 +135,7 @@ void Loop::start_epoch() {
   epoch_start_ = Stop::now();
   setup_.loader->start_epoch(at.epoch);
   if (at.batch == 0) desk_.call(&Recipe::on_epoch_start, at.epoch);
+  setup_.require_trained();  // a hook may have frozen all
   stop_.look();
 }
 
