@@ -91,8 +91,8 @@ Tensor Module::param(std::string name, Role role, Tensor initial) {
 }
 
 Tensor Module::param(std::string name, Tensor initial) {
-  const Role role = initial.shape().rank() >= 2 ? Role::weight : Role::bias;
-  return param(std::move(name), role, std::move(initial));
+  const bool is_bias = name == "bias" || name.ends_with("_bias") || initial.shape().rank() < 2;
+  return param(std::move(name), is_bias ? Role::bias : Role::weight, std::move(initial));
 }
 
 Tensor Module::buffer(std::string name, Tensor initial) {

@@ -78,8 +78,8 @@ class Module {
   }
   /// Registers a tensor that is trained and returns it. `initial` becomes a leaf that requires a gradient.
   Tensor param(std::string name, Role role, Tensor initial);
-  /// Registers a tensor that is trained, with a role from its shape: Role::weight when it has two dimensions or more,
-  /// else Role::bias, which has no weight decay.
+  /// Registers a tensor that is trained, with a role from its name and shape. Role::bias, which has no weight decay:
+  /// the name is "bias" or ends in "_bias", or there are fewer than two dimensions. Role::weight otherwise.
   Tensor param(std::string name, Tensor initial);
   /// Registers a tensor that is saved with the model but not trained, and returns it.
   Tensor buffer(std::string name, Tensor initial);

@@ -92,7 +92,7 @@ TEST_CASE("parameters are leaves with roles and share their elements with the mo
   for (const Buffer& b : model.buffers()) CHECK_FALSE(b.tensor.requires_grad());
 }
 
-TEST_CASE("a parameter without a role is a weight from two dimensions on") {
+TEST_CASE("a parameter without a role is a weight from two dimensions on, unless it is called a bias") {
   Open module;
   module.param("scalar", Tensor::scalar(1));
   module.param("vector", Tensor::ones({3}));
@@ -105,6 +105,15 @@ TEST_CASE("a parameter without a role is a weight from two dimensions on") {
   CHECK(all[2].role == Role::weight);
   CHECK(all[3].role == Role::weight);
   CHECK(all[4].role == Role::embedding);
+
+  Open named;
+  named.param("bias", Tensor::ones({1, 3}));
+  named.param("out_bias", Tensor::ones({1, 3}));
+  named.param("unbias", Tensor::ones({1, 3}));
+  const std::vector<Parameter> biases = named.parameters();
+  CHECK(biases[0].role == Role::bias);
+  CHECK(biases[1].role == Role::bias);
+  CHECK(biases[2].role == Role::weight);
 }
 
 TEST_CASE("parameter_count counts the scalars of the whole tree without buffers") {
