@@ -222,11 +222,11 @@ constexpr Want bad_weight{.anomaly = "non_finite",
                           .action = Action::skip,
                           .rollbacks = 1};
 constexpr Want bad_gradient{.anomaly = "non_finite",
-                            .where = "layer '2'",
+                            .where = "loss, op 'spoil'",
                             .evidence = "first seen in the backward of op 'spoil'",
                             .action = Action::skip};
 constexpr Want bad_loss{.anomaly = "non_finite",
-                        .where = "layer '2'",
+                        .where = "loss, op 'affine'",
                         .evidence = "first seen in the forward of op 'affine'",
                         .action = Action::skip};
 constexpr Want spike{.anomaly = "spike", .evidence = "loss 1e+38 is "};

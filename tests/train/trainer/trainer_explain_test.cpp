@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "support/guard_runs.h"
 #include "support/hash.h"
 #include "support/tasks.h"
 #include "support/tensors.h"
@@ -79,6 +80,33 @@ TEST_CASE("a value that the model makes is named by the op and the layer before 
   CHECK(anomaly->where == "layer 'second'");
   CHECK(contains(anomaly->details, "first seen in the forward of op 'log' at layer 'second'"));
   CHECK(contains(anomaly->evidence, "loss "));
+}
+
+TEST_CASE("a NaN that the loss makes is placed in the loss, not in the last layer") {
+  const auto found = [](auto&& loss, Scalar scale = 1) {
+    auto model = small_model();
+    for (const auto& p : model.parameters())
+      for (Scalar& w : p.tensor.mutable_span()) w *= scale;
+    train::Trainer trainer(model, train::Loss(loss, train::Task::multiclass), bare({.epochs = 1, .lr = 0.01}));
+    const auto result = trainer.fit(points(100));
+    const auto* anomaly = find_anomaly(result, "non_finite");
+    REQUIRE(anomaly);
+    check_headline(*anomaly);
+    return *anomaly;
+  };
+  const auto forward = found([](const Tensor& y, const Tensor&) { return mean(log(y)); });
+  CHECK(forward.where == "loss, op 'log'");
+  CHECK(contains(forward.details, "first seen in the forward of op 'log' in the loss"));
+  CHECK(contains(forward.cause, "a loss that is not defined for all predictions"));
+  CHECK(contains(forward.remedy, "away from 0"));
+  CHECK_FALSE(contains(forward.text(), "layer"));
+  const auto backward = found([](const Tensor& y, const Tensor&) { return mean(sqrt(y - y)); });
+  CHECK(backward.where == "loss, op 'sqrt'");
+  CHECK(contains(backward.details, "first seen in the backward of op 'sqrt' in the loss"));
+  // Huge predictions are no fault of the loss.
+  const auto huge = found([](const Tensor& y, const Tensor&) { return mean(y * y); }, Scalar(1e10));
+  CHECK(huge.where == "layer '2'");
+  CHECK(contains(huge.cause, "a learning rate that is too high"));
 }
 
 TEST_CASE("a gradient that is not finite is named by the op whose backward made it") {

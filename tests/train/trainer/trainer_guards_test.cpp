@@ -150,7 +150,7 @@ TEST_CASE(
   const auto& last = result.anomalies.back();
   CHECK(last.action == Action::stop);
   CHECK(contains(last.text(), "after 3 rollbacks"));
-  CHECK(contains(last.text(), "first seen in the forward of op 'affine' at layer '2'"));
+  CHECK(contains(last.text(), "first seen in the forward of op 'affine' in the loss"));
   CHECK(contains(last.text(), "inputs: min"));
 }
 

@@ -1,7 +1,9 @@
 #include <handrail/train/run/loop/explain.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/core/first_non_finite.h>
@@ -45,23 +47,59 @@ Index find_row(const Tensor& values, double limit) {
   return -1;
 }
 
+// Where a step became not finite. in_loss: whether an op made it after the predictions of the model, which were
+// moderate: a model with huge ones is not to be excused by the loss that overflows.
+struct Origin : FirstNonFinite::Origin {
+  bool in_loss;
+};
+
+bool are_moderate(const Tensor& predictions) {
+  constexpr double max_moderate = 1e3;
+  return std::ranges::all_of(predictions.span(),
+                             [](Scalar value) { return std::abs(static_cast<double>(value)) <= max_moderate; });
+}
+
+// Finds the first value that is not finite, and remembers which op made which tensor.
+class StepObserver final : public TapeObserver {
+ public:
+  void forward(const char* op, Index node, std::span<const Input> inputs, const Tensor& output) override {
+    finder_.forward(op, node, inputs, output);
+    outputs_.push_back(output);
+  }
+  void backward(const char* op, Index node, const Tensor& output_grad, std::span<const InputGrad> inputs) override {
+    finder_.backward(op, node, output_grad, inputs);
+  }
+  bool has_found() const { return finder_.origin().has_value(); }
+  std::optional<Origin> origin(const Tensor& predictions) const {
+    if (!has_found()) return std::nullopt;
+    Origin origin{*finder_.origin(), false};
+    const bool by_op =
+        origin.source == FirstNonFinite::Source::forward || origin.source == FirstNonFinite::Source::backward;
+    if (!by_op || !predictions.defined() || !are_moderate(predictions)) return origin;
+    const auto made = std::ranges::find_if(outputs_, [&](const Tensor& output) { return output.is_same(predictions); });
+    origin.in_loss = made != outputs_.end() && origin.position > made - outputs_.begin();
+    return origin;
+  }
+
+ private:
+  FirstNonFinite finder_;
+  std::vector<Tensor> outputs_;  // of the ops, in the order in which they ran
+};
+
 // Makes the step again, from its batches and its position in the random streams, and observes every op. Afterwards the
 // buffers are as before the step.
-std::optional<FirstNonFinite::Origin> replay(const MicroBatches& batches, const Setup& setup, const Position& at,
-                                             BufferCopy& buffers) {
+std::optional<Origin> replay(const MicroBatches& batches, const Setup& setup, const Position& at, BufferCopy& buffers) {
   buffers.restore();
   setup.optimizer->zero_grad();  // an op that adds to a bad gradient must not be taken for its origin
-  std::optional<FirstNonFinite::Origin> origin;
+  std::optional<Origin> origin;
   for (Index i = batches.first; i <= batches.last() && !origin; ++i) {
     const Batch batch = setup.loader->batch(i);
-    FirstNonFinite observer;
-    {
-      Tape tape(Mode::train, at.random(setup.decisions.seed, i - batches.first));
-      tape.observe(&observer);
-      const StepOutput output = setup.training_output(batch, i);
-      if (!observer.origin()) tape.backward(output.loss);
-    }
-    origin = observer.origin();
+    StepObserver observer;
+    Tape tape(Mode::train, at.random(setup.decisions.seed, i - batches.first));
+    tape.observe(&observer);
+    const StepOutput output = setup.training_output(batch, i);
+    if (!observer.has_found()) tape.backward(output.loss);
+    origin = observer.origin(output.predictions);
   }
   buffers.restore();
   setup.optimizer->zero_grad();
@@ -101,11 +139,18 @@ void explain(Anomaly& anomaly, const Setup& setup, const Position& at, BufferCop
   anomaly.details += concat("inputs: ", inputs.text(), "; targets: ", targets.text());
   const auto origin = replay(batches, setup, at, buffers);
   if (!origin) return;
-  const std::string layer = name_of(origin->leaves, setup.parameters);
-  anomaly.details += concat("; first seen in the ", to_string(origin->source), " of op '", origin->op, "'",
-                            layer.empty() ? "" : " at layer '" + layer + "'");
-  if (anomaly.where.empty())
-    anomaly.where = layer.empty() ? concat("op '", origin->op, "'") : concat("layer '", layer, "'");
+  const std::string op = concat("op '", origin->op, "'");
+  const std::string layer = origin->in_loss ? std::string() : name_of(origin->leaves, setup.parameters);
+  anomaly.details += concat("; first seen in the ", to_string(origin->source), " of ", op,
+                            origin->in_loss ? " in the loss"
+                            : layer.empty() ? ""
+                                            : " at layer '" + layer + "'");
+  if (!anomaly.where.empty()) return;
+  anomaly.where = origin->in_loss ? concat("loss, ", op) : layer.empty() ? op : concat("layer '", layer, "'");
+  if (!origin->in_loss) return;
+  anomaly.rank = Rank::setup;
+  anomaly.cause = "a loss that is not defined for all predictions, such as the log or the square root of 0";
+  anomaly.remedy = "keep log, sqrt and / away from 0";
 }
 
 }  // namespace handrail::train
