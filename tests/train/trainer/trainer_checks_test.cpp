@@ -177,6 +177,36 @@ TEST_CASE("a batch that cannot be learnt is reported") {
   CHECK_FALSE(has(anomalies(again, cross_entropy, points(300), {.overfit_batch = off}), "overfit_batch"));
 }
 
+TEST_CASE("a batch that plain SGD learns slowly, or whose targets are raw, can be learnt") {
+  const auto check = [](train::OptimizerFactory optimizer, const train::Loss& loss, const train::TensorDataset& data,
+                        Index outputs) {
+    Rng rng(1);
+    nn::Sequential model{nn::Linear{2, 16, rng}, nn::Sigmoid{}, nn::Linear{16, 16, rng}, nn::Sigmoid{},
+                         nn::Linear{16, outputs, rng}};
+    TrainerOptions options = quiet({.epochs = 1, .optimizer = std::move(optimizer), .lr = 0.01});
+    return train::Trainer(model, loss, options).fit(data);
+  };
+  const auto data = points(300);
+  CHECK_FALSE(find_anomaly(check(train::with<optim::SGD>(), cross_entropy, data, 2), "overfit_batch"));
+  const auto scaled_targets = [&](double scale) {
+    return train::TensorDataset(data.inputs(), ((data.targets() + 1.0) * scale).view({300, 1}));
+  };
+  for (const auto& optimizer : {train::OptimizerFactory{}, train::OptimizerFactory{train::with<optim::SGD>()}}) {
+    const auto raw = check(optimizer, mse_loss, scaled_targets(150), 1);
+    CHECK_FALSE(find_anomaly(raw, "overfit_batch"));
+    const auto* scale = find_anomaly(raw, "target_scale");
+    REQUIRE(scale);
+    CHECK(contains(scale->remedy, "standardise the targets"));
+    // No rate that is tried moves the outputs so far. The advice is about the targets then, not about the model.
+    const auto huge = check(optimizer, mse_loss, scaled_targets(1e6), 1);
+    const auto* anomaly = find_anomaly(huge, "overfit_batch");
+    REQUIRE(anomaly);
+    check_headline(*anomaly);
+    CHECK(contains(anomaly->cause, "targets that are far from the outputs"));
+    CHECK(contains(anomaly->remedy, "standardise the targets"));
+  }
+}
+
 TEST_CASE("a subclass may train on other inputs than the batch's, and on another loss than it was made with") {
   struct Doubled : Hooked {
     using Hooked::Hooked;

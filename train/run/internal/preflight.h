@@ -43,6 +43,7 @@ class Preflight {
   std::shared_ptr<const Preview> preview(const Dataset& data, const char* what, bool all_targets);
   std::optional<Index> classes() const;
   std::vector<Anomaly> check_first_batch();
+  bool has_large_targets() const;
   void check_overfit_batch();
   bool are_finite(const MicroBatches& batches) const;
 
