@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <stdexcept>
 #include <vector>
@@ -65,6 +66,36 @@ TEST_CASE("training after a sweep is as without one: data order, random streams 
     return hash_of(model);
   };
   CHECK(checked(true) == checked(false));
+}
+
+TEST_CASE("a regression in batches of 4 and 8 has a rate, and none when it is fitted already or its units are dead") {
+  Rng noise(1);
+  const Tensor inputs = normal({600, 3}, 0, 1, noise), targets({600, 1});
+  for (Index i = 0; i < 600; ++i)
+    targets.mutable_data()[i] = static_cast<Scalar>(std::sin(2 * static_cast<double>(inputs.at({i, 0}))) -
+                                                    static_cast<double>(inputs.at({i, 1})) + 0.5 * noise.normal());
+  const train::TensorDataset data(inputs, targets);
+  for (const Index batch : {4, 8}) {
+    CAPTURE(batch);
+    Rng rng(2);
+    nn::Sequential model{nn::Linear{3, 32, rng}, nn::ReLU{}, nn::Linear{32, 1, rng}};
+    const auto before = hash_of(model);
+    train::Trainer trainer(model, mse_loss,
+                           quiet({.epochs = 60, .batch_size = batch, .patience = off, .restore_best = off}));
+    const auto found = trainer.find_lr(data);
+    CHECK(hash_of(model) == before);
+    REQUIRE(found.suggestion);
+    CHECK(*found.suggestion > 1e-4);
+    CHECK(*found.suggestion < 0.1);
+    const auto result = trainer.fit(data);
+    CHECK_FALSE(find_anomaly(result, "no_usable_lr"));
+    CHECK(result.lr == *found.suggestion);
+    CHECK(result.best->value < 0.5);
+    CHECK_FALSE(trainer.find_lr(data).suggestion);
+    for (Scalar& b : model.parameters()[1].tensor.mutable_span()) b = -1000;
+    for (Scalar& b : model.parameters()[3].tensor.mutable_span()) b = 0;
+    CHECK_FALSE(trainer.find_lr(data).suggestion);
+  }
 }
 
 TEST_CASE("without a given rate fit trains at the one found, and says so") {

@@ -1,6 +1,7 @@
 // Preflight: the learning rate is found by an LrSweep over a rehearsal of the first steps.
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 #include <handrail/core/system/finite.h>
@@ -26,17 +27,26 @@ bool targets_vary(const Loader& loader, Stop& stop) {
 
 }  // namespace
 
-// A short sweep may not show a fall of the loss that is small against its noise: then a full one is made.
+// A short sweep may not show a fall of the loss that is small against its noise: then a full one is made. In a
+// regression with few samples in a step, noise may hide it there too: then the loss of the same rows is measured at
+// every step.
 LrFinderResult Preflight::sweep() {
+  constexpr Index few_samples = 32, fixed_rows = 128;
   LrFinderOptions options{.end = setup_.optimizer->max_lr()};
   const Index full = std::exchange(options.steps, sweep_steps(setup_.planned_run()));
-  const LrFinderResult found = sweep(options);
-  if (found.suggestion || options.steps == full || found.noise == 0) return found;
-  options.steps = full;
-  return sweep(options);
+  LrFinderResult found = sweep(options);
+  const auto is_hidden = [&found] { return !found.suggestion && found.noise > 0; };
+  if (is_hidden() && options.steps != full) {
+    options.steps = full;
+    found = sweep(options);
+  }
+  if (is_hidden() && setup_.info.task == Task::regression && setup_.samples_per_step() < few_samples)
+    found = sweep(options, fixed_rows);
+  return found;
 }
 
-LrFinderResult Preflight::sweep(const LrFinderOptions& options) {
+// fixed_rows: how many rows the loss is measured on, evenly spaced; 0: those of each step.
+LrFinderResult Preflight::sweep(const LrFinderOptions& options, Index fixed_rows) {
   // With equal targets the loss would fall towards a constant model. A loss of the user's own may not use the targets,
   // and is not asked.
   if (setup_.plain_loss() && !targets_vary(*setup_.loader, stop_)) {
@@ -46,6 +56,16 @@ LrFinderResult Preflight::sweep(const LrFinderOptions& options) {
   }
   LrSweep sweep(options);
   Rehearsal rehearsal(setup_, loop_.at, stop_);
+  std::optional<Batch> fixed;
+  if (fixed_rows > 0) {
+    const DataPart train{.rows = setup_.rows_to_train(), .normalization = setup_.info.normalization};
+    const Rows rows = sample_rows(train, fixed_rows);
+    fixed = gather(train, rows.numbers());
+  }
+  const auto fixed_loss = [&] {
+    const Tape tape(Mode::train, rehearsal.random());
+    return static_cast<double>(setup_.recipe.training_step(*fixed).loss.item());
+  };
   constexpr Index max_skipped = 50;
   Index epoch = 1, batch = 0, skipped = 0;
   while (true) {
@@ -55,8 +75,10 @@ LrFinderResult Preflight::sweep(const LrFinderOptions& options) {
     }
     stop_.poll("finding the learning rate", sweep.steps_done(), sweep.steps());
     const MicroBatches batches = setup_.micro_batches(batch);
+    const std::optional<double> measured = fixed ? std::optional(fixed_loss()) : std::nullopt;
     const StepStats stats = rehearsal.step(sweep.lr(), batches);
-    const double loss = is_finite(stats.loss) && !is_finite(stats.grad_norm) ? stats.grad_norm : stats.loss;
+    double loss = is_finite(stats.loss) && !is_finite(stats.grad_norm) ? stats.grad_norm : stats.loss;
+    if (is_finite(loss)) loss = measured.value_or(loss);
     batch += batches.count;
     // A batch with bad data says nothing about the rate. The limit ends a sweep in which all batches are bad.
     if (!is_finite(loss) && !are_finite(batches) && ++skipped < max_skipped) continue;

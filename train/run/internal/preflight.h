@@ -34,7 +34,7 @@ class Preflight {
   /// Makes the sweep of fit. The model is unchanged afterwards.
   LrFinderResult sweep();
   /// Makes the sweep that `options` describe. The model is unchanged afterwards.
-  LrFinderResult sweep(const LrFinderOptions& options);
+  LrFinderResult sweep(const LrFinderOptions& options) { return sweep(options, 0); }
 
   /// Lines that the checks add to the summary.
   const std::vector<SummaryItem>& found() const { return found_; }
@@ -45,6 +45,7 @@ class Preflight {
   std::vector<Anomaly> check_first_batch();
   bool has_large_targets() const;
   void check_overfit_batch();
+  LrFinderResult sweep(const LrFinderOptions& options, Index fixed_rows);
   bool are_finite(const MicroBatches& batches) const;
 
   Setup& setup_;
