@@ -182,21 +182,46 @@ std::optional<Anomaly> OverfittingGuard::epoch_end(const EpochStats& stats) {
     train_then_ = train;
     return std::nullopt;
   }
-  constexpr Index min_epochs = 3;
-  if (stats.epoch - best_epoch_ < min_epochs || train >= train_then_ || validation - best_ <= 0.1 * std::abs(best_) ||
-      validation - train <= 0.1 * initial_.magnitude())
-    return std::nullopt;
+  if (train >= train_then_ || validation - best_ <= 0.1 * std::abs(best_)) return std::nullopt;
   reported_ = true;
-  return Anomaly{.name = "overfitting",
-                 .step = stats.step,
-                 .evidence = concat("val_loss rose from ", short_form(best_), " in epoch ", best_epoch_, " to ",
-                                    short_form(validation)),
-                 .cause = "the model memorises its training samples",
-                 .remedy = concat("stop at epoch ", best_epoch_, ", or add data, dropout or weight decay"),
-                 .action = Action::proceed,
-                 .details = concat("the training loss fell from ", short_form(train_then_), " to ", short_form(train),
-                                   " meanwhile"),
-                 .rank = Rank::outcome};
+  const auto accuracy = stats.validation->measured_accuracy;
+  if (initial_.mean() < 0 && (best_ > 0 || accuracy.value_or(1) < 0.5)) return wrong_sign(stats, validation);
+  constexpr Index min_epochs = 3;
+  if (stats.epoch - best_epoch_ >= min_epochs && validation - train > 0.1 * initial_.magnitude())
+    return overfitting(stats.step, train, validation);
+  reported_ = false;
+  return std::nullopt;
+}
+
+Anomaly OverfittingGuard::overfitting(std::int64_t step, double train, double validation) const {
+  return {.name = "overfitting",
+          .step = step,
+          .evidence = concat("val_loss rose from ", short_form(best_), " in epoch ", best_epoch_, " to ",
+                             short_form(validation)),
+          .cause = "the model memorises its training samples",
+          .remedy = concat("stop at epoch ", best_epoch_, ", or add data, dropout or weight decay"),
+          .action = Action::proceed,
+          .details = concat("the training loss fell from ", short_form(train_then_), " to ", short_form(train),
+                            " meanwhile",
+                            severity_ == Severity::note ? "; the best weights are restored when the run ends" : ""),
+          .rank = Rank::outcome,
+          .severity = severity_};
+}
+
+Anomaly OverfittingGuard::wrong_sign(const EpochStats& stats, double validation) const {
+  return {.name = "wrong_sign",
+          .step = stats.step,
+          .where = "training loss",
+          .evidence = best_ > 0 ? concat("it falls below 0 while val_loss rises from ", short_form(best_), " to ",
+                                         short_form(validation))
+                                : concat("it is negative and falls; val_accuracy is only ",
+                                         short_form(*stats.validation->measured_accuracy)),
+          .cause = "a training loss with the wrong sign: what should fall is made to grow",
+          .remedy = "change the sign in training_step",
+          .action = Action::proceed,
+          .details = concat("the training loss was ", short_form(initial_.mean()), " at first and is ",
+                            short_form(stats.train_loss)),
+          .rank = Rank::setup};
 }
 
 void OverfittingGuard::visit_state(StateVisitor& state) {

@@ -85,8 +85,16 @@ class SlowProgressGuard final : public Guard {
 ///   validation loss                                more than 10 % above the lowest
 ///   training loss                                  lower than in the epoch of the lowest validation loss
 ///   difference of validation and training loss     more than 10 % of the initial training loss
+/// Reports "wrong_sign" instead, one epoch after the lowest validation loss already, when the training loss was
+/// negative from the beginning, and the validation loss never was or the accuracy is below one half: two losses of the
+/// same kind begin alike, and one that is negated teaches the wrong answers.
 class OverfittingGuard final : public Guard {
  public:
+  /// best_is_restored: whether the model gets the weights of the best evaluation when the run ends, so that overfitting
+  /// costs nothing but time.
+  explicit OverfittingGuard(bool best_is_restored = false)
+      : severity_(best_is_restored ? Severity::note : Severity::warning) {}
+
   const char* name() const override { return "overfitting"; }
   std::optional<Anomaly> accepted(const StepStats& stats) override;
   std::optional<Anomaly> epoch_end(const EpochStats& stats) override;
@@ -94,6 +102,10 @@ class OverfittingGuard final : public Guard {
   void visit_state(StateVisitor& state) override;
 
  private:
+  Anomaly overfitting(std::int64_t step, double train, double validation) const;
+  Anomaly wrong_sign(const EpochStats& stats, double validation) const;
+
+  Severity severity_;
   InitialLoss initial_;
   Index best_epoch_ = 0;              // the epoch of the lowest validation loss; 0 when there is none yet
   double best_ = 0, train_then_ = 0;  // the validation and training loss of that epoch

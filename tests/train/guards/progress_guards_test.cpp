@@ -218,6 +218,48 @@ TEST_CASE("a validation loss that rises while the training loss falls is overfit
   CHECK_FALSE(guard.epoch_end(epoch(6, 0.3, 2)));
 }
 
+TEST_CASE("overfitting is a note when the best weights are restored, because nothing is lost but time") {
+  for (const bool restored : {false, true}) {
+    OverfittingGuard guard(restored);
+    for (int i = 1; i <= 20; ++i) make_step(guard, loss_step(i, 2.3));
+    guard.epoch_end(epoch(1, 1.0, 1.1));
+    const auto anomaly = guard.epoch_end(epoch(5, 0.4, 1.5));
+    REQUIRE(anomaly);
+    check_headline(*anomaly);
+    CHECK(anomaly->severity == (restored ? Severity::note : Severity::warning));
+    CHECK(contains(anomaly->details, "the best weights are restored") == restored);
+  }
+}
+
+TEST_CASE("a training loss with the wrong sign is called that, and not overfitting") {
+  OverfittingGuard guard;
+  for (int i = 1; i <= 20; ++i) make_step(guard, loss_step(i, -2.3));
+  CHECK_FALSE(guard.epoch_end(epoch(1, -2.5, 2.6)));
+  const auto anomaly = guard.epoch_end(epoch(2, -4.0, 4.123, 200));
+  REQUIRE(anomaly);
+  check_headline(*anomaly);
+  CHECK(anomaly->name == "wrong_sign");
+  CHECK(anomaly->rank == Rank::setup);
+  CHECK(anomaly->severity == Severity::warning);
+  CHECK(contains(anomaly->evidence, "falls below 0 while val_loss rises from 2.6 to 4.123"));
+  CHECK(contains(anomaly->remedy, "change the sign"));
+  CHECK(contains(anomaly->details, "-2.3 at first and is -4"));
+  CHECK_FALSE(guard.epoch_end(epoch(3, -8.0, 8.0)));
+
+  // The validation loss may have the wrong sign too: then the accuracy tells. A loss may be negative for good reasons.
+  for (const double accuracy : {0.1, 0.9}) {
+    OverfittingGuard both;
+    for (int i = 1; i <= 20; ++i) make_step(both, loss_step(i, -2.3));
+    both.epoch_end(epoch(1, -3.0, -3.0));
+    EpochStats later = epoch(5, -9.0, -2.0);
+    later.validation->measured_accuracy = accuracy;
+    const auto found = both.epoch_end(later);
+    REQUIRE(found);
+    check_headline(*found);
+    CHECK(found->name == (accuracy < 0.5 ? "wrong_sign" : "overfitting"));
+  }
+}
+
 TEST_CASE("no overfitting: without validation, a small rise, a training loss that does not fall, tiny losses") {
   const auto quiet = [](double train, double validation, double last_train, double last_validation) {
     OverfittingGuard guard;

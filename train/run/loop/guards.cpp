@@ -39,7 +39,10 @@ void Guards::add_all(const Setup& setup) {
     guards_.push_back(std::make_unique<LossGuard>(on.spike, on.divergence, warmup, on.spike_rule));
   if (on.plateau) guards_.push_back(std::make_unique<PlateauGuard>(setup.steps_to_epoch(), planned, on.plateau_rule));
   if (on.slow_progress) guards_.push_back(std::make_unique<SlowProgressGuard>(warmup, planned));
-  if (on.overfitting && !setup.options.overfit_batches) guards_.push_back(std::make_unique<OverfittingGuard>());
+  // The weights with the best training loss are those of a model that overfits.
+  const bool best_is_restored = setup.options.restore_best && !is_training_figure(setup.options.monitor);
+  if (on.overfitting && !setup.options.overfit_batches)
+    guards_.push_back(std::make_unique<OverfittingGuard>(best_is_restored));
   if (on.clip_pressure && setup.options.clip_norm) guards_.push_back(std::make_unique<ClipPressureGuard>(warmup));
   if (on.layers) guards_.push_back(make_layer_guard(setup));
   std::set<std::string> names(std::begin(other_states), std::end(other_states));
