@@ -111,6 +111,21 @@ Comparison compare_columns(const Tensor& predictions, const Tensor& targets, boo
   return result;
 }
 
+// Nothing for fewer than 10 samples, and for values that are not finite.
+std::optional<Comparison> compare(const char* who, const Tensor& predictions, const Tensor& targets, Task task) {
+  constexpr Index min_samples = 10;
+  if (targets.size() < min_samples || first_non_finite(predictions.span()) >= 0 ||
+      first_non_finite(targets.span()) >= 0)
+    return std::nullopt;
+  if (task != Task::multiclass && (targets.size() != predictions.size() || targets.shape().rank() == 0))
+    fail<ShapeError>(who, ": want predictions and targets of the same shape; got ", predictions.shape(), " and ",
+                     targets.shape());
+  Comparison result = task == Task::multiclass ? compare_classes(classified(who, predictions, targets))
+                                               : compare_columns(predictions, targets, task == Task::binary);
+  if (std::ssize(result.model) < min_samples) return std::nullopt;
+  return result;
+}
+
 }  // namespace
 
 std::optional<Anomaly> check_initial_loss(double loss, Task task, Index classes) {
@@ -176,19 +191,29 @@ std::optional<Anomaly> diagnose_labels(const Tensor& predictions, const Tensor& 
                  .rank = Rank::labels};
 }
 
+std::optional<Anomaly> diagnose_chance(const Tensor& predictions, const Tensor& targets, Task task) {
+  if (task == Task::regression) return std::nullopt;
+  const auto result = compare("diagnose_chance", predictions, targets, task);
+  if (!result) return std::nullopt;
+  const auto n = static_cast<double>(result->model.size());
+  const double chance = task == Task::binary ? 0.5 : 1 / static_cast<double>(predictions.shape().cols());
+  const double accuracy = result->right / n;
+  if (chance - accuracy <= 2 * std::sqrt(chance * (1 - chance) / n)) return std::nullopt;
+  return Anomaly{.name = "below_chance",
+                 .where = "validation set",
+                 .evidence = concat("accuracy ", short_form(accuracy, 3), "; guessing gives ", short_form(chance, 3)),
+                 .cause =
+                     "a loss with the wrong sign, or labels that are coded in another way in the validation set "
+                     "than in the training set",
+                 .remedy = "check the sign of the loss, and the labels of both sets",
+                 .rank = Rank::setup};
+}
+
 std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor& targets, Task task) {
   constexpr double one_sided_99 = 2.326, min_gain = 0.05;
-  constexpr Index min_samples = 10;
-  if (targets.size() < min_samples || first_non_finite(predictions.span()) >= 0 ||
-      first_non_finite(targets.span()) >= 0)
-    return std::nullopt;
-  if (task != Task::multiclass && (targets.size() != predictions.size() || targets.shape().rank() == 0))
-    fail<ShapeError>("diagnose_baseline: want predictions and targets of the same shape; got ", predictions.shape(),
-                     " and ", targets.shape());
-  const Comparison result = task == Task::multiclass
-                                ? compare_classes(classified("diagnose_baseline", predictions, targets))
-                                : compare_columns(predictions, targets, task == Task::binary);
-  if (std::ssize(result.model) < min_samples) return std::nullopt;
+  const auto compared = compare("diagnose_baseline", predictions, targets, task);
+  if (!compared) return std::nullopt;
+  const Comparison& result = *compared;
   std::vector<double> gains;
   for (std::size_t i = 0; i < result.model.size(); ++i) gains.push_back(result.baseline[i] - result.model[i]);
   const Moments gain = moments(gains), baseline = moments(result.baseline), model = moments(result.model);

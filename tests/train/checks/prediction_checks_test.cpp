@@ -161,6 +161,27 @@ TEST_CASE("logits that ignore the inputs are no better than the class frequencie
   CHECK(diagnose_baseline(constant, skewed, Task::multiclass));
 }
 
+TEST_CASE(
+    "predictions that are worse than guesses are below chance, and those of a model that ignores its inputs not") {
+  const auto p = classify(10, 0.2, 0, 3);
+  CHECK(!diagnose_chance(p.logits, p.targets, Task::multiclass));
+  CHECK(!diagnose_chance(Tensor::zeros({400, 10}), p.targets, Task::multiclass));
+  for (Scalar& logit : p.logits.mutable_span()) logit = -logit;
+  const auto found = diagnose_chance(p.logits, p.targets, Task::multiclass);
+  REQUIRE(found);
+  CHECK(found->name == "below_chance");
+  CHECK(found->evidence.find("; guessing gives 0.1") != std::string::npos);
+  CHECK(found->cause.find("a loss with the wrong sign") == 0);
+  const Tensor logits(Shape{20, 1}), targets(Shape{20, 1});
+  for (Index i = 0; i < 20; ++i) {
+    targets.mutable_data()[i] = static_cast<Scalar>(i % 2);
+    logits.mutable_data()[i] = static_cast<Scalar>(i % 2 == 0 ? 1 : -1);
+  }
+  CHECK(diagnose_chance(logits, targets, Task::binary));
+  CHECK(!diagnose_chance(logits, targets, Task::regression));
+  check_throws<ShapeError>([&] { diagnose_chance(logits, Tensor::zeros({20, 2}), Task::binary); }, "diagnose_chance");
+}
+
 TEST_CASE("an overconfident model of good accuracy is better than the baseline, whatever its loss") {
   const auto p = classify(10, 0.2, 0, 3);
   for (Scalar& logit : p.logits.mutable_span()) logit *= 100;

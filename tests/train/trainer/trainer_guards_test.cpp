@@ -253,6 +253,31 @@ TEST_CASE("guards and diagnoses change nothing: a run without anomalies has the 
               .labels = off}) == watched);
 }
 
+TEST_CASE("a loss with the wrong sign is named, in training alone and in training and validation") {
+  struct Negative : train::Trainer {
+    using Trainer::Trainer;
+    train::StepOutput training_step(const train::Batch& batch) override {
+      train::StepOutput out = Trainer::training_step(batch);
+      out.loss = -out.loss;
+      return out;
+    }
+    train::StepOutput validation_step(const train::Batch& batch) override { return Trainer::training_step(batch); }
+  };
+  auto model = small_model();
+  const auto result = Negative(model, cross_entropy, quiet({.epochs = 10, .lr = 0.01})).fit(points(600));
+  CHECK(find_anomaly(result, "wrong_sign"));
+  CHECK_FALSE(find_anomaly(result, "overfitting"));
+  CHECK(result.diagnosis().at(0).name == "wrong_sign");
+
+  auto other = small_model();
+  const auto negative = [](const Tensor& y, const Tensor& t) { return -cross_entropy(y, t); };
+  const auto both =
+      train::Trainer(other, train::Loss(negative, train::Task::multiclass), quiet({.epochs = 10, .lr = 0.01}))
+          .fit(points(600));
+  CHECK(find_anomaly(both, "below_chance"));
+  CHECK(both.diagnosis().at(0).name == "below_chance");
+}
+
 TEST_CASE("a diagnosis of the finished model comes too late to do anything about") {
   auto model = small_model();
   std::uint64_t best = 0;

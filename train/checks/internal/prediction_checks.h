@@ -32,6 +32,12 @@ std::optional<Anomaly> check_initial_loss(double loss, Task task, Index classes 
 std::optional<Anomaly> diagnose_labels(const Tensor& predictions, const Tensor& targets,
                                        std::span<const Index> rows = {});
 
+/// Reports "below_chance" when fewer predictions are correct than guesses would be, 1 / C of them, by more than 2
+/// standard errors. A model that has learnt nothing is not below chance: what it has learnt is turned round. Takes
+/// predictions and targets of a multiclass or binary task as diagnose_baseline does, and throws what it throws. Returns
+/// nothing for a regression, for fewer than 10 samples, and for values that are not finite.
+std::optional<Anomaly> diagnose_chance(const Tensor& predictions, const Tensor& targets, Task task);
+
 /// Reports "no_better_than_baseline" when the model is no better than the same prediction for every sample: the class
 /// frequencies of these targets or, for a regression, their mean. All of these must hold:
 ///   loss       lower than the baseline's by at most 5 %

@@ -42,7 +42,7 @@ void Run::diagnose_predictions() {
   constexpr Index max_numbers = Index{1} << 24;
   const bool ended_well = !stop_.by_guard() && stop_.reason() < StopReason::interrupted;
   if (!ended_well || !setup_.options.guards.labels || setup_.options.fast_dev_run || !setup_.validation ||
-      !setup_.plain_loss() || loop_.at.step == 0)
+      (!setup_.plain_loss() && setup_.info.task == Task::regression) || loop_.at.step == 0)
     return;
   const InferenceMode inference;
   std::vector<Scalar> predictions, targets;
@@ -68,8 +68,10 @@ void Run::diagnose_predictions() {
   const Tensor all(shape.with_first(rows), predictions), wanted(target_shape.with_first(rows), targets);
   std::optional<Anomaly> anomaly;
   try {
-    anomaly = diagnose_baseline(all, wanted, setup_.info.task);
-    if (!anomaly && setup_.info.task == Task::multiclass)
+    const bool plain = setup_.plain_loss();
+    anomaly = diagnose_chance(all, wanted, setup_.info.task);
+    if (!anomaly && plain) anomaly = diagnose_baseline(all, wanted, setup_.info.task);
+    if (!anomaly && plain && setup_.info.task == Task::multiclass)
       anomaly = diagnose_labels(all, wanted, setup_.data.validation->numbers().first(static_cast<std::size_t>(rows)));
   } catch (const Error&) {
     return;
