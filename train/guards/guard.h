@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <optional>
 
 #include <handrail/core/error.h>
@@ -10,6 +13,14 @@ namespace handrail::train {
 
 /// The number of rollbacks that a guard of the library asks for in one run, at most.
 inline constexpr Index max_rollbacks = 3;
+
+/// A gradient norm of a layer below this has vanished.
+inline constexpr double vanishing_norm = 1e-7;
+/// For how many steps in a row a layer must have no gradient, or too small or too large a one, to be reported.
+inline constexpr std::int32_t layer_patience = 20;
+
+/// Returns whether the layer of that number in StepStats::layer_norms has a parameter that is trained now.
+using IsTrained = std::function<bool(std::size_t layer)>;
 
 /// Watches a training run. A guard changes nothing itself. Its functions return an anomaly, and the Trainer does what
 /// Anomaly::action says, unless Recipe::on_anomaly answers otherwise. Recipe::configure_guards adds guards of your own.

@@ -10,10 +10,10 @@
 namespace handrail::train {
 namespace {
 
-constexpr std::int32_t patience = 20;                // steps
-constexpr std::int32_t dead_patience = 3;            // measurements
-constexpr double vanishing = 1e-7, exploding = 100;  // gradient norms
-constexpr double max_dead_share = 0.5;               // of the units of a layer
+constexpr std::int32_t patience = layer_patience;
+constexpr std::int32_t dead_patience = 3;  // measurements
+constexpr double exploding = 100;          // gradient norm
+constexpr double max_dead_share = 0.5;     // of the units of a layer
 
 Anomaly dead_units(std::int64_t step, std::string evidence) {
   return {.name = "dead_units",
@@ -25,8 +25,22 @@ Anomaly dead_units(std::int64_t step, std::string evidence) {
           .rank = Rank::blow_up};
 }
 
-Anomaly vanishing_gradient(const StepStats& stats, double norm) {
+// No update has killed these units: they were dead before the first.
+Anomaly units_dead_from_the_start(std::int64_t step) {
+  return {.name = "dead_units",
+          .step = step,
+          .evidence = "its gradient has been exactly 0 since step 1",
+          .cause =
+              "inputs that are not normalised, or initial weights, that leave no unit active; the learning rate "
+              "has no part in it",
+          .remedy = "standardise the inputs, initialise anew, or use gelu",
+          .action = Action::proceed,
+          .rank = Rank::setup};
+}
+
+Anomaly vanishing_gradient(const StepStats& stats, double norm, bool lived) {
   // Saturated units leave a small gradient. It is exactly 0 only where no unit is active.
+  if (!lived) return units_dead_from_the_start(stats.step);
   if (norm == 0)
     return dead_units(stats.step, concat("its gradient has been exactly 0 for ", patience, " steps, at loss ",
                                          short_form(stats.loss)));
@@ -64,7 +78,7 @@ std::optional<Anomaly> LayerGuard::check_gradients(const StepStats& stats) {
     Layer& layer = layers_[l];
     layer.gone = norm == 0 && is_finite(stats.loss);  // a loss that is not finite is for other guards
     layer.lived = layer.lived || !layer.gone;
-    bool vanishes = layer.vanishing.step(norm < vanishing, patience) && !learnt;
+    bool vanishes = layer.vanishing.step(norm < vanishing_norm, patience) && !learnt;
     const bool explodes = layer.exploding.step(norm > exploding, patience);
     if (vanishes && !is_trained_(l)) {
       layer.vanishing = {};
@@ -73,7 +87,7 @@ std::optional<Anomaly> LayerGuard::check_gradients(const StepStats& stats) {
     if (!(vanishes || explodes) || anomaly) [[likely]]
       continue;
     (vanishes ? layer.vanishing : layer.exploding).reported = true;
-    anomaly = vanishes ? vanishing_gradient(stats, norm) : exploding_gradient(stats, norm);
+    anomaly = vanishes ? vanishing_gradient(stats, norm, layer.lived) : exploding_gradient(stats, norm);
     anomaly->where = names_[l];
     if (vanishes && layer.gone && layer.lived && rollbacks_ < max_rollbacks) {
       anomaly->action = Action::rollback;
@@ -92,27 +106,35 @@ std::vector<std::string> LayerGuard::lost() const {
 }
 
 std::optional<Anomaly> LayerGuard::accepted(const StepStats& stats) {
-  if (is_finite(stats.loss)) [[likely]]
+  if (is_finite(stats.loss)) [[likely]] {
     initial_.add(stats.loss);
+    level_.add(stats.loss);
+  }
   return std::nullopt;
 }
 
 std::optional<Anomaly> LayerGuard::layers_measured(const LayerReport& report) {
   const std::size_t hidden = std::min(report.layers.size(), layers_.size() - std::min<std::size_t>(layers_.size(), 1));
+  const double level = level_.value(), scale = initial_.magnitude();
+  // Samples that are all fitted leave a gradient of exactly 0 too.
+  const bool learnt = scale > 0 && std::abs(level) <= 0.01 * scale, learns = initial_.mean() - level > 0.5 * scale;
   std::optional<Anomaly> anomaly;
   for (std::size_t l = 0; l < hidden; ++l) {
     const double share = report.layers[l].dead_units;
-    if (!layers_[l].dead.step(share > max_dead_share, dead_patience) || anomaly) continue;
+    if (!layers_[l].dead.step(share > max_dead_share, dead_patience) || anomaly || learnt) continue;
     layers_[l].dead.reported = true;
     anomaly = dead_units(report.step, concat(short_form(100 * share), " % of its units got no gradient in ",
                                              dead_patience, " measurements in a row"));
     anomaly->where = names_[l];
+    anomaly->severity = learns ? Severity::note : Severity::warning;
+    anomaly->details = concat("loss ", short_form(initial_.mean()), " at first, ", short_form(level), " now");
   }
   return anomaly;
 }
 
 void LayerGuard::rolled_back() {
   if (std::exchange(proposed_, false)) ++rollbacks_;
+  level_ = Ema(level_beta);
   for (Layer& layer : layers_) {
     const bool lived = layer.lived;
     layer = {};
@@ -126,6 +148,7 @@ void LayerGuard::visit_state(StateVisitor& state) {
   if (count != layers_.size()) state.refuse();
   state.count(rollbacks_, max_rollbacks);
   initial_.visit_state(state);
+  level_.visit_state(state);
   for (Layer& layer : layers_) {
     state.flag(layer.lived);
     state.flag(layer.gone);

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include <handrail/train/guards/guard.h>
 #include <handrail/train/math/initial_loss.h>
+#include <handrail/train/math/smoothing.h>
 
 namespace handrail::train {
 
@@ -20,15 +20,13 @@ namespace handrail::train {
 ///   "dead_units"           its gradient was exactly 0 for 20 steps in a row, or more than half of the units of a
 ///   hidden
 ///                          layer got no gradient in 3 measurements in a row
-/// Small gradients are not reported when the loss is at most 1 % of its initial value: the task is learnt. Each layer
-/// is reported once until the condition has ended and begins again. A layer that has had a gradient and lost all of it
-/// does not learn again by itself. The guard then asks for a rollback, with a tenth of the rate the first time and half
-/// of the rate later, at most max_rollbacks times.
+/// Small gradients and dead units are not reported when the loss is at most 1 % of its initial value: the task is
+/// learnt. When the loss has fallen by more than half of its initial value, the units that are left suffice, and dead
+/// units are a note. Each layer is reported once until the condition has ended and begins again. A layer that has had a
+/// gradient and lost all of it does not learn again by itself. The guard then asks for a rollback, with a tenth of the
+/// rate the first time and half of the rate later, at most max_rollbacks times.
 class LayerGuard final : public Guard {
  public:
-  /// Returns whether the layer of that number has a parameter that is trained now.
-  using IsTrained = std::function<bool(std::size_t layer)>;
-
   /// layers: the names, in the order of StepStats::layer_norms and LayerReport::layers; the last one is the output
   /// layer. A layer for which is_trained returns false is left out, because a frozen layer has no gradient.
   explicit LayerGuard(
@@ -71,6 +69,7 @@ class LayerGuard final : public Guard {
       return length == patience && !reported;
     }
   };
+  static constexpr double level_beta = 0.9;
   struct Layer {
     Stretch vanishing, exploding, dead;
     bool lived = false;  // whether it has had a gradient
@@ -81,6 +80,7 @@ class LayerGuard final : public Guard {
   std::vector<Layer> layers_;
   IsTrained is_trained_;
   InitialLoss initial_;
+  Ema level_{level_beta};  // of the loss
   Index rollbacks_ = 0;    // how many that this guard asked for were made
   bool proposed_ = false;  // whether it asked for one in this step
 };

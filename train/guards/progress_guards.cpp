@@ -110,17 +110,19 @@ void PlateauGuard::visit_state(StateVisitor& state) {
   if (length_ < first_length_ || countdown_ < 1 || window_.size() + countdown_ < length_) state.refuse();
 }
 
-SlowProgressGuard::SlowProgressGuard(std::int64_t warmup_steps, std::int64_t planned_steps)
+SlowProgressGuard::SlowProgressGuard(std::int64_t warmup_steps, std::int64_t planned_steps, IsTrained is_trained)
     : warmup_steps_(warmup_steps),
       planned_steps_(planned_steps),
       first_(std::max({std::min<std::int64_t>(200, planned_steps / 5), warmup_steps + 40, std::int64_t{50}})),
-      next_(first_) {}
+      next_(first_),
+      is_trained_(std::move(is_trained)) {}
 
 std::optional<Anomaly> SlowProgressGuard::accepted(const StepStats& stats) {
   if (reported_ || !is_finite(stats.loss)) return std::nullopt;
   initial_.add(stats.loss);
   peak_lr_ = std::max(peak_lr_, stats.lr);
   if (stats.step > warmup_steps_) losses_.push(stats.loss);
+  steps_without_gradient_ = lacks_gradient(stats) ? steps_without_gradient_ + 1 : 0;
   if (stats.step < next_) [[likely]]
     return std::nullopt;
   constexpr std::int64_t check_interval = 100;
@@ -135,7 +137,15 @@ std::optional<Anomaly> SlowProgressGuard::epoch_end(const EpochStats& stats) {
   return check(stats.step);
 }
 
+bool SlowProgressGuard::lacks_gradient(const StepStats& stats) const {
+  for (std::size_t l = 0; l < stats.layer_norms.size(); ++l)
+    if (stats.layer_norms[l] < vanishing_norm && is_trained_(l)) [[unlikely]]
+      return true;
+  return false;
+}
+
 std::optional<Anomaly> SlowProgressGuard::check(std::int64_t step) {
+  if (steps_without_gradient_ >= layer_patience) return std::nullopt;
   constexpr std::size_t min_pieces = 10;
   const std::span<const double> means = losses_.means();
   if (means.size() < min_pieces) return std::nullopt;
@@ -162,6 +172,7 @@ std::optional<Anomaly> SlowProgressGuard::check(std::int64_t step) {
 void SlowProgressGuard::visit_state(StateVisitor& state) {
   state.count(next_);
   state.number(peak_lr_);
+  state.count(steps_without_gradient_);
   state.flag(reported_);
   initial_.visit_state(state);
   losses_.visit_state(state);
@@ -201,9 +212,9 @@ Anomaly OverfittingGuard::overfitting(std::int64_t step, double train, double va
           .cause = "the model memorises its training samples",
           .remedy = concat("stop at epoch ", best_epoch_, ", or add data, dropout or weight decay"),
           .action = Action::proceed,
-          .details = concat("the training loss fell from ", short_form(train_then_), " to ", short_form(train),
-                            " meanwhile",
-                            severity_ == Severity::note ? "; the best weights are restored when the run ends" : ""),
+          .details =
+              concat("the training loss fell from ", short_form(train_then_), " to ", short_form(train), " meanwhile",
+                     severity_ == Severity::note ? "; the best weights are restored when the run ends" : ""),
           .rank = Rank::outcome,
           .severity = severity_};
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <handrail/train/guards/guard.h>
@@ -58,11 +59,14 @@ class PlateauGuard final : public Guard {
 ///   width of that bound                                     less than 10 %
 /// The first check is at step 200 or at 20 % of the planned steps, whichever is earlier, but not before step 50 and not
 /// before 40 steps after the warmup. A check follows every 100 steps, at the end of every epoch when at most 500 steps
-/// are planned, and at the end of the last epoch.
+/// are planned, and at the end of the last epoch. Nothing is reported while a layer has had no gradient, or one that
+/// has vanished, for 20 steps: a higher rate does not help a dead network, which LayerGuard names.
 class SlowProgressGuard final : public Guard {
  public:
-  /// warmup_steps, planned_steps: in optimizer steps.
-  SlowProgressGuard(std::int64_t warmup_steps, std::int64_t planned_steps);
+  /// warmup_steps, planned_steps: in optimizer steps. A layer for which is_trained returns false is frozen, and has no
+  /// gradient for that reason.
+  SlowProgressGuard(
+      std::int64_t warmup_steps, std::int64_t planned_steps, IsTrained is_trained = [](std::size_t) { return true; });
 
   const char* name() const override { return "slow_progress"; }
   std::optional<Anomaly> accepted(const StepStats& stats) override;
@@ -72,11 +76,14 @@ class SlowProgressGuard final : public Guard {
 
  private:
   std::optional<Anomaly> check(std::int64_t step);
+  bool lacks_gradient(const StepStats& stats) const;
 
   std::int64_t warmup_steps_, planned_steps_, first_, next_;
   Outline losses_;  // those since the warmup
   InitialLoss initial_;
   double peak_lr_ = 0;
+  IsTrained is_trained_;
+  std::int64_t steps_without_gradient_ = 0;  // in a row, in which some layer had none, or one that has vanished
   bool reported_ = false;
 };
 

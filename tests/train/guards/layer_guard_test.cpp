@@ -90,11 +90,30 @@ TEST_CASE("several layers at once are reported one after the other") {
 
 TEST_CASE("a gradient of exactly 0 is reported as dead units") {
   LayerGuard guard(names);
-  for (std::int64_t step = 1; step < 20; ++step) CHECK_FALSE(norm_step(guard, step, {1, 0, 1}));
-  const auto anomaly = norm_step(guard, 20, {1, 0, 1});
+  norm_step(guard, 1, {1, 1, 1});
+  for (std::int64_t step = 2; step < 21; ++step) CHECK_FALSE(norm_step(guard, step, {1, 0, 1}));
+  const auto anomaly = norm_step(guard, 21, {1, 0, 1});
   REQUIRE(anomaly);
   CHECK(anomaly->name == "dead_units");
   CHECK(contains(anomaly->evidence, "exactly 0 for 20 steps"));
+  CHECK(contains(anomaly->cause, "a learning rate that was too high"));
+  CHECK(anomaly->rank == Rank::blow_up);
+}
+
+TEST_CASE("units that were dead before the first step are not blamed on the learning rate") {
+  LayerGuard guard(names);
+  for (std::int64_t step = 1; step < 20; ++step) CHECK_FALSE(norm_step(guard, step, {0, 1, 1}));
+  const auto anomaly = norm_step(guard, 20, {0, 1, 1});
+  REQUIRE(anomaly);
+  check_headline(*anomaly);
+  CHECK(anomaly->name == "dead_units");
+  CHECK(anomaly->where == "first");
+  CHECK(anomaly->action == Action::proceed);
+  CHECK(contains(anomaly->evidence, "exactly 0 since step 1"));
+  CHECK(contains(anomaly->cause, "initial weights"));
+  CHECK(contains(anomaly->cause, "the learning rate has no part in it"));
+  CHECK_FALSE(contains(anomaly->remedy, "lr"));
+  CHECK(anomaly->rank == Rank::setup);
 }
 
 TEST_CASE(
@@ -185,6 +204,23 @@ TEST_CASE("dead units are reported after three measurements in a row, but not of
   CHECK_FALSE(guard.layers_measured(report({0.1, 0.9, 1})));
   CHECK_FALSE(guard.layers_measured(report({0.1, 0.9, 1})));
   CHECK(guard.layers_measured(report({0.1, 0.9, 1})));
+}
+
+TEST_CASE("dead units are a warning when the loss has not halved, a note when it has, and nothing when it is learnt") {
+  const auto found = [](double loss) {
+    LayerGuard guard(names);
+    for (std::int64_t step = 1; step <= 10; ++step) norm_step(guard, step, {1, 1, 1}, 2.0);
+    for (std::int64_t step = 11; step <= 200; ++step) norm_step(guard, step, {1, 1, 1}, loss);
+    std::optional<Anomaly> anomaly;
+    for (int i = 0; i < 3; ++i) anomaly = guard.layers_measured(report({0.8, 0, 0}));
+    return anomaly;
+  };
+  REQUIRE(found(1.5));
+  CHECK(found(1.5)->severity == Severity::warning);
+  CHECK(found(1.5)->details == "loss 2 at first, 1.5 now");
+  REQUIRE(found(0.5));
+  CHECK(found(0.5)->severity == Severity::note);
+  CHECK_FALSE(found(0.01));
 }
 
 TEST_CASE("after a rollback all stretches start again") {

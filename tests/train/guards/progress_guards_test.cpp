@@ -196,6 +196,21 @@ TEST_CASE("progress is not checked before the warmup has ended") {
   CHECK(found[0].step == 540);
 }
 
+TEST_CASE("the rate of a network with a dead layer is not called too low, unless the layer is frozen") {
+  for (const double norm : {0.0, 1e-9, 1e-3})
+    for (const bool frozen : {false, true}) {
+      const std::vector<double> norms{norm, 1};
+      SlowProgressGuard guard(0, 1000, [frozen](std::size_t layer) { return layer != 0 || !frozen; });
+      int found = 0;
+      for (std::int64_t step = 1; step <= 1000; ++step) {
+        StepStats stats = loss_step(step, 2.3);
+        stats.layer_norms = norms;
+        found += make_step(guard, stats).has_value();
+      }
+      CHECK(found == (norm == 1e-3 || frozen ? 1 : 0));
+    }
+}
+
 TEST_CASE("a loss that rises is not reported as slow progress") {
   SlowProgressGuard guard(0, 1000);
   CHECK(findings(guard, curve(1000, [](double i) { return 1 + 3e-4 * i; })).empty());

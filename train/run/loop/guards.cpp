@@ -17,15 +17,19 @@ namespace {
 // The names of the other states that Loop::capture stores beside those of the guards.
 constexpr const char* other_states[] = {"early_stopping", "good_state", "position", "trained"};
 
-std::unique_ptr<Guard> make_layer_guard(const Setup& setup) {
-  std::vector<std::string> names;
-  for (const std::string& layer : setup.optimizer->layers()) names.push_back(concat("layer '", layer, "'"));
-  return std::make_unique<LayerGuard>(std::move(names), [&setup](std::size_t layer) {
+IsTrained is_trained(const Setup& setup) {
+  return [&setup](std::size_t layer) {
     const std::string& name = setup.optimizer->layers()[layer];
     return std::ranges::any_of(setup.parameters, [&](const Parameter& p) {
       return p.tensor.requires_grad() && optim::layer_of(p.name) == name;
     });
-  });
+  };
+}
+
+std::unique_ptr<Guard> make_layer_guard(const Setup& setup) {
+  std::vector<std::string> names;
+  for (const std::string& layer : setup.optimizer->layers()) names.push_back(concat("layer '", layer, "'"));
+  return std::make_unique<LayerGuard>(std::move(names), is_trained(setup));
 }
 
 }  // namespace
@@ -38,7 +42,7 @@ void Guards::add_all(const Setup& setup) {
   if (on.spike || on.divergence)
     guards_.push_back(std::make_unique<LossGuard>(on.spike, on.divergence, warmup, on.spike_rule));
   if (on.plateau) guards_.push_back(std::make_unique<PlateauGuard>(setup.steps_to_epoch(), planned, on.plateau_rule));
-  if (on.slow_progress) guards_.push_back(std::make_unique<SlowProgressGuard>(warmup, planned));
+  if (on.slow_progress) guards_.push_back(std::make_unique<SlowProgressGuard>(warmup, planned, is_trained(setup)));
   // The weights with the best training loss are those of a model that overfits.
   const bool best_is_restored = setup.options.restore_best && !is_training_figure(setup.options.monitor);
   if (on.overfitting && !setup.options.overfit_batches)
