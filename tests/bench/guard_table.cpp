@@ -306,7 +306,7 @@ void time_table() {
   guards.push_back(std::make_unique<PlateauGuard>(per_epoch));
   guards.push_back(std::make_unique<SlowProgressGuard>(1000, steps));
   guards.push_back(std::make_unique<OverfittingGuard>());
-  guards.push_back(std::make_unique<ClipPressureGuard>(1000));
+  guards.push_back(std::make_unique<ClipPressureGuard>(1000, 1.0));
   guards.push_back(std::make_unique<LayerGuard>(std::vector<std::string>{"0", "2", "4", "6"}));
   const Losses losses = noisy(100'000, 0.5, 1, [](double) { return 1.0; });
   const double norms[] = {0.1, 0.2, 0.3, 0.4};

@@ -65,7 +65,8 @@ void row(const std::string& data, const std::string& model, Index epochs, int se
     low = std::min(low, result.lr);
     high = std::max(high, result.lr);
     ++reasons[to_string(result.reason)];
-    for (const auto& [name, count] : result.anomaly_counts) ++warnings[name];
+    for (const auto& anomaly : result.diagnosis())
+      if (anomaly.severity == train::Severity::warning) ++warnings[anomaly.name];
   }
   std::printf("| %s | %s | %d | %d | %.4f | %.4f | %s | %.1e to %.1e |", data.c_str(), model.c_str(),
               static_cast<int>(epochs), seeds, scores.mean, scores.worst, wanted, low, high);

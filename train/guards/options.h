@@ -22,6 +22,13 @@ enum class PlateauRule {
 };
 constexpr std::array<const char*, 2> names_of(PlateauRule) { return {"confidence", "documented"}; }
 
+/// When clipping is reported.
+enum class ClipRule {
+  path,        // it makes the updates less than half as long, and the length of an update is that of the gradient
+  documented,  // more than half of the last 100 gradients were clipped
+};
+constexpr std::array<const char*, 2> names_of(ClipRule) { return {"path", "documented"}; }
+
 /// Which guards watch a run. Each reports what it found, the likely cause and what to try. A guard acts on the training
 /// only where its comment says so.
 struct GuardOptions {
@@ -39,7 +46,7 @@ struct GuardOptions {
   bool slow_progress = true;
   /// Reports that validation worsens while training improves.
   bool overfitting = true;
-  /// Reports that more than half of the recent gradients were clipped.
+  /// Reports that clipping changes the path of training: see ClipPressureGuard.
   bool clip_pressure = true;
   /// Reports vanishing and exploding gradients and dead units, with the name of the layer. Restores the last good state
   /// when a layer has lost all of its gradient.
@@ -50,6 +57,8 @@ struct GuardOptions {
   SpikeRule spike_rule = SpikeRule::robust;
   /// The rule by which `plateau` decides.
   PlateauRule plateau_rule = PlateauRule::confidence;
+  /// The rule by which `clip_pressure` decides.
+  ClipRule clip_rule = ClipRule::path;
 };
 
 /// Calls visit(OptionInfo, value) for every field.
@@ -57,7 +66,7 @@ template <class Options, class Visit>
 requires std::same_as<std::remove_const_t<Options>, GuardOptions>
 void visit_options(Options& options, Visit&& visit) {
   auto& [non_finite, spike, divergence, plateau, slow_progress, overfitting, clip_pressure, layers, labels, spike_rule,
-         plateau_rule] = options;
+         plateau_rule, clip_rule] = options;
   visit({.name = "non_finite",
          .help = "keep NaN and infinity out of parameters and moments",
          .without = "NaN may reach the parameters"},
@@ -83,7 +92,7 @@ void visit_options(Options& options, Visit&& visit) {
          .without = "overfitting is not reported"},
         overfitting);
   visit({.name = "clip_pressure",
-         .help = "report that more than half of the steps are clipped",
+         .help = "report that clipping changes the path of training",
          .without = "gradients that are nearly always clipped are not reported"},
         clip_pressure);
   visit({.name = "layers",
@@ -96,6 +105,7 @@ void visit_options(Options& options, Visit&& visit) {
         labels);
   visit({.name = "spike_rule", .help = "what counts as a spike"}, spike_rule);
   visit({.name = "plateau_rule", .help = "what counts as a plateau"}, plateau_rule);
+  visit({.name = "clip_rule", .help = "when clipping is reported"}, clip_rule);
 }
 
 }  // namespace handrail::train

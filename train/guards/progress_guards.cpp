@@ -14,8 +14,9 @@
 namespace handrail::train {
 namespace {
 
-constexpr double confidence = 1.645;     // one-sided 95 %
-constexpr double max_negligible = 0.03;  // share of the level that the loss falls in a window
+constexpr double confidence = 1.645;        // one-sided 95 %
+constexpr double max_negligible = 0.03;     // share of the level that the loss falls in a window
+constexpr std::int64_t path_interval = 10;  // steps between two sums over all norms of ClipPressureGuard
 
 std::string percent(double share) { return short_form(100 * share) + " %"; }
 
@@ -254,23 +255,40 @@ std::optional<Anomaly> ClipPressureGuard::accepted(const StepStats& stats) {
   if (count_ <= capacity / 2 || reported_ || !clipped_.full() ||
       stats.step <= warmup_steps_ + static_cast<std::int64_t>(capacity)) [[likely]]
     return std::nullopt;
+  if (rule_ == ClipRule::path && (stats.step % path_interval != 0 || length_left() >= 0.5)) return std::nullopt;
   reported_ = true;
   return found(stats);
+}
+
+// The share of the lengths of the gradients in the window that clipping leaves.
+double ClipPressureGuard::length_left() const {
+  double left = 0, whole = 0;
+  for (const double norm : norms_.values()) {
+    left += std::min(norm, clip_norm_);
+    whole += norm;
+  }
+  return left / whole;
 }
 
 Anomaly ClipPressureGuard::found(const StepStats& stats) const {
   std::array<double, capacity> norms;
   std::ranges::copy(norms_.values(), norms.begin());
-  const double usual = quantile(norms, 0.9);
-  return {.name = "clip_pressure",
-          .step = stats.step,
-          .evidence = concat(count_, " of the last ", capacity, " gradients were clipped"),
-          .cause = "a clip_norm that is too low for this model, or a learning rate that is too high",
-          .remedy = concat("set clip_norm = ", short_form(usual), ", or lr below ", short_form(stats.lr)),
-          .action = Action::proceed,
-          .details = concat("90 % of their norms are below ", short_form(usual)),
-          .rank = Rank::symptom,
-          .severity = Severity::note};
+  const double usual = quantile(norms, 0.9), left = length_left();
+  Anomaly anomaly{.name = "clip_pressure",
+                  .step = stats.step,
+                  .evidence = concat(count_, " of the last ", capacity, " gradients were clipped"),
+                  .cause = "a clip_norm that is too low for this model, or a learning rate that is too high",
+                  .remedy = concat("set clip_norm = ", short_form(usual), ", or lr below ", short_form(stats.lr)),
+                  .action = Action::proceed,
+                  .details = concat("90 % of their norms are below ", short_form(usual), "; ", percent(left),
+                                    " of their length is left"),
+                  .rank = Rank::symptom};
+  if (rule_ == ClipRule::path) {
+    anomaly.evidence += concat(", to ", percent(left), " of their length");
+    anomaly.cause = concat("a clip_norm that is too low for this model: lr ", short_form(stats.lr), " acts like ",
+                           short_form(left * stats.lr));
+  }
+  return anomaly;
 }
 
 void ClipPressureGuard::rolled_back() {

@@ -119,13 +119,20 @@ class OverfittingGuard final : public Guard {
   bool reported_ = false;
 };
 
-/// Reports ("clip_pressure") that more than half of the last 100 gradients were clipped, from 100 steps after the
-/// warmup on. It reports again only after less than a quarter of them were clipped in between.
+/// Reports ("clip_pressure") that clipping changes the path of training. From 100 steps after the warmup on, both must
+/// hold for the last 100 gradients:
+///   clipped           more than half of them
+///   length that is    less than half: sum of min(norm, clip_norm) < 0.5 * sum of norms
+///   left
+/// An update of SGD is as long as its gradient, so that such a run has less than half of its learning rate. An update
+/// of the Adam family is not: for these rules only the documented rule makes sense, if any, and no guard is made for
+/// the other one. ClipRule::documented is the first condition alone. Reports again only after less than a quarter of
+/// the gradients were clipped in between.
 class ClipPressureGuard final : public Guard {
  public:
-  /// warmup_steps: in optimizer steps.
-  explicit ClipPressureGuard(std::int64_t warmup_steps)
-      : warmup_steps_(warmup_steps), norms_(capacity), clipped_(capacity) {}
+  /// warmup_steps: in optimizer steps. clip_norm: the norm that longer gradients are scaled down to.
+  ClipPressureGuard(std::int64_t warmup_steps, double clip_norm, ClipRule rule = ClipRule::path)
+      : warmup_steps_(warmup_steps), clip_norm_(clip_norm), rule_(rule), norms_(capacity), clipped_(capacity) {}
 
   const char* name() const override { return "clip_pressure"; }
   std::optional<Anomaly> accepted(const StepStats& stats) override;
@@ -135,9 +142,12 @@ class ClipPressureGuard final : public Guard {
  private:
   static constexpr std::size_t capacity = 100;
 
+  double length_left() const;
   Anomaly found(const StepStats& stats) const;
 
   std::int64_t warmup_steps_;
+  double clip_norm_;
+  ClipRule rule_;
   Window norms_, clipped_;
   std::size_t count_ = 0;  // how many in the window were clipped
   bool reported_ = false;

@@ -313,7 +313,7 @@ std::optional<Anomaly> clip_step(Guard& guard, std::int64_t step, double norm) {
 }  // namespace
 
 TEST_CASE("too much clipping is reported once a stretch, with the norm to clip at") {
-  ClipPressureGuard guard(30);
+  ClipPressureGuard guard(30, 1, ClipRule::documented);
   std::vector<Anomaly> found;
   std::int64_t step = 0;
   const auto run = [&](int count, auto&& norm) {
@@ -336,12 +336,32 @@ TEST_CASE("too much clipping is reported once a stretch, with the norm to clip a
   CHECK(contains(found[1].remedy, "clip_norm = 4,"));
 }
 
+TEST_CASE("clipping that leaves half of the length of the gradients is not reported, stronger clipping is") {
+  const auto found = [](double norm) {
+    ClipPressureGuard guard(30, 1);
+    std::optional<Anomaly> anomaly;
+    for (std::int64_t step = 1; step <= 1000 && !anomaly; ++step) anomaly = clip_step(guard, step, norm);
+    return anomaly;
+  };
+  CHECK_FALSE(found(1.9));
+  const auto anomaly = found(4);
+  REQUIRE(anomaly);
+  check_headline(*anomaly);
+  CHECK(anomaly->name == "clip_pressure");
+  CHECK(anomaly->step == 140);
+  CHECK(anomaly->evidence == "100 of the last 100 gradients were clipped, to 25 % of their length");
+  CHECK(contains(anomaly->cause, "lr 0.01 acts like 0.0025"));
+  // A few long gradients among many that are not clipped change little.
+  ClipPressureGuard guard(0, 1);
+  for (std::int64_t step = 1; step <= 1000; ++step) CHECK_FALSE(clip_step(guard, step, step % 3 == 0 ? 50 : 0.5));
+}
+
 TEST_CASE("clipping is not checked before 100 steps after the warmup") {
-  ClipPressureGuard guard(150);
+  ClipPressureGuard guard(150, 1, ClipRule::documented);
   std::int64_t step = 1;
   while (!clip_step(guard, step, 5) && step < 1000) ++step;
   CHECK(step == 251);
-  ClipPressureGuard free(0);
+  ClipPressureGuard free(0, 1, ClipRule::documented);
   for (step = 1; step <= 100; ++step) CHECK_FALSE(clip_step(free, step, 5));
   CHECK(clip_step(free, step, 5));
 }
@@ -361,7 +381,9 @@ TEST_CASE("guards of the progress continue from their state as if they had never
   const auto documented = [] { return std::make_unique<PlateauGuard>(50, 0, PlateauRule::documented); };
   CHECK(check_resume(documented, steps, cuts).size() > 3);
   CHECK(check_resume([] { return std::make_unique<SlowProgressGuard>(100, 3000); }, steps, cuts).size() == 1);
-  CHECK(check_resume([] { return std::make_unique<ClipPressureGuard>(100); }, steps, cuts).size() > 2);
+  const auto by_count = [] { return std::make_unique<ClipPressureGuard>(100, 1, ClipRule::documented); };
+  CHECK(check_resume(by_count, steps, cuts).size() > 2);
+  CHECK(check_resume([] { return std::make_unique<ClipPressureGuard>(100, 0.5); }, steps, cuts).size() > 1);
   check_resume([] { return std::make_unique<OverfittingGuard>(); }, steps, cuts);
 }
 
@@ -384,7 +406,7 @@ TEST_CASE("after a rollback the progress guards look at new losses only") {
   CHECK(findings(plateau, std::vector<double>(199, 1.0)).empty());
   CHECK(findings(plateau, std::vector<double>(1, 1.0)).size() == 1);
 
-  ClipPressureGuard clip(0);
+  ClipPressureGuard clip(0, 1, ClipRule::documented);
   for (std::int64_t step = 1; step <= 100; ++step) clip_step(clip, step, 5);
   clip.rolled_back();
   for (std::int64_t step = 101; step <= 199; ++step) CHECK_FALSE(clip_step(clip, step, 5));

@@ -253,6 +253,25 @@ TEST_CASE("guards and diagnoses change nothing: a run without anomalies has the 
               .labels = off}) == watched);
 }
 
+TEST_CASE("strong clipping is reported for SGD, whose path it changes, and for AdamW by the documented rule only") {
+  const auto clipped = [](train::OptimizerFactory optimizer, train::ClipRule rule) {
+    auto model = small_model();
+    TrainerOptions options = bare({.epochs = 20,
+                                   .optimizer = std::move(optimizer),
+                                   .lr = 0.01,
+                                   .clip_norm = 0.001,
+                                   .guards = {.clip_rule = rule}});
+    const auto result = train::Trainer(model, cross_entropy, options).fit(points(600));
+    const auto* anomaly = find_anomaly(result, "clip_pressure");
+    if (anomaly) CHECK(anomaly->severity == train::Severity::warning);
+    return anomaly != nullptr;
+  };
+  CHECK(clipped(train::with<optim::SGD>(), train::ClipRule::path));
+  CHECK(clipped(train::with<optim::SGD>(), train::ClipRule::documented));
+  CHECK_FALSE(clipped({}, train::ClipRule::path));
+  CHECK(clipped({}, train::ClipRule::documented));
+}
+
 TEST_CASE("a loss with the wrong sign is named, in training alone and in training and validation") {
   struct Negative : train::Trainer {
     using Trainer::Trainer;

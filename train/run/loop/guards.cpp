@@ -47,7 +47,10 @@ void Guards::add_all(const Setup& setup) {
   const bool best_is_restored = setup.options.restore_best && !is_training_figure(setup.options.monitor);
   if (on.overfitting && !setup.options.overfit_batches)
     guards_.push_back(std::make_unique<OverfittingGuard>(best_is_restored));
-  if (on.clip_pressure && setup.options.clip_norm) guards_.push_back(std::make_unique<ClipPressureGuard>(warmup));
+  const bool clip_matters =
+      on.clip_rule == ClipRule::documented || setup.optimizer->batch_scaling() == optim::BatchScaling::linear;
+  if (on.clip_pressure && setup.options.clip_norm && clip_matters)
+    guards_.push_back(std::make_unique<ClipPressureGuard>(warmup, *setup.options.clip_norm, on.clip_rule));
   if (on.layers) guards_.push_back(make_layer_guard(setup));
   std::set<std::string> names(std::begin(other_states), std::end(other_states));
   for (const auto& guard : guards_) names.insert(guard->name());
