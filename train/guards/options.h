@@ -37,8 +37,8 @@ struct GuardOptions {
   bool non_finite = true;
   /// Reports a loss far above those before it.
   bool spike = true;
-  /// Restores the last good state after three spikes in a row, or when the average loss is far above the initial one:
-  /// see LossGuard.
+  /// Restores the last good state after three spikes in a row, when the average loss is far above the initial one, or
+  /// when most units of a layer are dead: see LossGuard and CollapseGuard.
   bool divergence = true;
   /// Reports that the loss no longer falls: see PlateauGuard.
   bool plateau = true;

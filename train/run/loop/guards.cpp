@@ -1,12 +1,14 @@
 #include <handrail/train/run/loop/guards.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <set>
 #include <utility>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/guards/collapse_guard.h>
 #include <handrail/train/guards/layer_guard.h>
 #include <handrail/train/guards/loss_guards.h>
 #include <handrail/train/guards/progress_guards.h>
@@ -32,6 +34,20 @@ std::unique_ptr<Guard> make_layer_guard(const Setup& setup) {
   return std::make_unique<LayerGuard>(std::move(names), is_trained(setup));
 }
 
+std::unique_ptr<Guard> make_collapse_guard(const Setup& setup) {
+  return std::make_unique<CollapseGuard>(
+      [&setup, layers = std::vector<optim::LayerMeasure>()](CollapseGuard::Health& health) mutable {
+        setup.optimizer->measure_layers(layers);
+        health.dead_units.assign(layers.empty() ? 0 : layers.size() - 1, 0);  // the last layer is the output
+        double squares = 0;
+        for (std::size_t l = 0; l < layers.size(); ++l) {
+          squares += layers[l].weight_norm * layers[l].weight_norm;
+          if (l < health.dead_units.size()) health.dead_units[l] = layers[l].dead_units.value_or(0);
+        }
+        health.weight_norm = std::sqrt(squares);
+      });
+}
+
 }  // namespace
 
 // The order of the guards is the order in which anomalies of one step are reported.
@@ -41,6 +57,7 @@ void Guards::add_all(const Setup& setup) {
   if (on.non_finite) guards_.push_back(std::make_unique<NonFiniteGuard>());
   if (on.spike || on.divergence)
     guards_.push_back(std::make_unique<LossGuard>(on.spike, on.divergence, warmup, on.spike_rule));
+  if (on.divergence) guards_.push_back(make_collapse_guard(setup));
   if (on.plateau) guards_.push_back(std::make_unique<PlateauGuard>(setup.steps_to_epoch(), planned, on.plateau_rule));
   if (on.slow_progress) guards_.push_back(std::make_unique<SlowProgressGuard>(warmup, planned, is_trained(setup)));
   // The weights with the best training loss are those of a model that overfits.
