@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <numbers>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,8 @@ using Losses = std::vector<double>;
 
 struct Curve {
   Losses losses;
-  std::vector<Index> samples;  // of the batches of an epoch
+  std::vector<double> concentrations;  // SampleLosses::concentration of each step
+  std::vector<Index> samples;          // of the batches of an epoch
   std::int64_t steps() const { return std::ssize(losses); }
 };
 
@@ -132,6 +134,9 @@ Curve train_on(const Task& task, std::int64_t steps, double lr, std::uint64_t se
     tape.backward(loss);
     optimizer.step(schedule(step), optim::clip_scale(optimizer.grad_norm(), 1.0));
     curve.losses.push_back(static_cast<double>(loss.item()));
+    const PredictedLosses samples(task.classes ? handrail::train::Task::multiclass : handrail::train::Task::regression,
+                                  outputs, batch.targets);
+    curve.concentrations.push_back(samples.concentration().value());
   }
   return curve;
 }
@@ -142,8 +147,13 @@ struct SpikeCount {
   std::int64_t steps = 0, alarms = 0, rollbacks = 0, planted = 0, caught = 0, jumps_caught = 0;
 };
 
-// Alarms on clean losses. Spikes are planted on a copy after every 50th step: 20 times the recent mean,
-// and the same but at least three times the initial loss.
+struct Known final : SampleLosses {
+  std::optional<double> concentration() const override { return value; }
+  double value = 0;
+};
+
+// Alarms on clean losses. Spikes are planted on a copy after every 50th step: 20 times the recent mean, of which each
+// sample of the step has its share as before; and the same but at least three times the initial loss.
 void count_spikes(const Curve& curve, SpikeRule rule, SpikeCount& count) {
   LossGuard guard(true, true, curve.steps() / 20, rule);
   StepStats stats{};
@@ -151,6 +161,9 @@ void count_spikes(const Curve& curve, SpikeRule rule, SpikeCount& count) {
     ++stats.step;
     stats.samples = curve.samples[static_cast<std::size_t>(stats.step - 1) % curve.samples.size()];
     stats.loss = loss;
+    Known samples;
+    samples.value = curve.concentrations[static_cast<std::size_t>(stats.step - 1)];
+    stats.sample_losses = &samples;
     if (const auto anomaly = guard.check_loss(stats)) {
       ++count.alarms;
       count.rollbacks += anomaly->action >= Action::rollback;
@@ -160,9 +173,9 @@ void count_spikes(const Curve& curve, SpikeRule rule, SpikeCount& count) {
     if (stats.step % 50 != 0) continue;
     ++count.planted;
     SpikeDetector copy = guard.spikes();
-    count.caught += copy.check(20 * copy.mean());
+    count.caught += copy.check(20 * copy.mean(), &samples);
     copy = guard.spikes();
-    count.jumps_caught += copy.check(std::max(20 * copy.mean(), 3 * copy.initial().mean()));
+    count.jumps_caught += copy.check(std::max(20 * copy.mean(), 3 * copy.initial().mean()), &samples);
   }
 }
 

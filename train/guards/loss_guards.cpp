@@ -82,9 +82,37 @@ void NonFiniteGuard::visit_state(StateVisitor& state) {
   state.count(rollbacks_, max_rollbacks);
 }
 
-bool SpikeDetector::check(double loss) {
+bool TypicalLoss::is_high(double loss, const SampleLosses& samples) const {
+  if (kept_.size() < capacity / 2) return false;
+  const auto concentration = samples.concentration();
+  if (!concentration) return false;
+  const auto [mean, error] = moments(kept_.values());
+  const double deviation = error * std::sqrt(static_cast<double>(kept_.size()));
+  return std::log(loss) - *concentration > mean + std::max(1.5, 3.8 * deviation);
+}
+
+void TypicalLoss::measure(double loss, const SampleLosses& samples) {
+  latest_.reset();
+  if (++since_ < interval) [[likely]]
+    return;
+  since_ = 0;
+  if (const auto concentration = samples.concentration()) latest_ = std::log(loss) - *concentration;
+}
+
+void TypicalLoss::keep(bool spiked) {
+  if (latest_ && !spiked) kept_.push(*latest_);
+  latest_.reset();
+}
+
+void TypicalLoss::visit_state(StateVisitor& state) {
+  kept_.visit_state(state);
+  state.count(since_, interval - 1);
+}
+
+bool SpikeDetector::check(double loss, const SampleLosses* samples) {
   early_ = window_.size() < min_losses;
-  spiked_ = early_ ? is_explosion(loss) : may_be_far(loss) && is_far(loss);
+  spiked_ = early_ ? is_explosion(loss) : may_be_far(loss) && is_far(loss, samples);
+  if (samples && rule_ == SpikeRule::robust && loss > 0) typical_.measure(loss, *samples);
   if (!spiked_) [[likely]] {
     in_a_row_ = 0;
     return false;
@@ -113,7 +141,7 @@ bool SpikeDetector::may_be_far(double loss) const {
   return above > 0 && above * above > 9 * variance;
 }
 
-bool SpikeDetector::is_far(double loss) const {
+bool SpikeDetector::is_far(double loss, const SampleLosses* samples) const {
   if (rule_ == SpikeRule::documented) return true;
   std::array<double, capacity> buffer;
   const std::span<double> values(buffer.data(), window_.size());
@@ -121,7 +149,9 @@ bool SpikeDetector::is_far(double loss) const {
   const double largest = *std::ranges::max_element(values);
   const auto [middle, scale] = robust_scale(values);
   const double start = initial_.magnitude();
-  if (loss <= middle + std::max(6 * std::max(scale, 0.05 * std::abs(middle)), 0.1 * start)) return false;
+  const double usual = middle + 6 * std::max(scale, 0.05 * std::abs(middle));
+  if (loss > usual && negative_ == 0 && samples && typical_.is_high(loss, *samples)) return true;
+  if (loss <= std::max(usual, middle + 0.1 * start)) return false;
   // The largest of n normal values is about 2.5 / reach standard deviations above their mean.
   const double reach = std::pow(static_cast<double>(capacity) / static_cast<double>(values.size()), 0.18);
   if (negative_ > 0) return loss - middle > 2 * reach * (largest - middle);
@@ -131,6 +161,7 @@ bool SpikeDetector::is_far(double loss) const {
 
 void SpikeDetector::accepted(double loss) {
   initial_.add(loss);
+  typical_.keep(spiked_);
   if (!spiked_) push(loss);
 }
 
@@ -167,6 +198,7 @@ void SpikeDetector::sum_anew() {
 
 void SpikeDetector::clear() {
   window_.clear();
+  typical_.clear();
   sum_ = reference_ = shifted_ = squares_ = 0;
   negative_ = pushes_ = in_a_row_ = 0;
   spiked_ = false;
@@ -175,6 +207,7 @@ void SpikeDetector::clear() {
 void SpikeDetector::visit_state(StateVisitor& state) {
   window_.visit_state(state);
   initial_.visit_state(state);
+  typical_.visit_state(state);
   for (double* sum : {&sum_, &reference_, &shifted_, &squares_}) state.number(*sum);
   state.count(pushes_, capacity - 1);
   state.count(in_a_row_, rebase_after - 1);
@@ -183,7 +216,8 @@ void SpikeDetector::visit_state(StateVisitor& state) {
 }
 
 std::optional<Anomaly> LossGuard::check_loss(const StepStats& stats) {
-  if (!is_finite(stats.loss) || !spikes_.check(weighed(stats))) [[likely]]
+  const SampleLosses* samples = stats.samples >= max_samples_ ? stats.sample_losses : nullptr;
+  if (!is_finite(stats.loss) || !spikes_.check(weighed(stats), samples)) [[likely]]
     return std::nullopt;
   constexpr Index min_spikes = 3;
   const Index in_a_row = spikes_.in_a_row();

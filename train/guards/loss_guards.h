@@ -47,6 +47,28 @@ class NonFiniteGuard final : public Guard {
   Index rollbacks_ = 0;  // how many it has asked for
 };
 
+/// The typical loss of recent batches: the geometric mean of the losses of their samples, scaled to the loss of the
+/// batch. A single hard sample hardly changes it. Every 8th batch counts, and the last 24 of them are kept.
+class TypicalLoss {
+ public:
+  /// Whether that of this batch is far above the kept ones: its logarithm is above the mean of theirs by 1.5 and by 3.8
+  /// standard deviations. False while fewer than 12 are kept, and when the losses of the samples are not known.
+  bool is_high(double loss, const SampleLosses& samples) const;
+  /// Computes that of a batch with a positive loss, when it is its turn.
+  void measure(double loss, const SampleLosses& samples);
+  /// Keeps what the last batch had; a batch that is a spike is not kept.
+  void keep(bool spiked);
+  void clear() { kept_.clear(); }
+  void visit_state(StateVisitor& state);
+
+ private:
+  static constexpr std::size_t capacity = 24, interval = 8;
+
+  Window kept_{capacity};         // logarithms
+  std::optional<double> latest_;  // that of the last batch, when it counts
+  std::size_t since_ = 0;         // batches since the last one that counts
+};
+
 /// Finds losses that are far above the recent ones: the last 100 that were no spikes. While there are fewer than 20, a
 /// spike is a loss above 1 and above 10 times their mean, if none of them is negative. Ten spikes in a row are taken as
 /// the new level and replace the recent losses. The robust rule asks for all of
@@ -59,14 +81,17 @@ class NonFiniteGuard final : public Guard {
 /// meaning, and the first and the last line become
 ///   loss > mean + 3 standard deviations
 ///   loss > median + 2 (largest - median)
-/// With n < 100 recent losses the exponent 1.75 and the factor 2 of the last line are multiplied by (100 / n)^0.18,
-/// because the largest of fewer losses is less extreme. docs/guards.md has the calibration, by tests/bench/guard_table.
+/// When the losses of the samples are known, a spike is also, by the first two lines alone, a loss that is high for
+/// most samples of its batch and not for a few of them: see TypicalLoss::is_high. With n < 100 recent losses the
+/// exponent 1.75 and the factor 2 of the last line are multiplied by (100 / n)^0.18, because the largest of fewer
+/// losses is less extreme. docs/guards.md has the calibration, by tests/bench/guard_table.
 class SpikeDetector {
  public:
   explicit SpikeDetector(SpikeRule rule = SpikeRule::robust) : rule_(rule), window_(capacity) {}
 
-  /// Returns whether a finite loss is a spike. Call it before the update.
-  bool check(double loss);
+  /// Returns whether a finite loss is a spike. Call it before the update. samples: those of the batch; null when they
+  /// are not known.
+  bool check(double loss, const SampleLosses* samples = nullptr);
   /// Adds the loss that was checked last to the recent ones, unless it is a spike. Call it after the update.
   void accepted(double loss);
   /// Forgets the recent losses, but not the initial ones.
@@ -92,13 +117,14 @@ class SpikeDetector {
 
   bool is_explosion(double loss) const;
   bool may_be_far(double loss) const;
-  bool is_far(double loss) const;
+  bool is_far(double loss, const SampleLosses* samples) const;
   void push(double loss);
   void sum_anew();
 
   SpikeRule rule_;
   Window window_;
   InitialLoss initial_;
+  TypicalLoss typical_;
   // Running sums over the window: of the losses, of their differences to reference_, and of the squares of these. They
   // are computed anew from the window once in a hundred losses, so that rounding errors do not accumulate.
   double sum_ = 0, reference_ = 0, shifted_ = 0, squares_ = 0;

@@ -10,6 +10,7 @@
 
 #include <handrail/core/scalar.h>
 #include <handrail/train/metrics/evaluation.h>
+#include <handrail/train/metrics/sample_losses.h>
 #include <handrail/train/report/anomaly.h>
 
 namespace handrail::train {
@@ -59,6 +60,9 @@ struct StepStats {
   bool clipped = false;                   // whether the gradients were scaled down to clip_norm
   bool updated = false;                   // whether the update was made; known in step_end only
   std::span<const double> layer_norms{};  // gradient norm of each layer before clipping; valid during the call only
+  // Of the samples of the step, in Guard::check_loss only. Null when a step has several batches, or a loss that is not
+  // one of the library's for the task.
+  const SampleLosses* sample_losses = nullptr;
 };
 
 /// A measurement of one layer in an update.

@@ -41,6 +41,12 @@ class Run {
   std::int64_t step_ = 0;
 };
 
+struct Fixed final : SampleLosses {
+  explicit Fixed(std::optional<double> value) : value(value) {}
+  std::optional<double> concentration() const override { return value; }
+  std::optional<double> value;
+};
+
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
@@ -173,6 +179,28 @@ TEST_CASE("a hard sample among nearly memorised ones is no spike; by the documen
     else
       CHECK(findings > 50);
   }
+}
+
+TEST_CASE("a spike of 20 times in a run that is nearly memorised is seen when most samples of the batch have it") {
+  LossGuard guard(true, true, 0);
+  Rng rng(5);
+  std::int64_t step = 0;
+  int findings = 0;
+  // The losses of the samples are log-normal, and in one batch of 50 one sample has a hundred times the others.
+  const auto make = [&](double factor, bool hard, bool known = true) {
+    const double typical = 1e-4 * std::exp(0.2 * rng.normal());
+    const double concentration = 1 + 0.3 * rng.uniform() + (hard ? std::log(factor) : 0);
+    const Fixed samples(known ? std::optional(concentration) : std::nullopt);
+    StepStats stats = loss_step(++step, typical * factor);
+    stats.sample_losses = &samples;
+    return make_step(guard, stats).has_value();
+  };
+  for (int i = 0; i < 20; ++i) findings += make(2e4, false);
+  for (int i = 0; i < 3000; ++i) findings += i % 50 == 0 ? make(100, true) : make(1, false);
+  CHECK(findings == 0);
+  CHECK(make(60, false));  // the mean is three times a typical loss
+  CHECK_FALSE(make(60, true));
+  CHECK_FALSE(make(60, false, false));
 }
 
 TEST_CASE("a jump above the initial loss is a spike of a memorised task too") {
@@ -376,6 +404,7 @@ TEST_CASE("after a rollback recent losses are forgotten") {
 TEST_CASE("guards of the loss continue from their state as if they had never stopped") {
   Rng rng(6);
   std::vector<StepStats> steps;
+  const std::vector<Fixed> samples{Fixed(0.4), Fixed(0.5), Fixed(std::nullopt), Fixed(0.6), Fixed(3)};
   for (std::int64_t step = 1; step <= 900; ++step) {
     double loss = (step > 500 ? -1 : 2) * (1 + 0.1 * rng.normal());
     if (step % 97 == 0) loss = 60;
@@ -385,6 +414,7 @@ TEST_CASE("guards of the loss continue from their state as if they had never sto
     if (step >= 820 && step < 840) loss = infinity;
     steps.push_back(loss_step(step, loss));
     steps.back().samples = step % 10 == 0 ? 5 : 32;
+    steps.back().sample_losses = &samples[static_cast<std::size_t>(step) % samples.size()];
   }
   const std::vector<std::size_t> cuts{0, 1, 5, 60, 97, 131, 260, 301, 302, 450, 560, 705, 824, 830, 899};
   const auto loss_guard = [] { return std::make_unique<LossGuard>(true, true, 40); };

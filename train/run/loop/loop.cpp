@@ -55,7 +55,11 @@ Verdict Loop::attempt(const MicroBatches& batches, StepStats& stats) {
     stats.loss += share * loss;
     if (i == batches.last() || !is_finite(loss)) {  // GUARD the loss
       at.torn = true;
-      if (const Verdict verdict = guards.before_backward(stats); !verdict.proceeds()) return verdict;
+      const PredictedLosses samples(setup_.info.task, output.predictions, batch.targets);
+      if (setup_.plain_loss() && batches.count == 1) stats.sample_losses = &samples;
+      const Verdict verdict = guards.before_backward(stats);
+      stats.sample_losses = nullptr;
+      if (!verdict.proceeds()) return verdict;
     }
     tape.backward(batches.count == 1 ? output.loss : output.loss * share);
     add_metrics(step_metrics_, output.metrics, share);
