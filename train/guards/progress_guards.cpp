@@ -18,6 +18,18 @@ constexpr double confidence = 1.645;        // one-sided 95 %
 constexpr double max_negligible = 0.03;     // share of the level that the loss falls in a window
 constexpr std::int64_t path_interval = 10;  // steps between two sums over all norms of ClipPressureGuard
 
+// The number of epochs whose losses are compared.
+std::size_t epochs_to_compare(std::int64_t steps_per_epoch, std::int64_t planned_steps) {
+  const std::int64_t planned = planned_steps / std::max<std::int64_t>(steps_per_epoch, 1);
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(planned / 4, 6, 8));
+}
+
+// The share of their level by which these losses have fallen from the first to the last, plus t standard errors.
+double fall_over(std::span<const double> losses, double t) {
+  const LineFit fit = fit_line(losses);
+  return static_cast<double>(losses.size()) * (t * fit.slope_error - fit.slope) / std::abs(fit.mean);
+}
+
 std::string percent(double share) { return short_form(100 * share) + " %"; }
 
 }  // namespace
@@ -30,6 +42,8 @@ PlateauGuard::PlateauGuard(std::int64_t steps_per_epoch, std::int64_t planned_st
       length_(first_length_),
       quiet_from_(planned_steps - planned_steps / 5),
       window_(4 * first_length_),
+      epochs_(epochs_to_compare(steps_per_epoch, planned_steps)),
+      validations_(epochs_to_compare(steps_per_epoch, planned_steps)),
       countdown_(first_length_) {}
 
 std::optional<Anomaly> PlateauGuard::accepted(const StepStats& stats) {
@@ -48,7 +62,8 @@ std::optional<Anomaly> PlateauGuard::check(std::int64_t step) {
   const double level = std::abs(fit.mean), margin = n * confidence * fit.slope_error, decrease = -n * fit.slope;
   const double negligible = std::min(0.0025 * n / 100, max_negligible) * level;
   const bool certain = fit.effective_count >= 30 || margin < negligible / 4;
-  const bool flat = decrease + margin < negligible && certain, improving = decrease - margin > 0;
+  const bool epochs_fall = epochs_.full() && fall_over(epochs_.values(), 0) > max_negligible;
+  const bool flat = decrease + margin < negligible && certain && !epochs_fall, improving = decrease - margin > 0;
   if (reported_ && decrease - margin > max_negligible * level) {
     reported_ = false;
     length_ = first_length_;
@@ -57,7 +72,22 @@ std::optional<Anomaly> PlateauGuard::check(std::int64_t step) {
   }
   countdown_ = std::max(length_ / 10, length_ - std::min(length_, window_.size()));
   if (!flat || reported_) return std::nullopt;
-  return found(step, fit.mean, (decrease + margin) / level);
+  return found(step, fit.mean, (decrease + margin) / level, concat(length_, " steps"));
+}
+
+std::optional<Anomaly> PlateauGuard::epoch_end(const EpochStats& stats) {
+  if (rule_ == PlateauRule::documented || !is_finite(stats.train_loss)) return std::nullopt;
+  epochs_.push(stats.train_loss);
+  if (stats.validation && is_finite(stats.validation->loss)) validations_.push(stats.validation->loss);
+  if (reported_ || !epochs_.full()) return std::nullopt;
+  constexpr double negligible = 0.003, t = 2.132;  // Student's t, one-sided 95 %, for 6 values
+  double max_fall = fall_over(epochs_.values(), t);
+  if (validations_.size() > 0) {
+    if (!validations_.full()) return std::nullopt;
+    max_fall = std::max(max_fall, fall_over(validations_.values(), t));
+  }
+  if (!(max_fall < negligible)) return std::nullopt;
+  return found(stats.step, stats.train_loss, max_fall, concat(epochs_.size(), " epochs"));
 }
 
 std::optional<Anomaly> PlateauGuard::check_by_means(std::int64_t step) {
@@ -75,11 +105,12 @@ std::optional<Anomaly> PlateauGuard::check_by_means(std::int64_t step) {
     reported_ = flat;
     return std::nullopt;
   }
-  return found(step, now, improvement);
+  return found(step, now, improvement, concat(length_, " steps"));
 }
 
 // max_fall: the share of its level by which the loss may have fallen in the window.
-std::optional<Anomaly> PlateauGuard::found(std::int64_t step, double level, double max_fall) {
+std::optional<Anomaly> PlateauGuard::found(std::int64_t step, double level, double max_fall,
+                                           const std::string& window) {
   const bool settling = quiet_from_ > 0 && step > quiet_from_;
   const bool converged = std::abs(level) < 0.01 * initial_.magnitude();
   if (settling || converged) return std::nullopt;
@@ -88,7 +119,7 @@ std::optional<Anomaly> PlateauGuard::found(std::int64_t step, double level, doub
                  .step = step,
                  .evidence = concat("loss ", short_form(level),
                                     max_fall > 0 ? concat(" fell by at most ", percent(max_fall)) : " did not fall",
-                                    " over the last ", length_, " steps"),
+                                    " over the last ", window),
                  .cause = "the model has learnt all it can from this data, or the learning rate no longer fits",
                  .remedy = "lower lr, use a larger model, or stop here",
                  .action = Action::proceed,
@@ -97,6 +128,8 @@ std::optional<Anomaly> PlateauGuard::found(std::int64_t step, double level, doub
 
 void PlateauGuard::rolled_back() {
   window_.clear();
+  epochs_.clear();
+  validations_.clear();
   length_ = countdown_ = first_length_;
 }
 
@@ -107,6 +140,8 @@ void PlateauGuard::visit_state(StateVisitor& state) {
   state.flag(reported_);
   initial_.visit_state(state);
   window_.visit_state(state);
+  epochs_.visit_state(state);
+  validations_.visit_state(state);
   // When the countdown ends, the window must hold all the losses that are fitted.
   if (length_ < first_length_ || countdown_ < 1 || window_.size() + countdown_ < length_) state.refuse();
 }

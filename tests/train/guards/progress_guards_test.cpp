@@ -71,6 +71,32 @@ TEST_CASE("a flat loss is called a plateau, one that falls by 1 % in 100 steps i
   }
 }
 
+TEST_CASE("losses of epochs that stay the same are a plateau, whatever the noise of the batches") {
+  const auto called = [](std::vector<double> train, std::vector<double> validation) {
+    PlateauGuard guard(50, 20 * 50);
+    Rng rng(7);
+    Index at = 0;
+    for (std::size_t e = 0; e < train.size(); ++e) {
+      for (int i = 0; i < 50; ++i) make_step(guard, loss_step(++at, train[e] * std::exp(rng.normal())));
+      const auto given = validation.empty() ? std::nullopt : std::optional(validation[e]);
+      if (const auto anomaly = guard.epoch_end(epoch(static_cast<Index>(e) + 1, train[e], given, at))) {
+        CHECK(anomaly->name == "plateau");
+        CHECK(contains(anomaly->evidence, "over the last 6 epochs"));
+        check_headline(*anomaly);
+        return e + 1;
+      }
+    }
+    return std::size_t{0};
+  };
+  const std::vector<double> stuck{2, 1, .5, .5, .5001, .5, .5, .4999, .5, .5},
+      falls{2, 1, .5, .49, .485, .48, .476, .472, .469, .466};
+  CHECK(called(stuck, {}) == 8);
+  CHECK(called(stuck, stuck) == 8);
+  CHECK(called(falls, {}) == 0);
+  CHECK(called(stuck, falls) == 0);
+  CHECK(called(falls, stuck) == 0);
+}
+
 TEST_CASE("the documented plateau rule takes noise for a plateau") {
   int called = 0;
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
