@@ -82,7 +82,8 @@ inline handrail::train::TrainerOptions bare(handrail::train::TrainerOptions opti
                     .duplicates = off,
                     .initial_loss = off,
                     .reach = off,
-                    .overfit_batch = off};
+                    .overfit_batch = off,
+                    .lr = off};
   return quiet(std::move(options));
 }
 

@@ -24,6 +24,9 @@ struct CheckOptions {
   bool reach = true;
   /// Tries whether some steps on one batch lower its loss.
   bool overfit_batch = true;
+  /// Compares an `lr` that is given for at least 100 steps with the one that a short sweep of the LR finder suggests.
+  /// The sweep takes at most 5 % of the planned steps or 50 ms.
+  bool lr = true;
 };
 
 /// Calls visit(OptionInfo, value) for every field. None is fixed, so that all may differ when a run is resumed: its
@@ -31,7 +34,7 @@ struct CheckOptions {
 template <class Options, class Visit>
 requires std::same_as<std::remove_const_t<Options>, CheckOptions>
 void visit_options(Options& options, Visit&& visit) {
-  auto& [finite, labels, input_scale, duplicates, initial_loss, reach, overfit_batch] = options;
+  auto& [finite, labels, input_scale, duplicates, initial_loss, reach, overfit_batch, lr] = options;
   visit({.name = "finite",
          .help = "look for NaN and infinity in the data",
          .without = "NaN in the data is found during training only",
@@ -67,6 +70,11 @@ void visit_options(Options& options, Visit&& visit) {
          .without = "whether one batch can be memorised is not tested",
          .fixed = false},
         overfit_batch);
+  visit({.name = "lr",
+         .help = "compare a given lr with a short sweep of the LR finder",
+         .without = "an lr that is far too high or too low is not reported before the first step",
+         .fixed = false},
+        lr);
 }
 
 }  // namespace handrail::train

@@ -45,8 +45,9 @@ LrFinderResult Preflight::sweep() {
   return found;
 }
 
-// fixed_rows: how many rows the loss is measured on, evenly spaced; 0: those of each step.
-LrFinderResult Preflight::sweep(const LrFinderOptions& options, Index fixed_rows) {
+// fixed_rows: how many rows the loss is measured on, evenly spaced; 0: those of each step. A sweep that would take
+// longer than max_seconds is given up; its result is empty.
+LrFinderResult Preflight::sweep(const LrFinderOptions& options, Index fixed_rows, double max_seconds) {
   // With equal targets the loss would fall towards a constant model. A loss of the user's own may not use the targets,
   // and is not asked.
   if (setup_.plain_loss() && !targets_vary(*setup_.loader, stop_)) {
@@ -68,7 +69,13 @@ LrFinderResult Preflight::sweep(const LrFinderOptions& options, Index fixed_rows
   };
   constexpr Index max_skipped = 50;
   Index epoch = 1, batch = 0, skipped = 0;
+  const double begun = Stop::now();
   while (true) {
+    // The first steps say how long all will take.
+    if (constexpr Index timed_steps = 4; sweep.steps_done() >= timed_steps) {
+      const double share = static_cast<double>(sweep.steps_done()) / static_cast<double>(sweep.steps());
+      if (Stop::now() - begun > share * max_seconds) return {};
+    }
     if (batch >= setup_.batches()) {
       setup_.loader->start_epoch(++epoch);
       batch = 0;
@@ -102,6 +109,44 @@ bool Preflight::are_finite(const MicroBatches& batches) const {
     if (!sound(batch.inputs) || !sound(batch.targets)) return false;
   }
   return true;
+}
+
+// Makes a sweep of 200 steps, and one of 400 when noise hides the descent. All sweeps together take at most 50 ms, but
+// one that has at most 5 % of the steps of the run is always made. Where 200 steps take too long, there are fewer.
+LrFinderResult Preflight::bounded_sweep() {
+  constexpr Index full = LrFinderOptions{}.steps, min_steps = 40;
+  constexpr double max_seconds = 0.05;
+  const Index affordable = setup_.decisions.planned_steps / 20;
+  const double begun = Stop::now();
+  const auto try_sweep = [&](Index steps) {
+    const double left = max_seconds - (Stop::now() - begun);
+    return sweep({.end = setup_.optimizer->max_lr(), .steps = steps}, 0,
+                 steps <= affordable ? std::numeric_limits<double>::infinity() : left);
+  };
+  LrFinderResult found;
+  for (const Index steps : {full, full / 2, std::clamp(affordable, min_steps, full)})
+    if (found = try_sweep(steps); !found.curve.empty()) break;
+  if (found.suggestion || found.noise == 0) return found;
+  return try_sweep(2 * full);
+}
+
+// Rates of 4 to 27 times theirs are found for healthy runs of AdamW at 1e-3, and of up to 36 times for SGD at 1e-2.
+void Preflight::check_lr() {
+  constexpr std::int64_t min_planned = 100;  // the best rate for fewer steps is hardly known
+  constexpr double too_high = 0.1;
+  if (setup_.decisions.planned_steps < min_planned) return;
+  const double too_low = setup_.optimizer->batch_scaling() == optim::BatchScaling::linear ? 50 : 30;
+  const LrFinderResult found = bounded_sweep();
+  if (!found.suggestion) return;
+  const double ratio = *found.suggestion / setup_.decisions.lr;
+  if (ratio >= too_high && ratio <= too_low) return;
+  const bool high = ratio < 1;
+  desk_.warn({.name = high ? "lr_too_high" : "lr_too_low",
+              .evidence = concat("lr is ", short_form(high ? 1 / ratio : ratio, 2), high ? " times" : " times below",
+                                 " the rate of ", short_form(*found.suggestion, 2), " that a short sweep finds"),
+              .cause = concat("a learning rate that is too ", high ? "high" : "low"),
+              .remedy = concat("set lr = ", short_form(*setup_.options.lr * ratio, 2), ", or leave it out"),
+              .details = concat("the peak of the schedule is ", short_form(setup_.decisions.lr))});
 }
 
 void Preflight::pick_lr() {

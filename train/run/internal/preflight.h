@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -28,6 +29,8 @@ class Preflight {
   void check_model();
   /// Sets the rate that the LR finder suggests.
   void pick_lr();
+  /// Reports a given rate that is far from the one that a short sweep suggests. Refuses and changes nothing.
+  void check_lr();
   /// Measures the initial loss: see GoodState::measure_start.
   void measure_start();
 
@@ -45,7 +48,9 @@ class Preflight {
   std::vector<Anomaly> check_first_batch();
   bool has_large_targets() const;
   void check_overfit_batch();
-  LrFinderResult sweep(const LrFinderOptions& options, Index fixed_rows);
+  LrFinderResult sweep(const LrFinderOptions& options, Index fixed_rows,
+                       double max_seconds = std::numeric_limits<double>::infinity());
+  LrFinderResult bounded_sweep();
   bool are_finite(const MicroBatches& batches) const;
 
   Setup& setup_;

@@ -144,7 +144,12 @@ void Run::prepare() {
     preflight_.check_data();
     stop_.poll();
     preflight_.check_model();
-    if (!setup_.options.lr && stop_.running()) preflight_.pick_lr();
+    if (stop_.running()) {
+      if (!setup_.options.lr)
+        preflight_.pick_lr();
+      else if (setup_.options.checks.lr)
+        preflight_.check_lr();
+    }
     if (setup_.options.guards.divergence) preflight_.measure_start();
   }
   setup_.data.train_preview = setup_.data.validation_preview = nullptr;
