@@ -42,7 +42,7 @@ LC_ALL=C awk -v folders="$(find . -mindepth 1 -maxdepth 1 -type d ! -name '.*' !
   {
     text = $0
     gsub(/https?:[^ )>]*/, " ", text)
-    gsub(/runs\/[^ `]*/, " ", text)  # what a program writes
+    gsub(/(^|[^A-Za-z0-9_])runs\/[^ `]*/, " ", text)  # what a program writes
     while (match(text, /[A-Za-z0-9_.\/-]+/)) {
       word = substr(text, RSTART, RLENGTH)
       before = substr(text, RSTART - 1, 1)

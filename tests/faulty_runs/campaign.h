@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "healthy.h"
+#include "verdict.h"
+
+namespace faulty_runs {
+
+struct Settings {
+  bool dev = true, held_out = false;
+  std::string fault = {}, task = {};  // the only one; empty for all
+  std::uint64_t seeds = 3;
+  std::uint64_t first_seed = 1;  // tasks and programs of other seeds have not been seen by any rule
+  std::optional<std::uint64_t> healthy = {}, pairs = {};  // 250 and 60 for each part; 0 with `fault`
+  int processes = 2;
+  bool verbose = false;
+};
+
+struct FaultRun {
+  const Fault* fault;
+  std::string task;
+  std::uint64_t seed;
+  Outcome outcome = {};
+  Verdict verdict = Verdict::broken;
+  bool harmful = false;
+};
+struct PairRun {
+  const Fault *first, *second;
+  std::string task;
+  Outcome outcome = {};
+};
+struct HealthyRun {
+  std::string description;
+  Outcome outcome = {};
+  bool failed = false;  // whether it is far below the usual program of its task, so that an alarm is not a false one
+};
+
+struct Results {
+  std::vector<FaultRun> faults;
+  std::vector<PairRun> pairs;
+  std::vector<HealthyRun> healthy;
+  double seconds = 0;
+};
+
+/// Draws all programs, runs each in a process of its own, and judges them.
+Results run_campaign(const Settings& settings);
+/// Prints the tables.
+void print(const Results& results, const Settings& settings);
+/// Prints the tables of fault types and tasks that docs/faults.md has.
+void print_list();
+/// That text.
+std::string fault_table();
+
+}  // namespace faulty_runs

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "program.h"
+
+namespace faulty_runs {
+
+/// The kinds of tasks that a fault can be planted in, as bits.
+enum Needs : unsigned { multiclass = 1, binary = 2, regression = 4, classes = 3, any = 7 };
+
+/// What a fault does its harm to. A run is harmful when its score on clean test rows is worse than that of the healthy
+/// program, or, with `gap`, when the score that the run itself reports differs from that on clean test rows.
+enum class Harm { score, gap };
+
+/// A mistake that people make in programs that compile and run.
+struct Fault {
+  std::string name;
+  std::string planted;              // what is wrong in the program, for the table in docs/faults.md
+  std::vector<std::string> causes;  // the anomalies that name it
+  std::function<void(Program&)> plant;
+  unsigned needs = any;
+  std::vector<std::string> refusal = {};  // words of which the message of a refusal has one
+  Harm harm = Harm::score;
+  bool own_loop = false;  // whether the program has a loop of its own
+  bool alone = false;     // whether it cannot be planted together with another fault
+  std::string subject = {};
+};
+
+std::vector<Fault> data_faults();
+std::vector<Fault> column_faults();
+std::vector<Fault> label_faults();
+std::vector<Fault> split_faults();
+std::vector<Fault> model_faults();
+std::vector<Fault> layer_faults();
+std::vector<Fault> output_faults();
+std::vector<Fault> loss_faults();
+std::vector<Fault> gradient_faults();
+std::vector<Fault> optimizer_faults();
+std::vector<Fault> schedule_faults();
+std::vector<Fault> loop_faults();
+
+/// All faults with their subjects. Two are planted together in this order: data before model before loss.
+const std::vector<Fault>& faults();
+
+bool fits(const Fault& fault, train::Task kind);
+
+/// The parts of the benchmark: rules are written looking at `dev` alone, and `held_out` is run once, at the end.
+enum class Part { dev, held_out };
+/// By the parity of the FNV-1a hash of the fault's name, folded to one bit.
+Part part_of_fault(const std::string& name);
+/// Every second task of each kind, in the order of tasks(), is held out.
+Part part_of_task(const std::string& name);
+
+}  // namespace faulty_runs

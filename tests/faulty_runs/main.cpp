@@ -1,0 +1,100 @@
+// faulty_runs: plants mistakes in programs, and tells whether the library refuses, prevents or names them
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <stdexcept>
+#include <string>
+
+#include "campaign.h"
+
+namespace {
+
+using namespace faulty_runs;
+
+constexpr const char* usage =
+    "usage: tests/run faults [options]\n"
+    "  --part dev|held_out|all   which half of faults and tasks; dev. held_out is to be looked at once, at the end, "
+    "when\n"
+    "                            the rules are done: a rule that was written after a look at it is not measured by it\n"
+    "  --fault NAME, --task NAME only these\n"
+    "  --seeds N                 seeds of each fault and task; 3\n"
+    "  --first-seed N            tasks and programs of other seeds; 1\n"
+    "  --healthy N, --pairs N    programs without a fault, 250 in each part, and with two, 60; none with --fault\n"
+    "  --processes N             runs at a time; 2\n"
+    "  --verbose                 every run with its diagnosis\n"
+    "  --list                    the table of docs/faults.md, and nothing is run\n";
+
+std::uint64_t number(const std::string& text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) throw std::runtime_error("want a number; got " + text);
+  return value;
+}
+
+void set_part(Settings& s, const std::string& part) {
+  if (part != "dev" && part != "held_out" && part != "all")
+    throw std::runtime_error("want --part dev, held_out or all; got " + part);
+  s.dev = part != "held_out";
+  s.held_out = part != "dev";
+}
+
+bool known(const Settings& s) {
+  bool fault = s.fault.empty(), task = s.task.empty();
+  for (const Fault& f : faults()) fault = fault || f.name == s.fault;
+  for (const TaskKind& t : tasks()) task = task || t.name == s.task;
+  return fault && task;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  Settings settings;
+  for (int i = 1; i < argc; ++i) {
+    const std::string option = argv[i];
+    if (option == "--list") {
+      print_list();
+      return 0;
+    }
+    if (option == "--verbose") {
+      settings.verbose = true;
+      continue;
+    }
+    if (i + 1 == argc || option == "--help") {
+      std::fprintf(stderr, "%s", usage);
+      return 2;
+    }
+    const std::string value = argv[++i];
+    if (option == "--part")
+      set_part(settings, value);
+    else if (option == "--fault")
+      settings.fault = value;
+    else if (option == "--task")
+      settings.task = value;
+    else if (option == "--seeds")
+      settings.seeds = number(value);
+    else if (option == "--first-seed")
+      settings.first_seed = number(value);
+    else if (option == "--healthy")
+      settings.healthy = number(value);
+    else if (option == "--pairs")
+      settings.pairs = number(value);
+    else if (option == "--processes")
+      settings.processes = static_cast<int>(number(value));
+    else
+      throw std::runtime_error("unknown option " + option + "\n" + usage);
+  }
+  if (!known(settings)) throw std::runtime_error("there is no such fault or task; --list names them");
+  std::printf("part: %s\n", settings.dev && settings.held_out ? "all" : settings.dev ? "dev" : "held_out");
+  if (settings.held_out)
+    std::printf(
+        "The part held_out is looked at once, at the end: rules written after this look are not measured by it.\n");
+  handrail::set_num_threads(1);
+  const Results results = run_campaign(settings);
+  if (results.faults.empty())
+    throw std::runtime_error("no fault of this part fits: --list says to which part faults and tasks belong");
+  print(results, settings);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "faulty_runs: %s\n", error.what());
+  return 1;
+}
