@@ -17,8 +17,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 bool is_cause(const train::Anomaly& anomaly) { return anomaly.rank < train::Rank::outcome; }
-// Every anomaly is a warning.
-bool is_warning(const train::Anomaly&) { return true; }
+bool is_warning(const train::Anomaly& anomaly) { return anomaly.severity == train::Severity::warning; }
 
 // Writing and reading an Outcome as bytes; the visitor sees every field once.
 template <class Self, class Visit>
@@ -147,6 +146,11 @@ Outcome finish(const Child& child) {
 }
 
 }  // namespace
+
+const Finding* first_warning(const Outcome& outcome) {
+  const auto it = std::ranges::find_if(outcome.diagnosis, &Finding::is_warning);
+  return it == outcome.diagnosis.end() ? nullptr : &*it;
+}
 
 Outcome run_here(const Job& job) {
   Outcome outcome;

@@ -12,7 +12,7 @@ namespace faulty_runs {
 /// An anomaly of a run, as the verdict needs it.
 struct Finding {
   std::string name;
-  bool is_cause;    // whether its rank is that of a cause, not of an outcome, a symptom or a remark
+  bool is_cause;    // whether its rank is that of a cause, not of an outcome or a symptom
   bool is_warning;  // whether it says that something is wrong, rather than that something may be worth knowing
 };
 
@@ -29,6 +29,9 @@ struct Outcome {
   std::optional<double> reported = {};
   Index validation_rows = 0;
 };
+
+/// The first warning of the diagnosis; null for none.
+const Finding* first_warning(const Outcome& outcome);
 
 using Job = std::function<Program()>;
 

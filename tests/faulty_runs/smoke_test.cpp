@@ -91,6 +91,7 @@ TEST_CASE("a name counts by its place, another cause is wrong, and a symptom is 
   CHECK(verdict({other, effect, other, right}, 0.5F) == Verdict::wrong);
   CHECK(verdict({effect, other}, 0.5F) == Verdict::symptom);
   CHECK(verdict({}, 0.5F) == Verdict::silent);
+  CHECK(verdict({{"note", true, false}}, 0.5F) == Verdict::silent);
   CHECK(verdict({effect}, 0.89F) == Verdict::prevented);
   CHECK(verdict({other}, 0.89F) == Verdict::wrong);
   CHECK(verdict({right}, 0.9F) == Verdict::first);

@@ -39,7 +39,7 @@ std::string instead(const std::vector<const FaultRun*>& runs) {
     if (run->outcome.end != End::trained)
       ++said["\"" + run->outcome.error.substr(0, 60) + "\""];
     else
-      ++said[run->outcome.diagnosis.front().name];
+      ++said[first_warning(run->outcome)->name];
   }
   std::vector<std::string> list;
   for (const auto& [name, count] : said) list.push_back(name + " " + std::to_string(count));

@@ -63,10 +63,10 @@ Verdict judge(const Fault& fault, const Outcome& run, const Outcome& healthy) {
   }
   if (names_it(fault, run, 1)) return Verdict::first;
   if (names_it(fault, run, top_names)) return Verdict::among_three;
-  const bool other_cause = !run.diagnosis.empty() && run.diagnosis.front().is_cause;
-  if (!is_harmful(fault.harm, run, healthy)) return other_cause ? Verdict::wrong : Verdict::prevented;
-  if (run.diagnosis.empty()) return Verdict::silent;
-  return other_cause ? Verdict::wrong : Verdict::symptom;
+  const Finding* said = first_warning(run);
+  if (said && said->is_cause) return Verdict::wrong;
+  if (!is_harmful(fault.harm, run, healthy)) return Verdict::prevented;
+  return said ? Verdict::symptom : Verdict::silent;
 }
 
 }  // namespace faulty_runs

@@ -14,9 +14,9 @@ enum class Verdict {
   prevented,    // no harm was done, and nothing named it
   first,        // the first anomaly of the diagnosis names it
   among_three,  // the second or the third does
-  symptom,      // the first anomaly is an outcome, a symptom or a remark, and none of the first three names it
-  wrong,        // another cause comes first, or an exception speaks of something else
-  silent,       // harm was done, and there is no anomaly
+  symptom,      // the first warning is an outcome or a symptom, and none of the first three anomalies names it
+  wrong,        // the first warning is another cause, or an exception speaks of something else
+  silent,       // harm was done, and there is no warning
   broken,       // the run crashed or took too long
 };
 inline constexpr int verdicts = 8;

@@ -29,6 +29,21 @@ std::vector<Fault> optimizer_faults() {
          p.options.clip_norm = train::off;
          p.options.warmup = train::off;
        }},
+      {"lr_of_0_03_without_decay", "lr = 0.03 for AdamW to the last step, without a decay of the rate", too_high,
+       [](Program& p) {
+         p.options.lr = 0.03;
+         p.options.decay = train::Decay::constant;
+       }},
+      {"outliers_without_clipping",
+       "SGD without clipping, and 1 % of the training rows are 300 times too large",
+       {"outliers", "divergence", "spike"},
+       [](Program& p) {
+         sgd(p, 0.05);
+         p.options.clip_norm = train::off;
+         const Index columns = p.train.columns();
+         for (Index i = 7 * columns; i < p.train.x.size(); ++i)
+           if (i / columns % 100 == 7) p.train.x.mutable_data()[i] *= 300;
+       }},
       {"lr_of_1e_4", "lr = 1e-4 for a short run of AdamW", too_low, rate(1e-4)},
       {"lr_of_1e_5", "lr = 1e-5 for AdamW", too_low, rate(1e-5)},
       {"lr_of_1e_7", "lr = 1e-7 for AdamW", too_low, rate(1e-7)},

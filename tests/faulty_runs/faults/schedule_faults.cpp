@@ -147,6 +147,17 @@ std::vector<Fault> schedule_faults() {
            return train::StepOutput{.loss = -loss(outputs, batch.targets), .predictions = outputs};
          };
        }},
+      {"no_validation_set",
+       "80 training rows, 100 epochs, and no validation set",
+       {"no_validation", "overfitting"},
+       [](Program& p) {
+         p.train = pick(p.train, numbers(80));
+         p.own_split = false;
+         p.options.validation_split = train::off;
+         p.hidden = {128, 128};
+         p.options.epochs = 100;
+         p.options.weight_decay = train::off;
+       }},
       {"overfits_without_protection",
        "80 training rows, 100 epochs, no early stopping, and the last weights are kept",
        {"overfitting"},
