@@ -139,9 +139,9 @@ std::vector<Fault> optimizer_faults() {
        {"limited_run"},
        [](Program& p) { p.options.fast_dev_run = true; }},
       {"max_seconds_left_on",
-       "max_seconds = 0.02 is left from a test",
+       "max_seconds = 1e-6 is left from a test: the run ends after a step",
        {"limited_run"},
-       [](Program& p) { p.options.max_seconds = 0.02; }},
+       [](Program& p) { p.options.max_seconds = 1e-6; }},
   };
 }
 
