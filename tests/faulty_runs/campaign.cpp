@@ -70,7 +70,7 @@ std::vector<PlannedPair> draw_pairs(const Settings& s, std::uint64_t count) {
   std::vector<PlannedPair> pairs;
   const auto list = wanted_faults(s);
   const auto where = wanted_tasks(s);
-  if (list.size() < 2) return pairs;
+  if (list.size() < 2 || where.empty()) return pairs;
   Rng rng(StreamKey{.seed = s.first_seed, .stream = Stream::user, .position = 200});
   for (std::uint64_t tries = 0; pairs.size() < count && tries < 100 * count; ++tries) {
     const Fault *a = list[rng.below(list.size())], *b = list[rng.below(list.size())];
