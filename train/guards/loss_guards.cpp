@@ -62,12 +62,10 @@ Anomaly NonFiniteGuard::found(const StepStats& stats, const std::string& evidenc
                   .rank = Rank::blow_up};
   if (in_a_row_ == patience_) {
     anomaly.action = Action::reduce_lr;
-    anomaly.lr_factor = 0.5;
   } else if (in_a_row_ >= 2 * patience_) {
     if (rollbacks_ < max_rollbacks) {
       ++rollbacks_;
       anomaly.action = Action::rollback;
-      anomaly.lr_factor = 0.5;
     } else {
       anomaly.action = Action::stop;
       anomaly.evidence += concat(", after ", rollbacks_, " rollbacks");
@@ -289,7 +287,6 @@ Anomaly LossGuard::divergence(const StepStats& stats, std::string evidence) {
   if (rollbacks_ == max_rollbacks) {
     anomaly.action = Action::stop;
     anomaly.evidence += concat(", after ", rollbacks_, " rollbacks");
-    anomaly.lr_factor = 1;
   } else {
     ++rollbacks_;
   }

@@ -8,7 +8,7 @@ namespace handrail::train {
 namespace {
 
 // What is done, in fewer words than to_string, for a headline.
-const char* short_name(Action action) {
+const char* short_name(Action action, bool lowers_lr) {
   switch (action) {
     case Action::proceed:
       return "training continues";
@@ -17,7 +17,7 @@ const char* short_name(Action action) {
     case Action::reduce_lr:
       return "step skipped, lr lowered";
     case Action::rollback:
-      return "rolled back, lr lowered";
+      return lowers_lr ? "rolled back, lr lowered" : "rolled back";
     case Action::stop:
       return "training stops";
   }
@@ -41,7 +41,7 @@ std::string Anomaly::headline() const {
   line += name + ": ";
   if (!where.empty()) line += where + ": ";
   line += evidence;
-  if (action != Action::proceed) line += std::string("; ") + short_name(action);
+  if (action != Action::proceed) line += std::string("; ") + short_name(action, lr_factor < 1);
   if (!remedy.empty()) line += "; try: " + remedy;
   return line;
 }
@@ -50,9 +50,14 @@ std::string Anomaly::text() const {
   std::string all = where.empty() ? evidence : where + ": " + evidence;
   if (!details.empty()) all += "; " + details;
   if (!cause.empty()) all += "; likely cause: " + cause;
-  if (action != Action::proceed) all += std::string("; ") + to_string(action);
+  if (action != Action::proceed) all += "; " + action_text();
   if (!remedy.empty()) all += "; try: " + remedy;
   return all;
+}
+
+std::string Anomaly::action_text() const {
+  if (action == Action::rollback && lr_factor == 1) return "the run returns to the last good state";
+  return to_string(action);
 }
 
 const char* to_string(Action action) {

@@ -12,8 +12,8 @@ namespace handrail::train {
 enum class Action {
   proceed,    // nothing
   skip,       // no update: parameters, buffers and the optimizer's state stay as they were before the step
-  reduce_lr,  // skip, and lower the learning rate for the rest of the run
-  rollback,   // return to the last good state, and lower the learning rate for the rest of the run
+  reduce_lr,  // skip, and multiply the learning rate by Anomaly::lr_factor for the rest of the run
+  rollback,   // return to the last good state, and multiply the learning rate as reduce_lr does
   stop,       // end training with the last good state, from which a resume would continue
 };
 /// What is done, in words, such as "the step is skipped".
@@ -48,8 +48,10 @@ struct Anomaly {
   std::string details = {};  // further measurements that help to find the cause
   Rank rank = Rank::setup;
   Severity severity = Severity::warning;  // an anomaly whose action is not Action::proceed becomes a warning
-  double lr_factor = 1;  // what the learning rate is multiplied by when the action lowers it; 1: it is halved
+  double lr_factor = 0.5;  // in (0, 1]: what the learning rate is multiplied by when the action lowers it
 
+  /// What is done about it, in words, such as "the step is skipped".
+  std::string action_text() const;
   /// One short line: step, name, where, evidence, what is done about it, and what to try.
   std::string headline() const;
   /// One long line: where, evidence, details, cause, what is done about it, and what to try.

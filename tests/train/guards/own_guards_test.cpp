@@ -130,6 +130,26 @@ TEST_CASE("what a guard of one's own asks for is done") {
     CHECK(rates[11] == plain_rates[11]);
     CHECK(rates[12] == doctest::Approx(0.25 * plain_rates[12]));
   }
+  SUBCASE("rollback without a lower rate, when the rate is not to blame") {
+    trainer.script.question = "accepted";
+    trainer.script.step = 12;
+    trainer.script.action = Action::rollback;
+    trainer.script.lr_factor = 1;
+    std::vector<double> rates;
+    trainer.step_end = [&](const train::StepStats& stats) { rates.push_back(stats.lr); };
+    auto plain_model = small_model();
+    Hooked plain(plain_model, cross_entropy, quiet({.epochs = 3, .lr = 0.01}));
+    std::vector<double> plain_rates;
+    plain.step_end = [&](const train::StepStats& stats) { plain_rates.push_back(stats.lr); };
+    const auto result = trainer.fit(data);
+    plain.fit(data);
+    CHECK(result.rollbacks == 1);
+    CHECK(rates == plain_rates);
+    const auto own = find_anomaly(result, "own");
+    REQUIRE(own);
+    CHECK(contains(own->headline(), "; rolled back; try: "));
+    CHECK(contains(own->text(), "; the run returns to the last good state; try: "));
+  }
 }
 
 TEST_CASE("the state of a guard of one's own is restored when a run is resumed") {

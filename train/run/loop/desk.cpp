@@ -15,7 +15,7 @@ Verdict Desk::report(Anomaly anomaly) {
   if (!quiet_) anomaly.action = recipe_.on_anomaly(anomaly);
   if (anomaly.action != Action::proceed) anomaly.severity = Severity::warning;
   const bool lowers = anomaly.action == Action::reduce_lr || anomaly.action == Action::rollback;
-  const Verdict verdict{anomaly.action, !lowers ? 1 : anomaly.lr_factor < 1 ? anomaly.lr_factor : 0.5};
+  const Verdict verdict{anomaly.action, lowers ? anomaly.lr_factor : 1};
   if (quiet_) return verdict;
   // A run that skips every other step must not fill the memory with records of it.
   constexpr std::int64_t max_of_a_name = 100;
