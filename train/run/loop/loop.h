@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <handrail/train/run/loop/evaluator.h>
-#include <handrail/train/run/loop/explain.h>
+#include <handrail/train/run/loop/repeat/explain.h>
 #include <handrail/train/run/loop/good_state.h>
 #include <handrail/train/run/loop/guards.h>
 #include <handrail/train/run/loop/layer_meter.h>

@@ -1,4 +1,4 @@
-#include <handrail/train/run/loop/explain.h>
+#include <handrail/train/run/loop/repeat/explain.h>
 
 #include <algorithm>
 #include <cmath>
