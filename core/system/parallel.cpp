@@ -17,6 +17,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/denormals.h>
 #include <handrail/core/system/internal/openmp.h>
+#include <handrail/core/system/internal/thread_limit.h>
 
 namespace handrail {
 namespace {
@@ -190,11 +191,13 @@ class Team {
 
 }  // namespace
 
+constinit thread_local int ThreadLimit::limit_ = max_threads;
+
 int num_threads() {
   static const int limit = std::min({omp_get_num_procs(), omp_get_thread_limit(), container_quota(), max_threads});
   if (omp_in_parallel()) return 1;
   const int wanted = chosen.load(std::memory_order_relaxed);
-  return wanted > 0 ? wanted : std::min(limit, omp_get_max_threads());
+  return std::min(ThreadLimit::of_this_thread(), wanted > 0 ? wanted : std::min(limit, omp_get_max_threads()));
 }
 
 void set_num_threads(int count) {

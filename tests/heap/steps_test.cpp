@@ -169,7 +169,13 @@ struct Counted : train::Trainer {
 
 TEST_CASE("after its first steps a Trainer with all defaults makes 100 steps without the heap, one of them logged") {
   // The console draws as often as it likes.
-  for (const auto& [threads, accumulated] : {std::pair(1, 1), std::pair(2, 1), std::pair(1, 2)}) {
+  struct Way {
+    int threads;
+    Index accumulated;
+    train::OrOff<double> verify_steps;
+  };
+  for (const auto& [threads, accumulated, verify_steps] :
+       {Way{1, 1, train::off}, Way{2, 1, train::off}, Way{1, 2, train::off}, Way{1, 1, 0.2}, Way{2, 2, 0.2}}) {
     const ThreadCount on(threads);
     Rng rng(2);
     const Tensor inputs = normal({24'000 * accumulated, 50}, 0, 1, rng), targets(Shape{24'000 * accumulated});
@@ -187,6 +193,7 @@ TEST_CASE("after its first steps a Trainer with all defaults makes 100 steps wit
                      .lr = 1e-3,
                      .checks = {.labels = train::off},  // of ten classes it has two
                      .checkpoints = train::off,
+                     .verify_steps = verify_steps,
                      .limit_val_batches = 2,
                      .metrics_csv = train::off,
                      .sinks = {train::console(log)}}};

@@ -130,6 +130,7 @@ inline Case random_case(std::uint64_t seed) {
     c.shock_to = c.shock_from + up_to(6);
     c.shock = std::pow(10.0, 1 + 5 * rng.uniform());
   }
+  if (one_of(4)) o.verify_steps = one_of(2) ? 1 : rng.uniform();
   return c;
 }
 

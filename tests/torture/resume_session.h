@@ -184,6 +184,8 @@ inline End session(const Case& c, const fs::path& dir, bool checkpoints, Rng& rn
   End end;
   try {
     const auto result = resumes ? trainer.resume(run, data) : trainer.fit(data);
+    for (const char* name : {"verification_failed", "not_reproducible"})
+      if (result.anomaly_counts.contains(name)) throw std::runtime_error(std::string(name) + " on a healthy machine");
     end.fit = result;
     end.result = text_of(result);
   } catch (const Mine&) {

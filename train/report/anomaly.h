@@ -21,6 +21,7 @@ const char* to_string(Action action);
 
 /// How close an anomaly is to the cause of what goes wrong in a run: a diagnosis lists the closest first.
 enum class Rank {
+  machine,  // a fault of memory or processor
   setup,    // the data, the model or the loss, as they are before the first step
   bad_row,  // a sample with a value that is not finite
   blow_up,  // a loss that diverges, values that are not finite, dead units: mostly caused by the learning rate

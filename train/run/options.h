@@ -123,6 +123,9 @@ struct TrainerOptions {
   bool verify_fixes = true;
   /// Where and when checkpoints are written; off: none.
   OrOff<CheckpointOptions> checkpoints = CheckpointOptions{};
+  /// The share of the steps that are computed twice, on other kernels or threads, which finds faults of memory and
+  /// processor: see docs/durability.md. 0.01 takes about 1 % of the time, and memory for a copy of the gradients.
+  OrOff<double> verify_steps = off;
 
   /// The maximum number of batches in an epoch.
   OrOff<Index> limit_train_batches = off;
@@ -176,7 +179,7 @@ void visit_options(Options& options, Visit&& visit) {
   };
   auto& [epochs, batch_size, drop_last, accumulate_grad_batches, optimizer, lr, lr_scaling, decay, warmup, check_warmup,
          weight_decay, decay_exempt, clip_norm, ema_beta, validation_split, stratify, val_check_interval, metrics,
-         monitor, mode, patience, improvement, restore_best, guards, checks, verify_fixes, checkpoints,
+         monitor, mode, patience, improvement, restore_best, guards, checks, verify_fixes, checkpoints, verify_steps,
          limit_train_batches, limit_val_batches, overfit_batches, max_seconds, handle_signals, fast_dev_run, seed,
          normalization, class_names, log_every_n_steps, metrics_csv, sinks] = options;
 
@@ -288,6 +291,13 @@ void visit_options(Options& options, Visit&& visit) {
          .fixed = false},
         checkpoints);
   if (checkpoints) visit_options(*checkpoints, within("checkpoints"));
+  // It may differ on resume, because no bit changes: who suspects the machine turns it on.
+  visit({.name = "verify_steps",
+         .help = "the share of the steps that are computed twice and compared",
+         .range = {.above = 0, .max = 1},
+         .hint = "off means that none is",
+         .fixed = false},
+        verify_steps);
 
   visit({.name = "limit_train_batches",
          .help = "batches in an epoch at most",

@@ -83,7 +83,7 @@ void gemm(Index m, Index n, Index k, MatrixView a, MatrixView b, Scalar* c, Inde
 }
 
 std::string gemm_description() {
-  const kernels::Kernels& set = kernels_here();
+  const kernels::Kernels& set = kernels::best();
   return concat(set.instructions, ", products in tiles of ", set.tile_rows, " x ", set.tile_cols);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <mutex>
 #include <string_view>
 
 #include <handrail/core/error.h>
@@ -47,12 +48,39 @@ const Kernels& set_of([[maybe_unused]] Level level) {
   return portable;
 }
 
+// Of the OtherKernels that live.
+std::mutex others;
+int other_users = 0;
+const Kernels* before_others = nullptr;
+
 }  // namespace
 
-const Kernels& choose() {
-  const Kernels& set = set_of(std::min(wanted(), supported()));
-  chosen = &set;
+const Kernels& best() {
+  static const Kernels& set = set_of(std::min(wanted(), supported()));
   return set;
+}
+
+const Kernels* twin() {
+#ifdef HANDRAIL_X86_KERNELS
+  if (&best() == &avx512) return &avx2;
+#endif
+  return nullptr;
+}
+
+const Kernels& choose() {
+  chosen = &best();
+  return best();
+}
+
+OtherKernels::OtherKernels(const Kernels& set) {
+  const std::lock_guard lock(others);
+  if (other_users++ == 0) before_others = &kernels_here();
+  chosen = &set;
+}
+
+OtherKernels::~OtherKernels() {
+  const std::lock_guard lock(others);
+  if (--other_users == 0) chosen = before_others;
 }
 
 }  // namespace kernels

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <span>
 
@@ -14,6 +15,10 @@ namespace handrail::train {
 std::uint64_t hash_bytes(std::span<const std::byte> bytes);
 /// A hash of the bits of these values.
 inline std::uint64_t hash_values(std::span<const Scalar> values) { return hash_bytes(std::as_bytes(values)); }
+/// Whether these values have the same bits.
+inline bool same_bits(std::span<const Scalar> a, std::span<const Scalar> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
 /// A hash of two hashes, in this order.
 std::uint64_t join_hashes(std::uint64_t first, std::uint64_t second);
 

@@ -7,6 +7,7 @@
 
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/checkpoint.h>
+#include <handrail/train/data/internal/hash.h>
 #include <handrail/train/math/initial_loss.h>
 
 namespace handrail::train {
@@ -14,12 +15,10 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && std::ranges::equal(std::as_bytes(a.span()), std::as_bytes(b.span()));
-}
+bool is_same(const Tensor& a, const Tensor& b) { return a.shape() == b.shape() && same_bits(a.span(), b.span()); }
 
 bool same_values(const NamedTensors& a, const NamedTensors& b) {
-  return std::ranges::equal(a, b, [](const auto& x, const auto& y) { return same_bits(x.second, y.second); });
+  return std::ranges::equal(a, b, [](const auto& x, const auto& y) { return is_same(x.second, y.second); });
 }
 
 }  // namespace
@@ -47,7 +46,7 @@ bool GoodState::is(const TrainingState& present) const {
     return std::tuple(p.micro_step, p.epoch, p.lr_factor, p.rollbacks, state.log_length);
   };
   const auto same_optimizer = [](const auto& a, const auto& b) {
-    return a.second.t == b.second.t && std::ranges::equal(a.second.slots, b.second.slots, same_bits);
+    return a.second.t == b.second.t && std::ranges::equal(a.second.slots, b.second.slots, is_same);
   };
   return position(present) == position(state_) && present.guards == state_.guards &&
          same_values(present.parameters, state_.parameters) && same_values(present.buffers, state_.buffers) &&

@@ -1,6 +1,7 @@
 #include <handrail/train/run/loop/loop.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <handrail/core/error.h>
@@ -8,6 +9,8 @@
 #include <handrail/core/system/finite.h>
 #include <handrail/optim/clip.h>
 #include <handrail/train/checkpoints/checkpoint.h>
+#include <handrail/train/run/loop/repeat/explain.h>
+#include <handrail/train/run/loop/repeat/passes.h>
 
 namespace handrail::train {
 namespace {
@@ -46,29 +49,45 @@ StepStats Loop::step(const MicroBatches& batches) {
 Verdict Loop::attempt(const MicroBatches& batches, StepStats& stats) {
   Attempt attempt(*setup_.optimizer, buffers);
   step_metrics_.clear();
-  for (Index i = batches.first; i <= batches.last(); ++i) {
-    const Batch batch = setup_.loader->batch(i);
-    const double share = batches.share(batch);
-    Tape tape(Mode::train, at.random(setup_.decisions.seed, i - batches.first));
-    const StepOutput output = setup_.training_output(batch, i);
-    const auto loss = static_cast<double>(output.loss.item());
-    stats.loss += share * loss;
-    if (i == batches.last() || !is_finite(loss)) {  // GUARD the loss
-      at.torn = true;
-      const PredictedLosses samples(setup_.info.task, output.predictions, batch.targets);
-      if (setup_.plain_loss() && batches.count == 1) stats.sample_losses = &samples;
-      const Verdict verdict = guards.before_backward(stats);
-      stats.sample_losses = nullptr;
-      if (!verdict.proceeds()) return verdict;
-    }
-    tape.backward(batches.count == 1 ? output.loss : output.loss * share);
-    add_metrics(step_metrics_, output.metrics, share);
+  const bool verifies = verifier_ && verifier_->due();
+  Verdict verdict;
+  Tensor predictions, targets;  // of a step of one batch
+  make_passes(
+      setup_, at, batches, [&](Index i) { return verifies ? verifier_->read(i) : setup_.loader->batch(i); },
+      [&](const StepOutput& output, const Batch& batch, double share, Index i) {
+        const auto loss = static_cast<double>(output.loss.item());
+        stats.loss += share * loss;
+        add_metrics(step_metrics_, output.metrics, share);
+        if (batches.count == 1) predictions = output.predictions, targets = batch.targets;
+        if (i < batches.last() && is_finite(loss)) return true;
+        at.torn = true;
+        if (!verifies || !is_finite(stats.loss)) verdict = check_loss(stats, predictions, targets);
+        return verdict.proceeds();
+      });
+  if (verdict.proceeds() && verifies && is_finite(stats.loss)) {
+    verdict = verify(batches, stats);
+    if (verdict.proceeds()) verdict = check_loss(stats, predictions, targets);
   }
+  if (!verdict.proceeds()) return verdict;
   stats.grad_norm = setup_.optimizer->grad_norm();
   stats.layer_norms = setup_.optimizer->layer_norms();
-  Verdict verdict = guards.before_update(stats);  // GUARD the gradients
+  verdict = guards.before_update(stats);  // GUARD the gradients
   if (verdict.proceeds()) verdict.add(update(stats));
   if (stats.updated) attempt.keep();
+  return verdict;
+}
+
+Verdict Loop::verify(const MicroBatches& batches, StepStats& stats) {
+  std::optional<Anomaly> anomaly = verifier_->check(batches, stats, step_metrics_);
+  return anomaly ? desk_.report(std::move(*anomaly)) : Verdict{};
+}
+
+// GUARD the loss. predictions, targets: of all samples of the step; undefined when they are not known.
+Verdict Loop::check_loss(StepStats& stats, const Tensor& predictions, const Tensor& targets) {
+  const PredictedLosses samples(setup_.info.task, predictions, targets);
+  if (setup_.plain_loss() && predictions.defined()) stats.sample_losses = &samples;
+  const Verdict verdict = guards.before_backward(stats);
+  stats.sample_losses = nullptr;
   return verdict;
 }
 
@@ -96,7 +115,9 @@ Loop::Loop(const Setup& setup, const optim::Schedule& schedule, Desk& desk, Stop
       desk_(desk),
       stop_(stop) {
   at.ema = Ema(setup.options.ema_beta.value_or(0));
-  if (!desk.is_quiet()) meter_ = std::make_unique<LayerMeter>(setup);
+  if (desk.is_quiet()) return;
+  meter_ = std::make_unique<LayerMeter>(setup);
+  if (setup.options.verify_steps) verifier_ = std::make_unique<Verifier>(setup, at, buffers);
 }
 
 bool Loop::is_measured(const StepStats& stats) const {

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include <handrail/train/run/loop/evaluator.h>
-#include <handrail/train/run/loop/repeat/explain.h>
 #include <handrail/train/run/loop/good_state.h>
 #include <handrail/train/run/loop/guards.h>
 #include <handrail/train/run/loop/layer_meter.h>
+#include <handrail/train/run/loop/repeat/verifier.h>
 #include <handrail/train/run/loop/saver.h>
 
 namespace handrail::train {
@@ -54,6 +54,8 @@ class Loop {
   void keep_good();
   void save_if_due();
   Verdict attempt(const MicroBatches& batches, StepStats& stats);
+  Verdict verify(const MicroBatches& batches, StepStats& stats);
+  Verdict check_loss(StepStats& stats, const Tensor& predictions, const Tensor& targets);
   Verdict update(StepStats& stats);
   Verdict accept(StepStats& stats);
   bool is_measured(const StepStats& stats) const;
@@ -67,6 +69,7 @@ class Loop {
   Desk& desk_;
   Stop& stop_;
   std::unique_ptr<LayerMeter> meter_;      // null with a quiet desk
+  std::unique_ptr<Verifier> verifier_;     // null with a quiet desk, and when no step is verified
   std::vector<MetricValue> step_metrics_;  // StepOutput::metrics, averaged over the samples of the step
   double epoch_start_ = Stop::now();       // of the epoch under way, or of its part in this session
 };

@@ -8,6 +8,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/first_non_finite.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/run/loop/repeat/passes.h>
 
 namespace handrail::train {
 namespace {
@@ -91,19 +92,23 @@ class StepObserver final : public TapeObserver {
 std::optional<Origin> replay(const MicroBatches& batches, const Setup& setup, const Position& at, BufferCopy& buffers) {
   buffers.restore();
   setup.optimizer->zero_grad();  // an op that adds to a bad gradient must not be taken for its origin
-  std::optional<Origin> origin;
-  for (Index i = batches.first; i <= batches.last() && !origin; ++i) {
-    const Batch batch = setup.loader->batch(i);
-    StepObserver observer;
-    Tape tape(Mode::train, at.random(setup.decisions.seed, i - batches.first));
-    tape.observe(&observer);
-    const StepOutput output = setup.training_output(batch, i);
-    if (!observer.has_found()) tape.backward(output.loss);
-    origin = observer.origin(output.predictions);
-  }
+  StepObserver observer;
+  Tensor predictions;  // of the batch in which the origin is
+  bool found_before = false;
+  const auto read = [&](Index i) {
+    found_before = observer.has_found();
+    return setup.loader->batch(i);
+  };
+  make_passes(
+      setup, at, batches, read,
+      [&](const StepOutput& output, const Batch&, double, Index) {
+        if (!found_before) predictions = output.predictions;
+        return !observer.has_found();
+      },
+      &observer);
   buffers.restore();
   setup.optimizer->zero_grad();
-  return origin;
+  return observer.origin(predictions);
 }
 
 // The layer to which one of these tensors belongs as a parameter; empty when there is none.
