@@ -34,8 +34,8 @@ class Recipe {
   virtual ~Recipe() = default;
 
   /// Computes the loss of one batch while a tape records. Default: loss(model(inputs), targets).
-  /// Do not count calls in it: the LR finder, the checks, try_fix, the replay of a step that is not finite, and the
-  /// test whether training has diverged call it too.
+  /// Do not count calls in it: the LR finder, the checks, try_fix, verify_steps, the replay of a step that is not
+  /// finite, and the test whether training has diverged call it too.
   virtual StepOutput training_step(const Batch& batch) = 0;
   /// Computes the loss of one batch of the validation set. No tape records. Default: training_step.
   virtual StepOutput validation_step(const Batch& batch) = 0;
