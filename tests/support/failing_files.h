@@ -21,7 +21,7 @@ class FailingFiles : public handrail::train::FileSystem {
   bool failed() const { return calls_ >= nth_; }
   const std::string& first_failed() const { return first_failed_; }    // the call: "write", say
   std::size_t most_written = std::numeric_limits<std::size_t>::max();  // by one call
-  int interruptions = 0;                                               // of reads and writes, to come
+  int interruptions = 0;                                               // of reads, writes and lists, to come
   int most_failures = std::numeric_limits<int>::max();                 // in a row; all is well after them
   std::string failing;                                                 // "unlink", say: fails always
 
@@ -46,7 +46,7 @@ class FailingFiles : public handrail::train::FileSystem {
   int mkdir(const char* path, mode_t mode) override { return fails("mkdir") ? -1 : under_.mkdir(path, mode); }
   int lock(int file) override { return fails("lock") ? -1 : under_.lock(file); }
   int list(const char* directory, std::vector<std::string>& names) override {
-    return fails("list") ? -1 : under_.list(directory, names);
+    return interrupted() || fails("list") ? -1 : under_.list(directory, names);
   }
 
  private:

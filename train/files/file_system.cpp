@@ -208,7 +208,11 @@ bool is_temporary_name(std::string_view name, std::string_view target) {
 std::vector<std::string> list_directory(FileSystem& files, const std::filesystem::path& directory,
                                         const std::string& who) {
   std::vector<std::string> names;
-  if (files.list(directory.c_str(), names) != 0)
+  const auto list = [&] {
+    names.clear();
+    return files.list(directory.c_str(), names);
+  };
+  if (retry_interrupted(list) != 0)
     fail<CheckpointError>(who, ": cannot read the directory '", directory.string(), "': ", errno_text());
   return names;
 }

@@ -13,7 +13,7 @@ namespace handrail::train {
 void PinnedDirectory::pin(std::string path) {
   unpin();
   path_ = std::move(path);
-  file_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  file_ = open_file(posix_file_system(), path_, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 void PinnedDirectory::unpin() {

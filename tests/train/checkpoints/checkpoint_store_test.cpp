@@ -145,6 +145,15 @@ TEST_CASE("two stores do not share a directory") {
   const CheckpointStore other(dir.path(), 2, files);
 }
 
+TEST_CASE("a store reads its directory again when a signal interrupts that") {
+  const TempDir dir;
+  FailingFiles files;
+  const CheckpointStore store(dir.path(), 2, files);
+  files.interruptions = 3;
+  CHECK(train::list_checkpoints(dir.path(), files).empty());
+  CHECK(files.interruptions == 0);
+}
+
 TEST_CASE("a forked child holds no lock after its parent, and writes no checkpoint") {
   const TempDir dir;
   int ends[2], ready[2];  // pipes to the child and from it
