@@ -36,22 +36,38 @@ PinnedFiles::Place PinnedFiles::place_of(const char* path) const {
   return {descriptor, is_within ? path + directory.size() + 1 : "."};
 }
 
+bool PinnedFiles::may_change() const {
+  if (owner_ == ::getpid()) return true;
+  errno = EPERM;
+  return false;
+}
+
 int PinnedFiles::open(const char* path, int flags, mode_t mode) {
+  if ((flags & O_CREAT) != 0 && !may_change()) return -1;
   const Place place = place_of(path);
   return ::openat(place.directory, place.name, flags, mode);
 }
 
+ssize_t PinnedFiles::write(int file, const void* bytes, std::size_t count) {
+  return may_change() ? FileSystem::write(file, bytes, count) : -1;
+}
+
+int PinnedFiles::truncate(int file, off_t length) { return may_change() ? FileSystem::truncate(file, length) : -1; }
+
 int PinnedFiles::rename(const char* from, const char* to) {
+  if (!may_change()) return -1;
   const Place old = place_of(from), now = place_of(to);
   return ::renameat(old.directory, old.name, now.directory, now.name);
 }
 
 int PinnedFiles::unlink(const char* path) {
+  if (!may_change()) return -1;
   const Place place = place_of(path);
   return ::unlinkat(place.directory, place.name, 0);
 }
 
 int PinnedFiles::mkdir(const char* path, mode_t mode) {
+  if (!may_change()) return -1;
   const int result = FileSystem::mkdir(path, mode);
   if (result == 0 && is_pinned(path)) directory_.pin(path);
   return result;

@@ -1,6 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 
@@ -29,6 +33,13 @@ std::set<std::string> names_below(const fs::path& dir) {
   std::set<std::string> names;
   for (const auto& entry : fs::directory_iterator(dir)) names.insert(entry.path().filename());
   return names;
+}
+
+std::map<std::string, std::string> files_in(const TempDir& dir, const fs::path& below) {
+  std::map<std::string, std::string> files;
+  if (!fs::exists(dir.path() / below)) return {};
+  for (const std::string& name : names_below(dir.path() / below)) files[name] = dir.read((below / name).string());
+  return files;
 }
 
 // Restores the working directory at the end.
@@ -119,4 +130,41 @@ TEST_CASE("a resume has the lock of the directory before it reads a checkpoint t
   };
   trainer.resume(result.run_dir, points(100));
   CHECK(tried == 1);
+}
+
+TEST_CASE("a forked child that goes on with a run leaves the directory of its parent alone") {
+  for (const bool before_first_step : {false, true}) {
+    CAPTURE(before_first_step);
+    const TempDir dir;
+    auto model = small_model();
+    Hooked trainer(model, cross_entropy, options_in(dir.path()));
+    std::map<std::string, std::string> before, after;
+    int status = -1;
+    bool is_child = false;
+    const auto fork_once = [&] {
+      before = files_in(dir, "run/1");
+      const pid_t child = fork();
+      if (child == 0) {
+        is_child = true;
+        return;
+      }
+      waitpid(child, &status, 0);
+      after = files_in(dir, "run/1");
+    };
+    if (before_first_step) trainer.fit_start = fork_once;
+    trainer.step_end = [&](const train::StepStats& stats) {
+      if (!before_first_step && stats.step == 4) fork_once();
+    };
+    try {
+      trainer.fit(points(100));
+    } catch (const CheckpointError&) {  // the child cannot write its first checkpoint
+    }
+    if (is_child) _exit(0);
+    CHECK(status == 0);
+    CHECK(!before.empty());
+    CHECK(after == before);
+    trainer.fit_start = {};
+    trainer.step_end = {};
+    CHECK(trainer.fit(points(100)).checkpoint_problem.empty());
+  }
 }

@@ -62,7 +62,7 @@ void Stop::announce() {
 ssize_t StoppableFiles::write(int file, const void* bytes, std::size_t count) {
   constexpr std::size_t piece = 4 << 20;  // bytes
   stop_.announce();
-  return FileSystem::write(file, bytes, std::min(count, piece));
+  return PinnedFiles::write(file, bytes, std::min(count, piece));
 }
 
 }  // namespace handrail::train
