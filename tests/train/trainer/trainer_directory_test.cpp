@@ -132,6 +132,21 @@ TEST_CASE("a resume has the lock of the directory before it reads a checkpoint t
   CHECK(tried == 1);
 }
 
+TEST_CASE("a run that ends before its first step leaves a link in the place of its directory") {
+  const TempDir dir;
+  auto model = small_model();
+  Hooked trainer(model, cross_entropy, options_in(dir.path()));
+  const fs::path run = dir.path() / "run" / "1";
+  trainer.fit_start = [&] {
+    fs::rename(run, dir.path() / "moved");
+    fs::create_directory_symlink(dir.path(), run);
+    throw std::runtime_error("mine");
+  };
+  CHECK_THROWS_WITH(trainer.fit(points(100)), "mine");
+  CHECK(fs::is_symlink(run));
+  CHECK(names_below(dir.path() / "moved").empty());
+}
+
 TEST_CASE("a forked child that goes on with a run leaves the directory of its parent alone") {
   for (const bool before_first_step : {false, true}) {
     CAPTURE(before_first_step);

@@ -1,7 +1,8 @@
 #include <handrail/train/run/loop/saver.h>
 
+#include <unistd.h>
+
 #include <cerrno>  // program_invocation_short_name
-#include <system_error>
 #include <utility>
 
 #include <handrail/core/error.h>
@@ -48,8 +49,7 @@ void Saver::discard_directory() {
   store_.reset();
   for (const char* name : {MetricsLog::file_name, CheckpointStore::lock_name})
     files_.unlink((made_dir_ / name).c_str());
-  std::error_code none;
-  std::filesystem::remove(made_dir_, none);  // fails when somebody has put something there
+  ::rmdir(made_dir_.c_str());  // fails when somebody has put something there, or a link in its place
   desk_.result.run_dir.clear();
 }
 
