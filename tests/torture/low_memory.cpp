@@ -15,18 +15,16 @@
 #include <cstring>
 #include <filesystem>
 #include <iterator>
-#include <new>
 #include <numeric>
 #include <string>
-#include <typeinfo>
 #include <vector>
 
-#include <handrail/core/error.h>
 #include <handrail/core/random.h>
 #include <handrail/core/system/parallel.h>
 #include <handrail/core/system/pool.h>
 
 #include "support/heap_faults.h"
+#include "support/memory_errors.h"
 #include "torture/low_memory/scenarios.h"
 
 using namespace handrail;
@@ -45,20 +43,6 @@ struct Report {
   char problem[600];
 };
 
-// Why the exception that is being handled is not one of a lack of memory; empty when it is.
-std::string unsuitable_exception() {
-  try {
-    throw;
-  } catch (const std::bad_alloc&) {
-    return {};
-  } catch (const Error& error) {
-    const std::string text = error.what();
-    return text.find("memory") != std::string::npos ? "" : "an error that does not speak of memory: " + text;
-  } catch (const std::exception& error) {
-    return std::string("an exception of another type, ") + typeid(error).name() + ": " + error.what();
-  }
-}
-
 std::ptrdiff_t open_descriptors() {
   return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
 }
@@ -71,7 +55,7 @@ void attempt(const Scenario& scenario, const Plan& plan, const fs::path& dir, Re
   bool threw = false;       // also for want of memory that was not planned
   report.outcome = heap_faults::fail_as_planned(plan, attempt.act, [&] {
     threw = true;
-    problem = unsuitable_exception();
+    problem = unsuitable_for_low_memory();
   });
   report.calls = heap_faults::calls;
   try {

@@ -6,9 +6,9 @@
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,6 +21,7 @@
 
 #include "resume_case.h"
 #include "support/hash.h"
+#include "torture/run_directory.h"
 
 // One session of a run of resume_case.h, which may be interrupted, and all that it leaves.
 
@@ -54,6 +55,11 @@ class Interrupted : public train::Trainer {
   }
   void interrupt(const Interruption& at) { at_ = &at; }
   const std::array<std::int64_t, places.size()>& calls() const { return calls_; }
+  /// Called in every hook, sink and override, also before the first step. number: the step at "on_step_start", the
+  /// number of the checkpoint at "on_checkpoint"; otherwise 0.
+  std::function<void(std::string_view place, std::int64_t number)> visit;
+  /// Called with every anomaly that is reported.
+  std::function<void(const train::Anomaly&)> reported;
 
  private:
   struct Sink : train::LogSink {
@@ -62,7 +68,10 @@ class Interrupted : public train::Trainer {
     void layers(const train::LayerReport&) override { trainer->at("sink.layers"); }
     void evaluated(const train::EvaluationStats&) override { trainer->at("sink.evaluated"); }
     void epoch_end(const train::EpochStats&) override { trainer->at("sink.epoch_end"); }
-    void anomaly(const train::Anomaly&) override { trainer->at("sink.anomaly"); }
+    void anomaly(const train::Anomaly& found) override {
+      if (trainer->reported) trainer->reported(found);
+      trainer->at("sink.anomaly");
+    }
   };
 
   train::TrainerOptions with_sink(train::TrainerOptions options) {
@@ -71,7 +80,8 @@ class Interrupted : public train::Trainer {
     options.sinks = {sink};
     return options;
   }
-  void at(std::string_view name) {
+  void at(std::string_view name, std::int64_t number = 0) {
+    if (visit) visit(name, number);
     if (!begun_) return;
     const auto place = static_cast<std::size_t>(std::ranges::find(places, name) - places.begin());
     if (++calls_.at(place) != (at_ ? at_->call : -1) || place != at_->place) return;
@@ -94,6 +104,19 @@ class Interrupted : public train::Trainer {
       return schedule(step) * (step >= c->shock_from && step <= c->shock_to ? c->shock : 1);
     };
   }
+  std::vector<std::unique_ptr<train::Guard>> configure_guards() override {
+    if (visit) visit("configure_guards", 0);
+    return {};
+  }
+  void on_fit_start() override {
+    if (visit) visit("on_fit_start", 0);
+  }
+  void on_exception(const std::exception_ptr&) override {
+    if (visit) visit("on_exception", 0);
+  }
+  void on_fit_end(const train::FitResult&) override {
+    if (visit) visit("on_fit_end", 0);
+  }
   void on_train_start() override {
     begun_ = true;
     at("on_train_start");
@@ -102,13 +125,13 @@ class Interrupted : public train::Trainer {
     if (epoch == case_.freeze_in) first_[0].tensor.set_requires_grad(false);
     at("on_epoch_start");
   }
-  void on_step_start(std::int64_t) override { at("on_step_start"); }
+  void on_step_start(std::int64_t step) override { at("on_step_start", step); }
   void on_step_end(const train::StepStats&) override { at("on_step_end"); }
   void on_log(const train::StepStats&, const train::LayerReport&) override { at("on_log"); }
   void on_epoch_end(const train::EpochStats&) override { at("on_epoch_end"); }
   void on_validation_start() override { at("on_validation_start"); }
   void on_validation_end(const train::EvaluationStats&) override { at("on_validation_end"); }
-  void on_checkpoint(const fs::path&) override { at("on_checkpoint"); }
+  void on_checkpoint(const fs::path& path) override { at("on_checkpoint", number_of(path)); }
   train::Action on_anomaly(const train::Anomaly& anomaly) override {
     at("on_anomaly");
     const bool overruled = case_.overrules && anomaly.action == train::Action::rollback && anomaly.step % 2 == 0;
@@ -150,11 +173,6 @@ inline std::string text_of(const train::FitResult& r) {
   return text;
 }
 
-inline std::string bytes_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 // The time that a run took is no part of its bits.
 inline train::TrainingState timeless(train::TrainingState state) {
   state.progress.seconds = 0;
@@ -165,9 +183,20 @@ inline train::TrainingState timeless(train::TrainingState state) {
   return state;
 }
 
-// One session, from the directory when it has a run. Exceptions of a hook end it like everything else.
-inline End session(const Case& c, const fs::path& dir, bool checkpoints, Rng& rng, const Interruption* interruption) {
-  const fs::path run = dir / "run" / "1";
+// What differs, in words; empty when nothing does.
+inline std::string differences(const End& got, const End& want) {
+  std::string what;
+  if (got.weights != want.weights) what += " weights";
+  if (got.result != want.result) what += " result (want " + want.result + "; got " + got.result + ")";
+  if (got.metrics != want.metrics) what += " metrics.csv";
+  if (got.state.size() != want.state.size()) what += " sections of the checkpoint";
+  for (std::size_t i = 0; i < std::min(got.state.size(), want.state.size()); ++i)
+    if (got.state[i].second != want.state[i].second) what += " '" + want.state[i].first + "' of the checkpoint";
+  return what;
+}
+
+/// The options of a session that writes to that directory or, without checkpoints, to none.
+inline train::TrainerOptions session_options(const Case& c, const fs::path& dir, bool checkpoints, Rng& rng) {
   auto options = c.options;
   options.checkpoints = off;
   if (checkpoints) {
@@ -176,14 +205,30 @@ inline End session(const Case& c, const fs::path& dir, bool checkpoints, Rng& rn
   } else {
     options.metrics_csv = off;
   }
-  const bool resumes = checkpoints && fs::exists(run);
-  auto model = model_of(c, resumes ? 99 : c.seed);  // what is resumed does not depend on the weights before it
-  Interrupted trainer(model, c, options);
+  return options;
+}
+
+/// Adds what the run has left in its directory. Leaves the model with the weights of the newest checkpoint.
+inline void read_directory(End& end, nn::Module& model, const fs::path& run) {
+  end.metrics = bytes_of(run / train::MetricsLog::file_name);
+  const auto newest = train::CheckpointStore::load_newest(run);
+  const auto state = timeless(newest->state);
+  train::restore(model, state.parameters, state.buffers);
+  end.diverged =
+      end.fit.reason == train::StopReason::finished && !end.fit.best_restored && hash_of(model) != end.weights;
+  for (auto& section : train::encode(state)) end.state.emplace_back(section.name, std::move(section.bytes));
+}
+
+// One session, from the directory when it has a run. Exceptions of a hook end it like everything else.
+inline End session(const Case& c, const fs::path& dir, bool checkpoints, Rng& rng, const Interruption* interruption) {
+  const auto run = checkpoints ? run_in(dir) : std::nullopt;
+  auto model = model_of(c, run ? 99 : c.seed);  // what is resumed does not depend on the weights before it
+  Interrupted trainer(model, c, session_options(c, dir, checkpoints, rng));
   if (interruption) trainer.interrupt(*interruption);
   const auto data = data_of(c);
   End end;
   try {
-    const auto result = resumes ? trainer.resume(run, data) : trainer.fit(data);
+    const auto result = run ? trainer.resume(*run, data) : trainer.fit(data);
     for (const char* name : {"verification_failed", "not_reproducible"})
       if (result.anomaly_counts.contains(name)) throw std::runtime_error(std::string(name) + " on a healthy machine");
     end.fit = result;
@@ -192,14 +237,7 @@ inline End session(const Case& c, const fs::path& dir, bool checkpoints, Rng& rn
   }
   end.weights = hash_of(model);
   end.calls = trainer.calls();
-  if (!checkpoints) return end;
-  end.metrics = bytes_of(run / train::MetricsLog::file_name);
-  const auto newest = train::CheckpointStore::load_newest(run);
-  const auto state = timeless(newest->state);
-  train::restore(model, state.parameters, state.buffers);
-  end.diverged =
-      end.fit.reason == train::StopReason::finished && !end.fit.best_restored && hash_of(model) != end.weights;
-  for (auto& section : train::encode(state)) end.state.emplace_back(section.name, std::move(section.bytes));
+  if (checkpoints) read_directory(end, model, run_in(dir).value());
   return end;
 }
 

@@ -24,17 +24,6 @@ struct Tally {
   int cases = 0, rolled_back = 0, diverged = 0, by_guard = 0, resumed = 0, different = 0;
 };
 
-std::string differences(const End& got, const End& want) {
-  std::string what;
-  if (got.weights != want.weights) what += " weights";
-  if (got.result != want.result) what += " result (want " + want.result + "; got " + got.result + ")";
-  if (got.metrics != want.metrics) what += " metrics.csv";
-  if (got.state.size() != want.state.size()) what += " sections of the checkpoint";
-  for (std::size_t i = 0; i < std::min(got.state.size(), want.state.size()); ++i)
-    if (got.state[i].second != want.state[i].second) what += " '" + want.state[i].first + "' of the checkpoint";
-  return what;
-}
-
 // Runs the case with these interruptions, one a session, and then to its end.
 bool is_same(const Case& c, const fs::path& scratch, const std::vector<Interruption>& interruptions, const End& want,
              Rng& rng) {

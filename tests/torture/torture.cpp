@@ -16,8 +16,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,6 +25,8 @@
 #include <handrail/train/checkpoints/internal/checkpoint_codec.h>
 #include <handrail/train/checkpoints/internal/retention.h>
 #include <handrail/train/report/internal/metrics_log.h>
+
+#include "torture/run_directory.h"
 
 using namespace handrail;
 namespace fs = std::filesystem;
@@ -86,15 +86,6 @@ train::TensorDataset data() {
   return {inputs, targets};
 }
 
-// The directory of the run in there that has a checkpoint; none when it was killed before.
-std::optional<fs::path> run_in(const fs::path& dir) {
-  std::optional<fs::path> found;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(dir / "run", none))
-    if (!train::list_checkpoints(entry.path()).empty()) found = entry.path();
-  return found;
-}
-
 int session(const fs::path& dir, std::size_t number, int threads) {
   set_num_threads(threads);
   Scenario scenario = scenarios().at(number);
@@ -111,11 +102,6 @@ struct End {
   std::string metrics;
   bool operator==(const End&) const = default;
 };
-
-std::string bytes_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 End end_of(const fs::path& dir) {
   const fs::path run = run_in(dir).value();

@@ -1,7 +1,5 @@
 // Runs, and the other calls of a Trainer.
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <set>
 #include <string>
 
@@ -9,16 +7,12 @@
 #include <handrail/train/report/internal/metrics_log.h>
 
 #include "torture/low_memory/job.h"
+#include "torture/run_directory.h"
 
 using namespace handrail;
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string bytes_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 // A row that is not finite: every epoch has a step that is rolled back.
 const train::TensorDataset& training_rows() {
