@@ -33,6 +33,8 @@ class PowerLossFiles : public handrail::train::FileSystem {
   bool ignores_file_sync = false, ignores_directory_sync = false;
   int failing_sync = 0;  // the n-th sync of a file, from 1, fails; for later ones of it its bytes count as written
   std::size_t open_files() const { return open_.size(); }
+  /// How many changes of names were not synced.
+  std::size_t unsynced_names() const { return pending().size(); }
 
   /// The disk as found after a power cut, when of the changes of names not synced, from old to new, those stay
   /// for which keep says so.
@@ -76,7 +78,7 @@ class PowerLossFiles : public handrail::train::FileSystem {
     if (node && node->directory && (flags & O_ACCMODE) != O_RDONLY) return fails(EISDIR);
     const bool made = !node;
     if (made) change(*directory, name, node = std::make_shared<Node>());
-    open_[++last_file_] = {node, (flags & O_APPEND) != 0 ? node->bytes.size() : 0};
+    open_[++last_file_] = {node, 0, (flags & O_APPEND) != 0};
     if (made) after_change();
     return last_file_;
   }
@@ -88,14 +90,15 @@ class PowerLossFiles : public handrail::train::FileSystem {
     return 0;
   }
   ssize_t read(int file, void* bytes, std::size_t count) override {
-    auto& [node, at] = open_.at(file);
+    auto& [node, at, appends] = open_.at(file);
     count = std::min(count, node->bytes.size() - at);
     std::memcpy(bytes, node->bytes.data() + at, count);
     at += count;
     return static_cast<ssize_t>(count);
   }
   ssize_t write(int file, const void* bytes, std::size_t count) override {
-    auto& [node, at] = open_.at(file);
+    auto& [node, at, appends] = open_.at(file);
+    if (appends) at = node->bytes.size();
     node->bytes.replace(at, count, static_cast<const char*>(bytes), count);
     at += count;
     after_change();
@@ -183,6 +186,7 @@ class PowerLossFiles : public handrail::train::FileSystem {
   struct Open {
     NodePtr node;
     std::size_t at;
+    bool appends;
   };
 
   explicit PowerLossFiles(NodePtr root) : root_(std::move(root)) {}

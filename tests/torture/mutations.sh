@@ -16,17 +16,22 @@ cmake -S "$work/tree" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DHAN
 build() { cmake --build "$work/build" --target "$@" >>"$work/log" 2>&1; }
 
 failed=0
-# mutate WHAT FILE FROM TO PROGRAM TESTS: the line FROM of the file becomes TO, and of PROGRAM the TESTS must fail.
-mutate() {
-  local what=$1 file=$work/tree/$2 from=$3 to=$4 program=$5 tests=$6
-  cp "$file" "$work/original"
-  if ! grep -qF -- "$from" "$file"; then
-    say "mutations: $2 has no '$from' any more: change tests/torture/mutations.sh"
+# replace FILE FROM TO: in each line of the file that has the text FROM, it becomes TO.
+replace() {
+  if ! grep -qF -- "$2" "$work/tree/$1"; then
+    say "mutations: $1 has no '$2' any more: change tests/torture/mutations.sh"
     exit 1
   fi
-  awk -v from="$from" -v to="$to" '
+  cp "$work/tree/$1" "$work/line"
+  awk -v from="$2" -v to="$3" '
     (at = index($0, from)) { $0 = substr($0, 1, at - 1) to substr($0, at + length(from)) }
-    { print }' "$work/original" >"$file"
+    { print }' "$work/line" >"$work/tree/$1"
+}
+# mutate WHAT FILE FROM TO PROGRAM TESTS: in the file FROM becomes TO, and of PROGRAM the TESTS must fail.
+mutate() {
+  local what=$1 file=$2 program=$5 tests=$6
+  cp "$work/tree/$file" "$work/original"
+  replace "$file" "$3" "$4"
   build "$program" || { say "mutations: without $what it does not compile; see $work/log"; exit 1; }
   if "$work/build/tests/$program" --test-case="$tests" >"$work/output" 2>&1; then
     say "SURVIVED  without $what every test passes"
@@ -34,7 +39,29 @@ mutate() {
   else
     say "red       without $what: $(grep -c 'TEST CASE:' "$work/output") tests fail"
   fi
-  cp "$work/original" "$file"
+  cp "$work/original" "$work/tree/$file"
+}
+# simulate WHAT FILE FROM TO [FROM TO]: in the file each FROM becomes TO, and the simulator must find a broken
+# promise within two minutes, whatever seed it begins with.
+simulate() {
+  local what=$1 file=$2
+  shift 2
+  cp "$work/tree/$file" "$work/original"
+  while [ $# -gt 1 ]; do
+    replace "$file" "$1" "$2"
+    shift 2
+  done
+  build simulate || { say "mutations: without $what it does not compile; see $work/log"; exit 1; }
+  if "$work/build/tests/simulate" 120 >"$work/output" 2>&1; then
+    say "SURVIVED  without $what the simulator finds nothing"
+    failed=1
+  elif ! grep -q VIOLATION "$work/output"; then
+    say "mutations: the simulator does not run; see $work/output"
+    exit 1
+  else
+    say "red       without $what, in the simulator: $(grep -m1 promised: "$work/output" | sed 's/^ *//')"
+  fi
+  cp "$work/original" "$work/tree/$file"
 }
 
 build train_tests core_tests optim_tests openmp_tests
@@ -79,4 +106,25 @@ mutate "the parts of a long sum" core/kernels/sums.h \
   'constexpr Index summed_in_scalar = 512;' 'constexpr Index summed_in_scalar = Index{1} << 40;' core_tests '*digits over millions*'
 mutate "the solitude in a region of the program" core/system/parallel.cpp \
   'if (omp_in_parallel()) return 1;' '' openmp_tests '*parallel region*'
+
+simulate "the last good state in a checkpoint" train/run/loop/loop.cpp \
+  'if (!good.is(state)) state.good = std::make_shared<const TrainingState>(good.state());' ''
+simulate "the steps at which a good state is kept" train/run/loop/good_state.cpp \
+  'at_.step % interval == 0;' 'at_.step % interval == 0 || (__builtin_ia32_rdtsc() & (1 << 17)) != 0;'
+simulate "the row numbers of each call of a Subset" train/data/subset.cpp \
+  'auto* const numbers = reinterpret_cast<Index*>(block.get() + 1);' \
+  'static std::vector<Index> kept; kept.resize(std::max(kept.size(), positions.size())); auto* const numbers = kept.data();'
+simulate "the end of a rehearsal that takes no memory" train/run/internal/rehearsal.cpp \
+  'write_back(setup_.parameters, setup_.buffers, weights_.parameters, weights_.buffers);' \
+  'restore(setup_.model, weights_.parameters, weights_.buffers);'
+simulate "the descriptor of the directory of a run" train/files/pinned_files.cpp \
+  'if (descriptor < 0) return {AT_FDCWD, path};' 'return {AT_FDCWD, path};'
+simulate "the lock before a checkpoint is read" train/run/internal/run.cpp \
+  'if (has_any) loop_.saver.take_directory(dir);' \
+  'const auto loaded = has_any ? CheckpointStore::load_newest(dir) : std::nullopt;' \
+  'const auto loaded = has_any ? loop_.saver.load_newest() : std::nullopt;' \
+  'if (has_any) loop_.saver.take_directory(dir);'
+simulate "the child that lets go of the lock" train/files/file_lock.cpp \
+  'for (FileLock* lock : locks) lock->close();' ''
+simulate "the child that changes no file" train/files/pinned_files.cpp 'if (owner_ == ::getpid()) return true;' 'return true;'
 exit "$failed"
