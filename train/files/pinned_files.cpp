@@ -22,8 +22,9 @@ void PinnedDirectory::unpin() {
 
 int PinnedDirectory::descriptor() const {
   struct stat status {};
-  const bool is_there = file_ >= 0 && ::fstat(file_, &status) == 0 && status.st_nlink > 0;
-  return is_there ? file_ : -1;
+  // A failure to ask says nothing of a deletion: the path must not be used then, as a link may have taken its place.
+  const bool is_deleted = file_ >= 0 && ::fstat(file_, &status) == 0 && status.st_nlink == 0;
+  return is_deleted ? -1 : file_;
 }
 
 PinnedFiles::Place PinnedFiles::place_of(const char* path) const {
