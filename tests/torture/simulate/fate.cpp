@@ -83,6 +83,9 @@ Plan Fate::troubled(const Case& c, const Extent& extent) {
     std::erase_if(plan.events, [](const Event& event) { return event.what == Trouble::power_cut; });
   if (plan.has(Trouble::other_process) && (plan.has_faults() || moves))
     std::erase_if(plan.events, [](const Event& event) { return event.what == Trouble::other_process; });
+  // A directory that cannot be opened at the start of a session has no descriptor that would protect it.
+  if (plan.has(Trouble::failing_calls))
+    std::erase_if(plan.events, [](const Event& event) { return event.what == Trouble::link; });
   // A child that goes on with a team of threads has none of them.
   if (plan.threads > 1)
     std::erase_if(plan.events, [](const Event& event) { return event.what == Trouble::busy_child; });
