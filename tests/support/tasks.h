@@ -12,6 +12,8 @@
 
 #include <handrail/handrail.h>
 
+#include "no_checks.h"
+
 // Small tasks and trainers for tests of the Trainer.
 
 inline constexpr handrail::Scalar nan_value = std::numeric_limits<handrail::Scalar>::quiet_NaN();
@@ -75,15 +77,7 @@ inline handrail::train::TrainerOptions quiet(handrail::train::TrainerOptions opt
 }
 /// Also without checks before the first step.
 inline handrail::train::TrainerOptions bare(handrail::train::TrainerOptions options) {
-  using handrail::train::off;
-  options.checks = {.finite = off,
-                    .labels = off,
-                    .input_scale = off,
-                    .duplicates = off,
-                    .initial_loss = off,
-                    .reach = off,
-                    .overfit_batch = off,
-                    .lr = off};
+  options.checks = no_checks();
   return quiet(std::move(options));
 }
 

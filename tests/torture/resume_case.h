@@ -9,6 +9,8 @@
 
 #include <handrail/handrail.h>
 
+#include "support/no_checks.h"
+
 // Random small training runs, many of which roll back, are ended by a guard or end diverged.
 
 namespace resume_case {
@@ -55,17 +57,7 @@ inline nn::Sequential model_of(const Case& c, std::uint64_t seed) {
 }
 
 /// Only what has to do with a run that is stopped: no checks before the first step, no output.
-inline train::TrainerOptions plain_options() {
-  return {.epochs = 1,
-          .checks = {.finite = off,
-                     .labels = off,
-                     .input_scale = off,
-                     .duplicates = off,
-                     .initial_loss = off,
-                     .reach = off,
-                     .overfit_batch = off},
-          .sinks = {}};
-}
+inline train::TrainerOptions plain_options() { return {.epochs = 1, .checks = no_checks(), .sinks = {}}; }
 
 /// Any limits: they must not matter to the weights.
 inline train::CheckpointOptions random_cadence(Rng& rng) {
