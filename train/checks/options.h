@@ -22,6 +22,14 @@ struct CheckOptions {
   bool initial_loss = true;
   /// Looks for parameters that get no gradient, and for tensors that get one but are no parameters of the model.
   bool reach = true;
+  /// Looks for layers, activations and a loss that do not fit together, in the ops of the first batch.
+  bool structure = true;
+  /// Looks for initial weights that cannot train, in the values of the first batch.
+  bool initial_weights = true;
+  /// Looks whether predictions depend on the inputs of their own sample, and the loss on the targets, as a mean.
+  bool dependence = true;
+  /// Compares gradients with differences of the loss.
+  bool gradients = true;
   /// Tries whether some steps on one batch lower its loss.
   bool overfit_batch = true;
   /// Compares an `lr` that is given for at least 100 steps with the one that a short sweep of the LR finder suggests.
@@ -34,7 +42,8 @@ struct CheckOptions {
 template <class Options, class Visit>
 requires std::same_as<std::remove_const_t<Options>, CheckOptions>
 void visit_options(Options& options, Visit&& visit) {
-  auto& [finite, labels, input_scale, duplicates, initial_loss, reach, overfit_batch, lr] = options;
+  auto& [finite, labels, input_scale, duplicates, initial_loss, reach, structure, initial_weights, dependence,
+         gradients, overfit_batch, lr] = options;
   visit({.name = "finite",
          .help = "look for NaN and infinity in the data",
          .without = "NaN in the data is found during training only",
@@ -65,6 +74,26 @@ void visit_options(Options& options, Visit&& visit) {
          .without = "parameters that are not trained are not reported",
          .fixed = false},
         reach);
+  visit({.name = "structure",
+         .help = "look for layers, activations and a loss that do not fit together",
+         .without = "layers and losses that do not fit together are not reported",
+         .fixed = false},
+        structure);
+  visit({.name = "initial_weights",
+         .help = "look for initial weights that cannot train",
+         .without = "initial weights that cannot train are not reported",
+         .fixed = false},
+        initial_weights);
+  visit({.name = "dependence",
+         .help = "look what predictions and loss depend on",
+         .without = "predictions that mix samples or ignore inputs are not reported",
+         .fixed = false},
+        dependence);
+  visit({.name = "gradients",
+         .help = "compare gradients with differences of the loss",
+         .without = "gradients that are wrong are not reported",
+         .fixed = false},
+        gradients);
   visit({.name = "overfit_batch",
          .help = "try whether one batch can be memorised",
          .without = "whether one batch can be memorised is not tested",

@@ -232,7 +232,7 @@ std::optional<Anomaly> OverfittingGuard::epoch_end(const EpochStats& stats) {
   if (train >= train_then_ || validation - best_ <= 0.1 * std::abs(best_)) return std::nullopt;
   reported_ = true;
   const auto accuracy = stats.validation->measured_accuracy;
-  if (initial_.mean() < 0 && (best_ > 0 || accuracy.value_or(1) < 0.5)) return wrong_sign(stats, validation);
+  if (initial_.mean() < 0 && (best_ > 0 || accuracy.value_or(1) < 0.5)) return loss_sign(stats, validation);
   constexpr Index min_epochs = 3;
   if (stats.epoch - best_epoch_ >= min_epochs && validation - train > 0.1 * initial_.magnitude())
     return overfitting(stats.step, train, validation);
@@ -255,8 +255,8 @@ Anomaly OverfittingGuard::overfitting(std::int64_t step, double train, double va
           .severity = severity_};
 }
 
-Anomaly OverfittingGuard::wrong_sign(const EpochStats& stats, double validation) const {
-  return {.name = "wrong_sign",
+Anomaly OverfittingGuard::loss_sign(const EpochStats& stats, double validation) const {
+  return {.name = "loss_sign",
           .step = stats.step,
           .where = "training loss",
           .evidence = best_ > 0 ? concat("it falls below 0 while val_loss rises from ", short_form(best_), " to ",

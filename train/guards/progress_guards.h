@@ -103,7 +103,7 @@ class SlowProgressGuard final : public Guard {
 ///   validation loss                                more than 10 % above the lowest
 ///   training loss                                  lower than in the epoch of the lowest validation loss
 ///   difference of validation and training loss     more than 10 % of the initial training loss
-/// Reports "wrong_sign" instead, one epoch after the lowest validation loss already, when the training loss was
+/// Reports "loss_sign" instead, one epoch after the lowest validation loss already, when the training loss was
 /// negative from the beginning, and the validation loss never was or the accuracy is below one half: two losses of the
 /// same kind begin alike, and one that is negated teaches the wrong answers.
 class OverfittingGuard final : public Guard {
@@ -121,7 +121,7 @@ class OverfittingGuard final : public Guard {
 
  private:
   Anomaly overfitting(std::int64_t step, double train, double validation) const;
-  Anomaly wrong_sign(const EpochStats& stats, double validation) const;
+  Anomaly loss_sign(const EpochStats& stats, double validation) const;
 
   Severity severity_;
   InitialLoss initial_;

@@ -279,7 +279,7 @@ TEST_CASE("a training loss with the wrong sign is called that, and not overfitti
   const auto anomaly = guard.epoch_end(epoch(2, -4.0, 4.123, 200));
   REQUIRE(anomaly);
   check_headline(*anomaly);
-  CHECK(anomaly->name == "wrong_sign");
+  CHECK(anomaly->name == "loss_sign");
   CHECK(anomaly->rank == Rank::setup);
   CHECK(anomaly->severity == Severity::warning);
   CHECK(contains(anomaly->evidence, "falls below 0 while val_loss rises from 2.6 to 4.123"));
@@ -297,7 +297,7 @@ TEST_CASE("a training loss with the wrong sign is called that, and not overfitti
     const auto found = both.epoch_end(later);
     REQUIRE(found);
     check_headline(*found);
-    CHECK(found->name == (accuracy < 0.5 ? "wrong_sign" : "overfitting"));
+    CHECK(found->name == (accuracy < 0.5 ? "loss_sign" : "overfitting"));
   }
 }
 

@@ -127,6 +127,10 @@ TEST_CASE("every opt-out is marked in a line of its own") {
       {"checks.duplicates", [](auto& o) { o.checks.duplicates = off; }},
       {"checks.initial_loss", [](auto& o) { o.checks.initial_loss = off; }},
       {"checks.reach", [](auto& o) { o.checks.reach = off; }},
+      {"checks.structure", [](auto& o) { o.checks.structure = off; }},
+      {"checks.initial_weights", [](auto& o) { o.checks.initial_weights = off; }},
+      {"checks.dependence", [](auto& o) { o.checks.dependence = off; }},
+      {"checks.gradients", [](auto& o) { o.checks.gradients = off; }},
       {"checks.overfit_batch", [](auto& o) { o.checks.overfit_batch = off; }},
   };
   for (const Row& row : rows) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -10,10 +11,11 @@
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checks/internal/data_checks.h>
 #include <handrail/train/checks/internal/label_checks.h>
-#include <handrail/train/checks/internal/prediction_checks.h>
 #include <handrail/train/checks/internal/scale_checks.h>
+#include <handrail/train/checks/internal/step_graph.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/run/internal/evaluate.h>
+#include <handrail/train/run/internal/first_batch.h>
 #include <handrail/train/run/internal/rehearsal.h>
 
 namespace handrail::train {
@@ -137,59 +139,18 @@ void Preflight::check_monitor() {
 }
 
 void Preflight::check_model() {
-  for (Anomaly& anomaly : check_first_batch()) desk_.warn(std::move(anomaly));
+  FirstBatchFindings first = check_first_batch(setup_, loop_.at, stop_, classes());
+  for (Anomaly& anomaly : first.anomalies) desk_.warn(std::move(anomaly));
+  std::ranges::move(first.summary, std::back_inserter(found_));
   stop_.poll();
   if (setup_.options.checks.overfit_batch) check_overfit_batch();
-}
-
-// Trains on the first batch without an update, and checks that the loss is about that of a guess, and that it depends
-// on every parameter and on no other tensor that could be trained.
-std::vector<Anomaly> Preflight::check_first_batch() {
-  const CheckOptions& on = setup_.options.checks;
-  std::vector<Anomaly> found;
-  if (!on.initial_loss && !on.reach) return found;
-  const Rehearsal rehearsal(setup_, loop_.at, stop_);
-  const Batch batch = setup_.loader->batch(0);
-  Tape tape(Mode::train, rehearsal.random());
-  const StepOutput output = setup_.training_output(batch, 0);
-  stop_.poll();
-  const bool known = setup_.plain_loss() && setup_.info.task != Task::regression;
-  if (on.initial_loss && known && output.predictions.defined()) {
-    // Computed from the predictions, because a subclass may add other terms to its loss.
-    const NoGrad values_only;
-    const auto loss = static_cast<double>((*setup_.loss)(output.predictions, batch.targets).item());
-    if (is_finite(loss))
-      if (auto anomaly = check_initial_loss(loss, setup_.info.task, classes().value_or(2)))
-        found.push_back(std::move(*anomaly));
-  }
-  if (!on.reach) return found;
-  // A layer that is a plain member and was not added to its module would not be trained.
-  for (const Tensor& leaf : tape.leaves())
-    if (std::ranges::none_of(setup_.parameters, [&](const Parameter& p) { return p.tensor.is_same(leaf); }))
-      found.push_back({.name = "unregistered",
-                       .evidence = concat("a tensor of shape ", leaf.shape(),
-                                          " that the loss depends on is not a parameter: it is not trained"),
-                       .cause = "a layer that is a plain member of its module",
-                       .remedy = "register its layer with add(), or the tensor with param()"});
-  tape.backward(output.loss);
-  for (const Parameter& p : setup_.parameters)
-    if (p.tensor.requires_grad() && !p.tensor.grad().defined())
-      found.push_back({.name = "unreached",
-                       .where = p.name,
-                       .evidence = "the loss does not depend on this parameter: it is not trained",
-                       .cause = "a layer that forward() does not use, or a detach() between it and the loss",
-                       .remedy = "use it in forward(), remove it, or freeze it"});
-  return found;
 }
 
 // Whether the targets of a regression are so large that outputs, which begin near 0, must move far to reach them.
 bool Preflight::has_large_targets() const {
   constexpr double max_rms = 10;
   if (setup_.info.task != Task::regression) return false;
-  const Tensor targets = setup_.loader->batch(0).targets;
-  double squares = 0;
-  for (const Scalar target : targets.span()) squares += static_cast<double>(target) * static_cast<double>(target);
-  return squares > max_rms * max_rms * static_cast<double>(targets.size());
+  return root_mean_square(setup_.loader->batch(0).targets) > max_rms;
 }
 
 // Checks that a few steps on one batch lower its loss. The rate that this takes depends on the optimizer, the depth of

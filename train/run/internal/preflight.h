@@ -45,7 +45,6 @@ class Preflight {
  private:
   std::shared_ptr<const Preview> preview(const Dataset& data, const char* what, bool all_targets);
   std::optional<Index> classes() const;
-  std::vector<Anomaly> check_first_batch();
   bool has_large_targets() const;
   void check_overfit_batch();
   LrFinderResult sweep(const LrFinderOptions& options, Index fixed_rows,

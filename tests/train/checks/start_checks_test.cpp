@@ -1,0 +1,122 @@
+#include <cmath>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <handrail/core/eigen.h>
+#include <handrail/handrail.h>
+#include <handrail/train/checks/internal/start_checks.h>
+
+using namespace handrail;
+using train::RecordedStep;
+using train::StepGraph;
+
+namespace {
+
+struct Start {
+  explicit Start(const nn::Layer& built) : model(built), graph(built.parameters()) {
+    Rng rng(3);
+    inputs = normal({32, 8}, 0, 1, rng);
+    Tape tape(Mode::train, {.seed = 1, .position = 0});
+    tape.observe(&graph);
+    predictions = model(inputs);
+    loss = cross_entropy(predictions, Tensor::zeros({32}));
+    tape.observe(nullptr);
+  }
+  RecordedStep step() const { return {graph, loss, predictions, inputs, Tensor::zeros({32}), train::Task::multiclass}; }
+  std::size_t count() const {
+    return check_equal_units(step(), model.parameters()).size() + (check_size_of_outputs(step()) ? 1U : 0U) +
+           (check_saturation(step()) ? 1 : 0) + (check_dead_at_start(step()) ? 1 : 0);
+  }
+  const nn::Layer& model;
+  StepGraph graph;
+  Tensor inputs, predictions, loss;
+};
+
+template <class Activation>
+nn::Sequential network(std::uint64_t seed = 1) {
+  Rng rng(seed);
+  return nn::Sequential{nn::Linear{8, 16, rng}, Activation{}, nn::Linear{16, 16, rng}, Activation{},
+                        nn::Linear{16, 3, rng}};
+}
+
+void scale_weights(const nn::Module& model, const std::string& name, Scalar factor, Scalar shift = 0) {
+  for (const Parameter& p : model.parameters())
+    if (p.name == name)
+      for (Scalar& w : p.tensor.mutable_span()) w = w * factor + shift;
+}
+
+}  // namespace
+
+TEST_CASE("the default weights and an output layer of zeros are not reported") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CHECK(Start(network<nn::ReLU>(seed)).count() == 0);
+    CHECK(Start(network<nn::Tanh>(seed)).count() == 0);
+    CHECK(Start(network<nn::Sigmoid>(seed)).count() == 0);
+    const auto zeros = network<nn::ReLU>(seed);
+    scale_weights(zeros, "4.weight", 0);
+    CHECK(Start(zeros).count() == 0);
+  }
+}
+
+TEST_CASE("a hidden layer whose units are all the same is reported") {
+  for (const Scalar value : {Scalar(0), Scalar(0.5)}) {
+    const auto model = network<nn::Tanh>();
+    scale_weights(model, "2.weight", 0, value);
+    const Start start(model);
+    const auto found = check_equal_units(start.step(), model.parameters());
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].where == "2.weight");
+  }
+}
+
+TEST_CASE("activations at their limits before training are reported") {
+  const auto tanh_model = network<nn::Tanh>(), sigmoid_model = network<nn::Sigmoid>();
+  scale_weights(tanh_model, "0.weight", 40);
+  scale_weights(sigmoid_model, "0.weight", 80);
+  const auto found = check_saturation(Start(tanh_model).step());
+  REQUIRE(found);
+  CHECK(found->where == "layer '0'");
+  CHECK(check_saturation(Start(sigmoid_model).step()));
+}
+
+TEST_CASE("units that are dead before training are reported") {
+  const auto model = network<nn::ReLU>();
+  scale_weights(model, "2.bias", 1, -10);
+  const auto found = check_dead_at_start(Start(model).step());
+  REQUIRE(found);
+  CHECK(found->evidence == "16 of 16 units give 0 for all 32 samples of the first batch, before training");
+}
+
+TEST_CASE("initial weights that are far too large or too small are reported with their layer") {
+  const auto large = network<nn::ReLU>(), small = network<nn::ReLU>();
+  scale_weights(large, "0.weight", 200);
+  scale_weights(small, "0.weight", 1e-4F);
+  scale_weights(small, "0.bias", 0);
+  const auto one = check_size_of_outputs(Start(large).step()), other = check_size_of_outputs(Start(small).step());
+  REQUIRE(one);
+  REQUIRE(other);
+  CHECK(one->name == "exploding_activations");
+  CHECK(one->where == "layer '0'");
+  CHECK(other->name == "vanishing_activations");
+}
+
+TEST_CASE("an operation without a slope is reported by the gradient before it") {
+  struct Rounded : nn::Layer {
+    Tensor forward(const Tensor& x) const override {
+      const Tensor y = x.clone();
+      for (Scalar& value : y.mutable_span()) value = std::round(value);
+      return Tape::record("round", {x}, y, [x](const Backward& b) { b[0] += Tensor::zeros(x.shape()); });
+    }
+  };
+  Rng rng(1);
+  const nn::Sequential model{nn::Linear{8, 16, rng}, nn::Tanh{}, Rounded{}, nn::Linear{16, 3, rng}};
+  StepGraph graph(model.parameters());
+  Tape tape(Mode::train, {.seed = 1, .position = 0});
+  tape.observe(&graph);
+  const Tensor x = normal({32, 8}, 0, 1, rng), y = Tensor::zeros({32}), p = model(x), loss = cross_entropy(p, y);
+  tape.observe(nullptr);
+  tape.backward(loss);
+  const auto found = train::check_zero_gradient({graph, loss, p, x, y, train::Task::multiclass}, model.parameters());
+  REQUIRE(found);
+  CHECK(found->where == "0.weight");
+}

@@ -1,0 +1,267 @@
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <handrail/handrail.h>
+#include <handrail/train/checks/internal/layer_checks.h>
+#include <handrail/train/checks/internal/loss_checks.h>
+
+using namespace handrail;
+using train::RecordedStep;
+using train::Severity;
+using train::StepGraph;
+using train::Task;
+
+namespace {
+
+using LossFunction = std::function<Tensor(const Tensor& predictions, const Tensor& targets)>;
+
+// One recorded step on random inputs [rows, 8].
+struct Recorded {
+  Recorded(const nn::Layer& model, const LossFunction& loss_of, const Tensor& y, Task task, Index rows = 32)
+      : graph(model.parameters()), targets(y), kind(task) {
+    Rng rng(3);
+    inputs = normal({rows, 8}, 0, 1, rng);
+    Tape tape(Mode::train, {.seed = 1, .position = 0});
+    tape.observe(&graph);
+    predictions = model(inputs);
+    loss = loss_of(predictions, targets);
+    tape.observe(nullptr);
+  }
+  RecordedStep step() const { return {graph, loss, predictions, inputs, targets, kind}; }
+
+  StepGraph graph;
+  Tensor inputs, predictions, loss, targets;
+  Task kind;
+};
+
+Tensor classes_of(Index rows = 32) {
+  const Tensor y(Shape{rows});
+  for (Index i = 0; i < rows; ++i) y.mutable_data()[i] = static_cast<Scalar>(i % 3);
+  return y;
+}
+Tensor numbers_of(double low, double high, Index rows = 32) {
+  const Tensor y({rows, 1});
+  for (Index i = 0; i < rows; ++i)
+    y.mutable_data()[i] = static_cast<Scalar>(low + (high - low) * static_cast<double>(i) / static_cast<double>(rows));
+  return y;
+}
+
+nn::Sequential classifier(Rng& rng) {
+  return nn::Sequential{nn::Linear{8, 16, rng}, nn::ReLU{}, nn::Linear{16, 3, rng}};
+}
+nn::Sequential regressor(Rng& rng) {
+  return nn::Sequential{nn::Linear{8, 16, rng}, nn::ReLU{}, nn::Linear{16, 1, rng}};
+}
+
+LossFunction plain(Tensor (*loss)(const Tensor&, const Tensor&)) { return loss; }
+
+struct Softmax : nn::Layer {
+  Tensor forward(const Tensor& x) const override { return softmax(x); }
+};
+struct OwnSoftmax : nn::Layer {
+  Tensor forward(const Tensor& x) const override {
+    const Tensor e = exp(x);
+    return e / sum(e, 1, true);
+  }
+};
+struct LogSoftmax : nn::Layer {
+  Tensor forward(const Tensor& x) const override { return log_softmax(x); }
+};
+
+std::size_t count_all(const RecordedStep& step) {
+  const auto one = [](const auto& found) { return found.has_value() ? std::size_t{1} : 0; };
+  return one(check_loss_input(step)) + one(check_output_range(step)) + check_dropout(step).size() +
+         one(check_broadcast(step)) + one(check_loss_sign(step)) + check_linear_after_linear(step).size() +
+         one(check_activation_twice(step)) + one(check_bottleneck(step)) + check_norms(step).size();
+}
+
+}  // namespace
+
+TEST_CASE("no check of the structure reports a usual model") {
+  Rng rng(1);
+  const auto model = classifier(rng);
+  CHECK(count_all(Recorded(model, plain(cross_entropy), classes_of(), Task::multiclass).step()) == 0);
+  const auto other = regressor(rng);
+  CHECK(count_all(Recorded(other, plain(mse_loss), numbers_of(-2, 2), Task::regression).step()) == 0);
+  CHECK(count_all(Recorded(other, plain(binary_cross_entropy_with_logits), numbers_of(0, 1), Task::binary).step()) ==
+        0);
+  const nn::Sequential deep{nn::Linear{8, 16, rng, {.bias = false}},
+                            nn::BatchNorm1d{16},
+                            nn::GELU{},
+                            nn::Dropout{0.5},
+                            nn::Linear{16, 16, rng},
+                            nn::Tanh{},
+                            nn::LayerNorm{16},
+                            nn::Linear{16, 3, rng}};
+  CHECK(count_all(Recorded(deep, plain(cross_entropy), classes_of(), Task::multiclass).step()) == 0);
+}
+
+TEST_CASE("an activation before a loss that has its own is reported by the op and by its values") {
+  Rng rng(1);
+  const auto named = [&](auto layer, auto loss, const Tensor& y, Task task) {
+    auto model = task == Task::binary ? regressor(rng) : classifier(rng);
+    model.push_back(std::move(layer));
+    const Recorded recorded(model, plain(loss), y, task);
+    const auto found = check_loss_input(recorded.step());
+    return found ? found->name + " " + found->where : std::string();
+  };
+  CHECK(named(Softmax{}, cross_entropy, classes_of(), Task::multiclass) == "activation_before_loss op 'softmax'");
+  CHECK(named(OwnSoftmax{}, cross_entropy, classes_of(), Task::multiclass) == "activation_before_loss op 'div'");
+  CHECK(named(nn::Sigmoid{}, cross_entropy, classes_of(), Task::multiclass) == "activation_before_loss op 'sigmoid'");
+  CHECK(named(nn::ReLU{}, cross_entropy, classes_of(), Task::multiclass) == "activation_before_loss op 'relu'");
+  CHECK(named(nn::Sigmoid{}, binary_cross_entropy_with_logits, numbers_of(0, 1), Task::binary) ==
+        "activation_before_loss op 'sigmoid'");
+  CHECK(named(LogSoftmax{}, cross_entropy, classes_of(), Task::multiclass).empty());
+}
+
+TEST_CASE("an output that cannot reach the targets is reported") {
+  Rng rng(1);
+  const auto named = [&](auto layer, double low, double high) {
+    auto model = regressor(rng);
+    model.push_back(std::move(layer));
+    return check_output_range(Recorded(model, plain(mse_loss), numbers_of(low, high), Task::regression).step())
+        .has_value();
+  };
+  CHECK(named(nn::ReLU{}, -1, 1));
+  CHECK(!named(nn::ReLU{}, 0, 5));
+  CHECK(named(nn::Softplus{}, -1, 1));
+  CHECK(named(nn::Sigmoid{}, 0, 5));
+  CHECK(!named(nn::Sigmoid{}, 0, 1));
+  CHECK(named(nn::Tanh{}, -3, 3));
+  CHECK(!named(nn::Tanh{}, -1, 1));
+}
+
+TEST_CASE("a dropout on the output and one that drops nearly everything are reported") {
+  Rng rng(1);
+  auto model = classifier(rng);
+  model.push_back(nn::Dropout{0.2});
+  const auto found = check_dropout(Recorded(model, plain(cross_entropy), classes_of(), Task::multiclass).step());
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].name == "dropout_on_output");
+  const nn::Sequential greedy{nn::Linear{8, 64, rng}, nn::ReLU{}, nn::Dropout{0.95}, nn::Linear{64, 3, rng}};
+  const auto rate = check_dropout(Recorded(greedy, plain(cross_entropy), classes_of(), Task::multiclass).step());
+  REQUIRE(rate.size() == 1);
+  CHECK(rate[0].name == "dropout_too_high");
+}
+
+TEST_CASE("predictions and targets that are stretched to a square are reported") {
+  Rng rng(1);
+  const auto model = regressor(rng);
+  const LossFunction careless = [](const Tensor& p, const Tensor& t) { return mean(square(p - reshape(t, {32}))); };
+  const auto found = check_broadcast(Recorded(model, careless, numbers_of(-1, 1), Task::regression).step());
+  REQUIRE(found);
+  CHECK(found->evidence == "shapes [32, 1] and [32] were stretched to [32, 32]");
+  const LossFunction careful = [](const Tensor& p, const Tensor& t) { return mean(square(p - t)); };
+  CHECK(!check_broadcast(Recorded(model, careful, numbers_of(-1, 1), Task::regression).step()));
+}
+
+TEST_CASE("a loss with a minus sign is reported") {
+  Rng rng(1);
+  const auto model = classifier(rng);
+  const LossFunction wrong = [](const Tensor& p, const Tensor& t) { return -cross_entropy(p, t); };
+  CHECK(check_loss_sign(Recorded(model, wrong, classes_of(), Task::multiclass).step()));
+  const LossFunction own = [](const Tensor& p, const Tensor&) { return -mean(square(p)); };  // may be meant
+  CHECK(!check_loss_sign(Recorded(model, own, classes_of(), Task::multiclass).step()));
+}
+
+TEST_CASE("a factor on the loss and a penalty that outweighs it are reported") {
+  Rng rng(1);
+  const auto model = classifier(rng);
+  const auto scaled = [&](double factor) {
+    const LossFunction loss = [factor](const Tensor& p, const Tensor& t) { return cross_entropy(p, t) * factor; };
+    return check_loss_scale(Recorded(model, loss, classes_of(), Task::multiclass).step()).has_value();
+  };
+  CHECK(scaled(1e-4));
+  CHECK(scaled(1e4));
+  CHECK(!scaled(0.5));
+  CHECK(!scaled(32));  // a sum over the samples
+  const auto penalised = [&](double factor) {
+    const LossFunction loss = [&, factor](const Tensor& p, const Tensor& t) {
+      return cross_entropy(p, t) + sum(square(model.parameters()[0].tensor)) * factor;
+    };
+    return check_regularisation(Recorded(model, loss, classes_of(), Task::multiclass).step()).has_value();
+  };
+  CHECK(penalised(10));
+  CHECK(!penalised(1e-3));
+}
+
+TEST_CASE("many layers through which nothing gets are reported, and deep ones that work are not") {
+  const auto found = [](int layers, auto activation, bool norm) {
+    Rng rng(1);
+    nn::Sequential model{nn::Linear{8, 32, rng}};
+    for (int i = 2; i < layers; ++i) {
+      model.push_back(decltype(activation){});
+      if (norm) model.push_back(nn::LayerNorm{32});
+      model.push_back(nn::Linear{32, 32, rng});
+    }
+    model.push_back(decltype(activation){});
+    model.push_back(nn::Linear{32, 3, rng});
+    return check_depth(Recorded(model, plain(cross_entropy), classes_of(), Task::multiclass).step()).has_value();
+  };
+  CHECK(found(8, nn::Sigmoid{}, false));
+  CHECK(!found(8, nn::Sigmoid{}, true));
+  CHECK(!found(6, nn::Tanh{}, false));
+  CHECK(!found(4, nn::Sigmoid{}, false));
+}
+
+TEST_CASE("a linear layer after another is reported, unless it lowers the rank") {
+  Rng rng(1);
+  const auto count = [&](const nn::Sequential& model) {
+    return check_linear_after_linear(Recorded(model, plain(cross_entropy), classes_of(), Task::multiclass).step())
+        .size();
+  };
+  const nn::Sequential stacked{nn::Linear{8, 16, rng}, nn::Linear{16, 3, rng}};
+  const nn::Sequential dropped{nn::Linear{8, 16, rng}, nn::Dropout{0.1}, nn::Linear{16, 3, rng}};
+  const nn::Sequential low_rank{nn::Linear{8, 2, rng}, nn::Linear{2, 16, rng}, nn::ReLU{}, nn::Linear{16, 3, rng}};
+  CHECK(count(stacked) == 1);
+  CHECK(count(dropped) == 1);
+  CHECK(count(low_rank) == 0);
+}
+
+TEST_CASE("two activations in a row are reported, but not a second relu, which changes nothing") {
+  Rng rng(1);
+  const auto found = [&](auto a, auto b) {
+    const nn::Sequential model{nn::Linear{8, 16, rng}, std::move(a), std::move(b), nn::Linear{16, 3, rng}};
+    return check_activation_twice(Recorded(model, plain(cross_entropy), classes_of(), Task::multiclass).step())
+        .has_value();
+  };
+  CHECK(found(nn::Sigmoid{}, nn::Sigmoid{}));
+  CHECK(found(nn::ReLU{}, nn::Tanh{}));
+  CHECK(!found(nn::ReLU{}, nn::ReLU{}));
+}
+
+TEST_CASE("a hidden layer that is too narrow for the classes is reported") {
+  Rng rng(1);
+  const nn::Sequential narrow{nn::Linear{8, 1, rng}, nn::Tanh{}, nn::Linear{1, 3, rng}};
+  CHECK(check_bottleneck(Recorded(narrow, plain(cross_entropy), classes_of(), Task::multiclass).step()));
+  const nn::Sequential linear{nn::Linear{8, 3, rng}};
+  CHECK(!check_bottleneck(Recorded(linear, plain(cross_entropy), classes_of(), Task::multiclass).step()));
+}
+
+TEST_CASE("a norm on the output and one over a few samples are reported") {
+  Rng rng(1);
+  auto normed = classifier(rng);
+  normed.push_back(nn::LayerNorm{3});
+  const auto one = check_norms(Recorded(normed, plain(cross_entropy), classes_of(), Task::multiclass).step());
+  REQUIRE(one.size() == 1);
+  CHECK(one[0].name == "norm_on_output");
+  const nn::Sequential few{nn::Linear{8, 16, rng, {.bias = false}}, nn::BatchNorm1d{16}, nn::ReLU{},
+                           nn::Linear{16, 3, rng}};
+  const auto other = check_norms(Recorded(few, plain(cross_entropy), classes_of(4), Task::multiclass, 4).step());
+  REQUIRE(other.size() == 1);
+  CHECK(other[0].name == "small_batch_norm");
+}
+
+TEST_CASE("a bias that batch norm removes and a dropout before it are told") {
+  Rng rng(1);
+  const nn::Sequential bias{nn::Linear{8, 16, rng}, nn::BatchNorm1d{16}, nn::ReLU{}, nn::Linear{16, 3, rng}};
+  CHECK(useless_biases(Recorded(bias, plain(cross_entropy), classes_of(), Task::multiclass).step()) == "0");
+  const nn::Sequential dropout{nn::Linear{8, 16, rng}, nn::ReLU{}, nn::Dropout{0.2}, nn::BatchNorm1d{16},
+                               nn::Linear{16, 3, rng}};
+  const auto found = check_norms(Recorded(dropout, plain(cross_entropy), classes_of(), Task::multiclass).step());
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].name == "dropout_before_norm");
+  CHECK(found[0].severity == Severity::note);
+}

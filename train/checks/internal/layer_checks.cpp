@@ -1,0 +1,173 @@
+#include <handrail/train/checks/internal/layer_checks.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+#include <handrail/core/error.h>
+#include <handrail/train/files/text.h>
+
+namespace handrail::train {
+namespace {
+
+using Op = StepGraph::Op;
+
+std::string layer_name(const Op& op) { return op.layer.empty() ? std::string() : "layer '" + op.layer + "'"; }
+
+bool is_norm(const Op& op) { return op.name == "batch_norm" || op.name == "layer_norm"; }
+
+// The op before this one, dropout left out.
+const Op* before_dropout(const StepGraph& graph, const Op& op) {
+  const Op* previous = graph.previous(op);
+  while (previous && previous->name == "dropout") previous = graph.previous(*previous);
+  return previous;
+}
+
+}  // namespace
+
+std::vector<Anomaly> check_dropout(const RecordedStep& step) {
+  constexpr Index min_numbers = 100;
+  constexpr double max_share = 0.75;
+  std::vector<Anomaly> found;
+  const Op* last = last_op(step);
+  if (last && last->name == "dropout")
+    found.push_back({.name = "dropout_on_output",
+                     .where = "op 'dropout' at the output",
+                     .evidence = "dropout sets predictions to 0 at random in training",
+                     .cause = "a dropout after the last layer: the model is trained on predictions it never makes",
+                     .remedy = "remove the dropout after the last layer"});
+  for (const Op& op : step.graph.ops()) {
+    if (op.name != "dropout") continue;
+    const auto before = op.inputs.front().span(), after = op.output.span();
+    Index numbers = 0, dropped = 0;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      numbers += before[i] != 0;
+      dropped += before[i] != 0 && after[i] == 0;
+    }
+    const double share = static_cast<double>(dropped) / static_cast<double>(std::max<Index>(numbers, 1));
+    if (numbers < min_numbers || share <= max_share) continue;
+    found.push_back(
+        {.name = "dropout_too_high",
+         .where = "op 'dropout'",
+         .evidence = concat("it sets ", short_form(100 * share, 2), " % of its inputs to 0"),
+         .cause = "a dropout probability that leaves too little of the signal; p is the share that is dropped",
+         .remedy = "use p from 0.1 to 0.5"});
+    break;
+  }
+  return found;
+}
+
+std::vector<Anomaly> check_linear_after_linear(const RecordedStep& step) {
+  std::vector<Anomaly> found;
+  for (const Op& op : step.graph.ops()) {
+    if (!is_linear(op)) continue;
+    const Op* previous = before_dropout(step.graph, op);
+    if (!previous || !is_linear(*previous)) continue;
+    const Index in = previous->inputs.front().shape().cols(), middle = previous->output.shape().cols(),
+                out = op.output.shape().cols();
+    if (middle < std::min(in, out)) continue;
+    found.push_back({.name = "linear_after_linear",
+                     .where = concat(layer_name(*previous), " and ", layer_name(op)),
+                     .evidence = "one follows the other with no activation between them",
+                     .cause = "a missing activation: together they compute no more than one linear layer",
+                     .remedy = "put an activation such as ReLU between them"});
+  }
+  return found;
+}
+
+std::optional<Anomaly> check_activation_twice(const RecordedStep& step) {
+  for (const Op& op : step.graph.ops()) {
+    if (op.name != "sigmoid" && op.name != "tanh" && op.name != "softplus") continue;
+    const Op* previous = before_dropout(step.graph, op);
+    if (!previous || !is_activation(*previous)) continue;
+    return Anomaly{.name = "activation_twice",
+                   .where = concat("ops '", previous->name, "' and '", op.name, "'"),
+                   .evidence = concat(op.name, " is applied to the output of ", previous->name),
+                   .cause = "an activation too many, which narrows the range of the units",
+                   .remedy = "keep one of the two"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Anomaly> check_bottleneck(const RecordedStep& step) {
+  const Tensor predictions = predictions_of(step);
+  if (!predictions.defined() || step.task == Task::regression) return std::nullopt;
+  const auto last = step.graph.maker(predictions);
+  const Index classes = step.task == Task::multiclass ? predictions.shape().cols() : 2;
+  const auto ops = step.graph.ops();
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    const Op& op = ops[i];
+    if (!is_linear(op) || (last && i >= *last)) continue;
+    const Index width = op.output.shape().cols();
+    if (!(2 * width < classes || width == 1) || op.inputs.front().shape().cols() <= width) continue;
+    return Anomaly{.name = "bottleneck",
+                   .where = layer_name(op),
+                   .evidence = concat("it has ", width, width == 1 ? " unit" : " units", ", for ", classes, " classes"),
+                   .cause = "a hidden layer that is too narrow: what tells the classes apart does not get through it",
+                   .remedy = "make it at least as wide as there are classes"};
+  }
+  return std::nullopt;
+}
+
+std::vector<Anomaly> check_norms(const RecordedStep& step) {
+  constexpr Index min_rows = 8;
+  std::vector<Anomaly> found;
+  if (const Op* last = last_op(step); last && is_norm(*last))
+    found.push_back({.name = "norm_on_output",
+                     .where = layer_name(*last),
+                     .evidence = concat(last->name, " makes the predictions"),
+                     .cause = "a norm after the last layer, which takes size and mean from the predictions",
+                     .remedy = "remove the norm after the last layer"});
+  for (const Op& op : step.graph.ops()) {
+    if (op.name != "batch_norm") continue;
+    if (const Index rows = op.output.shape().rows(); rows < min_rows)
+      found.push_back(
+          {.name = "small_batch_norm",
+           .where = layer_name(op),
+           .evidence = concat("it normalises over ", rows, " samples"),
+           .cause = "a batch that is too small for batch norm: mean and variance of so few samples are noise",
+           .remedy = "use a batch_size of 16 or more, or LayerNorm"});
+    const Op* previous = step.graph.previous(op);
+    if (previous && previous->name == "dropout")
+      found.push_back({.name = "dropout_before_norm",
+                       .where = layer_name(op),
+                       .evidence = "batch_norm gets the output of dropout",
+                       .cause = "the statistics of batch_norm are those with dropout, and evaluation has none",
+                       .remedy = "put the dropout after the norm",
+                       .severity = Severity::note});
+  }
+  return found;
+}
+
+std::string useless_biases(const RecordedStep& step) {
+  std::string layers;
+  for (const Op& op : step.graph.ops()) {
+    const Op* previous = op.name == "batch_norm" ? step.graph.previous(op) : nullptr;
+    if (previous && is_linear(*previous) && previous->inputs.size() == 3)
+      layers += (layers.empty() ? "" : ", ") + previous->layer;
+  }
+  return layers;
+}
+
+std::optional<Anomaly> check_depth(const RecordedStep& step) {
+  constexpr int min_layers = 6;
+  constexpr double min_share = 0.01;
+  const Op* last = last_op(step);
+  if (!last || !is_linear(*last)) return std::nullopt;
+  int layers = 0;
+  for (const Op* op = last; op; op = step.graph.previous(*op)) {
+    if (is_norm(*op) || op->name == "add") return std::nullopt;
+    layers += is_linear(*op) ? 1 : 0;
+  }
+  const double at_first = relative_deviation(step.inputs), at_last = relative_deviation(last->inputs.front());
+  if (layers < min_layers || !(at_last < min_share * at_first)) return std::nullopt;
+  return Anomaly{
+      .name = "too_deep",
+      .where = layer_name(*last),
+      .evidence = concat("after ", layers, " layers the samples differ by ", short_form(100 * at_last, 2),
+                         " % of the size of their numbers; as inputs by ", short_form(100 * at_first, 2), " %"),
+      .cause = "many layers without a norm or a residual connection: the signal is lost on the way",
+      .remedy = "use fewer layers, a norm after each, or residual connections"};
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,141 @@
+#include <handrail/train/checks/internal/start_checks.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <handrail/core/error.h>
+#include <handrail/train/files/text.h>
+
+namespace handrail::train {
+namespace {
+
+double share_of(const Tensor& x, auto&& condition) {
+  return static_cast<double>(std::ranges::count_if(x.span(), condition)) /
+         static_cast<double>(std::max<Index>(x.size(), 1));
+}
+
+bool has_equal_columns(const Tensor& weight) {
+  const Index cols = weight.shape()[1];
+  if (cols < 2) return false;
+  const Scalar* row = weight.data();
+  for (Index i = 0; i < weight.shape()[0]; ++i, row += cols)
+    for (Index j = 1; j < cols; ++j)
+      if (row[j] != row[0]) return false;
+  return true;
+}
+
+std::string layer_before(const StepGraph& graph, const StepGraph::Op& op) {
+  for (const auto* at = &op; at; at = graph.previous(*at))
+    if (!at->layer.empty()) return "layer '" + at->layer + "'";
+  return "op '" + std::string(op.name) + "'";
+}
+
+}  // namespace
+
+std::vector<Anomaly> check_equal_units(const RecordedStep& step, std::span<const Parameter> parameters) {
+  std::vector<Anomaly> found;
+  const auto last = step.graph.maker(step.predictions);
+  for (const Parameter& p : parameters) {
+    if (p.role != Role::weight || p.tensor.shape().rank() != 2 || !has_equal_columns(p.tensor)) continue;
+    const bool output = last && std::ranges::any_of(step.graph.ops()[*last].inputs,
+                                                    [&](const Tensor& input) { return input.is_same(p.tensor); });
+    if (output) continue;
+    const Scalar first = p.tensor.data()[0];
+    const bool constant = std::ranges::all_of(p.tensor.span(), [first](Scalar w) { return w == first; });
+    found.push_back({.name = "equal_units",
+                     .where = p.name,
+                     .evidence = constant ? concat("all ", p.tensor.size(), " weights are ", short_form(first))
+                                          : "all columns are the same",
+                     .cause = "initial weights without randomness: all units of the layer stay the same for ever",
+                     .remedy = "use the default weights, or nn::init"});
+  }
+  return found;
+}
+
+std::optional<Anomaly> check_saturation(const RecordedStep& step) {
+  const auto last = step.graph.maker(step.predictions);
+  for (std::size_t i = 0; i < step.graph.ops().size(); ++i) {
+    const auto& op = step.graph.ops()[i];
+    const bool is_tanh = op.name == "tanh";
+    if (!is_tanh && (op.name != "sigmoid" || i == last)) continue;
+    const double share = share_of(op.output, [is_tanh](Scalar y) {
+      return is_tanh ? std::abs(y) > Scalar(0.99) : y < Scalar(0.01) || y > Scalar(0.99);
+    });
+    if (share <= 0.5) continue;
+    return Anomaly{.name = "saturated_units",
+                   .where = layer_before(step.graph, op),
+                   .evidence = concat(short_form(100 * share, 2), " % of the outputs of ", op.name,
+                                      " are at its limits before training"),
+                   .cause = "initial weights or inputs that are too large: the gradient there is near 0",
+                   .remedy = "use nn::Standardize::fit(train) and the default weights"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Anomaly> check_dead_at_start(const RecordedStep& step) {
+  constexpr Index min_rows = 16;
+  constexpr double max_share = 0.8;
+  for (const auto& op : step.graph.ops()) {
+    if (op.name != "relu" || op.output.shape().rank() != 2 || op.output.shape()[0] < min_rows) continue;
+    const Index rows = op.output.shape()[0], units = op.output.shape()[1];
+    std::vector<char> alive(static_cast<std::size_t>(units), 0);
+    const Scalar* y = op.output.data();
+    for (Index i = 0; i < rows; ++i)
+      for (Index j = 0; j < units; ++j, ++y)
+        if (*y > 0) alive[static_cast<std::size_t>(j)] = 1;
+    const auto dead = std::ranges::count(alive, char{0});
+    if (static_cast<double>(dead) <= max_share * static_cast<double>(units)) continue;
+    return Anomaly{.name = "dead_at_start",
+                   .where = layer_before(step.graph, op),
+                   .evidence = concat(dead, " of ", units, " units give 0 for all ", rows,
+                                      " samples of the first batch, before training"),
+                   .cause = "a bias far below 0, or inputs far from mean 0: such units get no gradient",
+                   .remedy = "start biases at 0, and use nn::Standardize::fit(train)"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step) {
+  constexpr double max_output = 30, min_gain = 0.01, min_input = 0.1, max_input = 5;
+  const auto* last = last_op(step);
+  const double of_inputs = root_mean_square(step.inputs);
+  if (!(of_inputs >= min_input && of_inputs <= max_input)) return std::nullopt;
+  for (const auto& op : step.graph.ops()) {
+    if (op.output.shape().rank() < 2) continue;
+    const double out = root_mean_square(op.output);
+    const double varies_in = deviation(op.inputs.front()), varies_out = deviation(op.output);
+    const bool large = out > max_output, small = is_linear(op) && &op != last && varies_out < min_gain * varies_in;
+    if (!large && !small) continue;
+    return Anomaly{.name = large ? "exploding_activations" : "vanishing_activations",
+                   .where = layer_before(step.graph, op),
+                   .evidence = large
+                                   ? concat("before training its outputs have a root mean square of ", short_form(out))
+                                   : concat("before training its outputs differ by ", short_form(varies_out),
+                                            " between samples, its inputs by ", short_form(varies_in)),
+                   .cause = large ? "initial weights that are too large, or a sum of many layers without a norm"
+                                  : "initial weights that are too small: the signal fades",
+                   .remedy = large ? "use the default weights, and a norm in each residual block"
+                                   : "use the default weights, or nn::init"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Anomaly> check_zero_gradient(const RecordedStep& step, std::span<const Parameter> parameters) {
+  const auto is_zero = [](const Tensor& x) { return std::ranges::all_of(x.span(), [](Scalar v) { return v == 0; }); };
+  const auto* last = last_op(step);
+  if (!last || std::ranges::any_of(last->inputs, is_zero)) return std::nullopt;
+  for (const Parameter& p : parameters) {
+    const Tensor gradient = p.tensor.requires_grad() ? p.tensor.grad() : Tensor();
+    if (p.role != Role::weight || !gradient.defined() || !is_zero(gradient)) continue;
+    return Anomaly{.name = "zero_gradient",
+                   .where = p.name,
+                   .evidence = "its gradient is exactly 0 in the first step",
+                   .cause =
+                       "an operation without a slope after this layer, such as rounding or a comparison, or units "
+                       "that are all dead",
+                   .remedy = "use operations with a gradient between this layer and the loss"};
+  }
+  return std::nullopt;
+}
+
+}  // namespace handrail::train

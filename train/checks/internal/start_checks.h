@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <handrail/train/checks/internal/step_graph.h>
+#include <handrail/train/report/anomaly.h>
+
+// Pure functions that find initial weights that cannot train, in the values of the first training step.
+
+namespace handrail::train {
+
+/// Reports "equal_units" when a weight of a hidden layer has columns that are all equal, zeros included: its units then
+/// compute the same and get the same gradient, for ever. The last layer may begin so. parameters: those of the model.
+std::vector<Anomaly> check_equal_units(const RecordedStep& step, std::span<const Parameter> parameters);
+
+/// Reports "saturated_units" when more than half of the outputs of a tanh are beyond 0.99, or those of a sigmoid that
+/// did not make the predictions beyond 0.01 and 0.99, where the gradient is near 0.
+std::optional<Anomaly> check_saturation(const RecordedStep& step);
+
+/// Reports "dead_at_start" when more than 80 % of the units of a relu are 0 for every sample of a batch of at least 16.
+std::optional<Anomaly> check_dead_at_start(const RecordedStep& step);
+
+/// Reports the first op through which the signal does not pass as it should: "exploding_activations" when its outputs
+/// have a root mean square above 30, "vanishing_activations" when the outputs of a hidden linear layer differ between
+/// samples by less than 1 % of what its inputs do. Models that read inputs of another size than about 1 are left to
+/// "input_scale"; the last layer may begin with zeros.
+std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step);
+
+/// Reports "zero_gradient" when the gradient of a weight is exactly 0 although all weights of the last layer are not.
+/// Call it after backward. parameters: those of the model.
+std::optional<Anomaly> check_zero_gradient(const RecordedStep& step, std::span<const Parameter> parameters);
+
+}  // namespace handrail::train

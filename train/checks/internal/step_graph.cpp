@@ -1,0 +1,104 @@
+#include <handrail/train/checks/internal/step_graph.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <handrail/optim/optimizer.h>
+
+namespace handrail::train {
+
+std::optional<std::size_t> StepGraph::maker(const Tensor& tensor) const {
+  if (!tensor.defined()) return std::nullopt;
+  for (std::size_t i = ops_.size(); i-- > 0;)
+    if (ops_[i].output.is_same(tensor)) return ops_[i].name == "reshape" ? ops_[i].previous : i;
+  return std::nullopt;
+}
+
+bool StepGraph::depends_on(std::size_t op, const Tensor& tensor) const {
+  std::vector<char> reached(op + 1, 0);
+  reached[op] = 1;
+  for (std::size_t i = op + 1; i-- > 0;) {
+    if (!reached[i]) continue;
+    for (const Tensor& input : ops_[i].inputs) {
+      if (input.is_same(tensor)) return true;
+      for (std::size_t k = 0; k < i; ++k)
+        if (ops_[k].output.is_same(input)) reached[k] = 1;
+    }
+  }
+  return false;
+}
+
+void StepGraph::forward(const char* name, Index, std::span<const Input> inputs, const Tensor& output) {
+  Op op{.name = name, .inputs = {}, .output = output, .layer = {}, .previous = {}};
+  for (const Input& input : inputs) {
+    op.inputs.push_back(input.tensor());
+    const auto parameter =
+        std::ranges::find_if(parameters_, [&](const Parameter& p) { return p.tensor.is_same(op.inputs.back()); });
+    if (op.layer.empty() && parameter != parameters_.end()) op.layer = optim::layer_of(parameter->name);
+  }
+  if (!op.inputs.empty()) op.previous = maker(op.inputs.front());
+  ops_.push_back(std::move(op));
+}
+
+namespace {
+
+constexpr std::array<std::string_view, 5> loss_ops{"cross_entropy", "binary_cross_entropy_with_logits", "mse_loss",
+                                                   "l1_loss", "huber_loss"};
+constexpr std::array<std::string_view, 6> activation_ops{"relu", "tanh", "sigmoid", "gelu", "softplus", "softmax"};
+
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+}  // namespace
+
+bool is_activation(const StepGraph::Op& op) { return is_one_of(op.name, activation_ops); }
+
+bool is_linear(const StepGraph::Op& op) { return (op.name == "linear" || op.name == "matmul") && !op.layer.empty(); }
+
+const StepGraph::Op* loss_op(const StepGraph& graph) {
+  const StepGraph::Op* found = nullptr;
+  for (const auto& op : graph.ops())
+    if (is_one_of(op.name, loss_ops)) found = &op;
+  return found;
+}
+
+Tensor predictions_of(const RecordedStep& step) {
+  if (step.predictions.defined()) return step.predictions;
+  const auto* loss = loss_op(step.graph);
+  return loss ? loss->inputs.front() : Tensor();
+}
+
+double root_mean_square(const Tensor& x) {
+  double sum = 0;
+  for (const Scalar value : x.span()) sum += static_cast<double>(value) * static_cast<double>(value);
+  return std::sqrt(sum / static_cast<double>(std::max<Index>(x.size(), 1)));
+}
+
+double deviation(const Tensor& x) {
+  const Index cols = x.shape().cols(), rows = x.size() / std::max<Index>(cols, 1);
+  double squares = 0;
+  for (Index j = 0; j < cols; ++j) {
+    double sum = 0, sum_of_squares = 0;
+    for (Index i = 0; i < rows; ++i) {
+      const auto value = static_cast<double>(x.data()[i * cols + j]);
+      sum += value;
+      sum_of_squares += value * value;
+    }
+    squares += std::max(0.0, sum_of_squares - sum * sum / static_cast<double>(rows));
+  }
+  return std::sqrt(squares / static_cast<double>(std::max<Index>(x.size(), 1)));
+}
+
+double relative_deviation(const Tensor& x) {
+  const double size = root_mean_square(x);
+  return size > 0 ? deviation(x) / size : 0;
+}
+
+const StepGraph::Op* last_op(const RecordedStep& step) {
+  const auto number = step.graph.maker(predictions_of(step));
+  return number ? &step.graph.ops()[*number] : nullptr;
+}
+
+}  // namespace handrail::train
