@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <handrail/train/report/internal/explanations.h>
+
 namespace handrail::train {
 
 namespace {
@@ -24,6 +26,31 @@ const char* short_name(Action action, bool lowers_lr) {
   return "unknown";
 }
 
+// The number of the first warning in the list that explains this anomaly; its own when there is none. Of two that
+// explain each other, the first stays.
+std::size_t cause_of(std::size_t effect, const std::vector<Anomaly>& list) {
+  for (std::size_t c = 0; c < list.size(); ++c)
+    if (list[c].severity == Severity::warning && explains(list[c].name, list[effect].name) &&
+        (c < effect || !explains(list[effect].name, list[c].name)))
+      return c;
+  return effect;
+}
+
+// Leaves out what follows from something else in the list, and names it there.
+std::vector<Anomaly> without_effects(const std::vector<Anomaly>& list) {
+  std::vector<Anomaly> causes;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (cause_of(i, list) != i) continue;
+    causes.push_back(list[i]);
+    for (std::size_t e = 0; e < list.size(); ++e) {
+      std::size_t root = e;
+      for (std::size_t hops = 0; hops < list.size(); ++hops) root = cause_of(root, list);
+      if (e != i && root == i) causes.back().effects.push_back(list[e].name);
+    }
+  }
+  return causes;
+}
+
 }  // namespace
 
 std::vector<Anomaly> diagnosis(std::span<const Anomaly> anomalies) {
@@ -33,7 +60,7 @@ std::vector<Anomaly> diagnosis(std::span<const Anomaly> anomalies) {
       if (anomaly.severity == severity && std::ranges::find(causes, anomaly.name, &Anomaly::name) == causes.end())
         causes.push_back(anomaly);
   std::ranges::stable_sort(causes, {}, [](const Anomaly& a) { return std::pair(a.severity, a.rank); });
-  return causes;
+  return without_effects(causes);
 }
 
 std::string Anomaly::headline() const {

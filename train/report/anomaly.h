@@ -52,7 +52,8 @@ struct Anomaly {
   double lr_factor = 0.5;  // in (0, 1]: what the learning rate is multiplied by when the action lowers it
 
   /// What is done about it, in words, such as "the step is skipped".
-  std::string action_text() const;
+  std::string action_text() const;  std::vector<std::string> effects = {};  // in a diagnosis: the names of the anomalies that follow from this one
+
   /// One short line: step, name, where, evidence, what is done about it, and what to try.
   std::string headline() const;
   /// One long line: where, evidence, details, cause, what is done about it, and what to try.
@@ -60,7 +61,8 @@ struct Anomaly {
 };
 
 /// A diagnosis: of each name the first warning, or the first note when there is no warning. Warnings come before notes;
-/// each are sorted by rank, and within a rank in the order they came. anomalies: in order of time.
+/// each are sorted by rank, and within a rank in the order they came. An anomaly that follows from one of the warnings,
+/// such as dead units from a learning rate that is too high, is among its effects instead. anomalies: in order of time.
 std::vector<Anomaly> diagnosis(std::span<const Anomaly> anomalies);
 
 }  // namespace handrail::train

@@ -44,3 +44,22 @@ TEST_CASE("a diagnosis has the first warning of a name, also when a note of that
   REQUIRE(found.size() == 1);
   CHECK(found[0].step == 6);
 }
+
+TEST_CASE("what follows from a cause has no place of its own in a diagnosis, and is named with the cause") {
+  const std::vector<Anomaly> all{anomaly("exploding_activations", 0, Rank::setup, Severity::warning),
+                                 anomaly("input_scale", 0, Rank::setup, Severity::warning),
+                                 anomaly("dead_units", 40, Rank::blow_up, Severity::warning),
+                                 anomaly("overfitting", 90, Rank::outcome, Severity::warning)};
+  const std::vector<Anomaly> found = diagnosis(all);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].name == "input_scale");
+  CHECK(found[0].effects == std::vector<std::string>{"exploding_activations", "dead_units"});
+  CHECK(found[0].text().ends_with("it explains exploding_activations, dead_units"));
+  CHECK(found[1].name == "overfitting");
+}
+
+TEST_CASE("a note explains nothing") {
+  const std::vector<Anomaly> all{anomaly("input_scale", 0, Rank::setup, Severity::note),
+                                 anomaly("dead_units", 40, Rank::blow_up, Severity::warning)};
+  CHECK(diagnosis(all).size() == 2);
+}
