@@ -115,6 +115,7 @@ std::optional<Anomaly> PlateauGuard::found(std::int64_t step, double level, doub
   const bool converged = std::abs(level) < 0.01 * initial_.magnitude();
   if (settling || converged) return std::nullopt;
   reported_ = true;
+  const bool has_learnt = std::abs(level) < 0.5 * initial_.magnitude();
   return Anomaly{.name = "plateau",
                  .step = step,
                  .evidence = concat("loss ", short_form(level),
@@ -123,7 +124,8 @@ std::optional<Anomaly> PlateauGuard::found(std::int64_t step, double level, doub
                  .cause = "the model has learnt all it can from this data, or the learning rate no longer fits",
                  .remedy = "lower lr, use a larger model, or stop here",
                  .action = Action::proceed,
-                 .rank = Rank::symptom};
+                 .rank = Rank::symptom,
+                 .severity = has_learnt ? Severity::note : Severity::warning};
 }
 
 void PlateauGuard::rolled_back() {
@@ -319,6 +321,8 @@ Anomaly ClipPressureGuard::found(const StepStats& stats) const {
                                     " of their length is left"),
                   .rank = Rank::symptom};
   if (rule_ == ClipRule::path) {
+    constexpr double min_left = 0.01;
+    if (left >= min_left) anomaly.severity = Severity::note;
     anomaly.evidence += concat(", to ", percent(left), " of their length");
     anomaly.cause = concat("a clip_norm that is too low for this model: lr ", short_form(stats.lr), " acts like ",
                            short_form(left * stats.lr));

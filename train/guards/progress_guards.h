@@ -34,6 +34,7 @@ namespace handrail::train {
 ///
 /// PlateauRule::documented compares the means of the last 100 losses and of the 100 before
 /// instead, every 100 steps.
+/// Below half of the initial loss it is a note: the model has learnt, and what follows costs time only.
 class PlateauGuard final : public Guard {
  public:
   /// steps_per_epoch, planned_steps: in optimizer steps; planned_steps is 0 when it is not known.
@@ -139,6 +140,7 @@ class OverfittingGuard final : public Guard {
 /// of the Adam family is not: for these rules only the documented rule makes sense, if any, and no guard is made for
 /// the other one. ClipRule::documented is the first condition alone. Reports again only after less than a quarter of
 /// the gradients were clipped in between.
+/// By the rule of the path it is a note, unless less than 1 % of the length of the gradients is left.
 class ClipPressureGuard final : public Guard {
  public:
   /// warmup_steps: in optimizer steps. clip_norm: the norm that longer gradients are scaled down to.

@@ -36,6 +36,13 @@ std::size_t cause_of(std::size_t effect, const std::vector<Anomaly>& list) {
   return effect;
 }
 
+// Makes a note that explains a warning one itself: what it tells of has done its harm.
+void promote_causes(std::vector<Anomaly>& list) {
+  for (Anomaly& note : list)
+    for (const Anomaly& other : list)
+      if (other.severity == Severity::warning && explains(note.name, other.name)) note.severity = Severity::warning;
+}
+
 // Leaves out what follows from something else in the list, and names it there.
 std::vector<Anomaly> without_effects(const std::vector<Anomaly>& list) {
   std::vector<Anomaly> causes;
@@ -59,6 +66,7 @@ std::vector<Anomaly> diagnosis(std::span<const Anomaly> anomalies) {
     for (const Anomaly& anomaly : anomalies)
       if (anomaly.severity == severity && std::ranges::find(causes, anomaly.name, &Anomaly::name) == causes.end())
         causes.push_back(anomaly);
+  promote_causes(causes);
   std::ranges::stable_sort(causes, {}, [](const Anomaly& a) { return std::pair(a.severity, a.rank); });
   return without_effects(causes);
 }

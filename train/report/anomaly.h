@@ -62,7 +62,8 @@ struct Anomaly {
 
 /// A diagnosis: of each name the first warning, or the first note when there is no warning. Warnings come before notes;
 /// each are sorted by rank, and within a rank in the order they came. An anomaly that follows from one of the warnings,
-/// such as dead units from a learning rate that is too high, is among its effects instead. anomalies: in order of time.
+/// such as dead units from a learning rate that is too high, is among its effects instead; a note that explains a warning
+/// is a warning here. anomalies: in order of time.
 std::vector<Anomaly> diagnosis(std::span<const Anomaly> anomalies);
 
 }  // namespace handrail::train

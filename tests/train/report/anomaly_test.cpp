@@ -58,8 +58,13 @@ TEST_CASE("what follows from a cause has no place of its own in a diagnosis, and
   CHECK(found[1].name == "overfitting");
 }
 
-TEST_CASE("a note explains nothing") {
-  const std::vector<Anomaly> all{anomaly("input_scale", 0, Rank::setup, Severity::note),
-                                 anomaly("dead_units", 40, Rank::blow_up, Severity::warning)};
-  CHECK(diagnosis(all).size() == 2);
+TEST_CASE("a note that explains a warning is the warning of a diagnosis") {
+  const std::vector<Anomaly> all{anomaly("lr_too_high", 0, Rank::setup, Severity::note),
+                                 anomaly("dead_units", 40, Rank::blow_up, Severity::warning),
+                                 anomaly("class_imbalance", 0, Rank::setup, Severity::note)};
+  const std::vector<Anomaly> found = diagnosis(all);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].name == "lr_too_high");
+  CHECK(found[0].severity == Severity::warning);
+  CHECK(found[1].severity == Severity::note);
 }

@@ -130,7 +130,9 @@ LrFinderResult Preflight::bounded_sweep() {
   return try_sweep(2 * full);
 }
 
-// Rates of 4 to 27 times theirs are found for healthy runs of AdamW at 1e-3, and of up to 36 times for SGD at 1e-2.
+// Rates of 4 to 27 times theirs are found for healthy runs of AdamW at 1e-3, and of up to 36 times for SGD at 1e-2. A
+// few healthy runs are beyond the bounds: with norms, which make the size of the weights unimportant, and with deep
+// models.
 void Preflight::check_lr() {
   constexpr std::int64_t min_planned = 100;  // the best rate for fewer steps is hardly known
   constexpr double too_high = 0.1;
@@ -140,13 +142,15 @@ void Preflight::check_lr() {
   if (!found.suggestion) return;
   const double ratio = *found.suggestion / setup_.decisions.lr;
   if (ratio >= too_high && ratio <= too_low) return;
-  const bool high = ratio < 1;
+  constexpr double far = 5;  // times the bound: a rate beyond it costs points on any task
+  const bool high = ratio < 1, is_far = ratio < too_high / far || ratio > far * too_low;
   desk_.warn({.name = high ? "lr_too_high" : "lr_too_low",
               .evidence = concat("lr is ", short_form(high ? 1 / ratio : ratio, 2), high ? " times" : " times below",
                                  " the rate of ", short_form(*found.suggestion, 2), " that a short sweep finds"),
               .cause = concat("a learning rate that is too ", high ? "high" : "low"),
               .remedy = concat("set lr = ", short_form(*setup_.options.lr * ratio, 2), ", or leave it out"),
-              .details = concat("the peak of the schedule is ", short_form(setup_.decisions.lr))});
+              .details = concat("the peak of the schedule is ", short_form(setup_.decisions.lr)),
+              .severity = is_far ? Severity::warning : Severity::note});
 }
 
 void Preflight::pick_lr() {
