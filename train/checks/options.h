@@ -16,7 +16,17 @@ struct CheckOptions {
   bool labels = true;
   /// Looks whether the inputs, and the targets of a regression, are roughly normalised.
   bool input_scale = true;
-  /// Looks for rows that are in both the training and the validation set.
+  /// Looks for outliers, coded missing values, mixed units and other oddities of single columns.
+  bool columns = true;
+  /// Looks for columns that tell the target, and for identifiers.
+  bool leaks = true;
+  /// Looks for targets that do not fit the loss, the inputs or each other.
+  bool targets = true;
+  /// Looks for repeated and sorted rows, for sets that are too small, and for samples that change under their targets.
+  bool rows = true;
+  /// Looks whether the validation set looks like the training set, column by column.
+  bool drift = true;
+  /// Looks for rows that are in both the training and the validation set, or nearly so.
   bool duplicates = true;
   /// Looks whether the first loss of a classifier with C classes is near ln C, which is the loss of a guess.
   bool initial_loss = true;
@@ -42,8 +52,8 @@ struct CheckOptions {
 template <class Options, class Visit>
 requires std::same_as<std::remove_const_t<Options>, CheckOptions>
 void visit_options(Options& options, Visit&& visit) {
-  auto& [finite, labels, input_scale, duplicates, initial_loss, reach, structure, initial_weights, dependence,
-         gradients, overfit_batch, lr] = options;
+  auto& [finite, labels, input_scale, columns, leaks, targets, rows, drift, duplicates, initial_loss, reach, structure,
+         initial_weights, dependence, gradients, overfit_batch, lr] = options;
   visit({.name = "finite",
          .help = "look for NaN and infinity in the data",
          .without = "NaN in the data is found during training only",
@@ -59,6 +69,31 @@ void visit_options(Options& options, Visit&& visit) {
          .without = "inputs that are not normalised are not reported",
          .fixed = false},
         input_scale);
+  visit({.name = "columns",
+         .help = "look for outliers, coded missing values and odd columns",
+         .without = "outliers, coded missing values and odd columns are not reported",
+         .fixed = false},
+        columns);
+  visit({.name = "leaks",
+         .help = "look for columns that tell the target",
+         .without = "columns that tell the target are not reported",
+         .fixed = false},
+        leaks);
+  visit({.name = "targets",
+         .help = "look for targets that do not fit the loss or the inputs",
+         .without = "targets that do not fit the loss or the inputs are not reported",
+         .fixed = false},
+        targets);
+  visit({.name = "rows",
+         .help = "look for repeated, sorted and too few rows",
+         .without = "repeated, sorted and too few rows are not reported",
+         .fixed = false},
+        rows);
+  visit({.name = "drift",
+         .help = "compare the columns of training and validation set",
+         .without = "a validation set unlike the training set is not reported",
+         .fixed = false},
+        drift);
   visit({.name = "duplicates",
          .help = "look for rows in both training and validation set",
          .without = "rows in both training and validation set are not reported",

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/checks/internal/recoding.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/math/robust.h>
 
@@ -232,6 +234,122 @@ std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor
           "far off",
       .remedy = "check that inputs and targets match row by row",
       .rank = Rank::outcome};
+}
+
+namespace {
+
+// For each sample the logit of the class that its label names, less that of the other one. Empty unless there are two
+// classes, all labels are 0 or 1, and all logits are finite.
+std::vector<double> margins_of_two(const Tensor& predictions, const Tensor& targets) {
+  const Index n = targets.size(), width = n > 0 ? predictions.size() / n : 0;
+  if (n == 0 || predictions.size() != n * width || predictions.shape()[0] != n)
+    fail<ShapeError>("diagnose_binary_labels: want predictions [N] or [N, 2], targets [N]; got ", predictions.shape(),
+                     " and ", targets.shape());
+  std::vector<double> margins;
+  if (width > 2 || first_non_finite(predictions.span()) >= 0) return margins;
+  for (Index i = 0; i < n; ++i) {
+    const Scalar target = targets.data()[i];
+    if (target != 0 && target != 1) return {};
+    const Scalar* row = predictions.data() + i * width;
+    const auto logit = static_cast<double>(width == 2 ? row[1] - row[0] : row[0]);
+    margins.push_back(target == 1 ? logit : -logit);
+  }
+  return margins;
+}
+
+}  // namespace
+
+std::optional<Anomaly> diagnose_binary_labels(const Tensor& predictions, const Tensor& targets,
+                                              std::span<const Index> rows) {
+  constexpr double min_wrong_share = 0.05, max_wrong_share = 0.35, one_sided_95 = 1.645;
+  constexpr std::size_t min_wrong = 20, max_named_rows = 5;
+  const std::vector<double> margins = margins_of_two(predictions, targets);
+  std::vector<std::size_t> wrong;
+  std::vector<double> doubts;  // of right predictions, ascending
+  for (std::size_t i = 0; i < margins.size(); ++i)
+    if (margins[i] < 0)
+      wrong.push_back(i);
+    else
+      doubts.push_back(margins[i]);
+  const double share =
+      static_cast<double>(wrong.size()) / static_cast<double>(std::max<std::size_t>(1, margins.size()));
+  if (wrong.size() < min_wrong || share < min_wrong_share || share > max_wrong_share) return std::nullopt;
+  std::ranges::sort(doubts);
+  const auto m = static_cast<double>(wrong.size()), n = static_cast<double>(doubts.size());
+  double chance = 0;  // that a right prediction is more confident (Mann and Whitney 1947)
+  for (const std::size_t i : wrong)
+    chance += static_cast<double>(doubts.end() - std::ranges::upper_bound(doubts, -margins[i])) / (m * n);
+  const double natural = 0.96 - share, error = std::sqrt((1 / m + 1 / n) / 12);
+  if (chance + one_sided_95 * error > (0.5 + natural) / 2) return std::nullopt;
+
+  std::ranges::sort(wrong, {}, [&](std::size_t i) { return margins[i]; });
+  std::string named;
+  for (std::size_t k = 0; k < std::min(max_named_rows, wrong.size()); ++k)
+    named += (k == 0 ? "" : ", ") + std::to_string(rows.empty() ? static_cast<Index>(wrong[k]) : rows[wrong[k]]);
+  return Anomaly{
+      .name = "label_noise",
+      .where = concat("rows ", named, " of the validation set"),
+      .evidence = concat(short_form(100 * share, 3), " % of predictions are wrong, and as confident as the right ones"),
+      .cause = "labels of which some are flipped",
+      .remedy = "check the labels of these rows",
+      .details = concat("a right prediction is more confident than a wrong one in ", short_form(100 * chance, 3),
+                        " % of pairs, where about ", short_form(100 * natural, 2),
+                        " % are natural; the rows named contradict the model most"),
+      .rank = Rank::labels};
+}
+
+std::optional<Anomaly> diagnose_recoding(const Tensor& predictions, const Tensor& targets, Task task) {
+  constexpr std::size_t max_classes = 1000;
+  std::vector<std::size_t> counts;
+  std::size_t classes = 2;
+  if (task == Task::multiclass) {
+    const Classified data = classified("diagnose_recoding", predictions, targets);
+    classes = static_cast<std::size_t>(data.classes);
+    if (classes > max_classes || first_non_finite(predictions.span()) >= 0) return std::nullopt;
+    counts.resize(classes * classes);
+    for (Index i = 0; i < data.rows; ++i)
+      ++counts[static_cast<std::size_t>(data.label(i)) * classes + static_cast<std::size_t>(data.predicted(i))];
+  } else {
+    if (task == Task::regression || predictions.size() != targets.size()) return std::nullopt;
+    counts.resize(4);
+    const std::vector<double> margins = margins_of_two(predictions, targets);
+    for (std::size_t i = 0; i < margins.size(); ++i) {
+      const std::size_t label = targets.span()[i] == 1 ? 1 : 0;
+      ++counts[2 * label + (margins[i] > 0 ? label : 1 - label)];
+    }
+  }
+  const std::string recoding = describe_recoding(counts, classes);
+  if (recoding.empty()) return std::nullopt;
+  return Anomaly{.name = "labels_recoded",
+                 .where = "validation targets",
+                 .evidence = concat("the model predicts other labels than those given: validation has ", recoding),
+                 .cause = "classes that are numbered in a different order in the two sets",
+                 .remedy = "number the classes of both sets by the same list"};
+}
+
+std::vector<Anomaly> diagnose(const Tensor& predictions, const Tensor& targets, Task task, bool plain,
+                              std::span<const Index> rows, std::optional<double> signal) {
+  constexpr double min_signal = 3;
+  if (plain)
+    if (auto recoding = diagnose_recoding(predictions, targets, task)) return {std::move(*recoding)};
+  if (auto below = diagnose_chance(predictions, targets, task)) return {std::move(*below)};
+  if (!plain) return {};
+  if (auto baseline = diagnose_baseline(predictions, targets, task)) {
+    if (!signal || *signal >= min_signal) return {std::move(*baseline)};
+    return {Anomaly{.name = "labels_shuffled",
+                    .where = "training targets",
+                    .evidence = concat("similar training rows do not have similar targets (", short_form(*signal, 2),
+                                       " standard errors above chance), and the model is no better than a constant"),
+                    .cause = "inputs and targets that are not of the same rows, such as one of them shuffled or sorted "
+                             "alone, or inputs that say nothing of the targets",
+                    .remedy = "check that inputs and targets match row by row",
+                    .rank = Rank::labels},
+            std::move(*baseline)};
+  }
+  if (task == Task::regression) return {};
+  const bool two = task == Task::binary || predictions.size() == 2 * targets.size();
+  auto noise = two ? diagnose_binary_labels(predictions, targets, rows) : diagnose_labels(predictions, targets, rows);
+  return noise ? std::vector{std::move(*noise)} : std::vector<Anomaly>();
 }
 
 }  // namespace handrail::train

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <span>
+#include <vector>
 
 #include <handrail/train/data/task.h>
 #include <handrail/train/report/events.h>
@@ -38,6 +39,21 @@ std::optional<Anomaly> diagnose_labels(const Tensor& predictions, const Tensor& 
 /// nothing for a regression, for fewer than 10 samples, and for values that are not finite.
 std::optional<Anomaly> diagnose_chance(const Tensor& predictions, const Tensor& targets, Task task);
 
+/// Reports "label_noise" of two classes when wrong predictions are as confident as right ones. Where a model is
+/// naturally wrong, it is in doubt: the chance that a right prediction is more confident than a wrong one is then about
+/// 0.96 - error rate (normal inputs with equal covariances and an ideal model). All of these must hold:
+///   wrong predictions   at least 20, at least 5 % and at most 35 % of all
+///   that chance         significantly (one-sided 95 %) below the middle between 0.5 and the natural one
+/// predictions: logits [N] or [N, 1], or [N, 2] of classes; targets: as many zeros and ones. Returns nothing for other
+/// targets, and for logits that are not finite. rows: as in diagnose_labels. Throws ShapeError on other shapes.
+std::optional<Anomaly> diagnose_binary_labels(const Tensor& predictions, const Tensor& targets,
+                                              std::span<const Index> rows = {});
+
+/// Reports "labels_recoded" when classes of the validation set have each other's numbers: see describe_recoding.
+/// predictions and targets: as in diagnose_labels or diagnose_binary_labels. Returns nothing for more than 1,000
+/// classes.
+std::optional<Anomaly> diagnose_recoding(const Tensor& predictions, const Tensor& targets, Task task);
+
 /// Reports "no_better_than_baseline" when the model is no better than the same prediction for every sample: the class
 /// frequencies of these targets or, for a regression, their mean. All of these must hold:
 ///   loss       lower than the baseline's by at most 5 %
@@ -50,5 +66,13 @@ std::optional<Anomaly> diagnose_chance(const Tensor& predictions, const Tensor& 
 /// Returns nothing for fewer than 10 samples, for targets that are all the same, and for values that are not finite.
 /// Throws ShapeError on other shapes, DataError on a target that is no class.
 std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor& targets, Task task);
+
+/// What the predictions tell, by the functions above, the first that is found: a recoding, predictions below chance, a
+/// model that is no better than the baseline, or random labels. "labels_shuffled" comes before
+/// "no_better_than_baseline" when the inputs do not tell the targets, as `signal` (NeighbourReport::signal, in standard
+/// errors) is below 3. plain: whether the loss is one of the library's; for others only predictions below chance are
+/// looked for.
+std::vector<Anomaly> diagnose(const Tensor& predictions, const Tensor& targets, Task task, bool plain,
+                              std::span<const Index> rows, std::optional<double> signal);
 
 }  // namespace handrail::train

@@ -10,7 +10,9 @@
 #include <handrail/core/system/denormals.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checks/internal/data_checks.h>
+#include <handrail/train/checks/internal/data_review.h>
 #include <handrail/train/checks/internal/label_checks.h>
+#include <handrail/train/checks/internal/row_checks.h>
 #include <handrail/train/checks/internal/scale_checks.h>
 #include <handrail/train/checks/internal/step_graph.h>
 #include <handrail/train/files/text.h>
@@ -44,8 +46,9 @@ void Preflight::check_floating_point() {
 
 void Preflight::read_data(bool for_checks) {
   const CheckOptions& on = setup_.options.checks;
-  const bool looks =
-      for_checks && !setup_.options.fast_dev_run && (on.finite || on.input_scale || on.labels || on.duplicates);
+  const bool looks = for_checks && !setup_.options.fast_dev_run &&
+                     (on.finite || on.input_scale || on.labels || on.columns || on.leaks || on.targets || on.rows ||
+                      on.drift || on.duplicates);
   RunData& data = setup_.data;
   const bool same_set = data.validation && &data.validation->dataset() == &data.train.dataset();
   if (looks || data.stratify) data.train_preview = preview(data.train.dataset(), "reading the data", data.stratify);
@@ -96,17 +99,44 @@ void Preflight::check_data() {
   const auto warn_one = [&](std::optional<Anomaly> anomaly) {
     if (anomaly) desk_.warn(std::move(*anomaly));
   };
-  if (on.input_scale && !normalises_inputs(setup_.model)) warn_one(check_input_scale(train));
-  if (on.input_scale && setup_.info.task == Task::regression) warn_one(check_target_scale(train));
+  // Labels first, because other checks count them. What explains others is reported before them.
+  std::vector<Anomaly> odd_counts;
   if (on.labels) {
     const auto known = classes();
     const auto names = std::ssize(setup_.options.class_names);
     if (known && names > 0 && names != *known)
       fail<OptionError>("fit: want a name for each of the ", *known, " outputs; got ", names, " class_names");
-    warn_all(check_class_counts(count_labels(train, setup_.info.task, known)));
+    odd_counts = check_class_counts(count_labels(train, setup_.info.task, known));
     if (validation) count_labels(*validation, setup_.info.task, known);
   }
+  DataReview review =
+      review_data(train, validation ? &*validation : nullptr, on, setup_.info.task, setup_.plain_loss());
+  label_signal_ = review.label_signal;
+  warn_all(review.anomalies);
+  if (on.rows) check_reading(train);
+  if (on.input_scale && !normalises_inputs(setup_.model)) warn_one(check_input_scale(train));
+  if (on.input_scale && setup_.info.task == Task::regression) warn_one(check_target_scale(train));
+  warn_all(odd_counts);
   if (on.duplicates && validation) warn_one(check_duplicates(train, *validation));
+}
+
+// Reads the first batches as training will do, of a data set that may do more than copy memory. kept: the training rows
+// that were read before.
+void Preflight::check_reading(const DataPart& kept) {
+  constexpr Index max_batches = 8, max_samples = 256;
+  if (setup_.data.train.dataset().in_memory() || setup_.options.overfit_batches) return;
+  std::vector<Batch> batches;
+  for (Index i = 0, samples = 0; i < std::min(max_batches, setup_.loader->size()); ++i) {
+    samples += std::ssize(setup_.loader->rows(i));
+    if (i > 0 && samples > max_samples) break;
+    stop_.poll();
+    batches.push_back(setup_.loader->batch(i));
+  }
+  const auto known = kept.rows.numbers(), first = setup_.loader->rows(0);
+  const bool all_kept = std::ranges::all_of(first, [&](Index row) { return std::ranges::binary_search(known, row); });
+  auto found = all_kept ? check_stability(gather(kept, first), batches.front()) : std::nullopt;
+  if (!found) found = check_order(read_table(kept), batches, setup_.info.task);
+  if (found) desk_.warn(std::move(*found));
 }
 
 // The number of classes, from the shape of the predictions; nothing when it is not known, as in a subclass that gives

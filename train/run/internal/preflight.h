@@ -39,12 +39,15 @@ class Preflight {
   /// Makes the sweep that `options` describe. The model is unchanged afterwards.
   LrFinderResult sweep(const LrFinderOptions& options) { return sweep(options, 0); }
 
+  /// How clearly the inputs tell the targets: see NeighbourReport::signal. Nothing when that was not looked at.
+  std::optional<double> label_signal() const { return label_signal_; }
   /// Lines that the checks add to the summary.
   const std::vector<SummaryItem>& found() const { return found_; }
 
  private:
   std::shared_ptr<const Preview> preview(const Dataset& data, const char* what, bool all_targets);
   std::optional<Index> classes() const;
+  void check_reading(const DataPart& kept);
   bool has_large_targets() const;
   void check_overfit_batch();
   LrFinderResult sweep(const LrFinderOptions& options, Index fixed_rows,
@@ -57,6 +60,7 @@ class Preflight {
   Desk& desk_;
   Stop& stop_;
   std::vector<SummaryItem> found_;
+  std::optional<double> label_signal_;
 };
 
 }  // namespace handrail::train

@@ -66,19 +66,17 @@ void Run::diagnose_predictions() {
     rows += shape[0];
   }
   const Tensor all(shape.with_first(rows), predictions), wanted(target_shape.with_first(rows), targets);
-  std::optional<Anomaly> anomaly;
+  std::vector<Anomaly> found;
   try {
-    const bool plain = setup_.plain_loss();
-    anomaly = diagnose_chance(all, wanted, setup_.info.task);
-    if (!anomaly && plain) anomaly = diagnose_baseline(all, wanted, setup_.info.task);
-    if (!anomaly && plain && setup_.info.task == Task::multiclass)
-      anomaly = diagnose_labels(all, wanted, setup_.data.validation->numbers().first(static_cast<std::size_t>(rows)));
+    const auto numbers = setup_.data.validation->numbers().first(static_cast<std::size_t>(rows));
+    found = train::diagnose(all, wanted, setup_.info.task, setup_.plain_loss(), numbers, preflight_.label_signal());
   } catch (const Error&) {
     return;
   }
-  if (!anomaly) return;
-  anomaly->step = loop_.at.step;
-  desk_.warn(std::move(*anomaly));
+  for (Anomaly& anomaly : found) {
+    anomaly.step = loop_.at.step;
+    desk_.warn(std::move(anomaly));
+  }
 }
 
 void Run::note_end() {

@@ -1,0 +1,85 @@
+#include <cmath>
+
+#include <doctest/doctest.h>
+#include <handrail/train/checks/internal/neighbour_checks.h>
+#include <handrail/train/checks/internal/recoding.h>
+
+#include "train/checks/tables.h"
+
+using namespace handrail;
+using train::Task;
+using namespace tables;
+
+TEST_CASE("targets that are a row late or early are reported with the direction") {
+  for (const Index shift : {1, -1}) {
+    CAPTURE(shift);
+    for (const Task task : {Task::multiclass, Task::regression}) {
+      const Table table = task == Task::regression ? values(400) : classes(400);
+      const Table late{table.x, table.y.clone()};
+      for (Index i = 0; i < 400; ++i) late.target(i) = table.target((i + 400 + shift) % 400);
+      const auto found = review(late, task);
+      REQUIRE(find(found, "labels_shifted"));
+      CHECK(contains(find(found, "labels_shifted")->evidence, shift < 0 ? "behind" : "before"));
+    }
+  }
+}
+
+TEST_CASE("targets in another order than the inputs have no signal, others have") {
+  for (const std::uint64_t seed : {1u, 2u, 3u, 4u, 5u}) {
+    const Table table = classes(400, seed);
+    const auto signal = [&] {
+      const auto data = table.data();
+      return train::review_data({train::Rows(data)}, nullptr, {}, Task::multiclass, true).label_signal;
+    };
+    REQUIRE(signal());
+    CHECK(*signal() > 6);
+    Rng rng(seed);
+    rng.shuffle(table.y.mutable_span());
+    CHECK(*signal() < 3);
+    CHECK(names(review(table, Task::multiclass)) == "");
+  }
+}
+
+TEST_CASE("validation labels by another numbering are reported") {
+  const Table train_set = classes(600);
+  Table validation = classes(150, 2);
+  for (Index i = 0; i < 150; ++i) validation.target(i) = 2 - validation.target(i);
+  const auto found = review(train_set, &validation, Task::multiclass);
+  REQUIRE(find(found, "labels_recoded"));
+  CHECK(contains(find(found, "labels_recoded")->evidence, "0 for 2, 2 for 0"));
+}
+
+TEST_CASE("a recoding takes two classes that are mostly predicted as one other each") {
+  CHECK(train::describe_recoding(std::vector<std::size_t>{0, 9, 9, 0}, 2) == "0 for 1, 1 for 0");
+  CHECK(train::describe_recoding(std::vector<std::size_t>{9, 0, 0, 9}, 2) == "");
+  CHECK(train::describe_recoding(std::vector<std::size_t>{5, 4, 4, 5}, 2) == "");
+  CHECK(train::describe_recoding(std::vector<std::size_t>{0, 4, 4, 0}, 2) == "");  // too few rows
+  // All predicted as class 0: a model that learnt nothing.
+  CHECK(train::describe_recoding(std::vector<std::size_t>{9, 0, 0, 9, 0, 0, 9, 0, 0}, 3) == "");
+}
+
+TEST_CASE("validation rows that are training rows with a little noise are reported") {
+  Rng rng(4);
+  const Table train_set = classes(400);
+  const Table copies = classes(80, 2);
+  for (Index i = 0; i < 30; ++i)
+    for (Index j = 0; j < 5; ++j)
+      copies.at(i, j) = static_cast<Scalar>(static_cast<double>(train_set.at(3 * i, j)) + 0.003 * rng.normal());
+  const auto found = review(train_set, &copies, Task::multiclass);
+  REQUIRE(find(found, "near_duplicates"));
+  CHECK(contains(find(found, "near_duplicates")->where, "validation set"));
+}
+
+TEST_CASE("rows on a curve are near each other by nature") {
+  Rng rng(4);
+  const auto curve = [&](Index rows) {
+    const Table table = values(rows);
+    for (Index i = 0; i < rows; ++i) {
+      const double t = rng.uniform(0, 3);
+      for (Index j = 0; j < 5; ++j) table.at(i, j) = static_cast<Scalar>(std::sin(t * static_cast<double>(j + 1)));
+    }
+    return table;
+  };
+  const Table train_set = curve(400), held_out = curve(100);
+  CHECK(!find(review(train_set, &held_out, Task::regression), "near_duplicates"));
+}

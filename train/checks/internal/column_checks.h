@@ -1,0 +1,43 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include <handrail/train/checks/internal/data_table.h>
+#include <handrail/train/report/events.h>
+
+// Pure functions that find odd columns among the inputs and, where said, among the targets of a regression. Distances
+// are in spreads: the range between the quartiles or, when that is 0, the median distance from the median of the values
+// that differ from it.
+
+namespace handrail::train {
+
+/// Reports "mixed_units" when a column is the same quantity in two units. The logarithms of its absolute values fall
+/// into two clusters (Otsu 1979), each with 2 % of the rows and 10 rows at least, and all of these hold:
+///   distance of the clusters     above 4 standard deviations of each
+///   values in the gap            at most 10 % of the smaller cluster in the middle third of the gap
+///   shape                        the standard deviations of the logarithms are within a factor of 1.5
+///   ratio of their medians       that of two common units, such as 1,000 or 2.54, within 2.5 standard errors
+///   other columns and targets    none, unless it is in two units too, has a correlation above 0.5 with the cluster
+/// Reports "coded_missing" as find_coded_value says, for inputs and for the targets of a regression.
+/// Reports "outliers" when some cells are far out, and there is nothing between them and the others: for a distance of
+/// 30, 100 or 500 some cells, at most 5 % of all, are farther out, and at most half as many are within a sixth of it
+/// and it. In a column with a spread of 0 between the quartiles, 30 does not count. Looks at inputs and at the targets
+/// of a regression. A warning when they make up 90 % of the variance of the column, or 50 % of that of a target; a note
+/// when they make up 30 %.
+std::vector<Anomaly> check_cells(const DataTable& table, std::span<const Column> columns, const RowScan& scan,
+                                 bool regression);
+
+/// Reports what is odd about a column as a whole:
+///   "large_offset"       mean / standard deviation above 100,000, or above 10,000 as a note
+///   "constant_columns"   columns of one value: a warning when they are half of all. Not where a quarter of the columns
+///                        have this value most of the time, as the background of images does.
+///   "duplicate_columns"  equal columns in which at least 10 rows differ from the commonest value: a note
+///   "truncated_columns"  columns of whole numbers, some of them negative, of which there are 4 to 12 around 0: a
+///   warning
+///                        when these are half of all columns
+///   "coded_category"     a column of 4 to 30 whole numbers, 20 rows each on average, whose order means nothing: the
+///                        means of the target by number explain 10 % more of its variance than a parabola: a note
+std::vector<Anomaly> check_columns(const DataTable& table, std::span<const Column> columns, bool regression);
+
+}  // namespace handrail::train

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include <handrail/train/checks/internal/data_table.h>
+#include <handrail/train/checks/options.h>
+#include <handrail/train/data/task.h>
+#include <handrail/train/report/events.h>
+
+namespace handrail::train {
+
+/// What the rules about data found.
+struct DataReview {
+  std::vector<Anomaly> anomalies = {};
+  std::optional<double> label_signal = {};  // see NeighbourReport::signal
+};
+
+/// Looks at columns, targets and rows of both sets by the rules that the options ask for. validation: may be null.
+/// plain_loss: whether the loss is one of the library's. Reads each part twice, at most 2^18 and 2^22 of its numbers.
+DataReview review_data(const DataPart& train, const DataPart* validation, const CheckOptions& on, Task task,
+                       bool plain_loss);
+
+}  // namespace handrail::train

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include <handrail/train/checks/internal/data_table.h>
+#include <handrail/train/data/task.h>
+#include <handrail/train/report/events.h>
+
+// Pure functions that find columns which tell the target, or nothing but the number of the row.
+
+namespace handrail::train {
+
+/// How much of the gap between a constant prediction and a perfect one a column closes alone, at most 1; negative when
+/// its predictions are worse than a constant. Each row is predicted from others with like values of the column.
+///   classes      in errors, to which 1.6 standard errors and 1.6 more are added. Among 5 equal values or more, the
+///   most
+///                frequent class of the others; else that of the two rows before and the two behind in the order of the
+///                column, the nearest one counting first
+///   regression   in squared errors: the mean of those four rows
+double closed_gap(const Column& column, std::span<const Scalar> targets, Task task);
+
+/// Reports what a column tells that it should not. Looks at targets of one number, and at inputs with two columns or
+/// more.
+///   "label_leak"          a column closes more than 97 % of the gap for classes, or 95 % for a regression
+///   "identifier_column"   the column rises or falls from each row to the next, while another column does not; or it
+///   has
+///                         another whole number in every row and they are denser than chance (n distinct of R possible
+///                         ones, n^2 / 2 R > 20). At least 50 rows. A warning when it also closes 20 % of the gap,
+///                         otherwise a note.
+std::vector<Anomaly> check_leaks(const DataTable& table, std::span<const Column> columns, Task task);
+
+}  // namespace handrail::train

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <handrail/train/checks/internal/drift_checks.h>
+#include <handrail/train/data/task.h>
+#include <handrail/train/report/events.h>
+
+// What the nearest training row of a row tells: of at most 256 training rows and 200 validation rows, among at most
+// 2,000 training rows. Distances are Euclidean, over at most 64 columns, each standardised by the training set and cut
+// to 5 standard deviations.
+
+namespace handrail::train {
+
+/// What nearest neighbours found.
+struct NeighbourReport {
+  std::vector<Anomaly> anomalies = {};
+  /// How clearly the inputs tell the targets, in standard errors above chance: how often a row and its nearest
+  /// neighbour have the same class (for a regression: the correlation of their targets), or the largest correlation of
+  /// a column with the target, of as many columns as there are. Nothing when there are fewer than 100 rows.
+  std::optional<double> signal = {};
+};
+
+/// Reports what neighbours tell:
+///   "labels_shifted"    neighbours agree in the targets of the rows before them, or behind them, by more than 6
+///   standard
+///                       errors, and in their own by less than 3. Not where a column is that other target.
+///   "labels_recoded"    the labels of validation rows are not those of their nearest training rows, but other ones:
+///   see
+///                       describe_recoding
+///   "near_duplicates"   5 % of the validation rows, and 3, are nearer to a training row, but not equal to it, than a
+///                       tenth of the usual distance to the tenth neighbour, and this is 3 times as common as among
+///                       training rows; or 30 % are nearer than a hundredth of it. At least 3 columns that vary.
+/// keys: of the training rows, ascending. validation: when there is one.
+NeighbourReport check_neighbours(const Described& train, std::span<const RowKey> keys, const Described* validation,
+                                 Task task);
+
+}  // namespace handrail::train

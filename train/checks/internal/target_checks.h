@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <handrail/train/checks/internal/data_table.h>
+#include <handrail/train/data/task.h>
+#include <handrail/train/report/events.h>
+
+// Pure functions that find odd targets.
+
+namespace handrail::train {
+
+/// Reports what is odd about the targets alone:
+///   "constant_targets"    all targets of at least 10 rows are the same
+///   "loss_mismatch"       only where `plain`, when the loss is one of the library's. A regression whose targets are
+///   the
+///                         numbers 0 to k of 3 to 30 classes, or a binary task whose targets are multiples of 1 / k, of
+///                         which there are 4 to 31: a warning when the rarest has at least a tenth as many rows as the
+///                         commonest, otherwise a note. A regression with targets 0 and 1: a note.
+///   "truncated_targets"   a regression whose targets are 4 to 12 whole numbers around 0, 0 most often, some of them
+///                         negative, while inputs are not whole
+///   "repeated_target"     a regression of which half of the targets are different, but one value occurs in 3 % of the
+///                         rows and 10 times as often as the next: a note. A warning when a linear model that is fitted
+///                         to the other rows explains 30 % of their variance, and expects values 0.5 standard
+///                         deviations from this value on average in the rows that have it.
+std::vector<Anomaly> check_targets(const DataTable& table, std::span<const Column> columns, Task task, bool plain);
+
+/// Reports "conflicting_labels" when rows with equal inputs have different targets; those of a regression differ by
+/// half a standard deviation. No model can predict the rows whose target is not the commonest one of their inputs. A
+/// warning when these are at least 3 rows and 2 % of all while more than half of all inputs are different, or when they
+/// are 80 % of the errors of always predicting the most frequent class and that errs in 30 % of the rows; a note when
+/// they are 5 % of all. keys: of at most all rows; columns: of a sample.
+std::optional<Anomaly> check_conflicts(const DataTable& table, std::span<const Column> columns,
+                                       std::span<const RowKey> keys, Task task);
+
+}  // namespace handrail::train

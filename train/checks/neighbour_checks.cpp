@@ -1,0 +1,281 @@
+#include <handrail/train/checks/internal/neighbour_checks.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <unordered_map>
+
+#include <handrail/train/checks/internal/recoding.h>
+#include <handrail/train/files/text.h>
+#include <handrail/train/math/robust.h>
+
+namespace handrail::train {
+namespace {
+
+constexpr std::size_t max_points = 2000, max_coordinates = 64, tenth = 10;
+
+// Points as columns of coordinates.
+struct Points {
+  std::vector<std::size_t> positions = {};  // in their table
+  std::vector<std::vector<float>> coordinates = {};
+
+  std::size_t size() const { return positions.size(); }
+};
+
+std::vector<std::size_t> evenly(std::size_t count, std::size_t wanted) {
+  const std::size_t taken = std::min(count, wanted);
+  std::vector<std::size_t> picked;
+  for (std::size_t i = 0; i < taken; ++i) picked.push_back(i * count / taken);
+  return picked;
+}
+
+std::vector<std::size_t> varying_columns(const Described& data) {
+  std::vector<std::size_t> varying, picked;
+  for (std::size_t j = 0; j < data.table.inputs; ++j)
+    if (data.columns[j].sd > 0) varying.push_back(j);
+  for (const std::size_t k : evenly(varying.size(), max_coordinates)) picked.push_back(varying[k]);
+  return picked;
+}
+
+// Some rows of a table, in coordinates that are standardised by the training set.
+Points points_of(const DataTable& table, std::span<const Column> train, std::span<const std::size_t> columns,
+                 std::size_t count) {
+  Points points{.positions = evenly(table.size(), count)};
+  for (const std::size_t j : columns) {
+    auto& coordinate = points.coordinates.emplace_back();
+    const auto values = table.column(j);
+    for (const std::size_t i : points.positions)
+      coordinate.push_back(
+          static_cast<float>(std::clamp((static_cast<double>(values[i]) - train[j].mean) / train[j].sd, -5.0, 5.0)));
+  }
+  return points;
+}
+
+struct Neighbour {
+  std::size_t index = 0;     // of the nearest point
+  float distance = 0;        // its distance
+  float tenth_distance = 0;  // that of the tenth nearest
+};
+
+// The nearest point of a query; `self` is left out.
+Neighbour nearest(const Points& points, const Points& queries, std::size_t query, std::size_t self,
+                  std::vector<float>& distances) {
+  distances.assign(points.size(), 0);
+  for (std::size_t k = 0; k < points.coordinates.size(); ++k) {
+    const float at = queries.coordinates[k][query];
+    const float* values = points.coordinates[k].data();
+    for (std::size_t i = 0; i < distances.size(); ++i) distances[i] += (values[i] - at) * (values[i] - at);
+  }
+  if (self < distances.size()) distances[self] = std::numeric_limits<float>::infinity();
+  const auto first = std::ranges::min_element(distances);
+  Neighbour found{.index = static_cast<std::size_t>(first - distances.begin()), .distance = std::sqrt(*first)};
+  const auto place = distances.begin() + std::min(std::ssize(distances) - 1, static_cast<std::ptrdiff_t>(tenth));
+  std::nth_element(distances.begin(), place, distances.end());
+  found.tenth_distance = std::sqrt(*place);
+  return found;
+}
+
+// ---- Targets of neighbours
+
+// Pairs of targets.
+struct Pairs {
+  std::vector<double> a = {}, b = {};
+};
+
+// How far the agreement of the pairs is above chance, in standard errors.
+double agreement_z(const Pairs& pairs, const Column& target, Task task) {
+  const auto n = static_cast<double>(pairs.a.size());
+  if (n < 50) return 0;
+  if (task == Task::regression) {
+    const double bound = 5 * std::max(target.spread, 1e-30);
+    const auto centred = [&](double y) { return std::clamp(y - target.median, -bound, bound); };
+    double a = 0, b = 0, aa = 0, bb = 0, ab = 0;
+    for (std::size_t i = 0; i < pairs.a.size(); ++i) {
+      const double x = centred(pairs.a[i]), y = centred(pairs.b[i]);
+      a += x, b += y, aa += x * x, bb += y * y, ab += x * y;
+    }
+    const double variances = (aa - a * a / n) * (bb - b * b / n);
+    return variances > 0 ? (ab - a * b / n) / std::sqrt(variances) * std::sqrt(n) : 0;
+  }
+  std::unordered_map<double, double> first, second;
+  double same = 0, chance = 0;
+  for (std::size_t i = 0; i < pairs.a.size(); ++i) {
+    ++first[pairs.a[i]];
+    ++second[pairs.b[i]];
+    same += pairs.a[i] == pairs.b[i];
+  }
+  for (const auto& [c, count] : first) chance += count / n * (second[c] / n);
+  return chance < 1 ? (same - n * chance) / std::sqrt(n * chance * (1 - chance)) : 0;
+}
+
+// The target of a row of the data set; null when it is not known.
+const Scalar* target_of(std::span<const RowKey> keys, Index row) {
+  const auto found = std::ranges::lower_bound(keys, row, {}, &RowKey::row);
+  return found != keys.end() && found->row == row ? &found->target : nullptr;
+}
+
+Pairs shifted_pairs(const DataTable& table, std::span<const RowKey> keys, const Points& points,
+                    std::span<const std::size_t> queries, std::span<const Neighbour> neighbours, Index shift) {
+  Pairs pairs;
+  for (std::size_t q = 0; q < queries.size(); ++q) {
+    const Scalar* a = target_of(keys, table.rows[points.positions[queries[q]]] + shift);
+    const Scalar* b = target_of(keys, table.rows[points.positions[neighbours[q].index]] + shift);
+    if (!a || !b) continue;
+    pairs.a.push_back(static_cast<double>(*a));
+    pairs.b.push_back(static_cast<double>(*b));
+  }
+  return pairs;
+}
+
+// The largest absolute correlation of a column with the target of the row `shift` behind.
+double largest_correlation(const Described& train, std::span<const RowKey> keys, Index shift) {
+  double largest = 0;
+  std::vector<std::size_t> rows;
+  std::vector<double> y;
+  for (std::size_t i = 0; i < train.table.size(); ++i)
+    if (const Scalar* target = target_of(keys, train.table.rows[i] + shift)) {
+      rows.push_back(i);
+      y.push_back(static_cast<double>(*target));
+    }
+  const auto n = static_cast<double>(y.size());
+  if (n < 3) return 0;
+  for (std::size_t j = 0; j < train.table.inputs; ++j) {
+    const auto x = train.table.column(j);
+    double sx = 0, sy = 0, xx = 0, yy = 0, xy = 0;
+    for (std::size_t k = 0; k < rows.size(); ++k) {
+      const double u = static_cast<double>(x[rows[k]]) - train.columns[j].mean, v = y[k];
+      sx += u, sy += v, xx += u * u, yy += v * v, xy += u * v;
+    }
+    const double variances = (xx - sx * sx / n) * (yy - sy * sy / n);
+    if (variances > 0) largest = std::max(largest, std::abs(xy - sx * sy / n) / std::sqrt(variances));
+  }
+  return largest;
+}
+
+std::optional<Anomaly> shifted_labels(double own, double before, double behind) {
+  constexpr double clear = 6, none = 3;
+  const double other = std::max(before, behind);
+  if (own > none || other < clear) return std::nullopt;
+  return Anomaly{.name = "labels_shifted",
+                 .where = "training targets",
+                 .evidence = concat("similar rows agree in the target of the row ",
+                                    before > behind ? "before" : "behind", " by ", short_form(other, 3),
+                                    " standard errors more than by chance, in their own by ", short_form(own, 2)),
+                 .cause = "targets that are shifted by a row against the inputs, such as by a header line",
+                 .remedy = "read inputs and targets of a row together"};
+}
+
+std::optional<Anomaly> recoded_labels(const DataTable& train, const DataTable& validation, const Points& points,
+                                      const Points& queries, std::span<const Neighbour> neighbours,
+                                      std::size_t classes) {
+  constexpr std::size_t max_classes = 1000;
+  if (classes > max_classes) return std::nullopt;
+  std::vector<std::size_t> counts(classes * classes);
+  for (std::size_t q = 0; q < queries.size(); ++q) {
+    const auto label = static_cast<std::size_t>(validation.target()[queries.positions[q]]);
+    const auto other = static_cast<std::size_t>(train.target()[points.positions[neighbours[q].index]]);
+    if (label < classes && other < classes) ++counts[label * classes + other];
+  }
+  const std::string recoding = describe_recoding(counts, classes);
+  if (recoding.empty()) return std::nullopt;
+  return Anomaly{.name = "labels_recoded",
+                 .where = "validation targets",
+                 .evidence = concat("the most similar training rows have other labels: validation has ", recoding),
+                 .cause = "classes that are numbered in a different order in the two sets",
+                 .remedy = "number the classes of both sets by the same list"};
+}
+
+// ---- Near duplicates
+
+struct Nearness {
+  double near = 0, very_near = 0;  // shares of the queries
+  std::size_t example = 0;         // the query nearest to a point
+};
+Nearness nearness(std::span<const Neighbour> neighbours, float usual) {
+  Nearness result;
+  float smallest = std::numeric_limits<float>::infinity();
+  const auto n = static_cast<double>(neighbours.size());
+  for (std::size_t q = 0; q < neighbours.size(); ++q) {
+    const float distance = neighbours[q].distance;
+    if (!(distance > 0)) continue;
+    result.near += distance < usual / 10 ? 1 / n : 0;
+    result.very_near += distance < usual / 100 ? 1 / n : 0;
+    if (distance < smallest) smallest = distance, result.example = q;
+  }
+  return result;
+}
+
+std::optional<Anomaly> near_duplicates(const Described& train, const DataTable& validation, const Points& points,
+                                       const Points& queries, std::span<const Neighbour> of_train,
+                                       std::span<const Neighbour> of_validation) {
+  constexpr std::size_t min_columns = 3;
+  constexpr double min_rows = 3;
+  if (points.coordinates.size() < min_columns || of_train.empty()) return std::nullopt;
+  std::vector<double> tenths;
+  for (const Neighbour& neighbour : of_train) tenths.push_back(static_cast<double>(neighbour.tenth_distance));
+  const auto usual = static_cast<float>(median(tenths));
+  if (!(usual > 0)) return std::nullopt;
+  const Nearness here = nearness(of_validation, usual), there = nearness(of_train, usual);
+  const bool near = here.near > 0.05 && here.near > 3 * there.near;
+  if ((!near && here.very_near < 0.3) || here.near * static_cast<double>(queries.size()) < min_rows)
+    return std::nullopt;
+  const Neighbour& example = of_validation[here.example];
+  return Anomaly{
+      .name = "near_duplicates",
+      .where = concat("row ", validation.rows[queries.positions[here.example]], " of the ", validation.name, " set"),
+      .evidence = concat(short_form(100 * here.near, 2), " % of the ", validation.name,
+                         " rows are nearly equal to a row of the ", train.table.name, " set, this one to row ",
+                         train.table.rows[points.positions[example.index]]),
+      .cause =
+          "copies with a little noise in both sets, as when rows are augmented before they are split: the "
+          "validation loss looks better than it is",
+      .remedy = "split first, then augment the training rows only",
+      .details = concat("their distance is ", short_form(static_cast<double>(example.distance), 3),
+                        " standard deviations, that to a tenth neighbour ", short_form(static_cast<double>(usual), 3)),
+      .rank = Rank::outcome};
+}
+
+}  // namespace
+
+NeighbourReport check_neighbours(const Described& train, std::span<const RowKey> keys, const Described* validation,
+                                 Task task) {
+  constexpr std::size_t min_rows = 100, max_queries = 256, max_validation = 200;
+  NeighbourReport report;
+  const DataTable& table = train.table;
+  const auto columns = varying_columns(train);
+  if (table.size() < min_rows || table.targets != 1 || columns.empty()) return report;
+  const Points points = points_of(table, train.columns, columns, max_points);
+  std::vector<float> distances;
+  const auto queries = evenly(points.size(), max_queries);
+  std::vector<Neighbour> neighbours;
+  for (const std::size_t q : queries) neighbours.push_back(nearest(points, points, q, q, distances));
+
+  const Column& target = train.columns[table.inputs];
+  const auto z = [&](Index shift) {
+    return agreement_z(shifted_pairs(table, keys, points, queries, neighbours, shift), target, task);
+  };
+  const double own = z(0), before = z(-1), behind = z(1), rows = static_cast<double>(table.size());
+  const double linear = largest_correlation(train, keys, 0) * std::sqrt(rows) -
+                        std::sqrt(2 * std::log(static_cast<double>(table.inputs) + 1));
+  report.signal = std::max(own, linear);
+  if (auto found = shifted_labels(*report.signal, before, behind))
+    if (largest_correlation(train, keys, before > behind ? -1 : 1) < 0.98)
+      report.anomalies.push_back(std::move(*found));
+
+  if (!validation || validation->table.input_shape != table.input_shape || validation->table.targets != 1)
+    return report;
+  const Points held_out = points_of(validation->table, train.columns, columns, max_validation);
+  std::vector<Neighbour> of_validation;
+  for (std::size_t q = 0; q < held_out.size(); ++q)
+    of_validation.push_back(nearest(points, held_out, q, points.size(), distances));
+  if (task != Task::regression && target.whole && own > 6)
+    if (auto found = recoded_labels(table, validation->table, points, held_out, of_validation,
+                                    static_cast<std::size_t>(target.highest()) + 1))
+      report.anomalies.push_back(std::move(*found));
+  if (auto found = near_duplicates(train, validation->table, points, held_out, neighbours, of_validation))
+    report.anomalies.push_back(std::move(*found));
+  return report;
+}
+
+}  // namespace handrail::train

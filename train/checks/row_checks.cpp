@@ -1,0 +1,146 @@
+#include <handrail/train/checks/internal/row_checks.h>
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+#include <handrail/train/files/text.h>
+#include <handrail/train/math/robust.h>
+
+namespace handrail::train {
+namespace {
+
+// The chance that two rows have the same target, without replacement.
+double agreement(std::span<const Scalar> targets) {
+  std::unordered_map<Scalar, double> counts;
+  for (const Scalar target : targets) ++counts[target];
+  const auto n = static_cast<double>(targets.size());
+  double pairs = 0;
+  for (const auto& [target, count] : counts) pairs += count * (count - 1);
+  return pairs / (n * (n - 1));
+}
+
+double variance(std::span<const Scalar> targets) {
+  std::vector<double> values(targets.begin(), targets.end());
+  const auto n = static_cast<double>(values.size());
+  const double error = moments(values).error;
+  return error * error * n;
+}
+
+double distance(std::span<const Scalar> a, std::span<const Scalar> b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2);
+  return std::sqrt(sum);
+}
+
+std::optional<Anomaly> find_repeated_rows(const DataTable& table, std::span<const Column> columns,
+                                          std::span<const RowKey> keys) {
+  constexpr std::size_t min_rows = 40, max_repeats = 4;
+  std::unordered_map<std::uint64_t, Index> first;
+  std::optional<std::pair<Index, Index>> twice;
+  for (const RowKey& key : keys)
+    if (const auto [found, is_new] = first.emplace(key.all, key.row); !is_new && !twice)
+      twice = {found->second, key.row};
+  const std::size_t different = first.size();
+  if (keys.size() < min_rows || !twice || max_repeats * different > keys.size()) return std::nullopt;
+  // Rows of few categories repeat by nature: no column of theirs tells nearly all different rows apart.
+  std::size_t most_distinct = 0;
+  for (std::size_t j = 0; j < table.inputs; ++j) most_distinct = std::max(most_distinct, columns[j].distinct);
+  if (table.inputs > 0 && static_cast<double>(most_distinct) < 0.8 * static_cast<double>(different) && different > 3)
+    return std::nullopt;
+  return Anomaly{.name = "repeated_rows",
+                 .where = concat("rows ", twice->first, " and ", twice->second, " of the ", table.name, " set"),
+                 .evidence = concat("they are equal; among ", keys.size(), " rows only ", different, " are different"),
+                 .cause = "the same rows again and again, as from a reader that starts anew for each batch",
+                 .remedy = "look how the data set finds the sample of a row number"};
+}
+
+std::optional<Anomaly> find_small_set(const DataTable& table, std::span<const Column> columns, Task task) {
+  constexpr Index min_rows = 20, min_per_class = 5;
+  const Index rows = table.all_rows;
+  const Index classes =
+      task == Task::multiclass && table.targets == 1 ? static_cast<Index>(columns[table.inputs].distinct) : 1;
+  const bool wide = table.input_shape.rank() == 1 && rows < static_cast<Index>(table.inputs);
+  if (rows >= min_rows && !wide && rows >= min_per_class * classes) return std::nullopt;
+  return Anomaly{.name = "small_training_set",
+                 .where = "training set",
+                 .evidence = classes > 1
+                                 ? concat(counted(rows, "row"), " of ", classes, " classes, ", table.inputs, " columns")
+                                 : concat(counted(rows, "row"), ", ", table.inputs, " columns"),
+                 .cause = "too few samples: the model can memorise them all",
+                 .remedy = "use more rows, a smaller model, or more weight_decay",
+                 .severity = rows < min_rows ? Severity::warning : Severity::note};
+}
+
+}  // namespace
+
+std::vector<Anomaly> check_row_set(const DataTable& table, std::span<const Column> columns,
+                                   std::span<const RowKey> keys, Task task) {
+  std::vector<Anomaly> found;
+  if (auto anomaly = find_repeated_rows(table, columns, keys)) found.push_back(std::move(*anomaly));
+  if (auto anomaly = find_small_set(table, columns, task)) found.push_back(std::move(*anomaly));
+  return found;
+}
+
+std::optional<Anomaly> check_validation_size(Index rows) {
+  constexpr Index warning_rows = 5, note_rows = 10;
+  if (rows >= note_rows) return std::nullopt;
+  return Anomaly{.name = "small_validation_set",
+                 .where = "validation set",
+                 .evidence = counted(rows, "row"),
+                 .cause = "a loss on so few rows is mostly chance, and with it early stopping and the best weights",
+                 .remedy = "hold out more rows",
+                 .severity = rows < warning_rows ? Severity::warning : Severity::note};
+}
+
+std::optional<Anomaly> check_order(const DataTable& table, std::span<const Batch> batches, Task task) {
+  if (table.targets != 1 || table.size() < 32) return std::nullopt;
+  double within = 0, rows = 0, count = 0;
+  for (const Batch& batch : batches) {
+    const auto targets = batch.targets.span();
+    if (targets.size() < 4) continue;
+    within += task == Task::regression ? variance(targets) : agreement(targets);
+    rows += static_cast<double>(targets.size());
+    ++count;
+  }
+  if (count < 2 || rows < 32) return std::nullopt;
+  within /= count;
+  const double all = task == Task::regression ? variance(table.target()) : agreement(table.target());
+  if (task == Task::regression ? all == 0 : all == 1) return std::nullopt;
+  const bool sorted = task == Task::regression ? within < 0.25 * all : within > all + 0.5 * (1 - all);
+  if (!sorted) return std::nullopt;
+  return Anomaly{
+      .name = "sorted_rows",
+      .where = "first batches of the training set",
+      .evidence = task == Task::regression
+                      ? concat("the variance of the targets within a batch is ", short_form(within, 3),
+                               ", that of all ", short_form(all, 3))
+                      : concat("two rows of a batch have the same class in ", short_form(100 * within, 3),
+                               " % of cases, two rows of the set in ", short_form(100 * all, 3), " %"),
+      .cause = "rows in the order of their targets, and a data set that does not return the rows that it is asked for",
+      .remedy = "return the samples of the row numbers that gather gets, or put the rows in a random order"};
+}
+
+std::optional<Anomaly> check_stability(const Batch& before, const Batch& now) {
+  constexpr double max_share = 0.9;
+  constexpr std::size_t min_rows = 16;
+  const auto rows = static_cast<std::size_t>(before.inputs.shape()[0]);
+  if (rows < min_rows || !std::ranges::equal(before.targets.span(), now.targets.span())) return std::nullopt;
+  const std::size_t width = before.inputs.span().size() / rows;
+  const auto row = [&](const Batch& batch, std::size_t i) { return batch.inputs.span().subspan(i * width, width); };
+  std::vector<double> same, other;
+  for (std::size_t i = 0; i < rows; ++i) {
+    same.push_back(distance(row(before, i), row(now, i)));
+    other.push_back(distance(row(before, i), row(before, (i + 1) % rows)));
+  }
+  const double changed = median(same), usual = median(other);
+  if (!(changed > max_share * usual) || usual == 0) return std::nullopt;
+  return Anomaly{.name = "unstable_data",
+                 .where = "first batch of the training set",
+                 .evidence = concat("read twice, a row has other inputs under the same target: they differ by ",
+                                    short_form(changed, 3), ", different rows by ", short_form(usual, 3)),
+                 .cause = "inputs that are drawn or shuffled anew at each reading, while their targets stay",
+                 .remedy = "return the input and the target of the same sample"};
+}
+
+}  // namespace handrail::train
