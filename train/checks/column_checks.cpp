@@ -146,12 +146,18 @@ Explained explained(const Column& column, std::span<const double> y) {
 }
 
 std::optional<Anomaly> find_coded_category(const DataTable& table, std::span<const Column> columns, bool regression) {
-  if (table.targets != 1) return std::nullopt;
-  const Column& target = columns[table.inputs];
+  constexpr std::size_t max_candidates = 16;  // more of them are pixels or words
+  std::vector<std::size_t> candidates;
   for (std::size_t j = 0; j < table.inputs; ++j) {
     const Column& column = columns[j];
-    if (!column.whole || column.distinct < 4 || column.distinct > 30 || table.size() < 20 * column.distinct) continue;
-    if (column.highest() - column.lowest() > 2 * static_cast<double>(column.distinct)) continue;
+    if (column.whole && column.distinct >= 4 && column.distinct <= 30 && table.size() >= 20 * column.distinct &&
+        column.highest() - column.lowest() <= 2 * static_cast<double>(column.distinct))
+      candidates.push_back(j);
+  }
+  if (table.targets != 1 || candidates.size() > max_candidates) return std::nullopt;
+  const Column& target = columns[table.inputs];
+  for (const std::size_t j : candidates) {
+    const Column& column = columns[j];
     const double chance = static_cast<double>(column.distinct) / static_cast<double>(table.size());
     for (int c = 0; c < 10; ++c) {
       if (!regression && c > target.highest()) break;

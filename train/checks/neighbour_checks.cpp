@@ -13,7 +13,7 @@
 namespace handrail::train {
 namespace {
 
-constexpr std::size_t max_points = 2000, max_coordinates = 64, tenth = 10;
+constexpr std::size_t max_points = 1000, max_coordinates = 64, tenth = 10;
 
 // Points as columns of coordinates.
 struct Points {
@@ -83,6 +83,9 @@ struct Pairs {
   std::vector<double> a = {}, b = {};
 };
 
+// Rows that are each other's nearest neighbours count twice, so that the errors are larger than of independent pairs.
+constexpr double error_factor = 1.25;
+
 // How far the agreement of the pairs is above chance, in standard errors.
 double agreement_z(const Pairs& pairs, const Column& target, Task task) {
   const auto n = static_cast<double>(pairs.a.size());
@@ -96,7 +99,7 @@ double agreement_z(const Pairs& pairs, const Column& target, Task task) {
       a += x, b += y, aa += x * x, bb += y * y, ab += x * y;
     }
     const double variances = (aa - a * a / n) * (bb - b * b / n);
-    return variances > 0 ? (ab - a * b / n) / std::sqrt(variances) * std::sqrt(n) : 0;
+    return variances > 0 ? (ab - a * b / n) / std::sqrt(variances) * std::sqrt(n) / error_factor : 0;
   }
   std::unordered_map<double, double> first, second;
   double same = 0, chance = 0;
@@ -106,7 +109,7 @@ double agreement_z(const Pairs& pairs, const Column& target, Task task) {
     same += pairs.a[i] == pairs.b[i];
   }
   for (const auto& [c, count] : first) chance += count / n * (second[c] / n);
-  return chance < 1 ? (same - n * chance) / std::sqrt(n * chance * (1 - chance)) : 0;
+  return chance < 1 ? (same - n * chance) / std::sqrt(n * chance * (1 - chance)) / error_factor : 0;
 }
 
 // The target of a row of the data set; null when it is not known.
@@ -240,7 +243,7 @@ std::optional<Anomaly> near_duplicates(const Described& train, const DataTable& 
 
 NeighbourReport check_neighbours(const Described& train, std::span<const RowKey> keys, const Described* validation,
                                  Task task) {
-  constexpr std::size_t min_rows = 100, max_queries = 256, max_validation = 200;
+  constexpr std::size_t min_rows = 100, max_queries = 200, max_validation = 150;
   NeighbourReport report;
   const DataTable& table = train.table;
   const auto columns = varying_columns(train);

@@ -36,8 +36,10 @@ std::vector<Anomaly> check_cells(const DataTable& table, std::span<const Column>
 ///   "truncated_columns"  columns of whole numbers, some of them negative, of which there are 4 to 12 around 0: a
 ///   warning
 ///                        when these are half of all columns
-///   "coded_category"     a column of 4 to 30 whole numbers, 20 rows each on average, whose order means nothing: the
-///                        means of the target by number explain 10 % more of its variance than a parabola: a note
+///   "coded_category"     one of at most 16 columns of 4 to 30 whole numbers, 20 rows each on average, whose order
+///   means
+///                        nothing: the means of the target by number explain 10 % more of its variance than a parabola:
+///                        a note
 std::vector<Anomaly> check_columns(const DataTable& table, std::span<const Column> columns, bool regression);
 
 }  // namespace handrail::train

@@ -8,8 +8,8 @@
 #include <handrail/train/data/task.h>
 #include <handrail/train/report/events.h>
 
-// What the nearest training row of a row tells: of at most 256 training rows and 200 validation rows, among at most
-// 2,000 training rows. Distances are Euclidean, over at most 64 columns, each standardised by the training set and cut
+// What the nearest training row of a row tells: of at most 200 training rows and 150 validation rows, among at most
+// 1,000 training rows. Distances are Euclidean, over at most 64 columns, each standardised by the training set and cut
 // to 5 standard deviations.
 
 namespace handrail::train {
