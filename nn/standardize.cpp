@@ -1,6 +1,9 @@
 #include <handrail/nn/standardize.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
+#include <vector>
 
 #include <handrail/core/eigen.h>
 #include <handrail/core/error.h>
@@ -16,41 +19,88 @@ Index checked(Index features) {
   return features;
 }
 
+void check(const StandardizeOptions& options) {
+  if (options.robust && options.whiten)
+    fail<OptionError>("Standardize: want `robust` or `whiten`; got both; whiten after a robust layer of its own");
+}
+
+// What robust constants cut outputs to, in standard deviations of a normal column.
+constexpr double max_robust = 5;
+
+struct Constants {
+  Columns means, deviations;
+};
+
+// In double and in two passes, so that digits do not cancel in columns far from zero.
+Constants moments(const ConstMatrixMap& in) {
+  const auto rows = static_cast<double>(in.rows());
+  Columns sums = Columns::Zero(in.cols()), squares = sums;
+  for (Index i = 0; i < in.rows(); ++i) sums += in.row(i).array().cast<double>();
+  const Columns means = sums / rows;
+  for (Index i = 0; i < in.rows(); ++i) squares += (in.row(i).array().cast<double>() - means).square();
+  return {means, (squares / rows).sqrt()};
+}
+
+// The element number floor(share * (n - 1)) of the values in ascending order.
+double quantile(std::vector<double>& values, double share) {
+  const auto place = values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), place, values.end());
+  return *place;
+}
+
+Constants quartiles(const ConstMatrixMap& in) {
+  constexpr double normal_range = 1.349;  // between the quartiles, in standard deviations
+  Constants constants{Columns::Zero(in.cols()), Columns::Zero(in.cols())};
+  std::vector<double> values, distances;
+  for (Index j = 0; j < in.cols(); ++j) {
+    values.clear();
+    distances.clear();
+    for (Index i = 0; i < in.rows(); ++i) values.push_back(static_cast<double>(in(i, j)));
+    const double median = quantile(values, 0.5);
+    double range = quantile(values, 0.75) - quantile(values, 0.25);
+    for (const double value : values)
+      if (value != median) distances.push_back(std::abs(value - median));
+    if (range == 0 && !distances.empty()) range = quantile(distances, 0.5);
+    constants.means[j] = median;
+    constants.deviations[j] = range / normal_range;
+  }
+  return constants;
+}
+
 Tensor identity(Index features) { return from_eigen(Eigen::MatrixXd::Identity(features, features)); }
 
 }  // namespace
 
 Standardize::Standardize(Index features, StandardizeOptions options)
     : Standardize(Tensor::zeros({checked(features)}), Tensor::ones({features}),
-                  options.whiten ? Whitening{identity(features), identity(features)} : Whitening{}) {}
+                  options.whiten ? Whitening{identity(features), identity(features)} : Whitening{}, options.robust) {
+  check(options);
+}
 
-Standardize::Standardize(Tensor m, Tensor inv, const Whitening& whitening)
+Standardize::Standardize(Tensor m, Tensor inv, const Whitening& whitening, bool robust)
     : mean(buffer("mean", std::move(m))),
       inverse(buffer("inverse", std::move(inv))),
       whiten(whitening.whiten.defined() ? buffer("whiten", whitening.whiten) : Tensor()),
-      color(whitening.color.defined() ? buffer("color", whitening.color) : Tensor()) {}
+      color(whitening.color.defined() ? buffer("color", whitening.color) : Tensor()),
+      robust_(robust) {}
 
 Standardize Standardize::fit(const Tensor& inputs, StandardizeOptions options) {
+  check(options);
   const Shape& shape = inputs.shape();
   if (shape.rank() != 2 || shape.size() == 0)
     fail<ShapeError>("Standardize: want inputs [N, features], not empty; got ", shape);
-  const Index rows = shape[0], cols = shape[1];
+  const Index cols = shape[1];
   if (const Index bad = first_non_finite(inputs.span()); bad >= 0)
     throw DataError(concat("Standardize: want finite inputs; got ", inputs.data()[bad], " in row ", bad / cols,
                            ", column ", bad % cols),
                     bad / cols);
-  // In double and in two passes, so that digits do not cancel in columns far from zero.
-  const ConstMatrixMap in = matrix(inputs);
-  Columns sums = Columns::Zero(cols), squares = sums;
-  for (Index i = 0; i < rows; ++i) sums += in.row(i).array().cast<double>();
-  const Columns means = sums / static_cast<double>(rows);
-  for (Index i = 0; i < rows; ++i) squares += (in.row(i).array().cast<double>() - means).square();
-  const Columns deviations = (squares / static_cast<double>(rows)).sqrt();
+  const auto [means, deviations] = options.robust ? quartiles(matrix(inputs)) : moments(matrix(inputs));
   // A column counts as constant when its deviation is within the rounding of the mean, or too small to divide by.
   const auto smallest = static_cast<double>(std::numeric_limits<Scalar>::min());
   const Eigen::Array<bool, 1, Eigen::Dynamic> constant = deviations <= 1e-7 * means.abs() || deviations < smallest;
   const Columns inverses = constant.select(1, 1 / deviations), scales = constant.select(0, inverses);
-  return {from_eigen(means), from_eigen(inverses), options.whiten ? fit_whitening(inputs, means, scales) : Whitening{}};
+  return {from_eigen(means), from_eigen(inverses), options.whiten ? fit_whitening(inputs, means, scales) : Whitening{},
+          options.robust};
 }
 
 // Checked here because sub() would broadcast a column of width 1.
@@ -62,8 +112,11 @@ void Standardize::check_width(const char* name, const Tensor& x) const {
 Tensor Standardize::forward(const Tensor& x) const {
   check_width("x", x);
   const Tensor z = mul(sub(x, mean), inverse);
+  if (robust_) return clamp(z, -max_robust, max_robust);
   return whiten.defined() ? linear(z, whiten) : z;
 }
+
+std::string Standardize::settings() const { return robust_ ? "robust" : ""; }
 
 Tensor Standardize::undo(const Tensor& y) const {
   check_width("y", y);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <string>
 
 #include <handrail/nn/module.h>
 
@@ -17,6 +18,12 @@ struct StandardizeOptions {
   /// rounding, counts as constant and keeps scale 1, as a constant column does. So no standardised input grows
   /// more than 10,000 times.
   bool whiten = false;
+  /// Takes the median of each column for its mean and the range between its quartiles / 1.349 for its standard
+  /// deviation, which are the same for normal values but are hardly changed by outliers and coded missing values; and
+  /// cuts outputs to
+  /// [-5, 5]. Where the range is 0, half of the values being equal, the median distance of the others takes its place.
+  /// Not together with whiten.
+  bool robust = false;
 };
 
 /// (x - mean) / std for each column, with constants that are fitted on the training data and saved with the model. As
@@ -24,11 +31,13 @@ struct StandardizeOptions {
 class Standardize : public Layer {
  public:
   /// Starts with mean 0 and standard deviation 1, which load_weights replaces: for a program that predicts, as it has
-  /// no training data to fit on. Throws OptionError unless features is positive.
+  /// no training data to fit on. Throws OptionError unless features is positive, and when `robust` and `whiten` are
+  /// both set.
   explicit Standardize(Index features, StandardizeOptions options = {});
   /// Takes the mean and the standard deviation (of the population: divided by N) of each column of inputs [N,
-  /// features]. A constant column keeps the standard deviation 1. Throws ShapeError unless inputs has two dimensions
-  /// and elements; DataError naming row and column on a value that is not finite.
+  /// features]. A constant column keeps the standard deviation 1. `robust` says what is taken instead. Throws
+  /// ShapeError unless inputs has two dimensions and elements; DataError naming row and column on a value that is not
+  /// finite; OptionError when `robust` and `whiten` are both set.
   static Standardize fit(const Tensor& inputs, StandardizeOptions options = {});
   /// Fits on data.inputs(), for a data set that holds its inputs as one tensor.
   template <class Data>
@@ -42,8 +51,9 @@ class Standardize : public Layer {
   /// Throws ShapeError unless x is [N, features].
   Tensor forward(const Tensor& x) const override;
   bool normalises() const override { return true; }
-  /// The inverse of forward, which is y * std + mean without whitening. y: [N, features], else ShapeError. For targets
-  /// that were standardised:
+  std::string settings() const override;
+  /// The inverse of forward, which is y * std + mean without whitening. What `robust` has cut off stays cut off. y: [N,
+  /// features], else ShapeError. For targets that were standardised:
   ///   const auto scale = nn::Standardize::fit(targets);  // train on scale(targets)
   ///   const Tensor predicted = scale.undo(trainer.predict(test));
   Tensor undo(const Tensor& y) const;
@@ -54,8 +64,10 @@ class Standardize : public Layer {
   const Tensor color;    // [features, features], the inverse of whiten; undefined without whitening
 
  private:
-  Standardize(Tensor mean, Tensor inverse, const Whitening& whitening);
+  Standardize(Tensor mean, Tensor inverse, const Whitening& whitening, bool robust);
   void check_width(const char* name, const Tensor& x) const;
+
+  bool robust_;
 };
 
 }  // namespace handrail::nn

@@ -49,6 +49,11 @@ const std::vector<LayerRow> rows{
      [](Rng& rng) {
        return own(nn::Standardize::fit(uniform({20, 3}, 1, 9, rng)));
      }},
+    {"Standardize: robust",
+     {6, 3},
+     [](Rng& rng) {
+       return own(nn::Standardize::fit(uniform({20, 3}, 1, 9, rng), {.robust = true}));
+     }},
     {"Standardize: with whitening",
      {6, 3},
      [](Rng& rng) {

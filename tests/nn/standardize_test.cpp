@@ -127,3 +127,33 @@ TEST_CASE("Standardize's constants are buffers, and gradients go through it") {
   tape.backward(sum(layer(x)));
   check_values(x.grad(), {0.5, 0.5, 0.5});
 }
+
+TEST_CASE("robust Standardize takes median and quartiles, which outliers hardly change, and cuts them off") {
+  // 0 to 100 in some order, and a coded missing value.
+  std::vector<Scalar> values;
+  for (int i = 0; i <= 100; ++i) values.push_back(static_cast<Scalar>(i * 37 % 101));
+  values[20] = -999;  // instead of 740 % 101 = 33
+  const nn::Standardize layer = nn::Standardize::fit(Tensor({101, 1}, values), {.robust = true});
+  check_values(layer.mean, {50});
+  check_values(layer.inverse, {1.349 / 51}, 1e-6);  // the quartiles are 24 and 75
+  check_values(layer(Tensor({3, 1}, {50, 101, -999})), {0, 1.349, -5}, 1e-6);
+  CHECK(layer.settings() == "robust");
+  CHECK(nn::Standardize(2).settings().empty());
+}
+
+TEST_CASE("robust Standardize scales rare values by their own distance, and keeps a constant column") {
+  std::vector<Scalar> values;
+  for (int i = 0; i < 100; ++i) {
+    values.push_back(i % 10 == 0 ? Scalar(4) : Scalar(0));
+    values.push_back(7);
+  }
+  const nn::Standardize layer = nn::Standardize::fit(Tensor({100, 2}, values), {.robust = true});
+  check_values(layer.mean, {0, 7});
+  check_values(layer.inverse, {1.349 / 4, 1}, 1e-6);
+  check_throws<OptionError>(
+      [] {
+        nn::Standardize::fit(Tensor::ones({3, 2}), {.whiten = true, .robust = true});
+      },
+      "`robust` or `whiten`; got both");
+  check_throws<OptionError>([] { nn::Standardize(3, {.whiten = true, .robust = true}); }, "got both");
+}
