@@ -10,6 +10,8 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/files/input_file.h>
+#include <handrail/train/files/text.h>
+#include <handrail/train/math/coded_value.h>
 
 namespace handrail::train {
 namespace {
@@ -87,6 +89,31 @@ class LineReader {
   std::int64_t number_ = 0;
 };
 
+// A sentence for each column with a number that seems to stand for a missing value. Looks at 20,000 rows, evenly
+// spaced.
+std::vector<std::string> coded_values(const CsvTable& table) {
+  constexpr Index max_rows = 20'000;
+  const Index rows = table.values.shape()[0], cols = table.values.shape()[1], taken = std::min(rows, max_rows);
+  std::vector<std::string> notes;
+  std::vector<Scalar> values;
+  for (Index j = 0; j < cols; ++j) {
+    values.clear();
+    for (Index i = 0; i < taken; ++i)
+      if (const Scalar value = table.values.data()[i * rows / taken * cols + j]; is_finite(value))
+        values.push_back(value);
+    std::ranges::sort(values);
+    const auto coded = find_coded_value(values);
+    if (!coded || !coded->is_clear) continue;
+    notes.push_back(concat(
+        "column ", j + 1, ' ', excerpt(table.columns[static_cast<std::size_t>(j)]), ": ", short_form(coded->value, 7),
+        " in ", short_form(100 * static_cast<double>(coded->count) / static_cast<double>(taken), 2), " % of the rows, ",
+        short_form(coded->lowest), " to ", short_form(coded->highest),
+        " in all others: it seems to stand for a missing value; leave these rows out, put the median "
+        "in its place, or use nn::Standardize::fit(train, {.robust = true})"));
+  }
+  return notes;
+}
+
 class CsvReader {
  public:
   CsvReader(const std::filesystem::path& path, const CsvOptions& options) : options_(options), lines_(path, options) {
@@ -111,6 +138,7 @@ class CsvReader {
                       table_.columns.empty() ? "an empty file" : "only a header");
     const Index cols = std::ssize(table_.columns);
     table_.values = Tensor({std::ssize(values_) / cols, cols}, values_);
+    table_.notes = coded_values(table_);
     return std::move(table_);
   }
 

@@ -34,6 +34,9 @@ struct CsvTable {
   Tensor values;                     // [rows, columns]
   std::filesystem::path path;        // of the file, for messages
   std::int64_t first_line = 1;       // the line of row 0 in that file, counted from 1
+  // What is odd about the columns, a sentence each: numbers that seem to stand for missing values, such as -999, which
+  // would be learnt as numbers. A program may print them; fit reports such columns too, without their names.
+  std::vector<std::string> notes = {};
 
   /// The position of the column of this name. Throws OptionError, listing the columns, when there is none.
   Index column(std::string_view name) const;

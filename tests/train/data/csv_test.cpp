@@ -287,3 +287,16 @@ TEST_CASE("read_csv loads or rejects a file with any flipped byte") {
   }
   CHECK(rejected > 0);
 }
+
+TEST_CASE("a number that stands for a missing value is noted with its column when a CSV file is read") {
+  std::string text = "age,weight\n", clean = text;
+  for (int i = 0; i < 100; ++i) {
+    const std::string age = std::to_string(20 + i * 37 % 61), weight = std::to_string(50 + i * 53 % 47);
+    text += age + "," + (i % 10 == 3 ? "-999" : weight) + "\n";
+    clean += age + "," + weight + "\n";
+  }
+  const CsvTable table = read(text);
+  REQUIRE(table.notes.size() == 1);
+  CHECK(table.notes[0].find("column 2 'weight': -999 in 10 % of the rows, 50 to 96 in all others") == 0);
+  CHECK(read(clean).notes.empty());
+}
