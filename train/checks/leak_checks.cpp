@@ -102,20 +102,21 @@ double closed_gap(const Column& column, std::span<const Scalar> targets, Task ta
 
 std::vector<Anomaly> check_leaks(const DataTable& table, std::span<const Column> columns, Task task) {
   constexpr std::size_t min_rows = 50;
-  constexpr double related = 0.2;
+  constexpr double related = 0.2, max_second = 0.9;
   const double leak = task == Task::regression ? 0.95 : 0.97;
   std::vector<Anomaly> found;
   if (table.inputs < 2 || table.targets != 1 || table.size() < min_rows) return found;
   std::size_t best = 0, identifier = table.inputs, monotone = 0;
-  double best_gap = 0, identifier_gap = 0;
+  double best_gap = 0, second_gap = 0, identifier_gap = 0;
   for (std::size_t j = 0; j < table.inputs; ++j) {
     const double gap = closed_gap(columns[j], table.target(), task);
+    second_gap = std::max(second_gap, std::min(gap, best_gap));
     if (gap > best_gap) best_gap = gap, best = j;
     const bool ordered = is_monotone(table.column(j));
     monotone += ordered;
     if (identifier == table.inputs && (ordered || numbers_rows(columns[j]))) identifier = j, identifier_gap = gap;
   }
-  if (best_gap > leak)
+  if (best_gap > leak && second_gap < max_second)
     found.push_back(
         {.name = "label_leak",
          .where = concat("column ", best, " of the inputs"),

@@ -212,17 +212,19 @@ Nearness nearness(std::span<const Neighbour> neighbours, float usual) {
 std::optional<Anomaly> near_duplicates(const Described& train, const DataTable& validation, const Points& points,
                                        const Points& queries, std::span<const Neighbour> of_train,
                                        std::span<const Neighbour> of_validation) {
-  constexpr std::size_t min_columns = 3;
-  constexpr double min_rows = 3;
-  if (points.coordinates.size() < min_columns || of_train.empty()) return std::nullopt;
+  constexpr std::size_t min_columns = 3, min_validation = 20;
+  constexpr double min_rows = 5, min_errors = 4;
+  if (points.coordinates.size() < min_columns || of_validation.size() < min_validation) return std::nullopt;
   std::vector<double> tenths;
   for (const Neighbour& neighbour : of_train) tenths.push_back(static_cast<double>(neighbour.tenth_distance));
   const auto usual = static_cast<float>(median(tenths));
   if (!(usual > 0)) return std::nullopt;
   const Nearness here = nearness(of_validation, usual), there = nearness(of_train, usual);
-  const bool near = here.near > 0.05 && here.near > 3 * there.near;
-  if ((!near && here.very_near < 0.3) || here.near * static_cast<double>(queries.size()) < min_rows)
-    return std::nullopt;
+  const auto n = static_cast<double>(of_train.size()), m = static_cast<double>(of_validation.size());
+  const double share = (here.near * m + there.near * n) / (m + n);
+  const double error = std::sqrt(share * (1 - share) * (1 / m + 1 / n));
+  const bool near = here.near > 0.05 && here.near > 3 * there.near && here.near - there.near > min_errors * error;
+  if ((!near && here.very_near < 0.3) || here.near * m < min_rows) return std::nullopt;
   const Neighbour& example = of_validation[here.example];
   return Anomaly{
       .name = "near_duplicates",

@@ -26,16 +26,18 @@ std::vector<std::size_t> counts_of(const Column& column) {
   return counts;
 }
 
-bool is_balanced(const Column& column) {
+// How often the rarest value occurs for each time that the commonest does.
+double balance(const Column& column) {
   const auto counts = counts_of(column);
-  return 10 * std::ranges::min(counts) >= std::ranges::max(counts);
+  return static_cast<double>(std::ranges::min(counts)) / static_cast<double>(std::ranges::max(counts));
 }
 
 std::optional<Anomaly> find_loss_mismatch(const Column& target, Task task) {
+  constexpr double min_balance = 0.02, classes_balance = 0.1;
   const std::size_t n = target.sorted.size();
   const double classes = target.highest() + 1;
   if (task == Task::regression && target.whole && target.lowest() == 0 && classes >= 2 && classes <= 30 &&
-      static_cast<double>(target.distinct) == classes && n >= 5 * target.distinct)
+      static_cast<double>(target.distinct) == classes && n >= 5 * target.distinct && balance(target) > min_balance)
     return Anomaly{
         .name = "loss_mismatch",
         .where = "training targets",
@@ -45,7 +47,7 @@ std::optional<Anomaly> find_loss_mismatch(const Column& target, Task task) {
         .remedy = classes == 2 ? "use binary_cross_entropy_with_logits, unless they are quantities"
                                : "give the model an output for each class and use cross_entropy, unless they "
                                  "are quantities",
-        .severity = classes > 2 && is_balanced(target) ? Severity::warning : Severity::note};
+        .severity = classes > 2 && balance(target) > classes_balance ? Severity::warning : Severity::note};
   if (task != Task::binary || target.distinct < 4 || target.distinct > 31 || n < 5 * target.distinct)
     return std::nullopt;
   const auto steps = static_cast<double>(target.distinct - 1);
@@ -59,7 +61,7 @@ std::optional<Anomaly> find_loss_mismatch(const Column& target, Task task) {
           concat("the targets of binary_cross_entropy_with_logits are 0 to 1 in ", target.distinct, " equal steps"),
       .cause = "class numbers that were divided to fit between 0 and 1",
       .remedy = "give the model an output for each class and use cross_entropy, unless they are probabilities",
-      .severity = is_balanced(target) ? Severity::warning : Severity::note};
+      .severity = balance(target) > classes_balance ? Severity::warning : Severity::note};
 }
 
 std::optional<Anomaly> find_truncated_targets(const DataTable& table, std::span<const Column> columns) {
@@ -162,7 +164,7 @@ std::vector<Anomaly> check_targets(const DataTable& table, std::span<const Colum
 
 std::optional<Anomaly> check_conflicts(const DataTable& table, std::span<const Column> columns,
                                        std::span<const RowKey> keys, Task task) {
-  constexpr double warning_share = 0.02, note_share = 0.05, hopeless_share = 0.8;
+  constexpr double min_share = 0.02, hopeless_share = 0.8;
   if (table.targets != 1 || keys.size() < 10 || columns[table.inputs].constant()) return std::nullopt;
   std::vector<RowKey> sorted(keys.begin(), keys.end());
   std::ranges::stable_sort(sorted, {}, [](const RowKey& key) { return std::pair(key.inputs, key.target); });
@@ -196,11 +198,14 @@ std::optional<Anomaly> check_conflicts(const DataTable& table, std::span<const C
   for (const auto& [target, count] : classes) commonest = std::max(commonest, count);
   const auto n = static_cast<double>(keys.size());
   const double share = conflicts / n;
-  const bool rich = different > 0.5 * n;
+  // Rows of few categories are equal by chance.
+  std::size_t most_distinct = 0;
+  for (const Column& column : columns.first(table.inputs)) most_distinct = std::max(most_distinct, column.distinct);
+  const bool rich = different > 0.5 * n && (2 * most_distinct > table.size() || table.inputs >= 20);
   const double others = n - commonest;
-  const bool hopeless = !classes.empty() && others > 0.3 * n && conflicts > hopeless_share * others;
-  const bool warn = conflicts >= 3 && ((rich && share >= warning_share) || hopeless);
-  if (!warn && !(conflicts >= 3 && share >= note_share)) return std::nullopt;
+  const bool hopeless =
+      !classes.empty() && different < 0.1 * n && others > 0.3 * n && conflicts > hopeless_share * others;
+  if (conflicts < 3 || !((rich && share >= min_share) || hopeless)) return std::nullopt;
   return Anomaly{
       .name = "conflicting_labels",
       .where = concat("rows ", std::min(first->row, second->row), " and ", std::max(first->row, second->row),
@@ -210,8 +215,7 @@ std::optional<Anomaly> check_conflicts(const DataTable& table, std::span<const C
       .cause = rich ? "rows that were entered twice with different labels"
                     : concat("inputs that hardly tell the rows apart: there are only ", short_form(different, 7),
                              " different ones"),
-      .remedy = rich ? "correct these labels" : "add features, or look how the inputs lost their differences",
-      .severity = warn ? Severity::warning : Severity::note};
+      .remedy = rich ? "correct these labels" : "add features, or look how the inputs lost their differences"};
 }
 
 }  // namespace handrail::train

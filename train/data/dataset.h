@@ -43,8 +43,9 @@ class Dataset {
   Tensor inputs() const;
 
   /// Whether gather only copies memory. The Trainer's checks read such a set as often as they need. They read each
-  /// sample of any other set at most once, and keep up to 256 MB of samples (as float) until the first step. A resume
-  /// compares every row of a set in memory, and 64 rows of any other.
+  /// sample of any other set once at most, but those of the first batches, up to 256, once more, and keep up to 256 MB
+  /// of samples (as float) until the first step. A resume compares every row of a set in memory, and 64 rows of any
+  /// other.
   virtual bool in_memory() const { return false; }
 
   /// For raw data: the constants that give the inputs of these samples mean 0 and standard deviation 1. Nothing for

@@ -218,3 +218,72 @@ TEST_CASE("there is no baseline to beat for few samples, equal targets, or logit
       },
       "same shape", "[50, 3]");
 }
+
+namespace {
+
+// Logits of an ideal model of two normal classes at this distance, of whose labels a share is flipped.
+struct Two {
+  Tensor logits{Shape{600, 1}}, targets{Shape{600, 1}};
+};
+Two two_classes(double distance, double flipped, std::uint64_t seed) {
+  Rng rng(seed);
+  Two two;
+  for (Index i = 0; i < 600; ++i) {
+    const double sign = i % 2 == 0 ? 1 : -1;
+    two.logits.mutable_data()[i] = static_cast<Scalar>(distance * (sign * distance / 2 + rng.normal()));
+    const bool label = (sign > 0) != (rng.uniform() < flipped);
+    two.targets.mutable_data()[i] = label ? 1 : 0;
+  }
+  return two;
+}
+
+}  // namespace
+
+TEST_CASE("flipped labels of two classes are found, classes that overlap are not") {
+  int found = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    const Two noisy = two_classes(4, 0.2, seed);
+    const auto anomaly = train::diagnose_binary_labels(noisy.logits, noisy.targets);
+    found += anomaly && anomaly->name == "label_noise";
+    for (const double distance : {1.0, 1.5, 2.0, 3.0}) {
+      const Two clean = two_classes(distance, 0, seed);
+      CHECK(!train::diagnose_binary_labels(clean.logits, clean.targets));
+    }
+  }
+  CHECK(found >= 16);
+}
+
+TEST_CASE("the flipped rows are named first") {
+  Two two = two_classes(6, 0.1, 3);
+  two.logits.mutable_data()[123] = 1000;
+  two.targets.mutable_data()[123] = 0;
+  const auto found = train::diagnose_binary_labels(two.logits, two.targets);
+  REQUIRE(found);
+  CHECK(found->where.find("rows 123, ") == 0);
+}
+
+TEST_CASE("a validation set with other class numbers is told from a bad model") {
+  auto p = classify(4, 0.05, 0, 1);
+  CHECK(!train::diagnose_recoding(p.logits, p.targets, Task::multiclass));
+  for (Scalar& target : p.targets.mutable_span()) target = static_cast<Scalar>((static_cast<int>(target) + 1) % 4);
+  const auto found = train::diagnose_recoding(p.logits, p.targets, Task::multiclass);
+  REQUIRE(found);
+  CHECK(found->evidence.find("1 for 0") != std::string::npos);
+  CHECK(!train::diagnose_recoding(Tensor::zeros({400, 4}), p.targets, Task::multiclass));
+  const Two two = two_classes(3, 1, 1);
+  CHECK(train::diagnose_recoding(two.logits, two.targets, Task::binary));
+}
+
+TEST_CASE("a useless model is blamed on the labels when the inputs do not tell them") {
+  const auto p = classify(4, 0.2, 0, 3);
+  const auto found = [&](std::optional<double> signal) {
+    std::string names;
+    for (const auto& anomaly : train::diagnose(Tensor::zeros({400, 4}), p.targets, Task::multiclass, true, {}, signal))
+      names += anomaly.name + " ";
+    return names;
+  };
+  CHECK(found(0.5) == "labels_shuffled no_better_than_baseline ");
+  CHECK(found(20) == "no_better_than_baseline ");
+  CHECK(found(std::nullopt) == "no_better_than_baseline ");
+}

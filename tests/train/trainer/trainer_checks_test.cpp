@@ -226,3 +226,52 @@ TEST_CASE("a subclass may train on other inputs than the batch's, and on another
   CHECK(result.reason == train::StopReason::finished);
   CHECK_FALSE(find_anomaly(result, "initial_loss"));
 }
+
+TEST_CASE("the rules about data run before the first step, the cause comes first, and each family can be opted out") {
+  const auto data = points(300);
+  const Tensor x = data.inputs().clone();
+  for (Index i = 7; i < 300; i += 15) x.mutable_data()[2 * i] = -999;
+  const train::TensorDataset coded(x, data.targets());
+  auto model = small_model();
+  const auto found = anomalies(model, cross_entropy, coded, {});
+  REQUIRE(has(found, "coded_missing"));
+  CHECK(found[0].name == "coded_missing");
+  CHECK(has(found, "input_scale"));
+  CHECK_FALSE(has(anomalies(model, cross_entropy, coded, {.columns = off}), "coded_missing"));
+  const auto few = points(300);
+  const train::TensorDataset tiny(train::first_samples(few, 4).inputs, train::first_samples(few, 4).targets);
+  CHECK(has(anomalies(model, cross_entropy, data, {.duplicates = off}, &tiny), "small_validation_set"));
+  CHECK_FALSE(
+      has(anomalies(model, cross_entropy, data, {.rows = off, .duplicates = off}, &tiny), "small_validation_set"));
+}
+
+TEST_CASE("a data set that returns other rows than it is asked for, or other inputs each time, is reported") {
+  struct Own : train::Dataset {
+    Index size() const override { return 320; }
+    Shape input_shape() const override { return {2}; }
+    Shape target_shape() const override { return {}; }
+    void gather(std::span<const Index> rows, const train::Batch& batch) const override {
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        // Of a set in order, the next rows whatever was asked for; or inputs that are drawn anew.
+        const Index row = in_order ? next++ % 320 : rows[i];
+        Rng rng(static_cast<std::uint64_t>(in_order ? row : next++));
+        batch.targets.mutable_data()[i] = static_cast<Scalar>(row / 160);
+        for (std::size_t j = 0; j < 2; ++j)
+          batch.inputs.mutable_data()[2 * i + j] = static_cast<Scalar>(rng.normal() + static_cast<double>(row / 160));
+      }
+    }
+    mutable Index next = 0;
+    bool in_order = true;
+  };
+  const auto names = [](bool in_order) {
+    Own own;
+    own.in_order = in_order;
+    auto model = small_model();
+    train::Trainer trainer(model, cross_entropy, quiet({.epochs = 1, .batch_size = 16}));
+    std::string all;
+    for (const auto& anomaly : trainer.fit(own).anomalies) all += anomaly.name + " ";
+    return all;
+  };
+  CHECK(contains(names(true), "sorted_rows"));
+  CHECK(contains(names(false), "unstable_data"));
+}

@@ -22,7 +22,9 @@ double closed_gap(const Column& column, std::span<const Scalar> targets, Task ta
 
 /// Reports what a column tells that it should not. Looks at targets of one number, and at inputs with two columns or
 /// more.
-///   "label_leak"          a column closes more than 97 % of the gap for classes, or 95 % for a regression
+///   "label_leak"          a column closes more than 97 % of the gap for classes, or 95 % for a regression, and no
+///   other
+///                         one 90 %: where several do, the task is easy, or they are functions of one quantity
 ///   "identifier_column"   the column rises or falls from each row to the next, while another column does not; or it
 ///   has
 ///                         another whole number in every row and they are denser than chance (n distinct of R possible

@@ -30,9 +30,10 @@ struct NeighbourReport {
 ///   "labels_recoded"    the labels of validation rows are not those of their nearest training rows, but other ones:
 ///   see
 ///                       describe_recoding
-///   "near_duplicates"   5 % of the validation rows, and 3, are nearer to a training row, but not equal to it, than a
+///   "near_duplicates"   5 % of the validation rows, and 5, are nearer to a training row, but not equal to it, than a
 ///                       tenth of the usual distance to the tenth neighbour, and this is 3 times as common as among
-///                       training rows; or 30 % are nearer than a hundredth of it. At least 3 columns that vary.
+///                       training rows, by 4 standard errors; or 30 % are nearer than a hundredth of it. At least 3
+///                       columns that vary, and 20 validation rows.
 /// keys: of the training rows, ascending. validation: when there is one.
 NeighbourReport check_neighbours(const Described& train, std::span<const RowKey> keys, const Described* validation,
                                  Task task);

@@ -18,7 +18,7 @@ namespace handrail::train {
 ///   the
 ///                         numbers 0 to k of 3 to 30 classes, or a binary task whose targets are multiples of 1 / k, of
 ///                         which there are 4 to 31: a warning when the rarest has at least a tenth as many rows as the
-///                         commonest, otherwise a note. A regression with targets 0 and 1: a note.
+///                         commonest, a note for a fiftieth. A regression with targets 0 and 1: a note.
 ///   "truncated_targets"   a regression whose targets are 4 to 12 whole numbers around 0, 0 most often, some of them
 ///                         negative, while inputs are not whole
 ///   "repeated_target"     a regression of which half of the targets are different, but one value occurs in 3 % of the
@@ -28,10 +28,11 @@ namespace handrail::train {
 std::vector<Anomaly> check_targets(const DataTable& table, std::span<const Column> columns, Task task, bool plain);
 
 /// Reports "conflicting_labels" when rows with equal inputs have different targets; those of a regression differ by
-/// half a standard deviation. No model can predict the rows whose target is not the commonest one of their inputs. A
-/// warning when these are at least 3 rows and 2 % of all while more than half of all inputs are different, or when they
-/// are 80 % of the errors of always predicting the most frequent class and that errs in 30 % of the rows; a note when
-/// they are 5 % of all. keys: of at most all rows; columns: of a sample.
+/// half a standard deviation. No model can predict the rows whose target is not the commonest one of their inputs.
+/// These are at least 3 rows, and 2 % of all while more than half of the inputs are different and not equal by chance,
+/// as rows of few categories are: a column has as many values as half of the rows, or there are 20 columns. Or they are
+/// 80 % of the errors of always predicting the most frequent class and that errs in 30 % of the rows, while less than a
+/// tenth of the inputs are different. keys: of at most all rows; columns: of a sample.
 std::optional<Anomaly> check_conflicts(const DataTable& table, std::span<const Column> columns,
                                        std::span<const RowKey> keys, Task task);
 
