@@ -169,7 +169,7 @@ std::optional<Anomaly> find_noise(const Described& train, const Described& valid
   }
   if (factors.size() < min_columns || 5 * larger < 4 * factors.size()) return std::nullopt;
   const double factor = median(factors), error = std::sqrt(inverse_rows(train, validation) / 2);
-  if (factor < 1.25 || factor > 6 || std::log(factor) < min_errors * error) return std::nullopt;
+  if (factor < 1.25 || factor > 6 || std::log(factor) < 4 * error) return std::nullopt;
   return Anomaly{.name = "noisy_inputs",
                  .where = "training inputs",
                  .evidence = concat("they vary ", short_form(factor, 3), " times as much as the validation inputs, in ",
@@ -198,13 +198,14 @@ std::optional<Anomaly> find_target_drift(const Described& train, const Described
   std::map<Scalar, std::pair<double, double>> shares;
   for (const Scalar c : a.sorted) shares[c].first += 1 / static_cast<double>(a.sorted.size());
   for (const Scalar c : b.sorted) shares[c].second += 1 / static_cast<double>(b.sorted.size());
+  constexpr double min_class_errors = 5;
   double worst = 0;
   const double n = static_cast<double>(a.sorted.size()), m = static_cast<double>(b.sorted.size());
   for (const auto& [c, share] : shares) {
     const auto [here, there] = share;
     const double difference = std::abs(here - there), all = (here * n + there * m) / (n + m);
     const double error = std::sqrt(all * (1 - all) * inverse_n);
-    if (difference < 0.15 || difference < min_errors * error || difference < worst) continue;
+    if (difference < 0.15 || difference < min_class_errors * error || difference < worst) continue;
     worst = difference;
     anomaly.evidence = concat("class ", c, " has ", short_form(100 * there, 3), " % of the rows, in training ",
                               short_form(100 * here, 3), " %");
@@ -236,8 +237,9 @@ std::vector<Anomaly> check_drift(const Described& train, const Described& valida
   auto anomaly = find_permutation(train, validation, common_classes(train, task));
   if (!anomaly) anomaly = find_noise(train, validation);
   if (!anomaly) anomaly = find_drift(train, validation);
-  if (anomaly) found.push_back(std::move(*anomaly));
+  // Columns drift with the classes.
   if (auto drift = find_target_drift(train, validation, task)) found.push_back(std::move(*drift));
+  if (anomaly) found.push_back(std::move(*anomaly));
   return found;
 }
 

@@ -162,9 +162,9 @@ std::optional<Anomaly> shifted_labels(double own, double before, double behind) 
   if (own > none || other < clear) return std::nullopt;
   return Anomaly{.name = "labels_shifted",
                  .where = "training targets",
-                 .evidence = concat("similar rows agree in the target of the row ",
-                                    before > behind ? "before" : "behind", " by ", short_form(other, 3),
-                                    " standard errors more than by chance, in their own by ", short_form(own, 2)),
+                 .evidence = concat("the inputs tell the target of the row ", before > behind ? "before" : "behind",
+                                    " by ", short_form(other, 3), " standard errors more than by chance, their own by ",
+                                    short_form(own, 2)),
                  .cause = "targets that are shifted by a row against the inputs, such as by a header line",
                  .remedy = "read inputs and targets of a row together"};
 }
@@ -260,10 +260,13 @@ NeighbourReport check_neighbours(const Described& train, std::span<const RowKey>
   const auto z = [&](Index shift) {
     return agreement_z(shifted_pairs(table, keys, points, queries, neighbours, shift), target, task);
   };
-  const double own = z(0), before = z(-1), behind = z(1), rows = static_cast<double>(table.size());
-  const double linear = largest_correlation(train, keys, 0) * std::sqrt(rows) -
-                        std::sqrt(2 * std::log(static_cast<double>(table.inputs) + 1));
-  report.signal = std::max(own, linear);
+  // Neighbours, and the largest correlation of a column less what the largest of so many is by chance.
+  const auto signal = [&](Index shift) {
+    const double largest = largest_correlation(train, keys, shift) * std::sqrt(static_cast<double>(table.size()));
+    return std::max(z(shift), largest - std::sqrt(2 * std::log(static_cast<double>(table.inputs) + 1)));
+  };
+  const double own = z(0), before = signal(-1), behind = signal(1);
+  report.signal = signal(0);
   if (auto found = shifted_labels(*report.signal, before, behind))
     if (largest_correlation(train, keys, before > behind ? -1 : 1) < 0.98)
       report.anomalies.push_back(std::move(*found));

@@ -46,7 +46,7 @@ std::optional<Anomaly> find_repeated_rows(const DataTable& table, std::span<cons
   // Rows of few categories repeat by nature: no column of theirs tells nearly all different rows apart.
   std::size_t most_distinct = 0;
   for (std::size_t j = 0; j < table.inputs; ++j) most_distinct = std::max(most_distinct, columns[j].distinct);
-  if (table.inputs > 0 && static_cast<double>(most_distinct) < 0.8 * static_cast<double>(different) && different > 3)
+  if (table.inputs < 20 && static_cast<double>(most_distinct) < 0.8 * static_cast<double>(different) && different > 3)
     return std::nullopt;
   return Anomaly{.name = "repeated_rows",
                  .where = concat("rows ", twice->first, " and ", twice->second, " of the ", table.name, " set"),

@@ -123,9 +123,10 @@ std::optional<Anomaly> find_repeated_target(const DataTable& table, std::span<co
   if (table.size() < 50 || 2 * target.distinct < table.size() || count < 0.03 * n) return std::nullopt;
   auto counts = counts_of(target);
   std::ranges::sort(counts, std::greater{});
-  if (counts.size() < 2 || counts[0] < 10 * counts[1]) return std::nullopt;
+  if (counts.size() < 2 || counts[0] < 3 * counts[1]) return std::nullopt;
   const Expected expected = expect(table, columns, target.common);
   const bool other = expected.explained > 0.3 && expected.distance > 0.5;
+  if (!other && counts[0] < 10 * counts[1]) return std::nullopt;
   return Anomaly{
       .name = "repeated_target",
       .where = "training targets",

@@ -40,14 +40,14 @@ inline Table classes(Index rows, std::uint64_t seed = 1, Index cols = 5) {
   }
   return table;
 }
-/// Standard normal inputs and a smooth function of three of them, with some noise.
+/// Standard normal inputs and a smooth function of the first three, or fewer, with some noise.
 inline Table values(Index rows, std::uint64_t seed = 1, Index cols = 5) {
   Rng rng(seed);
   const Table table{normal({rows, cols}, 0, 1, rng), Tensor({rows, 1})};
-  for (Index i = 0; i < rows; ++i)
-    table.target(i) =
-        static_cast<Scalar>(std::sin(static_cast<double>(table.at(i, 0))) + 0.7 * static_cast<double>(table.at(i, 1)) -
-                            0.5 * static_cast<double>(table.at(i, 2)) + 0.3 * rng.normal());
+  for (Index i = 0; i < rows; ++i) {
+    const auto x = [&](Index j) { return static_cast<double>(table.at(i, j % cols)); };
+    table.target(i) = static_cast<Scalar>(std::sin(x(0)) + 0.7 * x(1) - 0.5 * x(2) + 0.3 * rng.normal());
+  }
   return table;
 }
 

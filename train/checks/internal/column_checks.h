@@ -18,7 +18,8 @@ namespace handrail::train {
 ///   values in the gap            at most 10 % of the smaller cluster in the middle third of the gap
 ///   shape                        the standard deviations of the logarithms are within a factor of 1.5
 ///   ratio of their medians       that of two common units, such as 1,000 or 2.54, within 2.5 standard errors
-///   other columns and targets    none, unless it is in two units too, has a correlation above 0.5 with the cluster
+///   other columns and targets    none has a correlation above 0.5 with the cluster, unless it is larger by the same
+///                                ratio (within a factor of 1.5) in these rows
 /// Reports "coded_missing" as find_coded_value says, for inputs and for the targets of a regression.
 /// Reports "outliers" when some cells are far out, and there is nothing between them and the others: for a distance of
 /// 30, 100 or 500 some cells, at most 5 % of all, are farther out, and at most half as many are within a sixth of it

@@ -23,11 +23,11 @@ struct Described {
 ///                        errors in mean, standard deviation or correlation with the target, and at least 80 % of them,
 ///                        and 2, agree with another one of these columns within 4.5. At most 256 columns.
 ///   "noisy_inputs"       no means drift, and of at least 4 columns 80 % vary more in the training set, with a median
-///                        factor of 1.5 to 6, or 1.25 as a note
+///                        factor of 1.5 to 6, or 1.25 as a note, by 4 standard errors
 ///   "validation_drift"   a column whose means are more than half a standard deviation and 6 standard errors apart, or
 ///                        whose standard deviations, and distances of the quartiles, are more than a factor of 2 (and
 ///                        1.5) and 6 standard errors apart
-///   "target_drift"       a class whose shares are more than 0.15 and 6 standard errors apart, or the targets of a
+///   "target_drift"       a class whose shares are more than 0.15 and 5 standard errors apart, or the targets of a
 ///                        regression by the rule of validation_drift
 /// Both sets need 10 rows. Does nothing when the shapes of the inputs differ.
 std::vector<Anomaly> check_drift(const Described& train, const Described& validation, Task task);

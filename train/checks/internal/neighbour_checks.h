@@ -24,9 +24,9 @@ struct NeighbourReport {
 };
 
 /// Reports what neighbours tell:
-///   "labels_shifted"    neighbours agree in the targets of the rows before them, or behind them, by more than 6
-///   standard
-///                       errors, and in their own by less than 3. Not where a column is that other target.
+///   "labels_shifted"    the signal of the targets of the rows before, or behind, is above 6, and that of their own
+///   below
+///                       3. Not where a column is that other target.
 ///   "labels_recoded"    the labels of validation rows are not those of their nearest training rows, but other ones:
 ///   see
 ///                       describe_recoding

@@ -14,7 +14,7 @@ namespace handrail::train {
 
 /// Reports what is odd about the training rows as a set:
 ///   "repeated_rows"        inputs and targets of at least 40 rows come 4 times or more on average, although one column
-///                          at least has another value in nearly all rows that differ
+///                          at least has another value in nearly all rows that differ, or there are 20 columns
 ///   "small_training_set"   fewer than 20 rows; or, as a note, fewer rows than columns or than 5 for each class.
 ///   Images,
 ///                          which have more than one dimension, are not compared with their columns.

@@ -22,9 +22,10 @@ namespace handrail::train {
 ///   "truncated_targets"   a regression whose targets are 4 to 12 whole numbers around 0, 0 most often, some of them
 ///                         negative, while inputs are not whole
 ///   "repeated_target"     a regression of which half of the targets are different, but one value occurs in 3 % of the
-///                         rows and 10 times as often as the next: a note. A warning when a linear model that is fitted
-///                         to the other rows explains 30 % of their variance, and expects values 0.5 standard
-///                         deviations from this value on average in the rows that have it.
+///                         rows and 3 times as often as the next: a warning when a linear model that is fitted to the
+///                         other rows explains 30 % of their variance, and expects values 0.5 standard deviations from
+///                         this value on average in the rows that have it. Otherwise a note when it occurs 10 times as
+///                         often as the next.
 std::vector<Anomaly> check_targets(const DataTable& table, std::span<const Column> columns, Task task, bool plain);
 
 /// Reports "conflicting_labels" when rows with equal inputs have different targets; those of a regression differ by
