@@ -18,11 +18,6 @@ std::string place_of(const DataTable& table, std::size_t j) {
   return concat("column ", input ? j : j - table.inputs, " of the ", input ? "inputs" : "targets");
 }
 
-std::string and_others(std::size_t columns) {
-  return columns > 1 ? concat("; ", columns - 1, columns == 2 ? " other column is" : " other columns are", " like it")
-                     : "";
-}
-
 // ---- Units
 
 // The values below and above a gap in the logarithms of absolute values.
@@ -95,19 +90,29 @@ std::optional<double> mixed_ratio(const Column& column, Clusters& found) {
   return unit;
 }
 
-// Whether the rows of the larger values are told by another column, as those of a natural group are. mixed: the columns
-// in two units, which do not count.
+// Whether the rows of the larger values are told by another column, as those of a natural group are. A column that is
+// larger in these rows by the same ratio is in two units too, and does not count.
 bool is_group(const DataTable& table, std::span<const Column> columns, std::size_t j, const Clusters& found,
-              const std::vector<bool>& mixed) {
-  constexpr double max_correlation = 0.5;
+              double ratio) {
+  constexpr double max_correlation = 0.5, tolerance = 1.5;
   const double bound = std::exp((found.low + found.high) / 2);
-  const auto n = static_cast<double>(table.size()), share = static_cast<double>(found.high_count) / n;
+  std::vector<char> high(table.size());
+  double count = 0;
+  for (std::size_t i = 0; i < high.size(); ++i) {
+    high[i] = std::abs(static_cast<double>(table.column(j)[i])) > bound;
+    count += high[i];
+  }
+  const auto n = static_cast<double>(table.size()), share = count / n;
   for (std::size_t k = 0; k < columns.size(); ++k) {
-    if (k == j || (k < mixed.size() && mixed[k]) || columns[k].constant()) continue;
-    double sum = 0;
-    for (std::size_t i = 0; i < table.size(); ++i)
-      if (std::abs(static_cast<double>(table.column(j)[i])) > bound)
-        sum += static_cast<double>(table.column(k)[i]) - columns[k].mean;
+    if (k == j || columns[k].constant()) continue;
+    double sum = 0, sizes[2] = {0, 0};
+    for (std::size_t i = 0; i < high.size(); ++i) {
+      const auto value = static_cast<double>(table.column(k)[i]);
+      sum += high[i] ? value - columns[k].mean : 0;
+      sizes[high[i] ? 1 : 0] += std::abs(value);
+    }
+    const double other = sizes[1] / count / (sizes[0] / (n - count));
+    if (other < tolerance * ratio && ratio < tolerance * other) continue;
     if (std::abs(sum / n) > max_correlation * columns[k].sd * std::sqrt(share * (1 - share))) return true;
   }
   return false;
@@ -115,29 +120,22 @@ bool is_group(const DataTable& table, std::span<const Column> columns, std::size
 
 std::optional<Anomaly> find_mixed_units(const DataTable& table, std::span<const Column> columns, std::size_t end,
                                         std::vector<bool>& explained) {
-  std::vector<Clusters> clusters(end);
-  std::vector<std::optional<double>> ratios(end);
-  std::vector<bool> mixed(end);
-  for (std::size_t j = 0; j < end; ++j) {
-    ratios[j] = mixed_ratio(columns[j], clusters[j]);
-    mixed[j] = ratios[j].has_value();
-  }
   std::optional<Anomaly> anomaly;
   std::size_t count = 0;
   for (std::size_t j = 0; j < end; ++j) {
-    const Clusters& found = clusters[j];
-    if (!mixed[j] || is_group(table, columns, j, found, mixed)) continue;
+    Clusters found{};
+    const auto ratio = mixed_ratio(columns[j], found);
+    if (!ratio || is_group(table, columns, j, found, *ratio)) continue;
     explained[j] = true;
     if (count++ > 0) continue;
     anomaly = Anomaly{.name = "mixed_units",
                       .where = place_of(table, j),
-                      .evidence = concat(found.low_count, " values about ", short_form(std::exp(found.low_middle), 3),
-                                         " and ", found.high_count, " about ", short_form(*ratios[j], 4),
-                                         " times that, with nothing in between"),
+                      .evidence = concat(found.high_count, " values ", short_form(*ratio, 4),
+                                         " times as large as the other ", found.low_count),
                       .cause = "rows in two units, such as metres and millimetres",
                       .remedy = "convert the rows to one unit"};
   }
-  if (anomaly && count > 1) anomaly->evidence += and_others(count);
+  if (anomaly && count > 1) anomaly->details = concat(count, " columns are like it");
   return anomaly;
 }
 
@@ -159,18 +157,18 @@ std::vector<Anomaly> find_coded_missing(const DataTable& table, std::span<const 
     anomaly = Anomaly{
         .name = "coded_missing",
         .where = place_of(table, j),
-        .evidence = concat("exactly ", short_form(coded->value, 7), " in ", short_form(share, 2), " % of the rows, ",
-                           short_form(coded->lowest), " to ", short_form(coded->highest), " in all others"),
-        .cause = concat(short_form(coded->value, 7), " stands for a missing value, and is learnt as a number"),
-        .remedy = kind == 1 ? "leave these rows out"
-                            : "put the median in its place, or use nn::Standardize::fit(train, {.robust = "
-                              "true}), which clips it",
+        .evidence = concat("exactly ", short_form(coded->value, 7), " in ", short_form(share, 2), " % of rows, else ",
+                           short_form(coded->lowest, 3), " to ", short_form(coded->highest, 3)),
+        .cause = concat(short_form(coded->value, 7),
+                        " stands for a missing value, and is learnt as a number; besides leaving rows out, put the "
+                        "median in its place, or use nn::Standardize::fit(train, {.robust = true})"),
+        .remedy = kind == 1 ? "leave these rows out" : "a robust Standardize",
         .severity = coded->is_clear ? Severity::warning : Severity::note};
   }
   std::vector<Anomaly> anomalies;
   for (const std::size_t kind : {1u, 0u}) {
     if (!found[kind]) continue;
-    if (counts[kind] > 1) found[kind]->evidence += and_others(counts[kind]);
+    if (counts[kind] > 1) found[kind]->details = concat(counts[kind], " columns are like it");
     anomalies.push_back(std::move(*found[kind]));
   }
   return anomalies;
@@ -215,7 +213,7 @@ std::optional<Outliers> outliers_of(const Column& column, std::size_t j, std::sp
 
 std::optional<Anomaly> find_outliers(const DataTable& table, std::span<const Column> columns, const RowScan& scan,
                                      std::size_t begin, std::size_t end, const std::vector<bool>& explained) {
-  constexpr std::size_t max_named = 5;
+  constexpr std::size_t max_named = 3;
   const bool targets = begin >= table.inputs;
   Outliers worst;
   std::vector<Index> rows;
@@ -238,16 +236,16 @@ std::optional<Anomaly> find_outliers(const DataTable& table, std::span<const Col
   const FarCell& farthest = *std::ranges::max_element(worst.cells, {}, &FarCell::distance);
   return Anomaly{
       .name = "outliers",
-      .where = concat(place_of(table, worst.column), rows.size() == 1 ? ", row " : ", rows ", named, " of the ",
-                      table.name, " set"),
-      .evidence = concat(short_form(farthest.value), " where half of the values are within ",
-                         short_form(columns[worst.column].spread), " of each other; such values make up ",
-                         short_form(100 * worst.share, 3), " % of the variance", and_others(count)),
+      .where = concat(place_of(table, worst.column), rows.size() == 1 ? ", row " : ", rows ", named),
+      .evidence =
+          concat(short_form(farthest.value), "; half of all values span ", short_form(columns[worst.column].spread, 3)),
       .cause =
           targets ? "wrong values among the targets: the loss is little more than these rows"
                   : "wrong values, such as a misplaced decimal point: scaling by them squeezes all other rows together",
-      .remedy = targets ? "correct or leave out these rows"
-                        : "correct or leave out these rows, or use nn::Standardize::fit(train, {.robust = true})",
+      .remedy = targets ? "correct these rows" : "correct them, or a robust Standardize",
+      .details = concat("such values make up ", short_form(100 * worst.share, 3), " % of the variance", ", in ",
+                        counted(static_cast<std::int64_t>(count), "column"),
+                        "; leave these rows out, or use nn::Standardize::fit(train, {.robust = true}) for inputs"),
       .severity = worst.share > (targets ? 0.5 : 0.9) ? Severity::warning : Severity::note};
 }
 

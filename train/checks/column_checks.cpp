@@ -15,7 +15,7 @@ namespace {
 
 // "column 3", or "columns 3, 5, 9, ...", of the inputs.
 std::string list_columns(std::span<const std::size_t> columns) {
-  constexpr std::size_t max_listed = 5;
+  constexpr std::size_t max_listed = 3;
   std::string text = columns.size() == 1 ? "column " : "columns ";
   for (std::size_t k = 0; k < std::min(max_listed, columns.size()); ++k)
     text += (k == 0 ? "" : ", ") + std::to_string(columns[k]);
@@ -33,14 +33,15 @@ std::optional<Anomaly> find_large_offset(const DataTable& table, std::span<const
     if (ratio > worst) worst = ratio, at = j;
   }
   if (worst < note_ratio) return std::nullopt;
-  return Anomaly{.name = "large_offset",
-                 .where = concat("column ", at, " of the inputs"),
-                 .evidence = concat("values about ", short_form(columns[at].mean), " that vary by ",
-                                    short_form(columns[at].sd), ": a float keeps only ",
-                                    short_form(std::max(0.0, 7.2 - std::log10(worst)), 2), " digits of what varies"),
-                 .cause = "a large constant in every value, such as the year 1970 in a time",
-                 .remedy = "subtract it in double, before the values become floats",
-                 .severity = worst > warning_ratio ? Severity::warning : Severity::note};
+  return Anomaly{
+      .name = "large_offset",
+      .where = concat("column ", at, " of the inputs"),
+      .evidence =
+          concat("values about ", short_form(columns[at].mean), " that vary by ", short_form(columns[at].sd, 3)),
+      .cause = concat("a large constant in every value, such as the year 1970 in a time: a float keeps only ",
+                      short_form(std::max(0.0, 7.2 - std::log10(worst)), 2), " digits of what varies"),
+      .remedy = "subtract it in double first",
+      .severity = worst > warning_ratio ? Severity::warning : Severity::note};
 }
 
 std::optional<Anomaly> find_constant_columns(const DataTable& table, std::span<const Column> columns) {
@@ -54,14 +55,13 @@ std::optional<Anomaly> find_constant_columns(const DataTable& table, std::span<c
     if (background == 0 || 4 * background < table.inputs) constant.push_back(j);
   }
   if (constant.empty() || table.size() < 2) return std::nullopt;
-  return Anomaly{
-      .name = "constant_columns",
-      .where = list_columns(constant),
-      .evidence = concat(constant.size(), " of ", table.inputs, " columns have one value in all rows of the ",
-                         table.name, " set, the first ", short_form(static_cast<double>(columns[constant[0]].common))),
-      .cause = "features that were not filled in, or that were rounded away",
-      .remedy = "look how they are computed, or leave them out",
-      .severity = is_half(constant.size(), table) ? Severity::warning : Severity::note};
+  return Anomaly{.name = "constant_columns",
+                 .where = list_columns(constant),
+                 .evidence = concat(constant.size(), " of ", table.inputs, " columns have one value, the first ",
+                                    short_form(static_cast<double>(columns[constant[0]].common))),
+                 .cause = "features that were not filled in, or that were rounded away",
+                 .remedy = "compute them anew, or leave them out",
+                 .severity = is_half(constant.size(), table) ? Severity::warning : Severity::note};
 }
 
 std::optional<Anomaly> find_duplicate_columns(const DataTable& table, std::span<const Column> columns) {
@@ -104,7 +104,7 @@ std::optional<Anomaly> find_truncated_columns(const DataTable& table, std::span<
           short_form(100 * static_cast<double>(column.common_count) / static_cast<double>(table.size()), 2),
           " % of the rows"),
       .cause = "fractions that were cut off, by an integer division or a conversion to int",
-      .remedy = "compute these features as floating-point numbers",
+      .remedy = "compute them as floats",
       .severity = is_half(truncated.size(), table) ? Severity::warning : Severity::note};
 }
 
@@ -169,11 +169,12 @@ std::optional<Anomaly> find_coded_category(const DataTable& table, std::span<con
         return Anomaly{
             .name = "coded_category",
             .where = list_columns(std::array{j}),
-            .evidence = concat("its ", column.distinct, " whole numbers explain ", short_form(100 * by_value, 2),
-                               " % of the variance of the target one by one, but ", short_form(100 * by_parabola, 2),
-                               " % as a quantity"),
-            .cause = "numbers that stand for categories, whose order means nothing",
-            .remedy = "give each category a column of its own, 1 where it applies and 0 elsewhere",
+            .evidence = concat("its ", column.distinct, " values one by one tell ", short_form(100 * by_value, 2),
+                               " % of the target, as a quantity ", short_form(100 * by_parabola, 2), " %"),
+            .cause =
+                "numbers that stand for categories, whose order means nothing: give each category a column of its own, "
+                "1 where it applies and 0 elsewhere",
+            .remedy = "a 0/1 column a value",
             .severity = Severity::note};
       if (regression) break;
     }

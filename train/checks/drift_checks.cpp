@@ -119,12 +119,12 @@ std::optional<Anomaly> find_permutation(const Described& train, const Described&
   }
   if (taken.size() < 2 || static_cast<double>(taken.size()) < min_matched * static_cast<double>(odd.size()))
     return std::nullopt;
-  return Anomaly{.name = "columns_permuted",
-                 .where = concat("column ", to, " of the validation set"),
-                 .evidence = concat("it looks like column ", from, " of the training set; ", taken.size(), " of ", d,
-                                    " columns look like another one"),
-                 .cause = "columns of the two sets in a different order",
-                 .remedy = "read the columns of both sets by their names"};
+  return Anomaly{
+      .name = "columns_permuted",
+      .where = concat("validation column ", to),
+      .evidence = concat("looks like training column ", from, "; ", taken.size(), " of ", d, " columns differ so"),
+      .cause = "columns of the two sets in a different order",
+      .remedy = "read both by column names"};
 }
 
 // ---- Drift
@@ -145,15 +145,14 @@ std::optional<Anomaly> find_drift(const Described& train, const Described& valid
   const Column &a = train.columns[worst], &b = validation.columns[worst];
   return Anomaly{
       .name = "validation_drift",
-      .where = concat("column ", worst, " of the validation inputs"),
-      .evidence = concat("mean ", short_form(b.mean), " and standard deviation ", short_form(b.sd), ", in training ",
-                         short_form(a.mean), " and ", short_form(a.sd), "; ", count, " of ", train.table.inputs,
-                         count == 1 ? " columns differs" : " columns differ", " so much"),
+      .where = concat("column ", worst, " of the validation set"),
+      .evidence = concat("mean ", short_form(b.mean, 3), ", deviation ", short_form(b.sd, 3), "; training ",
+                         short_form(a.mean, 3), ", ", short_form(a.sd, 3)),
       .cause = most ? "a validation set that is not scaled like the training set, or that comes from elsewhere"
                     : "a validation set from another time or place than the training set",
-      .remedy = most ? "scale both with the constants of the training set, as nn::Standardize::fit(train) in the "
-                       "model does"
-                     : "split rows at random, unless the model is meant for such data"};
+      .remedy = most ? "scale both sets by the training set" : "split rows at random",
+      .details = concat(count, " of ", train.table.inputs, count == 1 ? " columns differs" : " columns differ",
+                        " so much; nn::Standardize::fit(train) in the model scales both sets alike")};
 }
 
 std::optional<Anomaly> find_noise(const Described& train, const Described& validation) {
@@ -172,8 +171,8 @@ std::optional<Anomaly> find_noise(const Described& train, const Described& valid
   if (factor < 1.25 || factor > 6 || std::log(factor) < 4 * error) return std::nullopt;
   return Anomaly{.name = "noisy_inputs",
                  .where = "training inputs",
-                 .evidence = concat("they vary ", short_form(factor, 3), " times as much as the validation inputs, in ",
-                                    larger, " of ", factors.size(), " columns"),
+                 .evidence = concat("they vary ", short_form(factor, 3), " times as much as in validation, in ", larger,
+                                    " of ", factors.size(), " columns"),
                  .cause = "noise that is added to the training inputs only, or an augmentation that is too strong",
                  .remedy = "add less noise",
                  .severity = factor > 1.5 ? Severity::warning : Severity::note};
@@ -187,12 +186,12 @@ std::optional<Anomaly> find_target_drift(const Described& train, const Described
                   .where = "validation targets",
                   .evidence = {},
                   .cause = "a validation set that was not drawn at random, such as the last rows of a sorted file",
-                  .remedy = "split rows at random, or with stratified_split"};
+                  .remedy = "split rows at random"};
   if (task == Task::regression) {
     const Drift drift = drift_of(a, b, inverse_n);
     if (!drift.mean && !drift.scale) return std::nullopt;
-    anomaly.evidence = concat("mean ", short_form(b.mean), " and standard deviation ", short_form(b.sd),
-                              ", in training ", short_form(a.mean), " and ", short_form(a.sd));
+    anomaly.evidence = concat("mean ", short_form(b.mean, 3), ", deviation ", short_form(b.sd, 3), "; training ",
+                              short_form(a.mean, 3), ", ", short_form(a.sd, 3));
     return anomaly;
   }
   std::map<Scalar, std::pair<double, double>> shares;
@@ -207,7 +206,7 @@ std::optional<Anomaly> find_target_drift(const Described& train, const Described
     const double error = std::sqrt(all * (1 - all) * inverse_n);
     if (difference < 0.15 || difference < min_class_errors * error || difference < worst) continue;
     worst = difference;
-    anomaly.evidence = concat("class ", c, " has ", short_form(100 * there, 3), " % of the rows, in training ",
+    anomaly.evidence = concat("class ", c, " in ", short_form(100 * there, 3), " % of the rows, in training in ",
                               short_form(100 * here, 3), " %");
   }
   return worst > 0 ? std::optional(anomaly) : std::nullopt;

@@ -120,16 +120,14 @@ std::vector<Anomaly> check_leaks(const DataTable& table, std::span<const Column>
     found.push_back(
         {.name = "label_leak",
          .where = concat("column ", best, " of the inputs"),
-         .evidence = concat("this column alone predicts the target: it closes ", short_form(100 * best_gap, 3),
-                            " % of the gap between a constant and a perfect prediction"),
+         .evidence = concat("alone it closes ", short_form(100 * best_gap, 3), " % of the gap to a perfect prediction"),
          .cause = "the target, or something that is only known with it, is among the inputs",
-         .remedy = "leave the column out, unless it is known when the model is used"});
+         .remedy = "leave it out, unless it is known in use"});
   if (identifier < table.inputs && monotone < table.inputs)
     found.push_back({.name = "identifier_column",
                      .where = concat("column ", identifier, " of the inputs"),
                      .evidence = is_monotone(table.column(identifier))
-                                     ? concat("it changes in one direction from each row to the next, over all ",
-                                              table.size(), " rows that were looked at")
+                                     ? concat("changes in one direction from row to row, over ", table.size(), " rows")
                                      : concat("another whole number in each of ", table.size(), " rows"),
                      .cause =
                          "the number of the row, a time or an identifier: what is learnt from it does not hold for "

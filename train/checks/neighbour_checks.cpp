@@ -162,11 +162,12 @@ std::optional<Anomaly> shifted_labels(double own, double before, double behind) 
   if (own > none || other < clear) return std::nullopt;
   return Anomaly{.name = "labels_shifted",
                  .where = "training targets",
-                 .evidence = concat("the inputs tell the target of the row ", before > behind ? "before" : "behind",
-                                    " by ", short_form(other, 3), " standard errors more than by chance, their own by ",
-                                    short_form(own, 2)),
+                 .evidence = concat("inputs tell the target of the row ", before > behind ? "before" : "behind",
+                                    ", not their own"),
                  .cause = "targets that are shifted by a row against the inputs, such as by a header line",
-                 .remedy = "read inputs and targets of a row together"};
+                 .remedy = "read input and target of a row together",
+                 .details = concat("by ", short_form(other, 3), " standard errors more than by chance, their own by ",
+                                   short_form(own, 2))};
 }
 
 std::optional<Anomaly> recoded_labels(const DataTable& train, const DataTable& validation, const Points& points,
@@ -184,9 +185,9 @@ std::optional<Anomaly> recoded_labels(const DataTable& train, const DataTable& v
   if (recoding.empty()) return std::nullopt;
   return Anomaly{.name = "labels_recoded",
                  .where = "validation targets",
-                 .evidence = concat("the most similar training rows have other labels: validation has ", recoding),
+                 .evidence = concat("similar training rows have others: ", recoding),
                  .cause = "classes that are numbered in a different order in the two sets",
-                 .remedy = "number the classes of both sets by the same list"};
+                 .remedy = "number the classes of both alike"};
 }
 
 // ---- Near duplicates
@@ -229,13 +230,12 @@ std::optional<Anomaly> near_duplicates(const Described& train, const DataTable& 
   return Anomaly{
       .name = "near_duplicates",
       .where = concat("row ", validation.rows[queries.positions[here.example]], " of the ", validation.name, " set"),
-      .evidence = concat(short_form(100 * here.near, 2), " % of the ", validation.name,
-                         " rows are nearly equal to a row of the ", train.table.name, " set, this one to row ",
+      .evidence = concat(short_form(100 * here.near, 2), " % nearly equal a training row, this one row ",
                          train.table.rows[points.positions[example.index]]),
       .cause =
           "copies with a little noise in both sets, as when rows are augmented before they are split: the "
           "validation loss looks better than it is",
-      .remedy = "split first, then augment the training rows only",
+      .remedy = "split first, then augment",
       .details = concat("their distance is ", short_form(static_cast<double>(example.distance), 3),
                         " standard deviations, that to a tenth neighbour ", short_form(static_cast<double>(usual), 3)),
       .rank = Rank::outcome};

@@ -322,9 +322,9 @@ std::optional<Anomaly> diagnose_recoding(const Tensor& predictions, const Tensor
   if (recoding.empty()) return std::nullopt;
   return Anomaly{.name = "labels_recoded",
                  .where = "validation targets",
-                 .evidence = concat("the model predicts other labels than those given: validation has ", recoding),
+                 .evidence = concat("the model predicts others: ", recoding),
                  .cause = "classes that are numbered in a different order in the two sets",
-                 .remedy = "number the classes of both sets by the same list"};
+                 .remedy = "number the classes of both alike"};
 }
 
 std::vector<Anomaly> diagnose(const Tensor& predictions, const Tensor& targets, Task task, bool plain,
@@ -341,8 +341,8 @@ std::vector<Anomaly> diagnose(const Tensor& predictions, const Tensor& targets, 
     if (!shuffled) return {std::move(*baseline)};
     return {Anomaly{.name = "labels_shuffled",
                     .where = "training targets",
-                    .evidence = concat("similar training rows do not have similar targets (", short_form(*signal, 2),
-                                       " standard errors above chance), and the model is no better than a constant"),
+                    .evidence = concat("the inputs do not tell them (", short_form(*signal, 2),
+                                       " standard errors), nor does the model"),
                     .cause = "inputs and targets that are not of the same rows, such as one of them shuffled or sorted "
                              "alone, or inputs that say nothing of the targets",
                     .remedy = "check that inputs and targets match row by row",

@@ -50,9 +50,9 @@ std::optional<Anomaly> find_repeated_rows(const DataTable& table, std::span<cons
     return std::nullopt;
   return Anomaly{.name = "repeated_rows",
                  .where = concat("rows ", twice->first, " and ", twice->second, " of the ", table.name, " set"),
-                 .evidence = concat("they are equal; among ", keys.size(), " rows only ", different, " are different"),
+                 .evidence = concat("they are equal; of ", keys.size(), " rows only ", different, " differ"),
                  .cause = "the same rows again and again, as from a reader that starts anew for each batch",
-                 .remedy = "look how the data set finds the sample of a row number"};
+                 .remedy = "look how a row number finds its sample"};
 }
 
 std::optional<Anomaly> find_small_set(const DataTable& table, std::span<const Column> columns, Task task) {
@@ -68,7 +68,7 @@ std::optional<Anomaly> find_small_set(const DataTable& table, std::span<const Co
                                  ? concat(counted(rows, "row"), " of ", classes, " classes, ", table.inputs, " columns")
                                  : concat(counted(rows, "row"), ", ", table.inputs, " columns"),
                  .cause = "too few samples: the model can memorise them all",
-                 .remedy = "use more rows, a smaller model, or more weight_decay",
+                 .remedy = "use more rows or a smaller model",
                  .severity = rows < min_rows ? Severity::warning : Severity::note};
 }
 
@@ -111,14 +111,13 @@ std::optional<Anomaly> check_order(const DataTable& table, std::span<const Batch
   if (!sorted) return std::nullopt;
   return Anomaly{
       .name = "sorted_rows",
-      .where = "first batches of the training set",
+      .where = "first batches",
       .evidence = task == Task::regression
-                      ? concat("the variance of the targets within a batch is ", short_form(within, 3),
-                               ", that of all ", short_form(all, 3))
-                      : concat("two rows of a batch have the same class in ", short_form(100 * within, 3),
-                               " % of cases, two rows of the set in ", short_form(100 * all, 3), " %"),
+                      ? concat("variance within a batch ", short_form(within, 3), ", of all ", short_form(all, 3))
+                      : concat("two rows of a batch share a class in ", short_form(100 * within, 3),
+                               " %, of the set in ", short_form(100 * all, 3), " %"),
       .cause = "rows in the order of their targets, and a data set that does not return the rows that it is asked for",
-      .remedy = "return the samples of the row numbers that gather gets, or put the rows in a random order"};
+      .remedy = "return the rows that gather gets, or mix them"};
 }
 
 std::optional<Anomaly> check_stability(const Batch& before, const Batch& now) {
@@ -136,11 +135,11 @@ std::optional<Anomaly> check_stability(const Batch& before, const Batch& now) {
   const double changed = median(same), usual = median(other);
   if (!(changed > max_share * usual) || usual == 0) return std::nullopt;
   return Anomaly{.name = "unstable_data",
-                 .where = "first batch of the training set",
-                 .evidence = concat("read twice, a row has other inputs under the same target: they differ by ",
-                                    short_form(changed, 3), ", different rows by ", short_form(usual, 3)),
+                 .where = "first batch",
+                 .evidence = concat("read twice, a row differs by ", short_form(changed, 3), ", as two rows do (",
+                                    short_form(usual, 3), ")"),
                  .cause = "inputs that are drawn or shuffled anew at each reading, while their targets stay",
-                 .remedy = "return the input and the target of the same sample"};
+                 .remedy = "return input and target of one sample"};
 }
 
 }  // namespace handrail::train

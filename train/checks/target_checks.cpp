@@ -38,30 +38,27 @@ std::optional<Anomaly> find_loss_mismatch(const Column& target, Task task) {
   const double classes = target.highest() + 1;
   if (task == Task::regression && target.whole && target.lowest() == 0 && classes >= 2 && classes <= 30 &&
       static_cast<double>(target.distinct) == classes && n >= 5 * target.distinct && balance(target) > min_balance)
-    return Anomaly{
-        .name = "loss_mismatch",
-        .where = "training targets",
-        .evidence = concat("the targets of a regression are the whole numbers 0 to ", target.highest()),
-        .cause = classes == 2 ? "classes that are learnt as numbers"
-                              : "class numbers that are learnt as quantities, as if class 2 lay between 1 and 3",
-        .remedy = classes == 2 ? "use binary_cross_entropy_with_logits, unless they are quantities"
-                               : "give the model an output for each class and use cross_entropy, unless they "
-                                 "are quantities",
-        .severity = classes > 2 && balance(target) > classes_balance ? Severity::warning : Severity::note};
+    return Anomaly{.name = "loss_mismatch",
+                   .where = "training targets",
+                   .evidence = concat("a regression on the whole numbers 0 to ", target.highest()),
+                   .cause = classes == 2
+                                ? "classes that are learnt as numbers"
+                                : "class numbers that are learnt as quantities, as if class 2 lay between 1 and 3",
+                   .remedy = classes == 2 ? "binary_cross_entropy_with_logits, if they are classes"
+                                          : "cross_entropy, if they are classes",
+                   .severity = classes > 2 && balance(target) > classes_balance ? Severity::warning : Severity::note};
   if (task != Task::binary || target.distinct < 4 || target.distinct > 31 || n < 5 * target.distinct)
     return std::nullopt;
   const auto steps = static_cast<double>(target.distinct - 1);
   for (const Scalar value : target.sorted)
     if (std::abs(static_cast<double>(value) * steps - std::round(static_cast<double>(value) * steps)) > 1e-4)
       return std::nullopt;
-  return Anomaly{
-      .name = "loss_mismatch",
-      .where = "training targets",
-      .evidence =
-          concat("the targets of binary_cross_entropy_with_logits are 0 to 1 in ", target.distinct, " equal steps"),
-      .cause = "class numbers that were divided to fit between 0 and 1",
-      .remedy = "give the model an output for each class and use cross_entropy, unless they are probabilities",
-      .severity = balance(target) > classes_balance ? Severity::warning : Severity::note};
+  return Anomaly{.name = "loss_mismatch",
+                 .where = "training targets",
+                 .evidence = concat("binary targets from 0 to 1 in ", target.distinct, " equal steps"),
+                 .cause = "class numbers that were divided to fit between 0 and 1",
+                 .remedy = "cross_entropy, if they are classes",
+                 .severity = balance(target) > classes_balance ? Severity::warning : Severity::note};
 }
 
 std::optional<Anomaly> find_truncated_targets(const DataTable& table, std::span<const Column> columns) {
@@ -131,10 +128,9 @@ std::optional<Anomaly> find_repeated_target(const DataTable& table, std::span<co
       .name = "repeated_target",
       .where = "training targets",
       .evidence = concat(short_form(static_cast<double>(target.common)), " in ", short_form(100 * count / n, 2),
-                         " % of the rows, while the others are nearly all different",
-                         other ? "; by their inputs these rows should have other targets" : ""),
+                         " % of the rows", other ? ", against their inputs" : ", while others differ"),
       .cause = "a value that stands for a missing target, or at which targets were cut off",
-      .remedy = "leave these rows out when their target is not known",
+      .remedy = "leave the rows out if it is not known",
       .severity = other ? Severity::warning : Severity::note};
 }
 
@@ -152,7 +148,7 @@ std::vector<Anomaly> check_targets(const DataTable& table, std::span<const Colum
                 .where = "training targets",
                 .evidence = concat("all are ", short_form(targets[0].lowest()), ", in ", table.size(), " rows"),
                 .cause = "targets that were not filled in, the wrong column, or rows of one class only",
-                .remedy = "look how the targets are made: from these there is nothing to learn"});
+                .remedy = "look how the targets are made"});
     return found;
   }
   if (table.targets != 1) return found;
@@ -209,14 +205,13 @@ std::optional<Anomaly> check_conflicts(const DataTable& table, std::span<const C
   if (conflicts < 3 || !((rich && share >= min_share) || hopeless)) return std::nullopt;
   return Anomaly{
       .name = "conflicting_labels",
-      .where = concat("rows ", std::min(first->row, second->row), " and ", std::max(first->row, second->row),
-                      " of the ", table.name, " set"),
-      .evidence = concat("their inputs are equal and their targets are not; so ", short_form(100 * share, 2),
-                         " % of the rows cannot be predicted"),
+      .where = concat("rows ", std::min(first->row, second->row), " and ", std::max(first->row, second->row)),
+      .evidence =
+          concat("equal inputs, different targets; ", short_form(100 * share, 2), " % of the rows are not predictable"),
       .cause = rich ? "rows that were entered twice with different labels"
                     : concat("inputs that hardly tell the rows apart: there are only ", short_form(different, 7),
                              " different ones"),
-      .remedy = rich ? "correct these labels" : "add features, or look how the inputs lost their differences"};
+      .remedy = rich ? "correct these labels" : "look at the inputs"};
 }
 
 }  // namespace handrail::train

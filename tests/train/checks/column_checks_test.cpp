@@ -45,9 +45,9 @@ TEST_CASE("a cell with a misplaced decimal point is named by row and column, als
     table.at(rows - 77, 3) = 10'000;
     const auto found = review(table, Task::multiclass);
     REQUIRE(names(found) == "outliers");
-    CHECK(found[0].where == "column 3 of the inputs, row " + std::to_string(rows - 77) + " of the training set");
+    CHECK(found[0].where == "column 3 of the inputs, row " + std::to_string(rows - 77));
     CHECK(found[0].severity == Severity::warning);
-    CHECK(contains(found[0].remedy, ".robust = true"));
+    CHECK(contains(found[0].details, ".robust = true"));
   }
 }
 
@@ -93,7 +93,7 @@ TEST_CASE("a column in two units is reported with their ratio") {
   lengths.edit(1, [](Index i, double x) { return (1.7 + 0.1 * x) * (i % 7 == 0 ? 1000 : 1); });
   const auto found = review(lengths, Task::multiclass);
   REQUIRE(find(found, "mixed_units"));
-  CHECK(contains(find(found, "mixed_units")->evidence, "1000 times"));
+  CHECK(contains(find(found, "mixed_units")->evidence, "1000 times as large"));
   const Table feet = classes(400);
   feet.edit(1, [](Index i, double x) { return (1.7 + 0.1 * x) * (i % 7 == 0 ? 3.2808 : 1); });
   CHECK(find(review(feet, Task::multiclass), "mixed_units"));

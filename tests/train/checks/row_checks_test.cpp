@@ -17,7 +17,7 @@ TEST_CASE("the same rows again and again are reported") {
   }
   const auto found = review(table, Task::multiclass);
   REQUIRE(find(found, "repeated_rows"));
-  CHECK(contains(find(found, "repeated_rows")->evidence, "320 rows only 32"));
+  CHECK(contains(find(found, "repeated_rows")->evidence, "320 rows only 32 differ"));
 }
 
 TEST_CASE("rows of few categories repeat by nature") {

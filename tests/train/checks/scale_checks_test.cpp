@@ -66,7 +66,7 @@ TEST_CASE("inputs that are roughly normalised are not reported") {
   CHECK(!check_inputs(times(standard(), 0.05)));
   CHECK(!check_inputs(with_column(standard(), 2, 10)));
   CHECK(!check_inputs(with_column(standard(), 2, 0.05)));
-  CHECK(!check_inputs(with_column(standard(), 2, 0)));     // constant
+  CHECK(!check_inputs(with_column(standard(), 2, 0)));  // constant
   CHECK(!check_inputs(with_column(standard(), 2, 0, 4)));
   CHECK(!check_inputs(Tensor::zeros({row_count, 3})));
   const Tensor one_hot = Tensor::zeros({50, 20'000});

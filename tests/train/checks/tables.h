@@ -51,14 +51,18 @@ inline Table values(Index rows, std::uint64_t seed = 1, Index cols = 5) {
   return table;
 }
 
-/// What a review of the data finds.
+/// What a review of the data finds, each of which has a headline of at most 140 characters.
 inline std::vector<train::Anomaly> review(const Table& train_set, const Table* validation, train::Task task,
                                           const train::CheckOptions& on = {}) {
-  const auto data = train_set.data();
-  if (!validation) return train::review_data({train::Rows(data)}, nullptr, on, task, true).anomalies;
-  const auto held_out = validation->data();
+  const auto data = train_set.data(), held_out = (validation ? validation : &train_set)->data();
   const train::DataPart other{.rows = train::Rows(held_out), .name = "validation"};
-  return train::review_data({train::Rows(data)}, &other, on, task, true).anomalies;
+  const auto found = train::review_data({train::Rows(data)}, validation ? &other : nullptr, on, task, true).anomalies;
+  for (const auto& anomaly : found) {
+    const std::string line = anomaly.headline();
+    CAPTURE(line);
+    CHECK(line.size() <= 140);
+  }
+  return found;
 }
 inline std::vector<train::Anomaly> review(const Table& table, train::Task task) { return review(table, nullptr, task); }
 
