@@ -12,7 +12,7 @@
 namespace handrail::train {
 namespace {
 
-constexpr double min_errors = 6;  // standard errors
+constexpr double min_drift_errors = 6;  // standard errors
 
 // 1 / n + 1 / m for the rows of both tables.
 double inverse_rows(const Described& a, const Described& b) {
@@ -34,11 +34,11 @@ Drift drift_of(const Column& train, const Column& validation, double inverse_n) 
     return {.mean = differ, .size = differ ? 1.0 : 0.0};
   }
   const double shift = std::abs(validation.mean - train.mean) / pooled;
-  if (shift > 0.5 && shift > min_errors * std::sqrt(inverse_n)) return {.mean = true, .size = shift};
+  if (shift > 0.5 && shift > min_drift_errors * std::sqrt(inverse_n)) return {.mean = true, .size = shift};
   const auto apart = [](double a, double b, double factor) { return a > factor * b || b > factor * a; };
   const double ratio = std::abs(std::log(std::max(validation.sd, 1e-30) / std::max(train.sd, 1e-30)));
   if (apart(train.sd, validation.sd, 2) && apart(train.iqr, validation.iqr, 1.5) &&
-      ratio > min_errors * log_sd_error(std::max(train.kurtosis, validation.kurtosis), inverse_n))
+      ratio > min_drift_errors * log_sd_error(std::max(train.kurtosis, validation.kurtosis), inverse_n))
     return {.scale = true, .size = ratio};
   return {};
 }
@@ -104,7 +104,7 @@ std::optional<Anomaly> find_permutation(const Described& train, const Described&
   for (std::size_t j = 0; j < d; ++j) {
     a.push_back(signature(train, j, here));
     b.push_back(signature(validation, j, there));
-    if (misfit(a[j], b[j], n, m) > min_errors) odd.push_back(j);
+    if (misfit(a[j], b[j], n, m) > min_drift_errors) odd.push_back(j);
   }
   if (odd.size() < 2) return std::nullopt;
   std::set<std::size_t> taken;
