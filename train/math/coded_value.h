@@ -19,12 +19,12 @@ struct CodedValue {
 /// Finds a number that stands for a missing value in a column. It occurs at least 3 times and in 0.2 % of the rows, the
 /// other values are at least 10, and one of these holds, where the range is that between the 10 % and 90 % quantiles of
 /// the other values:
-///   any number         the gap to the nearest other value is above 3 ranges; at least 10 other values are different
-///   a usual code       the gap is above 3 ranges; the codes are 99, 999, ... and -9, -99, ...
-///   a usual code, -1   the gap is above half a range, it occurs in 1 % of the rows and 5 times as often as another value
-///   or 0               does on average; at least 20 other values are different. -1 and 0 occur in less than half of the
-///                      rows. Not clear when it is 0 and the gap is below a range.
-///   a usual code       it occurs in 1 % of the rows, and 95 % of the other values are different
+///   any number       the gap to the nearest other value is above 3 ranges; at least 10 other values are different
+///   a usual code     the gap is above 3 ranges; the codes are 99, 999, ... and -9, -99, ...
+///   a code, -1, 0    the gap is above half a range, it occurs in 1 % of the rows and 5 times as often as another
+///                    value does on average; at least 20 other values are different. -1 and 0 occur in less than half
+///                    of the rows. Not clear when it is 0 and the gap is below a range.
+///   a usual code     it occurs in 1 % of the rows, and 95 % of the other values are different
 /// values: finite, in ascending order.
 std::optional<CodedValue> find_coded_value(std::span<const Scalar> values);
 
