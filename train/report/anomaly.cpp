@@ -87,6 +87,7 @@ std::string Anomaly::text() const {
   if (!cause.empty()) all += "; likely cause: " + cause;
   if (action != Action::proceed) all += "; " + action_text();
   if (!remedy.empty()) all += "; try: " + remedy;
+  for (std::size_t i = 0; i < effects.size(); ++i) all += (i == 0 ? "; it explains " : ", ") + effects[i];
   return all;
 }
 

@@ -32,7 +32,9 @@ constexpr std::array<std::string_view, 3> part_names{"missing_class", "small_tra
 constexpr std::array<std::string_view, 3> drifts{"validation_drift", "target_drift", "labels_recoded"};
 constexpr std::array<std::string_view, 2> mixes{"rows_mixed", "sum_loss"};
 
-constexpr std::array<Explanation, 34> explanations{{
+constexpr std::array<std::string_view, 2> repeats{"repeated_rows", "near_duplicates"};
+
+constexpr std::array<Explanation, 41> explanations{{
     {"coded_missing", {stall_names, blows_up, starts_badly, outlier_names}},
     {"mixed_units", {stall_names, blows_up, starts_badly, outlier_names}},
     {"outliers", {stall_names, blows_up, starts_badly, outlier_names}},
@@ -67,6 +69,13 @@ constexpr std::array<Explanation, 34> explanations{{
     {"columns_permuted", {drifts, generalises_badly}},
     {"validation_drift", {drifts, generalises_badly}},
     {"dropout_too_high", {stall_names, is_dead}},
+    {"duplicate_rows", {repeats}},
+    {"small_training_set", {part_names, generalises_badly}},
+    {"labels_shuffled", {stall_names, generalises_badly}},
+    {"labels_shifted", {stall_names, generalises_badly}},
+    {"momentum_too_high", {stall_names, blows_up, generalises_badly}},
+    {"adam_betas", {stall_names, blows_up, generalises_badly}},
+    {"adam_eps", {stall_names, generalises_badly}},
 }};
 
 }  // namespace

@@ -42,7 +42,7 @@ class Run {
 };
 
 struct Fixed final : SampleLosses {
-  explicit Fixed(std::optional<double> number) : value(value) {}
+  explicit Fixed(std::optional<double> number) : value(number) {}
   std::optional<double> concentration() const override { return value; }
   std::optional<double> value;
 };

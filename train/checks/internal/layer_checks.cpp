@@ -91,20 +91,22 @@ std::optional<Anomaly> check_activation_twice(const RecordedStep& step) {
 
 std::optional<Anomaly> check_bottleneck(const RecordedStep& step) {
   const Tensor predictions = predictions_of(step);
-  if (!predictions.defined() || step.task == Task::regression) return std::nullopt;
+  if (!predictions.defined()) return std::nullopt;
   const auto last = step.graph.maker(predictions);
-  const Index classes = step.task == Task::multiclass ? predictions.shape().cols() : 2;
+  const Index classes = step.task == Task::multiclass ? predictions.shape().cols() : 1;
   const auto ops = step.graph.ops();
   for (std::size_t i = 0; i < ops.size(); ++i) {
     const Op& op = ops[i];
     if (!is_linear(op) || (last && i >= *last)) continue;
     const Index width = op.output.shape().cols();
     if (!(2 * width < classes || width == 1) || op.inputs.front().shape().cols() <= width) continue;
-    return Anomaly{.name = "bottleneck",
-                   .where = layer_name(op),
-                   .evidence = concat("it has ", width, width == 1 ? " unit" : " units", ", for ", classes, " classes"),
-                   .cause = "a hidden layer that is too narrow: what tells the classes apart does not get through it",
-                   .remedy = "make it at least as wide as there are classes"};
+    return Anomaly{
+        .name = "bottleneck",
+        .where = layer_name(op),
+        .evidence = concat("it has ", width, width == 1 ? " unit" : " units", " for ", op.inputs.front().shape().cols(),
+                           " inputs and ", step.task == Task::multiclass ? concat(classes, " classes") : "the target"),
+        .cause = "a hidden layer that is too narrow: what tells the samples apart does not get through it",
+        .remedy = "make it as wide as there are classes, or at least 8 units"};
   }
   return std::nullopt;
 }

@@ -23,8 +23,8 @@ std::vector<Anomaly> check_linear_after_linear(const RecordedStep& step);
 /// Reports "activation_twice" when sigmoid, tanh or softplus is applied to the output of an activation.
 std::optional<Anomaly> check_activation_twice(const RecordedStep& step);
 
-/// Reports "bottleneck" when a hidden layer of a classifier is less than half as wide as there are classes, or has one
-/// unit after a wider layer.
+/// Reports "bottleneck" when a hidden layer is less than half as wide as there are classes, or has one unit after a
+/// wider layer.
 std::optional<Anomaly> check_bottleneck(const RecordedStep& step);
 
 /// Reports "norm_on_output" when a norm made the predictions, "small_batch_norm" when a batch norm gets fewer than 8
