@@ -22,6 +22,9 @@ class Adam : public Optimizer {
       : Adam(std::move(groups), options, WeightDecay::l2) {}
   const char* name() const override { return decay_ == WeightDecay::decoupled ? "AdamW" : "Adam"; }
   std::string settings() const override;
+  std::vector<Hyperparameter> hyperparameters() const override {
+    return {{"beta1", options_.beta1}, {"beta2", options_.beta2}, {"eps", options_.eps}};
+  }
   double default_lr() const override { return 1e-3; }
   double max_lr() const override { return 1; }
   BatchScaling batch_scaling() const override { return BatchScaling::sqrt; }

@@ -21,6 +21,12 @@ struct ParamState {
 /// The state of an optimizer by parameter name.
 using OptimizerState = std::map<std::string, ParamState>;
 
+/// A number of an update rule, such as {"momentum", 0.9}.
+struct Hyperparameter {
+  const char* name;
+  double value;
+};
+
 /// How the learning rate should grow with the batch size: in proportion to it, or to its square root.
 enum class BatchScaling { linear, sqrt };
 
@@ -60,6 +66,8 @@ class Optimizer {
   virtual const char* name() const = 0;
   /// The name and the options of the rule as text. It is shown in summaries, and a resumed run must have the same.
   virtual std::string settings() const { return name(); }
+  /// The numbers of the rule, for checks whether they are usual: "momentum", "beta1", "beta2" and "eps" are looked at.
+  virtual std::vector<Hyperparameter> hyperparameters() const { return {}; }
   /// The learning rate to use when the user gives none and none is found.
   virtual double default_lr() const = 0;
   /// The highest learning rate that is worth trying in a sweep.

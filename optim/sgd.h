@@ -19,6 +19,7 @@ class SGD final : public Optimizer {
   explicit SGD(std::vector<ParamGroup> groups, SGDOptions options = {});
   const char* name() const override { return "SGD"; }
   std::string settings() const override;
+  std::vector<Hyperparameter> hyperparameters() const override { return {{"momentum", options_.momentum}}; }
   double default_lr() const override { return 1e-2; }
 
  private:

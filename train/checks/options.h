@@ -40,6 +40,9 @@ struct CheckOptions {
   bool dependence = true;
   /// Compares gradients with differences of the loss.
   bool gradients = true;
+  /// Looks for settings that rarely train a model: frozen or forgotten parameters, numbers of the optimizer, the
+  /// schedule, too few steps, limits that were left on, no validation set.
+  bool settings = true;
   /// Tries whether some steps on one batch lower its loss.
   bool overfit_batch = true;
   /// Compares an `lr` that is given for at least 100 steps with the one that a short sweep of the LR finder suggests.
@@ -52,7 +55,7 @@ struct CheckOptions {
 template <class Options, class Visit>
 requires std::same_as<std::remove_const_t<Options>, CheckOptions>
 void visit_options(Options& options, Visit&& visit) {
-  auto& [finite, labels, input_scale, columns, leaks, targets, rows, drift, duplicates, initial_loss, reach, structure,
+  auto& [finite, labels, input_scale, columns, leaks, targets, rows, drift, duplicates, initial_loss, reach, settings, structure,
          initial_weights, dependence, gradients, overfit_batch, lr] = options;
   visit({.name = "finite",
          .help = "look for NaN and infinity in the data",
@@ -129,6 +132,11 @@ void visit_options(Options& options, Visit&& visit) {
          .without = "gradients that are wrong are not reported",
          .fixed = false},
         gradients);
+  visit({.name = "settings",
+         .help = "look for settings that rarely train a model",
+         .without = "settings that rarely train a model are not reported",
+         .fixed = false},
+        settings);
   visit({.name = "overfit_batch",
          .help = "try whether one batch can be memorised",
          .without = "whether one batch can be memorised is not tested",

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include <handrail/train/checks/internal/settings_checks.h>
 #include <handrail/train/data/internal/data_part.h>
 #include <handrail/train/run/loop/loop.h>
 
@@ -25,6 +26,13 @@ class Preflight {
   void check_monitor();
   /// Makes the checks of the data that CheckOptions ask for. Throws DataError, ShapeError or OptionError.
   void check_data();
+  /// Looks for limits that are meant for tests of a program. A fast_dev_run makes this check alone.
+  void check_limits();
+  /// Checks what the optimizer trains, its numbers and its schedule. It comes before the checks of the model, which
+  /// fail for a bad optimizer too.
+  void check_settings();
+  /// Checks the weight decay at the rate that was chosen.
+  void check_decay();
   /// Makes the checks of the model that CheckOptions ask for.
   void check_model();
   /// Sets the rate that the LR finder suggests.
@@ -61,6 +69,7 @@ class Preflight {
   Stop& stop_;
   std::vector<SummaryItem> found_;
   std::optional<double> label_signal_;
+  bool loaded_ = are_loaded(setup_.parameters);  // before rehearsals write to them
 };
 
 }  // namespace handrail::train

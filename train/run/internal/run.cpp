@@ -139,9 +139,11 @@ void Run::prepare() {
   setup_.loader->start_epoch(1);
   stop_.poll();
   preflight_.check_monitor();
+  preflight_.check_limits();
   if (!setup_.options.fast_dev_run) {
     stop_.poll();
     preflight_.check_data();
+    preflight_.check_settings();
     stop_.poll();
     preflight_.check_model();
     if (stop_.running()) {
@@ -149,6 +151,7 @@ void Run::prepare() {
         preflight_.pick_lr();
       else if (setup_.options.checks.lr)
         preflight_.check_lr();
+      if (!setup_.options.lr) preflight_.check_decay();
     }
     if (setup_.options.guards.divergence) preflight_.measure_start();
   }

@@ -1,0 +1,55 @@
+// The checks of the settings of a run, before its first step.
+#include <algorithm>
+#include <utility>
+
+#include <handrail/core/error.h>
+#include <handrail/train/files/text.h>
+#include <handrail/train/run/internal/preflight.h>
+
+namespace handrail::train {
+
+void Preflight::check_limits() {
+  const TrainerOptions& o = setup_.options;
+  if (!o.checks.settings) return;
+  auto anomaly = train::check_limits({.batches = (setup_.data.train.size() - 1) / o.batch_size + 1,
+                                      .train_batches = o.limit_train_batches,
+                                      .validation_batches = o.limit_val_batches,
+                                      .overfit_batches = o.overfit_batches,
+                                      .fast_dev_run = o.fast_dev_run});
+  if (anomaly) desk_.warn(std::move(*anomaly));
+}
+
+void Preflight::check_settings() {
+  const TrainerOptions& o = setup_.options;
+  if (!o.checks.settings) return;
+  const auto warn_one = [&](std::optional<Anomaly> anomaly) {
+    if (anomaly) desk_.warn(std::move(*anomaly));
+  };
+  const optim::Optimizer& optimizer = *setup_.optimizer;
+  const Trained trained = trained_parameters(setup_.parameters, optimizer.groups());
+  if (trained.trained < trained.parameters)
+    found_.push_back(
+        {"trained", concat(trained.trained, " of ", counted(trained.parameters, "tensor"), ", ",
+                           grouped(trained.trained_weights), " of ", grouped(trained.weights), " weights")});
+  warn_one(check_trained(trained, loaded_));
+  for (Anomaly& anomaly : check_hyperparameters(optimizer)) desk_.warn(std::move(anomaly));
+  if (o.clip_norm) warn_one(check_clip(*o.clip_norm, optimizer, trained.trained_weights));
+  if (o.lr) check_decay();
+  const PlannedSteps plan{.steps = setup_.decisions.planned_steps,
+                          .epochs = o.epochs,
+                          .rows = setup_.data.train.size(),
+                          .lr = setup_.decisions.lr};
+  warn_one(check_schedule(sampled_rates(setup_.schedule, plan.steps), plan));
+  const bool limited = o.limit_train_batches || o.overfit_batches;
+  if (!limited) warn_one(check_steps(plan));
+  if (!setup_.validation && !limited) desk_.warn(check_validation(plan, trained.trained_weights));
+}
+
+void Preflight::check_decay() {
+  if (!setup_.options.checks.settings) return;
+  const std::int64_t steps = setup_.decisions.planned_steps;
+  auto anomaly = check_weight_decay(setup_.optimizer->groups(), sampled_rates(setup_.schedule, steps), steps);
+  if (anomaly) desk_.warn(std::move(*anomaly));
+}
+
+}  // namespace handrail::train
