@@ -138,6 +138,7 @@ Tape::Tape(Mode mode, std::optional<RandomPosition> random) : random_(random), m
   }
   if (mode == Mode::train) flush_.emplace();
   active_ = {this, serial_};
+  last_ = {.serial = serial_, .mode = mode, .random = random};
 }
 
 Tape::~Tape() {
@@ -158,6 +159,7 @@ RandomPosition Tape::next_random(const char* op, std::uint32_t& call) {
                     "Tape tape{Mode::train, {.seed = 42, .position = step}}; got ",
                     tape ? "one without" : "no tape");
   call = tape->random_calls_++;
+  last_.random_calls = tape->random_calls_;
   return *tape->random_;
 }
 
@@ -301,6 +303,7 @@ GradTarget Tape::target(std::int32_t code) {
   if (!leaf.grad || (!leaf.has_grad && leaf.grad->references.load(std::memory_order_acquire) > 1)) [[unlikely]]
     renew_grad(leaf);
   ++leaf.grad->version;
+  if (!leaf.has_grad) ++leaf.renewals;
   return {leaf.grad->data, std::exchange(leaf.has_grad, true)};
 }
 

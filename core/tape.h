@@ -88,6 +88,20 @@ struct LeafGrad {
   std::uint32_t version;  // counts the writes to the gradient; it never falls, also when the memory is replaced
 };
 
+/// How often backward has written to the gradient of a leaf. Neither count ever falls.
+struct GradCounts {
+  std::uint32_t writes;
+  std::uint32_t renewals;  // of these, how many found no gradient there, so that nothing was added to an older one
+};
+
+/// The figures of a tape, which outlive it.
+struct TapeRecord {
+  std::uint64_t serial = 0;  // tells tapes apart; 0 for none
+  Mode mode = Mode::train;
+  std::optional<RandomPosition> random = {};
+  std::uint32_t random_calls = 0;  // how many ops have drawn random numbers
+};
+
 class Tape;
 
 /// The gradient of one input of an op during backward. It can only be added to.
@@ -177,6 +191,17 @@ class Tape {
     return {impl.grad->data, impl.grad->version};
   }
 
+  static GradCounts grad_counts(const Tensor& leaf) {
+    const storage::TensorImpl& impl = leaf.impl();
+    return {impl.grad ? impl.grad->version : 0, impl.renewals};
+  }
+  /// The tape that recorded a tensor, when it is the last one of this thread; it may have ended. Nothing for a tensor
+  /// that no tape recorded, or an older one.
+  static std::optional<TapeRecord> record_of(const Tensor& tensor) {
+    const bool is_last = tensor.impl().tape == last_.serial && last_.serial != 0 && !tensor.requires_grad();
+    return is_last ? std::optional(last_) : std::nullopt;
+  }
+
   /// The active tape of this thread, or null.
   static Tape* active() {
     if (orphans_.load(std::memory_order_relaxed) != orphans_seen_) [[unlikely]]
@@ -247,6 +272,7 @@ class Tape {
     std::uint64_t serial;
   };
   static inline thread_local constinit Active active_ = {nullptr, 0};
+  static inline thread_local constinit TapeRecord last_ = {};  // of the tape that was made last
   // How many tapes were destroyed where they were not the active one, and how many of them this thread knows of.
   static inline constinit std::atomic<std::uint64_t> orphans_ = 0;
   static inline thread_local constinit std::uint64_t orphans_seen_ = 0;

@@ -30,6 +30,7 @@ struct TensorImpl : pool::Block {
   const char* op = "leaf";     // the name of the op that made it
   std::uint64_t tape = 0;      // the serial number of the tape that recorded it; 0 for none
   std::int32_t node = -1;      // its number among the nodes or leaves of that tape
+  std::uint32_t renewals = 0;  // of a leaf: how often backward began its gradient anew rather than adding to it
   bool requires_grad = false;  // it is a leaf that backward computes a gradient for
   bool has_grad = false;       // grad holds a gradient
 };

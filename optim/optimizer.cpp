@@ -208,6 +208,8 @@ double Optimizer::update_and_measure(const Piece& piece, const Step& step) const
 
 // Makes the update. Returns the largest magnitude of the weights and slots after it, or 0 without check_finite.
 double Optimizer::update_all(double lr, double grad_scale, bool check_finite) {
+  ++updates_;
+  last_lr_ = lr;
   const Step* last = nullptr;
   for (Entry& entry : entries_) {
     if (!entry.gradient) continue;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -101,6 +102,13 @@ class Optimizer {
   /// As above, but writes into `layers` and so uses its memory again.
   void measure_layers(std::vector<LayerMeasure>& layers);
 
+  /// How many updates step() has made, or tried to make.
+  std::int64_t updates() const { return updates_; }
+  /// The learning rate that was given to the last of them; 0 before the first.
+  double last_lr() const { return last_lr_; }
+  /// Expires when the optimizer is destroyed, for code that watches it.
+  std::weak_ptr<const void> lifetime() const { return lifetime_; }
+
   std::span<const ParamGroup> groups() const { return groups_; }
   /// A copy of the state of every parameter.
   OptimizerState state() const;
@@ -193,6 +201,9 @@ class Optimizer {
   template <class Body>
   double largest_over_ranges(Body&& body);
 
+  std::shared_ptr<const void> lifetime_ = std::make_shared<const char>();
+  std::int64_t updates_ = 0;
+  double last_lr_ = 0;
   std::vector<ParamGroup> groups_;
   std::vector<Entry> entries_;
   std::vector<Range> ranges_;

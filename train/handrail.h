@@ -41,3 +41,4 @@
 #include <handrail/train/run/result.h>
 #include <handrail/train/run/try_fix.h>
 #include <handrail/train/trainer.h>
+#include <handrail/train/watch.h>

@@ -51,6 +51,14 @@ struct GuardOptions {
   /// Reports vanishing and exploding gradients and dead units, with the name of the layer. Restores the last good state
   /// when a layer has lost all of its gradient.
   bool layers = true;
+  /// Reports a monitored value that goes against the validation loss or never changes.
+  bool monitor = true;
+  /// Reports at the end that the loss was still falling, and a patience that ended the run too soon.
+  bool duration = true;
+  /// Reports a loss that swings up and down instead of falling.
+  bool oscillation = true;
+  /// Reports that something else than the optimizer writes to the weights between steps.
+  bool overwrites = true;
   /// Reports after training that the labels look random, or that the model is no better than a constant prediction.
   bool labels = true;
   /// The rule by which `spike` and `divergence` find spikes.
@@ -65,8 +73,8 @@ struct GuardOptions {
 template <class Options, class Visit>
 requires std::same_as<std::remove_const_t<Options>, GuardOptions>
 void visit_options(Options& options, Visit&& visit) {
-  auto& [non_finite, spike, divergence, plateau, slow_progress, overfitting, clip_pressure, layers, labels, spike_rule,
-         plateau_rule, clip_rule] = options;
+  auto& [non_finite, spike, divergence, plateau, slow_progress, overfitting, clip_pressure, layers, monitor, duration,
+         oscillation, overwrites, labels, spike_rule, plateau_rule, clip_rule] = options;
   visit({.name = "non_finite",
          .help = "keep NaN and infinity out of parameters and moments",
          .without = "NaN may reach the parameters"},
@@ -99,6 +107,22 @@ void visit_options(Options& options, Visit&& visit) {
          .help = "report vanishing and exploding gradients and dead units",
          .without = "vanishing and exploding gradients and dead units are not reported"},
         layers);
+  visit({.name = "monitor",
+         .help = "report a monitored value that goes against val_loss or never changes",
+         .without = "a monitored value with the wrong mode is not reported"},
+        monitor);
+  visit({.name = "duration",
+         .help = "report a run that ends while it still learns",
+         .without = "a run that ends while it still learns is not reported"},
+        duration);
+  visit({.name = "oscillation",
+         .help = "report a loss that swings up and down",
+         .without = "a loss that swings up and down is not reported"},
+        oscillation);
+  visit({.name = "overwrites",
+         .help = "report writes to the weights besides the updates",
+         .without = "writes to the weights besides the updates are not reported"},
+        overwrites);
   visit({.name = "labels",
          .help = "report after training that labels look random",
          .without = "labels that look random are not reported"},

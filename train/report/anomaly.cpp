@@ -71,6 +71,19 @@ std::vector<Anomaly> diagnosis(std::span<const Anomaly> anomalies) {
   return without_effects(causes);
 }
 
+std::string diagnosis_text(std::span<const Anomaly> anomalies, const std::map<std::string, std::int64_t>& counts) {
+  std::string all;
+  for (const Anomaly& anomaly : diagnosis(anomalies)) {
+    if (anomaly.step > 0) all += "step " + std::to_string(anomaly.step) + ": ";
+    if (anomaly.severity == Severity::note) all += "note: ";
+    all += anomaly.name + ": " + anomaly.text();
+    const auto count = counts.find(anomaly.name);
+    if (count != counts.end() && count->second > 1) all += " (one of " + std::to_string(count->second) + ")";
+    all += '\n';
+  }
+  return all;
+}
+
 std::string Anomaly::headline() const {
   std::string line = step > 0 ? "step " + std::to_string(step) + ": " : std::string();
   line += name + ": ";

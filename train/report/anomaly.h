@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -65,5 +66,8 @@ struct Anomaly {
 /// such as dead units from a learning rate that is too high, is among its effects instead; a note that explains a warning
 /// is a warning here. anomalies: in order of time.
 std::vector<Anomaly> diagnosis(std::span<const Anomaly> anomalies);
+/// The diagnosis as text, with one line for each anomaly and everything that was measured. counts: how many there were
+/// of each name. Empty without anomalies.
+std::string diagnosis_text(std::span<const Anomaly> anomalies, const std::map<std::string, std::int64_t>& counts);
 
 }  // namespace handrail::train

@@ -1,0 +1,201 @@
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "support/guard_runs.h"
+#include "support/tasks.h"
+
+using namespace handrail;
+using namespace handrail::train;
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+// A loop that a user wrote, and the places where it can be wrong.
+struct OwnLoop {
+  Index steps = 300, rows = 320, batch = 32;
+  double lr = 1e-2;
+  bool zero_grad = true, shuffle = true, backward = true;
+  Index updates_per_backward = 1;
+  Mode mode = Mode::train;
+  std::uint64_t position = 0;  // 0: the number of the step
+  std::function<Tensor(const Tensor& loss)> change_loss = {};
+  std::function<void(const nn::Module& model)> after_step = {};
+  std::function<Index(Index batch)> pick_batch = {};
+  std::function<void(const Tensor& inputs)> change_inputs = {};
+  bool new_optimizer = false;
+  bool watch_last = false;  // whether the watch looks after the update instead of before backward
+};
+
+struct Watched {
+  Names names;
+  std::string text;
+};
+
+Watched run(const OwnLoop& loop, nn::Layer&& model, const WatchOptions& options = {}) {
+  const TensorDataset data = points(loop.rows);
+  auto make = [&] { return std::make_unique<optim::AdamW>(optim::decay_groups(model.parameters(), 0.01)); };
+  auto optimizer = make();
+  WatchOptions all = options;
+  all.rows = loop.rows;
+  Watch watch(model, *optimizer, all);
+  std::vector<Index> order(static_cast<std::size_t>(loop.rows));
+  std::iota(order.begin(), order.end(), Index{0});
+  Rng rng(3);
+  const Index batches = loop.rows / loop.batch;
+  for (Index step = 1; step <= loop.steps; ++step) {
+    const Index number = (step - 1) % batches;
+    if (number == 0 && loop.shuffle) rng.shuffle(std::span(order));
+    const Index first = loop.batch * (loop.pick_batch ? loop.pick_batch(number) : number);
+    const Tensor x({loop.batch, 2}), y(Shape{loop.batch});
+    for (Index i = 0; i < loop.batch; ++i) {
+      const Index row = order[static_cast<std::size_t>(first + i)];
+      for (Index j = 0; j < 2; ++j) x.mutable_data()[2 * i + j] = data.inputs().at({row, j});
+      y.mutable_data()[i] = data.targets().at({row});
+    }
+    if (loop.change_inputs) loop.change_inputs(x);
+    if (loop.zero_grad) optimizer->zero_grad();
+    Tape tape(loop.mode,
+              {.seed = 1, .position = loop.position != 0 ? loop.position : static_cast<std::uint64_t>(step)});
+    Tensor loss = cross_entropy(model(x), y);
+    if (loop.change_loss) loss = loop.change_loss(loss);
+    if (!loop.watch_last) watch.step(loss, x, y);
+    if (loop.backward || step == 1) tape.backward(loss);
+    for (Index u = 0; u < loop.updates_per_backward; ++u) optimizer->step(loop.lr);
+    if (loop.after_step) loop.after_step(model);
+    if (loop.watch_last) watch.step(loss, x, y);
+    if (loop.new_optimizer) optimizer = make();
+  }
+  Watched watched{.names = {}, .text = watch.diagnosis_text()};
+  for (const Anomaly& anomaly : watch.anomalies()) {
+    CHECK(anomaly.action == Action::proceed);
+    CHECK_FALSE(anomaly.cause.empty());
+    check_headline(anomaly);
+  }
+  for (const Anomaly& anomaly : watch.diagnosis()) watched.names.push_back(anomaly.name);
+  return watched;
+}
+
+Names names(const OwnLoop& loop) { return run(loop, small_model()).names; }
+std::string first(const OwnLoop& loop) {
+  const Names all = names(loop);
+  return all.empty() ? "" : all.front();
+}
+
+}  // namespace
+
+TEST_CASE("a watch is silent about a healthy loop, wherever it looks") {
+  CHECK(names({}) == Names{});
+  CHECK(names({.watch_last = true}) == Names{});
+  CHECK(run({}, NormModel()).names == Names{});
+  CHECK(names({.batch = 320, .shuffle = false}) == Names{});  // full batches
+}
+
+TEST_CASE("a forgotten zero_grad is named by the counters of the gradients") {
+  CHECK(first({.zero_grad = false}) == "gradients_accumulate");
+  CHECK(first({.zero_grad = false, .watch_last = true}) == "gradients_accumulate");
+}
+
+TEST_CASE("gradients of several batches are added up in one update without a word") {
+  nn::Sequential model = small_model();
+  const TensorDataset data = points(64);
+  optim::AdamW optimizer(optim::decay_groups(model.parameters(), 0.01));
+  Watch watch(model, optimizer);
+  for (int step = 0; step < 100; ++step) {
+    if (step % 4 == 0) optimizer.zero_grad();
+    Tape tape;
+    const Tensor loss = cross_entropy(model(data.inputs()), data.targets());
+    watch.step(loss);
+    tape.backward(loss);
+    if (step % 4 == 3) optimizer.step(1e-2);
+  }
+  CHECK(watch.diagnosis_text() == "");
+}
+
+TEST_CASE("updates without a new gradient are named") {
+  CHECK(names({.updates_per_backward = 2}) == Names{"step_before_backward"});
+  CHECK(first({.zero_grad = false, .backward = false}) == "step_before_backward");
+}
+
+TEST_CASE("an optimizer that is made anew in the loop is named, and not used any more") {
+  CHECK(names({.new_optimizer = true}) == Names{"optimizer_reset"});
+  CHECK(names({.new_optimizer = true, .watch_last = true}) == Names{"optimizer_reset"});
+}
+
+TEST_CASE("weights that something else writes are named, unless guards.overwrites is off") {
+  const auto overwrite = [kept = std::make_shared<std::vector<Tensor>>()](const nn::Module& model) {
+    if (kept->empty())
+      for (const Parameter& p : model.parameters()) kept->push_back(p.tensor.clone());
+    std::size_t number = 0;
+    for (const Parameter& p : model.parameters()) std::ranges::copy((*kept)[number++].span(), p.tensor.mutable_data());
+  };
+  CHECK(first({.after_step = overwrite}) == "weights_overwritten");
+  CHECK(run({.after_step = overwrite}, small_model(), {.guards = {.overwrites = off}}).names !=
+        Names{"weights_overwritten"});
+}
+
+TEST_CASE("evaluation mode and a random position that stands are named where they matter") {
+  CHECK(run({.mode = Mode::eval}, NormModel()).names == Names{"eval_mode"});
+  CHECK(names({.mode = Mode::eval}) == Names{});
+  CHECK(run({.position = 7}, NormModel()).names == Names{"random_position"});
+  CHECK(names({.position = 7}) == Names{});
+}
+
+TEST_CASE("parameters that are frozen or do not move are named with their share") {
+  nn::Sequential model = small_model();
+  model.freeze("0");
+  CHECK(run({}, std::move(model)).text.starts_with("not_trained: '0.weight', '0.bias': frozen"));
+  CHECK(run({.lr = 0}, small_model()).text.find("not_trained: 0.weight: 4 parameters, 100 %") != std::string::npos);
+}
+
+TEST_CASE("a loss that is constant, detached, not finite or of the wrong sign is named") {
+  CHECK(first({.change_loss = [](const Tensor& loss) { return 0 * loss + 0.7; }}) == "loss_constant");
+  CHECK(first({.lr = 0.1, .change_loss = [](const Tensor& loss) { return -1 * loss; }}) == "loss_sign");
+  nn::Sequential model = small_model();
+  const optim::SGD optimizer(optim::decay_groups(model.parameters(), 0));
+  Watch watch(model, optimizer);
+  {
+    const Tape tape;
+    watch.step(mean(model(points(8).inputs())).detach());
+    CHECK(watch.step(mean(model(points(8).inputs())) * static_cast<double>(nan_value)) == Action::skip);
+  }
+  REQUIRE(watch.anomalies().size() == 2);
+  CHECK(watch.anomalies()[0].name == "detached");
+  CHECK(watch.anomalies()[1].name == "non_finite");
+  CHECK_THROWS_AS(watch.step(Tensor::zeros({2})), ShapeError);
+}
+
+TEST_CASE("rows that come again, in order, or with other targets are named") {
+  CHECK(first({.pick_batch = [](Index) { return Index{0}; }}) == "repeated_rows");
+  const auto swap_rows = [](const Tensor& x) {
+    for (Index i = 0; i < x.shape()[0] / 2; ++i)
+      std::swap_ranges(x.mutable_data() + 2 * i, x.mutable_data() + 2 * i + 2,
+                       x.mutable_data() + 2 * (x.shape()[0] - 1 - i));
+  };
+  CHECK(first({.change_inputs = swap_rows}) == "unstable_data");
+  nn::Sequential model = small_model();
+  const optim::SGD optimizer(optim::decay_groups(model.parameters(), 0));
+  Watch watch(model, optimizer);
+  Rng rng(1);
+  for (int step = 0; step < 40; ++step) {
+    const Tensor x = normal({8, 2}, 0, 1, rng), y = Tensor::full(Shape{8}, step < 20 ? 0 : 1);
+    const Tape tape;
+    watch.step(cross_entropy(model(x), y), x, y);
+  }
+  CHECK(watch.diagnosis().front().name == "sorted_rows");
+}
+
+TEST_CASE("a watch tells its sinks and its callback what it found") {
+  const auto sink = std::make_shared<MemorySink>();
+  int calls = 0;
+  const Watched watched = run({.steps = 40, .zero_grad = false}, small_model(),
+                              {.on_anomaly = [&](const Anomaly&) { ++calls; }, .sinks = {sink}});
+  CHECK(calls == 1);
+  REQUIRE(sink->anomalies.size() == 1);
+  CHECK(contains(watched.text, sink->anomalies[0].evidence));
+}

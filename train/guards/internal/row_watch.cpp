@@ -1,0 +1,134 @@
+#include <handrail/train/guards/internal/row_watch.h>
+
+#include <algorithm>
+#include <bit>
+
+#include <handrail/core/error.h>
+#include <handrail/train/files/text.h>
+
+namespace handrail::train {
+namespace {
+
+constexpr Index max_followed = 8192;  // rows
+constexpr Index elements = 16;        // of a row that are hashed
+
+std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {  // the finaliser of splitmix64 (Steele et al. 2014)
+  std::uint64_t z = hash * 0x9e3779b97f4a7c15U + value + 0x9e3779b97f4a7c15U;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+  return z ^ (z >> 31);
+}
+
+[[maybe_unused]] std::uint64_t bits_of(float value) { return std::bit_cast<std::uint32_t>(value); }
+[[maybe_unused]] std::uint64_t bits_of(double value) { return std::bit_cast<std::uint64_t>(value); }
+
+std::uint64_t hash_of(const Scalar* row, Index size) {
+  const Index count = std::min(size, elements);
+  std::uint64_t hash = 1;
+  for (Index k = 0; k < count; ++k) hash = mixed(hash, bits_of(row[(2 * k + 1) * size / (2 * count)]));
+  return hash == 0 ? 1 : hash;
+}
+
+}  // namespace
+
+RowWatch::RowWatch(Index rows) : rows_(rows) {
+  while (rows / static_cast<Index>(sample_mask_ + 1) > max_followed) sample_mask_ = 2 * sample_mask_ + 1;
+  const Index followed = rows == 0 ? max_followed : rows / static_cast<Index>(sample_mask_ + 1) + 64;
+  slots_.resize(std::bit_ceil(static_cast<std::size_t>(2 * followed)));
+}
+
+std::optional<Anomaly> RowWatch::add(std::int64_t step, const Tensor& inputs, const Tensor& targets) {
+  const Index n = inputs.shape().rank() > 0 ? inputs.shape()[0] : 0;
+  if (n == 0 || targets.shape().rank() == 0 || targets.shape()[0] != n) return std::nullopt;
+  const Index in = inputs.size() / n, out = targets.size() / n;
+  for (Index i = 0; i < n; ++i) meet(hash_of(inputs.data() + i * in, in), hash_of(targets.data() + i * out, out));
+  taken_ += n;
+  add_targets(targets);
+  if (auto found = repeated(step)) return found;
+  if (auto found = unstable(step)) return found;
+  return sorted(step);
+}
+
+void RowWatch::meet(std::uint64_t row, std::uint64_t target) {
+  if ((row & sample_mask_) != 0) return;
+  const std::size_t last = slots_.size() - 1;
+  std::size_t at = (row >> 20) & last;
+  while (slots_[at].row != 0 && slots_[at].row != row) at = (at + 1) & last;
+  Slot& slot = slots_[at];
+  if (slot.row == row) {
+    ++again_;
+    other_ += slot.target != target;
+    slot.target = target;
+  } else if (2 * distinct_ < slots_.size()) {  // a full table follows no further rows
+    slot = {row, target};
+    ++distinct_;
+  }
+}
+
+void RowWatch::add_targets(const Tensor& targets) {
+  const Index n = targets.size();
+  constexpr Index min_rows = 4;
+  if (n < min_rows) return;
+  double sum = 0;
+  for (const Scalar target : targets.span()) {
+    const auto value = static_cast<double>(target);
+    sum += value;
+    squares_ += value * value;
+  }
+  sum_ += sum;
+  values_ += n;
+  const double mean = sum / static_cast<double>(n);
+  ++batches_;
+  means_ += mean;
+  squared_means_ += mean * mean;
+}
+
+std::optional<Anomaly> RowWatch::repeated(std::int64_t step) {
+  constexpr double min_share = 0.3;
+  if (repeated_ || rows_ == 0 || taken_ < rows_) return std::nullopt;
+  const double seen = static_cast<double>(distinct_) * static_cast<double>(sample_mask_ + 1);
+  if (seen >= min_share * static_cast<double>(rows_)) return std::nullopt;
+  repeated_ = true;
+  return Anomaly{
+      .name = "repeated_rows",
+      .step = step,
+      .where = "training rows",
+      .evidence = concat(grouped(taken_), " samples were only ", short_form(seen, 3), " of ", grouped(rows_), " rows"),
+      .cause =
+          "the loop takes the same rows again and again: a batch that is made once, an index that is "
+          "not advanced, or a seed that is set anew for each batch",
+      .remedy = "take the next batch in each step"};
+}
+
+std::optional<Anomaly> RowWatch::unstable(std::int64_t step) {
+  constexpr std::int64_t min_rows = 200;
+  if (unstable_ || again_ < min_rows || 4 * other_ <= again_) return std::nullopt;
+  unstable_ = true;
+  return Anomaly{.name = "unstable_data",
+                 .step = step,
+                 .where = "training rows",
+                 .evidence = concat(other_, " of ", again_, " inputs came back with another target"),
+                 .cause = "inputs and targets are shuffled apart from each other, or changed in place",
+                 .remedy = "shuffle row numbers, and take both by them"};
+}
+
+std::optional<Anomaly> RowWatch::sorted(std::int64_t step) {
+  constexpr std::int64_t min_batches = 20;
+  constexpr double max_ratio = 5;
+  if (sorted_ || batches_ < min_batches) return std::nullopt;
+  const auto b = static_cast<double>(batches_), n = static_cast<double>(values_);
+  const double variance = squares_ / n - (sum_ / n) * (sum_ / n);
+  const double between = squared_means_ / b - (means_ / b) * (means_ / b);
+  const double ratio = between * (n / b) / variance;
+  if (!(variance > 0) || !(ratio > max_ratio)) return std::nullopt;
+  sorted_ = true;
+  return Anomaly{.name = "sorted_rows",
+                 .step = step,
+                 .where = "targets",
+                 .evidence = concat("batches differ ", short_form(ratio, 3), " times as much as random ones would"),
+                 .cause =
+                     "rows come in the order of their classes or of time, so that each batch pulls the weights its "
+                     "own way",
+                 .remedy = "shuffle the rows before each epoch"};
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,205 @@
+#include <handrail/train/watch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <handrail/core/error.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/core/tape.h>
+#include <handrail/nn/dropout.h>
+#include <handrail/nn/norm.h>
+#include <handrail/train/checks/internal/settings_checks.h>
+#include <handrail/train/files/text.h>
+#include <handrail/train/guards/internal/row_watch.h>
+#include <handrail/train/guards/internal/update_watch.h>
+#include <handrail/train/guards/loss_guards.h>
+#include <handrail/train/guards/progress_guards.h>
+
+namespace handrail::train {
+namespace {
+
+constexpr std::int64_t same_position_steps = 5, same_loss_steps = 20;
+
+bool differs_in_evaluation(const nn::Module& model) {
+  return std::ranges::any_of(model.modules(), [](const nn::Module* module) {
+    return dynamic_cast<const nn::Dropout*>(module) || dynamic_cast<const nn::BatchNorm1d*>(module);
+  });
+}
+
+std::vector<std::unique_ptr<Guard>> guards_of(const WatchOptions& options) {
+  const GuardOptions& on = options.guards;
+  std::vector<std::unique_ptr<Guard>> guards;
+  if (on.non_finite) guards.push_back(std::make_unique<NonFiniteGuard>());
+  if (on.spike || on.divergence)
+    guards.push_back(std::make_unique<LossGuard>(on.spike, on.divergence, options.planned_steps / 20, on.spike_rule));
+  if (on.plateau) guards.push_back(std::make_unique<PlateauGuard>(0, options.planned_steps, on.plateau_rule));
+  return guards;
+}
+
+}  // namespace
+
+struct Watch::State {
+  State(const nn::Module& model, const optim::Optimizer& optimizer, WatchOptions given)
+      : options(std::move(given)),
+        differs(differs_in_evaluation(model)),
+        updates(model.parameters(), optimizer),
+        rows(options.rows),
+        guards(guards_of(options)) {}
+
+  void report(Anomaly anomaly);
+  void report(std::optional<Anomaly> anomaly) {
+    if (anomaly) [[unlikely]]
+      report(std::move(*anomaly));
+  }
+  Action look(const Tensor& loss);
+  Action ask_guards(double loss);
+  void look_at_tape(const Tensor& loss);
+  void look_at_loss(double loss);
+
+  WatchOptions options;
+  bool differs;  // whether the model computes something else in evaluation
+  UpdateWatch updates;
+  RowWatch rows;
+  std::vector<std::unique_ptr<Guard>> guards;
+  std::int64_t step = 0;
+  std::uint64_t tape = 0, position = 0;  // of the last step
+  std::int64_t same_position = 0, same_loss = 0;
+  double last_loss = 0;
+  InitialLoss initial;
+  Ema level;
+  bool evaluation_reported = false, detached_reported = false, sign_reported = false;
+  std::vector<Anomaly> found;
+  std::map<std::string, std::int64_t> counts;
+};
+
+void Watch::State::report(Anomaly anomaly) {
+  constexpr std::int64_t max_of_a_name = 100;
+  anomaly.action = Action::proceed;  // a watch does nothing about it
+  if (++counts[anomaly.name] > max_of_a_name) return;
+  for (const auto& sink : options.sinks) sink->anomaly(anomaly);
+  if (options.on_anomaly) options.on_anomaly(anomaly);
+  found.push_back(std::move(anomaly));
+}
+
+Action Watch::State::look(const Tensor& loss) {
+  if (loss.size() != 1) fail<ShapeError>("Watch::step: want a loss of one element; got shape ", loss.shape());
+  ++step;
+  std::optional<Anomaly> of_updates = updates.look(step);
+  if (options.guards.overwrites || !of_updates || of_updates->name != "weights_overwritten")
+    report(std::move(of_updates));
+  look_at_tape(loss);
+  const auto value = static_cast<double>(loss.item());
+  if (is_finite(value)) look_at_loss(value);
+  return ask_guards(value);
+}
+
+Action Watch::State::ask_guards(double loss) {
+  const StepStats stats{.step = step,
+                        .micro_step = step - 1,
+                        .epoch = 1,
+                        .batch = step,
+                        .samples = 1,
+                        .loss = loss,
+                        .ema_loss = loss,
+                        .grad_norm = 0,
+                        .lr = updates.lr()};
+  Action action = Action::proceed;
+  const auto take = [&](std::optional<Anomaly> anomaly) {
+    if (!anomaly) [[likely]]
+      return;
+    action = std::max(action, anomaly->action);
+    report(std::move(*anomaly));
+  };
+  for (const auto& guard : guards) take(guard->check_loss(stats));
+  if (is_finite(loss))
+    for (const auto& guard : guards) take(guard->accepted(stats));
+  return action;
+}
+
+void Watch::State::look_at_tape(const Tensor& loss) {
+  const std::optional<TapeRecord> record = Tape::record_of(loss);
+  if (!record) {
+    if (!detached_reported)
+      report({.name = "detached",
+              .step = step,
+              .where = "loss",
+              .evidence = concat("the tape has not recorded it; it comes from '", loss.op(), "'"),
+              .cause = "a loss that was detached, computed outside of the tape, or made of constants",
+              .remedy = "compute it from the model while the tape lives"});
+    detached_reported = true;
+    return;
+  }
+  if (record->serial == tape) return;  // several losses of one tape
+  if (record->mode == Mode::eval && differs && !evaluation_reported) {
+    report({.name = "eval_mode",
+            .step = step,
+            .where = "tape",
+            .evidence = "the model trains in evaluation mode",
+            .cause = "a tape of Mode::eval: dropout drops nothing, and batch norm uses statistics that never move",
+            .remedy = "train with Tape tape{Mode::train, ...}"});
+    evaluation_reported = true;
+  }
+  const bool same = record->random && record->random_calls > 0 && tape != 0 && record->random->position == position;
+  if (updates.updated()) same_position = same ? same_position + 1 : 0;
+  if (same_position == same_position_steps)
+    report({.name = "random_position",
+            .step = step,
+            .where = "tape",
+            .evidence = concat("random position ", position, " in ", same_position + 1, " steps in a row"),
+            .cause = "a position that is not advanced: dropout drops the same elements in every step",
+            .remedy = "set .position = step"});
+  tape = record->serial;
+  if (record->random) position = record->random->position;
+}
+
+void Watch::State::look_at_loss(double loss) {
+  initial.add(loss);
+  level.add(loss);
+  const bool same = step > 1 && loss == last_loss && loss != 0;
+  if (updates.updated()) same_loss = same ? same_loss + 1 : 0;
+  last_loss = loss;
+  if (same_loss == same_loss_steps)
+    report({.name = "loss_constant",
+            .step = step,
+            .where = "loss",
+            .evidence = concat("exactly ", short_form(loss), " in ", same_loss + 1, " steps in a row"),
+            .cause = "a loss that depends on neither weights nor batch, or weights that do not move",
+            .remedy = "compute it from predictions and targets"});
+  if (sign_reported || !initial.known() || initial.mean() > -initial.magnitude()) return;
+  if (level.value() > -10 * initial.opening()) return;
+  sign_reported = true;
+  report({.name = "loss_sign",
+          .step = step,
+          .where = "loss",
+          .evidence = concat("negative from the first step, and fell from ", short_form(-initial.opening()), " to ",
+                             short_form(level.value())),
+          .cause = "a loss with the wrong sign: what should fall is made to grow without bound",
+          .remedy = "change the sign of the loss"});
+}
+
+Watch::Watch(const nn::Module& model, const optim::Optimizer& optimizer, WatchOptions options)
+    : state_(std::make_unique<State>(model, optimizer, std::move(options))) {
+  if (!state_->options.check_settings) return;
+  const std::vector<Parameter> parameters = model.parameters();
+  state_->report(check_trained(trained_parameters(parameters, optimizer.groups()), are_loaded(parameters)));
+  for (Anomaly& anomaly : check_hyperparameters(optimizer)) state_->report(std::move(anomaly));
+}
+
+Watch::~Watch() = default;
+
+Action Watch::step(const Tensor& loss) { return state_->look(loss); }
+
+Action Watch::step(const Tensor& loss, const Tensor& inputs, const Tensor& targets) {
+  const Action action = state_->look(loss);
+  state_->report(state_->rows.add(state_->step, inputs, targets));
+  return action;
+}
+
+const std::vector<Anomaly>& Watch::anomalies() const { return state_->found; }
+std::vector<Anomaly> Watch::diagnosis() const { return train::diagnosis(state_->found); }
+std::string Watch::diagnosis_text() const { return train::diagnosis_text(state_->found, state_->counts); }
+
+}  // namespace handrail::train
