@@ -9,6 +9,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/guards/collapse_guard.h>
+#include <handrail/train/guards/evaluation_guards.h>
 #include <handrail/train/guards/layer_guard.h>
 #include <handrail/train/guards/loss_guards.h>
 #include <handrail/train/guards/progress_guards.h>
@@ -69,6 +70,11 @@ void Guards::add_all(const Setup& setup) {
   if (on.clip_pressure && setup.options.clip_norm && clip_matters)
     guards_.push_back(std::make_unique<ClipPressureGuard>(warmup, *setup.options.clip_norm, on.clip_rule));
   if (on.layers) guards_.push_back(make_layer_guard(setup));
+  if (on.oscillation) guards_.push_back(std::make_unique<OscillationGuard>());
+  if (on.monitor)
+    guards_.push_back(std::make_unique<MonitorGuard>(setup.options.monitor, setup.options.mode == MonitorMode::max));
+  if (on.duration && !setup.options.fast_dev_run)
+    guards_.push_back(std::make_unique<ShortRunGuard>(setup.options.epochs));
   std::set<std::string> names(std::begin(other_states), std::end(other_states));
   for (const auto& guard : guards_) names.insert(guard->name());
   for (auto& guard : setup.recipe.configure_guards()) {

@@ -1,0 +1,122 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <handrail/core/random.h>
+#include <handrail/train/guards/evaluation_guards.h>
+
+#include "support/guard_runs.h"
+#include "support/tasks.h"
+
+using namespace handrail;
+using namespace handrail::train;
+
+namespace {
+
+EpochStats epoch(Index number, double loss, std::optional<double> accuracy = {}) {
+  EpochStats stats{
+      .epoch = number, .step = 10 * number, .lr = 0.01, .train_loss = loss, .validation = {}, .seconds = 1};
+  stats.validation = Evaluation{.loss = loss, .measured_accuracy = accuracy, .samples = 100};
+  return stats;
+}
+
+using Names = std::vector<std::string>;
+
+// Names, a '?' before those that are notes.
+template <class MakeEpoch>
+Names over(Guard& guard, Index epochs, MakeEpoch make) {
+  Names names;
+  for (Index e = 1; e <= epochs; ++e)
+    if (const auto found = guard.epoch_end(make(e))) {
+      check_headline(*found);
+      CHECK_FALSE(found->cause.empty());
+      names.push_back((found->severity == Severity::note ? "?" : "") + found->name);
+    }
+  return names;
+}
+
+Names swings(const std::vector<double>& losses) {
+  OscillationGuard guard;
+  Names names;
+  for (std::size_t i = 0; i < losses.size(); ++i)
+    if (const auto found = make_step(guard, loss_step(static_cast<std::int64_t>(i) + 1, losses[i]))) {
+      check_headline(*found);
+      names.push_back(found->name);
+    }
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("the rank correlation is that of Spearman") {
+  const std::vector<double> x{1, 2, 3, 4, 5}, same{7, 7, 7, 7, 7};
+  CHECK(rank_correlation(x, std::vector<double>{2, 4, 6, 8, 90}) == doctest::Approx(1));
+  CHECK(rank_correlation(x, std::vector<double>{5, 4, 3, 2, 1}) == doctest::Approx(-1));
+  CHECK(rank_correlation(x, std::vector<double>{5, 6, 7, 8, 7}) == doctest::Approx(0.8208).epsilon(1e-3));  // scipy
+  CHECK(rank_correlation(x, same) == 0);
+}
+
+TEST_CASE("a monitored value with the wrong mode is named while the validation loss falls") {
+  const auto learns = [](Index e) { return epoch(e, 1 / static_cast<double>(e), 1 - 0.5 / static_cast<double>(e)); };
+  MonitorGuard wrong("val_accuracy", false), right("val_accuracy", true), loss("val_loss", false);
+  CHECK(over(wrong, 20, learns) == Names{"monitor_mode"});
+  CHECK(over(right, 20, learns) == Names{});
+  CHECK(over(loss, 20, learns) == Names{});
+  // Overfitting: the accuracy rises a little while the loss rises too.
+  MonitorGuard overfits("val_accuracy", true);
+  CHECK(over(overfits, 30, [](Index e) {
+          const auto i = static_cast<double>(e);
+          return epoch(e, e < 6 ? 1 / i : 0.2 + 0.01 * i, 1 - 0.5 / i);
+        }) == Names{});
+}
+
+TEST_CASE("a monitored value that never changes is named unless it is the best possible one") {
+  const auto constant = [](double value) {
+    return [value](Index e) { return epoch(e, 1 / static_cast<double>(e), value); };
+  };
+  MonitorGuard half("val_accuracy", true), perfect("val_accuracy", true), none("val_accuracy", false);
+  CHECK(over(half, 20, constant(0.5)) == Names{"monitor_constant"});
+  CHECK(over(perfect, 20, constant(1)) == Names{});
+  CHECK(over(none, 20, constant(0)) == Names{});
+}
+
+TEST_CASE("a run that ends while the loss falls is too short, one whose loss has settled is not") {
+  const auto falls = [](double rate) {
+    return [rate](Index e) { return epoch(e, std::exp(-rate * static_cast<double>(e))); };
+  };
+  ShortRunGuard fast(10), slow(10), slower(10), settled(10), two(2), noisy(10);
+  CHECK(over(fast, 10, falls(0.15)) == Names{"still_improving"});
+  CHECK(over(slow, 10, falls(0.08)) == Names{"?still_improving"});
+  CHECK(over(slower, 10, falls(0.03)) == Names{});
+  CHECK(over(settled, 10, falls(2)) == Names{});  // it falls, but of the first loss nothing is left
+  CHECK(over(two, 2, falls(0.5)) == Names{"still_improving"});
+  CHECK(over(noisy, 10, [](Index e) { return epoch(e, e % 2 == 0 ? 1 : 0.9); }) == Names{});
+}
+
+TEST_CASE("a loss that swings at every step is named, noise and a swing that dies out are not") {
+  std::vector<double> swing, noise, dies;
+  Rng rng(1);
+  for (int i = 0; i < 1000; ++i) {
+    swing.push_back(1 + (i % 2 == 0 ? 0.5 : -0.5) * (1 + 0.1 * rng.normal()));
+    noise.push_back(1 + 0.5 * rng.normal());
+    dies.push_back(std::exp(-0.01 * i) * (i % 2 == 0 ? 1.5 : 0.5));
+  }
+  CHECK(swings(swing) == Names{"oscillation"});
+  CHECK(swings(noise) == Names{});
+  CHECK(swings(dies) == Names{});
+}
+
+TEST_CASE("the guards of the end of an epoch keep their state") {
+  MonitorGuard guard("val_accuracy", false), other("val_accuracy", false);
+  for (Index e = 1; e <= 3; ++e) guard.epoch_end(epoch(e, 1 / static_cast<double>(e), 0.1 * static_cast<double>(e)));
+  CHECK(load_state(other, save_state(guard)));
+  Names names;
+  for (Index e = 4; e <= 6; ++e)
+    if (const auto found = other.epoch_end(epoch(e, 1 / static_cast<double>(e), 0.1 * static_cast<double>(e))))
+      names.push_back(found->name);
+  CHECK(names == Names{"monitor_mode"});
+  CHECK_FALSE(load_state(other, std::vector<double>{1, 2}));
+}
