@@ -77,14 +77,14 @@ void measure(const Program& program, const Tensor& outputs, Ran& ran) {
   }
 }
 
-// A bare loop reports to no sink: only exceptions speak in it.
-void run_own_loop(const Program& program, const nn::Layer& model) {
+void run_own_loop(const Program& program, const nn::Layer& model, Ran& ran) {
   const OwnLoop& own = *program.own_loop;
   const auto make_optimizer = [&]() -> std::unique_ptr<optim::Optimizer> {
     if (own.optimizer) return own.optimizer(model);
     return std::make_unique<optim::AdamW>(optim::decay_groups(model.parameters(), 0.01));
   };
   auto optimizer = make_optimizer();
+  train::Watch watch(model, *optimizer, {.rows = program.train.rows()});
   const Index batches = (program.train.rows() + 31) / 32;
   const std::int64_t planned = program.options.epochs * batches;
   const double lr = program.options.lr ? *program.options.lr : 2e-3;
@@ -113,12 +113,15 @@ void run_own_loop(const Program& program, const nn::Layer& model) {
         tape.emplace(own.mode);
       Tensor loss = program.loss(model(rows.x), rows.y);
       if (own.change_loss) loss = own.change_loss(loss);
+      watch.step(loss, rows.x, rows.y);
       if (own.before_backward) own.before_backward(model);
       tape->backward(loss);
       if (own.step_after_backward && (b + 1) % own.batches_per_step == 0) optimizer->step(schedule(step));
       if (own.after_step) own.after_step(model);
     }
   }
+  ran.diagnosis = watch.diagnosis();
+  ran.text = watch.diagnosis_text();
 }
 
 }  // namespace
@@ -128,7 +131,7 @@ Ran run(const Program& program) {
   Rng rng(program.seed);
   nn::Sequential model = program.model(rng);
   if (program.own_loop) {
-    run_own_loop(program, model);
+    run_own_loop(program, model, ran);
     measure(program, model(program.test.x), ran);
     return ran;
   }

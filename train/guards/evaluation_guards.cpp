@@ -83,18 +83,18 @@ std::optional<Anomaly> MonitorGuard::wrong_mode(std::int64_t step) {
 
 std::optional<Anomaly> MonitorGuard::constant(std::int64_t step) {
   constexpr std::size_t epochs = 8;
-  if (constant_reported_ || values_.size() < epochs) return std::nullopt;
-  const auto values = values_.last(epochs), losses = losses_.last(epochs);
-  const bool same = std::ranges::all_of(values, [&](double value) { return value == values[0]; });
-  const bool perfect = sign_ > 0 ? values[0] == 1 : values[0] == 0;
+  if (values_.size() > 1) varied_ = varied_ || values_.last(2)[0] != values_.last(2)[1];
+  if (constant_reported_ || varied_ || values_.size() < epochs) return std::nullopt;
+  const auto values = values_.values(), losses = losses_.values();
+  const bool perfect = sign_ > 0 && values[0] == 1;
   const auto [low, high] = std::ranges::minmax(losses);
-  if (!same || perfect || high - low <= 0.02 * std::abs(high)) return std::nullopt;
+  if (perfect || high - low <= 0.02 * std::abs(high)) return std::nullopt;
   constant_reported_ = true;
   return Anomaly{
       .name = "monitor_constant",
       .step = step,
       .where = monitor_,
-      .evidence = concat("exactly ", short_form(values[0]), " in ", epochs, " epochs, while val_loss changes"),
+      .evidence = concat("exactly ", short_form(values[0]), " in all ", epochs, " epochs, while val_loss changes"),
       .cause =
           "a metric that is not computed from the predictions, or predictions that are all of one class: "
           "early stopping and the best weights go by nothing",
@@ -109,6 +109,7 @@ void MonitorGuard::rolled_back() {
 void MonitorGuard::visit_state(StateVisitor& state) {
   state.flag(mode_reported_);
   state.flag(constant_reported_);
+  state.flag(varied_);
   values_.visit_state(state);
   losses_.visit_state(state);
   if (values_.size() != losses_.size()) state.refuse();

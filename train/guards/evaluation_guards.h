@@ -20,9 +20,9 @@ double rank_correlation(std::span<const double> x, std::span<const double> y);
 ///   "monitor_mode"      up to the lowest validation loss, at least 5 epochs, what `mode` calls better comes with a
 ///   worse
 ///                       loss: rank correlation below -0.5 - 2 / epochs
-///   "monitor_constant"  the value has been exactly the same in 8 epochs in a row, it is not the best possible one, 1
-///   of
-///                       a maximum or 0 of a minimum, and the validation loss has changed by more than 2 %
+///   "monitor_constant"  the value has been exactly the same in all of the first 8 epochs, it is not a maximum of 1,
+///   and
+///                       the validation loss has changed by more than 2 %
 class MonitorGuard final : public Guard {
  public:
   /// monitor: TrainerOptions::monitor. higher_is_better: TrainerOptions::mode.
@@ -44,7 +44,7 @@ class MonitorGuard final : public Guard {
   std::string monitor_;
   double sign_;
   Window values_, losses_;
-  bool mode_reported_ = false, constant_reported_ = false;
+  bool mode_reported_ = false, constant_reported_ = false, varied_ = false;
 };
 
 /// Reports at the end of the last epoch ("still_improving") that the run was too short. With the validation losses of

@@ -59,6 +59,10 @@ struct GuardOptions {
   bool oscillation = true;
   /// Reports that something else than the optimizer writes to the weights between steps.
   bool overwrites = true;
+  /// Reports after training that an evaluation is random, ignores its batch or differs from training.
+  bool evaluation = true;
+  /// Reports after training that a linear model of the same data is better.
+  bool linear = true;
   /// Reports after training that the labels look random, or that the model is no better than a constant prediction.
   bool labels = true;
   /// The rule by which `spike` and `divergence` find spikes.
@@ -74,7 +78,7 @@ template <class Options, class Visit>
 requires std::same_as<std::remove_const_t<Options>, GuardOptions>
 void visit_options(Options& options, Visit&& visit) {
   auto& [non_finite, spike, divergence, plateau, slow_progress, overfitting, clip_pressure, layers, monitor, duration,
-         oscillation, overwrites, labels, spike_rule, plateau_rule, clip_rule] = options;
+         oscillation, overwrites, evaluation, linear, labels, spike_rule, plateau_rule, clip_rule] = options;
   visit({.name = "non_finite",
          .help = "keep NaN and infinity out of parameters and moments",
          .without = "NaN may reach the parameters"},
@@ -123,6 +127,14 @@ void visit_options(Options& options, Visit&& visit) {
          .help = "report writes to the weights besides the updates",
          .without = "writes to the weights besides the updates are not reported"},
         overwrites);
+  visit({.name = "evaluation",
+         .help = "report evaluations that are random or differ from training",
+         .without = "evaluations that differ from training are not reported"},
+        evaluation);
+  visit({.name = "linear",
+         .help = "report that a linear model is better",
+         .without = "a model that is worse than a linear one is not reported"},
+        linear);
   visit({.name = "labels",
          .help = "report after training that labels look random",
          .without = "labels that look random are not reported"},

@@ -80,7 +80,11 @@ TEST_CASE("a monitored value that never changes is named unless it is the best p
   MonitorGuard half("val_accuracy", true), perfect("val_accuracy", true), none("val_accuracy", false);
   CHECK(over(half, 20, constant(0.5)) == Names{"monitor_constant"});
   CHECK(over(perfect, 20, constant(1)) == Names{});
-  CHECK(over(none, 20, constant(0)) == Names{});
+  CHECK(over(none, 20, constant(0)) == Names{"monitor_constant"});
+  MonitorGuard late("val_accuracy", true);  // it has come to what the model can
+  CHECK(over(late, 20, [](Index e) {
+          return epoch(e, 1 / static_cast<double>(e), e < 5 ? 0.1 * static_cast<double>(e) : 0.5);
+        }) == Names{});
 }
 
 TEST_CASE("a run that ends while the loss falls is too short, one whose loss has settled is not") {

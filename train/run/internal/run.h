@@ -38,6 +38,7 @@ class Run {
   void save_last_state();
   void leave_weights();
   void diagnose_predictions();
+  void report_end_checks();
   void complete_result();
   void note_end();
 

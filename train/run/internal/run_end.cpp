@@ -7,6 +7,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/train/checks/internal/prediction_checks.h>
+#include <handrail/train/run/internal/end_checks.h>
 #include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {
@@ -74,6 +75,15 @@ void Run::diagnose_predictions() {
     return;
   }
   for (Anomaly& anomaly : found) {
+    anomaly.step = loop_.at.step;
+    desk_.warn(std::move(anomaly));
+  }
+}
+
+void Run::report_end_checks() {
+  const bool ended_well = !stop_.by_guard() && stop_.reason() < StopReason::interrupted;
+  if (!ended_well || setup_.options.fast_dev_run || loop_.at.step == 0) return;
+  for (Anomaly& anomaly : judge_end(setup_, loop_, stop_)) {
     anomaly.step = loop_.at.step;
     desk_.warn(std::move(anomaly));
   }

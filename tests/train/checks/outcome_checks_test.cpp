@@ -1,0 +1,109 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <handrail/train/checks/internal/linear_model.h>
+#include <handrail/train/checks/internal/outcome_checks.h>
+
+#include "support/guard_runs.h"
+#include "support/tasks.h"
+
+using namespace handrail;
+using namespace handrail::train;
+
+namespace {
+
+std::string name_of(const std::optional<Anomaly>& anomaly) {
+  if (!anomaly) return "";
+  check_headline(*anomaly);
+  CHECK_FALSE(anomaly->cause.empty());
+  return (anomaly->severity == Severity::note ? "?" : "") + anomaly->name;
+}
+
+// Scores of a regression with these errors in 100 rows, the variance of whose targets is 1.
+RowScores errors_of(double size, std::uint64_t seed) {
+  Rng rng(seed);
+  const Tensor targets({100, 1}), predictions({100, 1});
+  for (Index i = 0; i < 100; ++i) {
+    targets.mutable_data()[i] = i % 2 == 0 ? 1 : -1;
+    predictions.mutable_data()[i] = targets.data()[i] + static_cast<Scalar>(size * rng.normal());
+  }
+  return *score_rows(predictions, targets, Task::regression);
+}
+
+}  // namespace
+
+TEST_CASE("the linear model of a regression is the ridge regression") {
+  // One standardised column x = -1, 1: the slope of the targets 0, 4 is 2 * N / (N + penalty), N = 2, penalty 1.02.
+  const Tensor x({2, 1}, {3, 5}), y({2, 1}, {0, 4});
+  const LinearModel model(x, y, Task::regression, 1);
+  const Tensor p = model.predict(x);
+  CHECK(static_cast<double>(p.data()[1] - p.data()[0]) == doctest::Approx(2 * 2 * 2 / (2 + 1.02)));
+  CHECK(static_cast<double>(p.data()[1] + p.data()[0]) == doctest::Approx(4));
+}
+
+TEST_CASE("the linear model of classes tells apart what a line tells apart") {
+  for (const bool binary : {false, true}) {
+    CAPTURE(binary);
+    const TensorDataset data = points(400), test = points(200, 2);
+    const Task task = binary ? Task::binary : Task::multiclass;
+    const LinearModel model(data.inputs(), data.targets(), task, binary ? 1 : 2);
+    Tensor p = model.predict(test.inputs());
+    if (binary) p = p.view(Shape{200});
+    const auto scores = score_rows(p, test.targets(), task);
+    REQUIRE(scores);
+    double right = 0;
+    for (const double credit : scores->credits) right += credit / 200;
+    CHECK(right > 0.97);
+  }
+}
+
+TEST_CASE("scores are cross entropy and accuracy, or squared error and R2, a row each") {
+  const auto classes = score_rows(Tensor({2, 2}, {0, 0, 2, 0}), Tensor(Shape{2}, {0, 1}), Task::multiclass);
+  CHECK(classes->losses[0] == doctest::Approx(std::log(2)));
+  CHECK(classes->losses[1] == doctest::Approx(2 + std::log1p(std::exp(-2))));
+  CHECK(classes->credits == std::vector<double>{1, 0});
+  const auto numbers = score_rows(Tensor({2, 1}, {1, 1}), Tensor({2, 1}, {0, 2}), Task::regression);
+  CHECK(numbers->losses == std::vector<double>{1, 1});
+  CHECK(numbers->credits == std::vector<double>{0, 0});
+  CHECK_FALSE(score_rows(Tensor({2, 2}, {0, 0, 2, 0}), Tensor(Shape{2}, {0, 5}), Task::multiclass));
+  CHECK_FALSE(score_rows(Tensor({2, 1}, {1, nan_value}), Tensor({2, 1}, {0, 2}), Task::regression));
+  CHECK_FALSE(score_rows(Tensor({2, 1}, {1, 1}), Tensor({2, 1}, {2, 2}), Task::regression));
+}
+
+TEST_CASE("a model is called worse than a line only when loss and score are clearly worse") {
+  CHECK(name_of(check_linear(errors_of(0.5, 1), errors_of(0.1, 2), Task::regression)) == "model_worse_than_linear");
+  CHECK(name_of(check_linear(errors_of(0.1, 1), errors_of(0.5, 2), Task::regression)) == "");
+  CHECK(name_of(check_linear(errors_of(0.1, 1), errors_of(0.1, 2), Task::regression)) == "");
+  CHECK(name_of(check_linear(errors_of(0.01, 1), errors_of(0.001, 2), Task::regression)) == "");  // both are good
+}
+
+TEST_CASE("a model that is worse in evaluation is named, one that dropout makes worse in training is not") {
+  CHECK(name_of(check_modes(errors_of(0.1, 1), errors_of(0.5, 2), Task::regression)) == "train_eval_gap");
+  CHECK(name_of(check_modes(errors_of(0.5, 1), errors_of(0.1, 2), Task::regression)) == "");
+  CHECK(name_of(check_modes(errors_of(0.3, 1), errors_of(0.32, 2), Task::regression)) == "");
+}
+
+TEST_CASE("an evaluation that ignores its batch or is random is named") {
+  CHECK(name_of(check_evaluation(std::vector<double>{0.5, 0.5, 0.5}, 0.5)) == "validation_ignored");
+  CHECK(name_of(check_evaluation(std::vector<double>{0.5, 0.5}, 0.5)) == "");
+  CHECK(name_of(check_evaluation(std::vector<double>{0, 0, 0}, 0)) == "");
+  CHECK(name_of(check_evaluation(std::vector<double>{0.5, 0.6, 0.7}, 0.55)) == "random_evaluation");
+  CHECK(name_of(check_evaluation(std::vector<double>{0.5, 0.6, 0.7}, 0.501)) == "?random_evaluation");
+  CHECK(name_of(check_evaluation(std::vector<double>{0.5, 0.6, 0.7}, 0.5)) == "");
+}
+
+TEST_CASE("a run that ended early by its time or a low patience is named") {
+  CHECK(name_of(check_end({.steps = 5, .planned_steps = 1000, .max_seconds = 1})) == "limited_run");
+  CHECK(name_of(check_end({.steps = 950, .planned_steps = 1000, .max_seconds = 1})) == "");
+  CHECK(name_of(check_end({.steps = 90, .planned_steps = 1000, .patience = 1, .steps_to_evaluation = 30})) ==
+        "patience_too_low");
+  CHECK(name_of(check_end({.steps = 20, .planned_steps = 1000, .patience = 10, .steps_to_evaluation = 1})) ==
+        "patience_too_low");
+  CHECK(name_of(check_end({.steps = 290, .planned_steps = 1000, .patience = 10, .steps_to_evaluation = 29})) == "");
+  CHECK(name_of(check_end({.steps = 900, .planned_steps = 1000, .patience = 1, .steps_to_evaluation = 30})) == "");
+  CHECK(name_of(check_end({.steps = 1000, .planned_steps = 1000})) == "");
+}

@@ -1,0 +1,157 @@
+#include <handrail/train/checks/internal/outcome_checks.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include <handrail/core/error.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/train/files/text.h>
+#include <handrail/train/math/robust.h>
+
+namespace handrail::train {
+namespace {
+
+constexpr std::size_t min_scored_rows = 30;
+
+double average(const std::vector<double>& values) { return moments(values).mean; }
+
+Moments paired(const std::vector<double>& a, const std::vector<double>& b) {
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < a.size(); ++i) differences.push_back(a[i] - b[i]);
+  return moments(differences);
+}
+
+// "accuracy 0.91" or "R2 0.83".
+std::string score_text(const RowScores& scores, Task task) {
+  return concat(task == Task::regression ? "R2 " : "accuracy ", short_form(average(scores.credits), 3));
+}
+
+}  // namespace
+
+std::optional<RowScores> score_rows(const Tensor& predictions, const Tensor& targets, Task task) {
+  const Index rows = targets.shape().rank() > 0 ? targets.shape()[0] : 0;
+  if (rows == 0 || first_non_finite(predictions.span()) >= 0 || first_non_finite(targets.span()) >= 0)
+    return std::nullopt;
+  RowScores scores;
+  if (task == Task::multiclass) {
+    const Index classes = predictions.size() / rows;
+    if (predictions.shape().rank() != 2 || predictions.shape()[0] != rows || targets.size() != rows)
+      return std::nullopt;
+    for (Index i = 0; i < rows; ++i) {
+      const Scalar* row = predictions.data() + i * classes;
+      const auto label = static_cast<Index>(targets.data()[i]);
+      if (label < 0 || label >= classes) return std::nullopt;
+      const auto top = static_cast<double>(*std::max_element(row, row + classes));
+      double sum = 0;
+      for (Index c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(row[c]) - top);
+      scores.losses.push_back(top - static_cast<double>(row[label]) + std::log(sum));
+      scores.credits.push_back(std::max_element(row, row + classes) - row == label ? 1 : 0);
+    }
+    return scores;
+  }
+  if (predictions.size() != targets.size()) return std::nullopt;
+  const Index columns = targets.size() / rows;
+  double mean = 0, variance = 0;
+  for (const Scalar target : targets.span()) mean += static_cast<double>(target) / static_cast<double>(targets.size());
+  for (const Scalar target : targets.span())
+    variance += std::pow(static_cast<double>(target) - mean, 2) / static_cast<double>(targets.size());
+  if (task == Task::regression && !(variance > 0)) return std::nullopt;
+  for (Index i = 0; i < rows; ++i) {
+    double loss = 0, right = 0;
+    for (Index j = i * columns; j < (i + 1) * columns; ++j) {
+      const auto p = static_cast<double>(predictions.data()[j]), t = static_cast<double>(targets.data()[j]);
+      loss += task == Task::binary ? std::max(p, 0.0) - p * t + std::log1p(std::exp(-std::abs(p))) : (p - t) * (p - t);
+      right += (p > 0) == (t > 0.5) ? 1 : 0;
+    }
+    loss /= static_cast<double>(columns);
+    scores.losses.push_back(loss);
+    scores.credits.push_back(task == Task::binary ? right / static_cast<double>(columns) : 1 - loss / variance);
+  }
+  return scores;
+}
+
+std::optional<Anomaly> check_linear(const RowScores& model, const RowScores& linear, Task task) {
+  if (model.losses.size() < min_scored_rows) return std::nullopt;
+  const Moments loss = paired(model.losses, linear.losses), credit = paired(linear.credits, model.credits);
+  if (loss.mean <= 3 * loss.error || loss.mean <= 0.1 * average(linear.losses)) return std::nullopt;
+  if (credit.mean <= std::max(0.02, 2 * credit.error)) return std::nullopt;
+  return Anomaly{
+      .name = "model_worse_than_linear",
+      .where = "validation set",
+      .evidence = concat(score_text(model, task), "; a linear model has ", short_form(average(linear.credits), 3)),
+      .cause =
+          "training did not get where a straight line gets: a mistake in data, model or settings, a rate "
+          "that does not fit, or too few steps",
+      .remedy = "see the other findings, then lr and epochs",
+      .details = concat("loss ", short_form(average(model.losses)), " against ", short_form(average(linear.losses)),
+                        " on ", model.losses.size(),
+                        " rows, for a linear model that was fitted in closed form to a sample of the training rows"),
+      .rank = Rank::outcome};
+}
+
+std::optional<Anomaly> check_modes(const RowScores& training, const RowScores& evaluation, Task task) {
+  if (training.losses.size() < min_scored_rows || evaluation.losses.size() != training.losses.size())
+    return std::nullopt;
+  const Moments loss = paired(evaluation.losses, training.losses),
+                credit = paired(training.credits, evaluation.credits);
+  if (loss.mean <= 4 * loss.error || loss.mean <= 0.25 * average(training.losses)) return std::nullopt;
+  if (credit.mean <= std::max(0.05, 3 * credit.error)) return std::nullopt;
+  return Anomaly{
+      .name = "train_eval_gap",
+      .where = "training rows",
+      .evidence = concat(score_text(training, task), " as trained, ", short_form(average(evaluation.credits), 3),
+                         " in evaluation"),
+      .cause =
+          "training_step does something to inputs or outputs that predict_step and validation_step do "
+          "not, or running statistics of a norm that do not fit",
+      .remedy = "compute the same in both",
+      .details = concat("loss ", short_form(average(training.losses)), " and ", short_form(average(evaluation.losses)),
+                        " on the same ", training.losses.size(), " rows")};
+}
+
+std::optional<Anomaly> check_evaluation(std::span<const double> losses, double again) {
+  constexpr std::size_t min_batches = 3;
+  const double first = losses[0];
+  if (!is_finite(first) || !is_finite(again)) return std::nullopt;
+  if (losses.size() >= min_batches && first != 0 &&
+      std::ranges::all_of(losses, [&](double loss) { return loss == first; }))
+    return Anomaly{
+        .name = "validation_ignored",
+        .where = "validation_step",
+        .evidence = concat("exactly ", short_form(first), " for each of ", losses.size(), " different batches"),
+        .cause = "validation_step does not look at the batch it is given, so that val_loss says nothing",
+        .remedy = "compute the loss of that batch"};
+  const double difference = std::abs(again - first);
+  if (difference <= 1e-4 * std::abs(first)) return std::nullopt;
+  return Anomaly{.name = "random_evaluation",
+                 .where = "validation_step",
+                 .evidence = concat("loss ", short_form(first), " and then ", short_form(again), " for the same batch"),
+                 .cause = "random numbers in the evaluation, such as noise or augmentation, or a state that it changes",
+                 .remedy = "evaluate without random numbers",
+                 .severity = difference > 0.02 * std::abs(first) ? Severity::warning : Severity::note};
+}
+
+std::optional<Anomaly> check_end(const EndOfRun& end) {
+  const double share =
+      static_cast<double>(end.steps) / static_cast<double>(std::max<std::int64_t>(1, end.planned_steps));
+  if (end.max_seconds > 0 && share < 0.9)
+    return Anomaly{.name = "limited_run",
+                   .where = "max_seconds",
+                   .evidence = concat("ended the run after ", end.steps, " of ", end.planned_steps, " steps"),
+                   .cause = concat("a limit of ", short_form(end.max_seconds),
+                                   " s, which is too short for the planned epochs: the rate had not fallen to its end"),
+                   .remedy = "remove max_seconds, or plan fewer epochs"};
+  constexpr Index few_evaluations = 3;
+  constexpr std::int64_t few_steps = 50;
+  if (end.patience == 0 || share >= 0.3) return std::nullopt;
+  if (end.patience > few_evaluations && end.patience * end.steps_to_evaluation >= few_steps) return std::nullopt;
+  return Anomaly{.name = "patience_too_low",
+                 .where = "patience",
+                 .evidence = concat("ended the run after ", end.steps, " of ", end.planned_steps,
+                                    " steps, at patience ", end.patience),
+                 .cause = "noise of a few evaluations, or the warmup, was taken for the end of progress",
+                 .remedy = "set patience = 10"};
+}
+
+}  // namespace handrail::train

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <handrail/core/tensor.h>
+#include <handrail/train/data/task.h>
+#include <handrail/train/report/anomaly.h>
+
+// Pure functions that judge a run when it has ended: its predictions against a linear model and between the two modes,
+// its evaluation, and when it ended.
+
+namespace handrail::train {
+
+/// How well each row was predicted.
+struct RowScores {
+  std::vector<double> losses;  // cross entropy in nats, or squared error, mean over the columns
+  std::vector<double>
+      credits;  // 1 for the right class, else 0; of a regression 1 - squared error / variance of targets
+};
+/// predictions: logits [N, C] of multiclass, else of as many elements as the targets. Nothing when shapes do not fit,
+/// for values that are not finite or no class, and for targets of a regression that are all the same.
+std::optional<RowScores> score_rows(const Tensor& predictions, const Tensor& targets, Task task);
+
+/// Reports "model_worse_than_linear": on the same validation rows, at least 30, a linear model is better. All of these
+/// must hold:
+///   loss     that of the model is higher, paired z > 3, and by more than 10 % of that of the linear model
+///   credits  lower by more than 0.02 and by more than 2 standard errors, paired
+std::optional<Anomaly> check_linear(const RowScores& model, const RowScores& linear, Task task);
+
+/// Reports "train_eval_gap": on the same rows, at least 30, the model is worse in evaluation than in training, which
+/// dropout explains the other way round. All of these must hold:
+///   loss     higher by more than a quarter, paired z > 4
+///   credits  lower by more than 0.05 and by more than 3 standard errors, paired
+std::optional<Anomaly> check_modes(const RowScores& training, const RowScores& evaluation, Task task);
+
+/// Reports "validation_ignored" when the losses of at least 3 batches of the validation set are exactly the same and
+/// not 0, or "random_evaluation" when the first batch has another loss when it is evaluated again. A difference of less
+/// than 2 % is a note, and of less than 0.01 % is nothing.
+/// losses: of the first batches, at least one. again: of the first batch.
+std::optional<Anomaly> check_evaluation(std::span<const double> losses, double again);
+
+/// When and how a run ended.
+struct EndOfRun {
+  std::int64_t steps = 0, planned_steps = 0;
+  Index epochs = 0, planned_epochs = 0;  // completed and planned
+  double max_seconds = 0;                // when this limit ended the run, else 0
+  Index patience = 0;                    // when early stopping ended the run, else 0
+  std::int64_t steps_to_evaluation = 1;  // between two evaluations
+};
+/// Reports "limited_run" when max_seconds ended the run before 90 % of its steps, or "patience_too_low" when early
+/// stopping ended it in its first 30 % with a patience of at most 3 evaluations or fewer than 50 steps.
+std::optional<Anomaly> check_end(const EndOfRun& end);
+
+}  // namespace handrail::train

@@ -1,0 +1,170 @@
+#include <handrail/train/run/internal/end_checks.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <handrail/core/error.h>
+#include <handrail/core/tape.h>
+#include <handrail/train/checks/internal/linear_model.h>
+#include <handrail/train/checks/internal/outcome_checks.h>
+#include <handrail/train/run/internal/rehearsal.h>
+
+namespace handrail::train {
+namespace {
+
+constexpr Index max_judged_rows = 1000;     // that are predicted, and that a linear model is fitted to
+constexpr Index max_columns = 256;          // of inputs for a linear model
+constexpr Index max_linear_size = 100'000;  // elements of the inputs that it is fitted to
+
+// Rows of a data set that are put together again from batches.
+struct Gathered {
+  std::vector<Scalar> inputs = {}, targets = {}, predictions = {};
+  Shape input_shape = {}, target_shape = {}, prediction_shape = {};
+  Index rows = 0;
+
+  void add(const Batch& batch, const Tensor& predicted) {
+    const auto append = [](std::vector<Scalar>& all, Shape& shape, const Tensor& tensor) {
+      shape = tensor.shape();
+      all.insert(all.end(), tensor.span().begin(), tensor.span().end());
+    };
+    append(inputs, input_shape, batch.inputs);
+    append(targets, target_shape, batch.targets);
+    if (predicted.defined()) append(predictions, prediction_shape, predicted);
+    rows += batch.inputs.shape()[0];
+  }
+  bool has_predictions() const {
+    return rows > 0 && prediction_shape.rank() > 0 &&
+           std::ssize(predictions) == rows * prediction_shape.without_first().size();
+  }
+  Tensor all_inputs() const { return {input_shape.with_first(rows), inputs}; }
+  Tensor all_targets() const { return {target_shape.with_first(rows), targets}; }
+  Tensor all_predictions() const { return {prediction_shape.with_first(rows), predictions}; }
+};
+
+class EndChecks {
+ public:
+  EndChecks(const Setup& setup, const Loop& loop, Stop& stop) : setup_(setup), loop_(loop), stop_(stop) {}
+
+  void run() {
+    const GuardOptions& on = setup_.options.guards;
+    if (on.duration) keep(check_duration());
+    if (setup_.validation && (on.evaluation || on.linear)) look_at_validation();
+    if (on.evaluation) keep(check_two_modes());
+    if (on.linear) keep(check_linear_model());
+  }
+  std::vector<Anomaly> take() { return std::move(found_); }
+
+ private:
+  void poll() const {
+    stop_.look_at_end();
+    if (stop_.signal() != 0) throw Interrupted{};
+  }
+  void keep(std::optional<Anomaly> anomaly) {
+    if (anomaly) found_.push_back(std::move(*anomaly));
+  }
+
+  std::optional<Anomaly> check_duration() const {
+    const TrainerOptions& o = setup_.options;
+    EndOfRun end{.steps = loop_.at.step,
+                 .planned_steps = setup_.decisions.planned_steps,
+                 .epochs = loop_.at.epoch - 1,
+                 .planned_epochs = o.epochs,
+                 .steps_to_evaluation = std::min<std::int64_t>(o.val_check_interval, setup_.steps_to_epoch())};
+    if (stop_.reason() == StopReason::max_time) end.max_seconds = o.max_seconds.value_or(0);
+    if (stop_.reason() == StopReason::early_stopping) end.patience = o.patience.value_or(0);
+    return train::check_end(end);
+  }
+
+  // Evaluates the first batches, and the first one again.
+  void look_at_validation() {
+    const InferenceMode inference;
+    const Loader& loader = *setup_.validation;
+    const Index batches = std::min(loader.size(), setup_.options.limit_val_batches.value_or(loader.size()));
+    std::vector<double> losses;
+    const auto evaluate = [&](Index i, Gathered& to) {
+      poll();
+      const Batch batch = loader.batch(i);
+      const StepOutput output = setup_.recipe.validation_step(batch);
+      to.add(batch, output.predictions);
+      return static_cast<double>(output.loss.item());
+    };
+    for (Index i = 0; i < batches && validation_.rows < max_judged_rows; ++i)
+      losses.push_back(evaluate(i, validation_));
+    Gathered unused;
+    const double again = evaluate(0, unused);
+    if (setup_.options.guards.evaluation) keep(check_evaluation(losses, again));
+  }
+
+  // Predicts some training rows in training and in evaluation.
+  std::optional<Anomaly> check_two_modes() const {
+    constexpr Index wanted = 256;
+    Gathered training, evaluation;
+    {
+      const Rehearsal rehearsal(setup_, loop_.at, stop_);
+      for (Index i = 0; i < setup_.batches() && training.rows < wanted; ++i) {
+        poll();
+        const Batch batch = setup_.loader->batch(i);
+        Tensor predictions;
+        {
+          const Tape tape(Mode::train, loop_.at.rehearsal_random(setup_.decisions.seed, i));
+          predictions = setup_.recipe.training_step(batch).predictions;
+        }
+        if (!predictions.defined()) return std::nullopt;
+        training.add(batch, predictions);
+        const InferenceMode inference;
+        evaluation.add(batch, setup_.recipe.predict_step(batch.inputs));
+      }
+    }
+    if (!training.has_predictions() || !evaluation.has_predictions()) return std::nullopt;
+    const Task task = setup_.info.task;
+    const auto as_trained = score_rows(training.all_predictions(), training.all_targets(), task);
+    const auto evaluated = score_rows(evaluation.all_predictions(), evaluation.all_targets(), task);
+    return as_trained && evaluated ? check_modes(*as_trained, *evaluated, task) : std::nullopt;
+  }
+
+  // Fits a linear model to evenly spaced training rows, and compares it on the validation rows.
+  std::optional<Anomaly> check_linear_model() const {
+    const Task task = setup_.info.task;
+    if (!validation_.has_predictions() || (!setup_.plain_loss() && task != Task::multiclass)) return std::nullopt;
+    const Index columns = validation_.input_shape.without_first().size();
+    if (columns == 0 || columns > max_columns) return std::nullopt;
+    const auto model = score_rows(validation_.all_predictions(), validation_.all_targets(), task);
+    if (!model) return std::nullopt;
+    const Rows& all = setup_.data.train;
+    const Index count = std::min({all.size(), max_judged_rows, max_linear_size / columns});
+    std::vector<Index> positions;
+    for (Index i = 0; i < count; ++i) positions.push_back(i * all.size() / count);
+    Gathered training;
+    const Loader loader(all.pick(positions), {.batch_size = 256, .normalization = setup_.info.normalization});
+    for (Index i = 0; i < loader.size(); ++i) {
+      poll();
+      training.add(loader.batch(i), {});
+    }
+    const Index outputs = validation_.prediction_shape.without_first().size();
+    const LinearModel linear(training.all_inputs(), training.all_targets(), task, outputs);
+    Tensor predictions = linear.predict(validation_.all_inputs());
+    if (task != Task::multiclass) predictions = predictions.view(validation_.all_targets().shape());
+    const auto line = score_rows(predictions, validation_.all_targets(), task);
+    return line ? check_linear(*model, *line, task) : std::nullopt;
+  }
+
+  const Setup& setup_;
+  const Loop& loop_;
+  Stop& stop_;
+  Gathered validation_;
+  std::vector<Anomaly> found_;
+};
+
+}  // namespace
+
+std::vector<Anomaly> judge_end(const Setup& setup, const Loop& loop, Stop& stop) {
+  EndChecks checks(setup, loop, stop);
+  try {
+    checks.run();
+  } catch (...) {  // a signal, or what the program's own functions throw: the run itself went well
+  }
+  return checks.take();
+}
+
+}  // namespace handrail::train
