@@ -18,6 +18,7 @@ namespace {
 struct OwnSteps : Hooked {
   using Hooked::Hooked;
   std::function<StepOutput(const Batch&batch)> train, validate;
+  std::function<Tensor(const Tensor& inputs)> predicts;
   StepOutput plain(const Batch& batch) { return Hooked::training_step(batch); }
 
  protected:

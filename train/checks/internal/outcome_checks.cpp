@@ -143,7 +143,7 @@ std::optional<Anomaly> check_end(const EndOfRun& end) {
                                    " s, which is too short for the planned epochs: the rate had not fallen to its end"),
                    .remedy = "remove max_seconds, or plan fewer epochs"};
   constexpr Index few_evaluations = 3;
-  constexpr std::int64_t few_steps = 50;
+  constexpr std::int64_t few_steps = 25;
   if (end.patience == 0 || share >= 0.3) return std::nullopt;
   if (end.patience > few_evaluations && end.patience * end.steps_to_evaluation >= few_steps) return std::nullopt;
   return Anomaly{.name = "patience_too_low",

@@ -51,7 +51,7 @@ struct EndOfRun {
   std::int64_t steps_to_evaluation = 1;  // between two evaluations
 };
 /// Reports "limited_run" when max_seconds ended the run before 90 % of its steps, or "patience_too_low" when early
-/// stopping ended it in its first 30 % with a patience of at most 3 evaluations or fewer than 50 steps.
+/// stopping ended it in its first 30 % with a patience of at most 3 evaluations or fewer than 25 steps.
 std::optional<Anomaly> check_end(const EndOfRun& end);
 
 }  // namespace handrail::train
