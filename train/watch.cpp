@@ -54,8 +54,8 @@ struct Watch::State {
     if (anomaly) [[unlikely]]
       report(std::move(*anomaly));
   }
-  Action look(const Tensor& loss);
-  Action ask_guards(double loss);
+  Action look(const Tensor& loss, Index samples);
+  Action ask_guards(double loss, Index samples);
   void look_at_tape(const Tensor& loss);
   void look_at_loss(double loss);
 
@@ -84,7 +84,7 @@ void Watch::State::report(Anomaly anomaly) {
   found.push_back(std::move(anomaly));
 }
 
-Action Watch::State::look(const Tensor& loss) {
+Action Watch::State::look(const Tensor& loss, Index samples) {
   if (loss.size() != 1) fail<ShapeError>("Watch::step: want a loss of one element; got shape ", loss.shape());
   ++step;
   std::optional<Anomaly> of_updates = updates.look(step);
@@ -93,15 +93,15 @@ Action Watch::State::look(const Tensor& loss) {
   look_at_tape(loss);
   const auto value = static_cast<double>(loss.item());
   if (is_finite(value)) look_at_loss(value);
-  return ask_guards(value);
+  return ask_guards(value, samples);
 }
 
-Action Watch::State::ask_guards(double loss) {
+Action Watch::State::ask_guards(double loss, Index samples) {
   const StepStats stats{.step = step,
                         .micro_step = step - 1,
                         .epoch = 1,
                         .batch = step,
-                        .samples = 1,
+                        .samples = samples,
                         .loss = loss,
                         .ema_loss = loss,
                         .grad_norm = 0,
@@ -190,10 +190,10 @@ Watch::Watch(const nn::Module& model, const optim::Optimizer& optimizer, WatchOp
 
 Watch::~Watch() = default;
 
-Action Watch::step(const Tensor& loss) { return state_->look(loss); }
+Action Watch::step(const Tensor& loss) { return state_->look(loss, 1); }
 
 Action Watch::step(const Tensor& loss, const Tensor& inputs, const Tensor& targets) {
-  const Action action = state_->look(loss);
+  const Action action = state_->look(loss, inputs.shape().rank() > 0 ? inputs.shape()[0] : 1);
   state_->report(state_->rows.add(state_->step, inputs, targets));
   return action;
 }

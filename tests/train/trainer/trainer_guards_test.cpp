@@ -250,6 +250,9 @@ TEST_CASE("guards and diagnoses change nothing: a run without anomalies has the 
               .overfitting = off,
               .clip_pressure = off,
               .layers = off,
+              .monitor = off,
+              .oscillation = off,
+              .overwrites = off,
               .labels = off}) == watched);
 }
 

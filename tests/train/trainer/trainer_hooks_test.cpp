@@ -47,7 +47,8 @@ TEST_CASE("hooks come in order, the checkpoint last") {
                  {.epochs = 2,
                   .lr = 0.01,
                   .val_check_interval = 3,
-                  .checks = {.duplicates = off},
+                  .guards = {.duration = off, .linear = off},
+                  .checks = {.duplicates = off, .settings = off},
                   .checkpoints = train::CheckpointOptions{.dir = dir.path(), .every_n_steps = 2},
                   .log_every_n_steps = 2,
                   .sinks = {}}};
@@ -70,6 +71,7 @@ TEST_CASE("on_exception and on_fit_end come when a step throws, and the checkpoi
                  {.epochs = 2,
                   .lr = 0.01,
                   .validation_split = off,
+                  .checks = {.settings = off},
                   .checkpoints = train::CheckpointOptions{.dir = dir.path()},
                   .sinks = {}}};
   std::vector<std::string> calls;

@@ -93,6 +93,7 @@ TEST_CASE("a watch is silent about a healthy loop, wherever it looks") {
   CHECK(names({}) == Names{});
   CHECK(names({.watch_last = true}) == Names{});
   CHECK(run({}, NormModel()).names == Names{});
+  CHECK(names({.shuffle = false}) == Names{});
   CHECK(names({.batch = 320, .shuffle = false}) == Names{});  // full batches
 }
 
@@ -171,7 +172,7 @@ TEST_CASE("a loss that is constant, detached, not finite or of the wrong sign is
 }
 
 TEST_CASE("rows that come again, in order, or with other targets are named") {
-  CHECK(first({.pick_batch = [](Index) { return Index{0}; }}) == "repeated_rows");
+  CHECK(first({.shuffle = false, .pick_batch = [](Index) { return Index{0}; }}) == "repeated_rows");
   const auto swap_rows = [](const Tensor& x) {
     for (Index i = 0; i < x.shape()[0] / 2; ++i)
       std::swap_ranges(x.mutable_data() + 2 * i, x.mutable_data() + 2 * i + 2,

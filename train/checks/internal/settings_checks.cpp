@@ -10,8 +10,8 @@
 namespace handrail::train {
 namespace {
 
-constexpr std::int64_t max_rates = 1000;  // of a schedule
-constexpr std::int64_t min_steps = 150;   // updates that a network needs to get anywhere
+constexpr std::int64_t max_rates = 1000;         // of a schedule
+constexpr std::int64_t min_planned_steps = 150;  // updates that a network needs to get anywhere
 
 std::string percent(double part, double whole) { return concat(short_form(100 * part / whole, 3), " %"); }
 
@@ -245,7 +245,7 @@ std::optional<Anomaly> check_schedule(std::span<const double> rates, const Plann
 }
 
 std::optional<Anomaly> check_steps(const PlannedSteps& plan) {
-  if (plan.steps >= min_steps) return std::nullopt;
+  if (plan.steps >= min_planned_steps) return std::nullopt;
   const std::int64_t per_epoch = plan.steps / std::max<Index>(1, plan.epochs);
   return Anomaly{.name = "too_few_steps",
                  .evidence = concat("only ", counted(plan.steps, "update"), " planned: ", counted(plan.epochs, "epoch"),

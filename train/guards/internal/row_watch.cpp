@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include <handrail/core/error.h>
 #include <handrail/train/files/text.h>
@@ -12,19 +13,22 @@ namespace {
 constexpr Index max_followed = 8192;  // rows
 constexpr Index elements = 16;        // of a row that are hashed
 
-std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {  // the finaliser of splitmix64 (Steele et al. 2014)
-  std::uint64_t z = hash * 0x9e3779b97f4a7c15U + value + 0x9e3779b97f4a7c15U;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-  return z ^ (z >> 31);
+constexpr Index rows_a_step = 8;  // that are looked up
+
+std::uint64_t bits_of(Scalar value) {
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof value);
+  return bits;
 }
 
-[[maybe_unused]] std::uint64_t bits_of(float value) { return std::bit_cast<std::uint32_t>(value); }
-[[maybe_unused]] std::uint64_t bits_of(double value) { return std::bit_cast<std::uint64_t>(value); }
-
+// A multiplicative hash: quick, and good enough to tell rows apart.
 std::uint64_t hash_of(const Scalar* row, Index size) {
-  const Index count = std::min(size, elements);
-  std::uint64_t hash = 1;
-  for (Index k = 0; k < count; ++k) hash = mixed(hash, bits_of(row[(2 * k + 1) * size / (2 * count)]));
+  const Index count = std::min(size, elements), stride = count > 0 ? size / count : 0;
+  std::uint64_t hash = 0x9e3779b97f4a7c15U;
+  for (Index k = 0; k < count; ++k) {
+    hash = (hash ^ bits_of(row[k * stride + stride / 2])) * 0xbf58476d1ce4e5b9U;
+    hash ^= hash >> 32;
+  }
   return hash == 0 ? 1 : hash;
 }
 
@@ -40,8 +44,15 @@ std::optional<Anomaly> RowWatch::add(std::int64_t step, const Tensor& inputs, co
   const Index n = inputs.shape().rank() > 0 ? inputs.shape()[0] : 0;
   if (n == 0 || targets.shape().rank() == 0 || targets.shape()[0] != n) return std::nullopt;
   const Index in = inputs.size() / n, out = targets.size() / n;
-  for (Index i = 0; i < n; ++i) meet(hash_of(inputs.data() + i * in, in), hash_of(targets.data() + i * out, out));
-  taken_ += n;
+  const Index looked = std::min(n, rows_a_step);
+  // Other places of the batch in each step, in no period that the order of the rows may have too.
+  place_ = place_ * 0x5851f42d4c957f2dU + 1;
+  const auto first = n > looked ? static_cast<Index>((place_ >> 33) % static_cast<std::uint64_t>(n)) : 0;
+  for (Index k = 0; k < looked; ++k) {
+    const Index i = first + k < n ? first + k : first + k - n;
+    meet(hash_of(inputs.data() + i * in, in), hash_of(targets.data() + i * out, out));
+  }
+  taken_ += looked;
   add_targets(targets);
   if (auto found = repeated(step)) return found;
   if (auto found = unstable(step)) return found;
@@ -65,12 +76,12 @@ void RowWatch::meet(std::uint64_t row, std::uint64_t target) {
 }
 
 void RowWatch::add_targets(const Tensor& targets) {
-  const Index n = targets.size();
+  const Index n = targets.shape()[0], stride = targets.size() / n;
   constexpr Index min_rows = 4;
-  if (n < min_rows) return;
+  if (n < min_rows || stride == 0) return;
   double sum = 0;
-  for (const Scalar target : targets.span()) {
-    const auto value = static_cast<double>(target);
+  for (Index i = 0; i < n; ++i) {
+    const auto value = static_cast<double>(targets.data()[i * stride]);
     sum += value;
     squares_ += value * value;
   }
@@ -92,7 +103,7 @@ std::optional<Anomaly> RowWatch::repeated(std::int64_t step) {
       .name = "repeated_rows",
       .step = step,
       .where = "training rows",
-      .evidence = concat(grouped(taken_), " samples were only ", short_form(seen, 3), " of ", grouped(rows_), " rows"),
+      .evidence = concat(grouped(taken_), " samples were ", short_form(seen, 3), " of ", grouped(rows_), " rows"),
       .cause =
           "the loop takes the same rows again and again: a batch that is made once, an index that is "
           "not advanced, or a seed that is set anew for each batch",

@@ -15,8 +15,9 @@ namespace handrail::train {
 ///   rows "unstable_data"   more than a quarter of the inputs that came again had another target than before
 ///   "sorted_rows"     the means of the targets differ between batches by more than 5 times the variance that random
 ///                     batches have, over 20 batches of at least 4 rows
-/// A row is known by a hash of 16 of its inputs, evenly spaced. Of more than 8192 rows, a sample by hash is followed.
-/// Only the constructor allocates memory.
+/// A row is known by a hash of 16 of its inputs, evenly spaced. Of a batch 8 rows are looked up, in each step others.
+/// Of more than 8192 rows, a sample by hash is followed. Of targets with several columns the first is looked at. Only
+/// the constructor allocates memory.
 class RowWatch {
  public:
   /// rows: of the training set; 0 when it is not known, and then repeated_rows is not reported.
@@ -40,7 +41,8 @@ class RowWatch {
   std::uint64_t sample_mask_ = 0;  // a row is followed when these bits of its hash are 0
   std::vector<Slot> slots_;
   std::size_t distinct_ = 0;
-  std::int64_t taken_ = 0;              // samples so far
+  std::uint64_t place_ = 1;             // decides which places of the batch are looked up
+  std::int64_t taken_ = 0;              // samples that were looked up
   std::int64_t again_ = 0, other_ = 0;  // followed rows that came again, and with another target
   // Of the targets: over batches the sums of means and squared means, over samples those of values and squares.
   std::int64_t batches_ = 0, values_ = 0;
