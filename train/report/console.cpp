@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -30,6 +31,7 @@ class Console final : public LogSink {
     at_.batches_per_epoch = event.batches_per_epoch;
     at_.first = at_.samples = 0;
     best_ = false;
+    norms_ = {};
     activity_.what.clear();
     summary_width_ = 0;
     print(event.summary);
@@ -74,6 +76,7 @@ class Console final : public LogSink {
     if (at_.samples == 0) at_.first = done - 1;  // a resumed run does not count the steps before
     at_.samples += stats.samples;
     at_.batch = stats.batch;
+    if (stats.updated) norms_.sum += stats.grad_norm, ++norms_.count;
     constexpr double line_interval = 10;
     if (terminal_ ? !redraw_due() : seconds_since(last_) < line_interval) return;
     last_ = Clock::now();
@@ -86,6 +89,7 @@ class Console final : public LogSink {
                                 .batches = at_.batches_per_epoch,
                                 .loss = stats.ema_loss,
                                 .lr = stats.lr,
+                                .grad_norm = stats.grad_norm,
                                 .samples_per_second = static_cast<double>(at_.samples) / elapsed,
                                 .seconds_left = left};
     if (terminal_) {
@@ -93,14 +97,16 @@ class Console final : public LogSink {
       progress_line(line_, progress, limit);
       live_.draw(line_, limit);
     } else {
-      std::fprintf(stream_, "epoch %td/%td  step %s  loss %s  lr %s  %s samples/s  %s left\n", stats.epoch, at_.epochs,
-                   grouped(stats.step).c_str(), four_digits(progress.loss).c_str(), four_digits(progress.lr).c_str(),
+      std::fprintf(stream_, "epoch %td/%td  step %s  loss %s  lr %s  grad_norm %s  %s samples/s  %s left\n",
+                   stats.epoch, at_.epochs, grouped(stats.step).c_str(), four_digits(progress.loss).c_str(),
+                   four_digits(progress.lr).c_str(), four_digits(progress.grad_norm).c_str(),
                    grouped(static_cast<std::int64_t>(progress.samples_per_second)).c_str(), clock_text(left).c_str());
     }
     std::fflush(stream_);
   }
 
   void epoch_end(const EpochStats& stats) override {
+    const auto norms = std::exchange(norms_, {});
     // Every epoch that ends a second or more after the last line, and else about twenty epochs of the run.
     const Index every = (at_.epochs + 19) / 20;
     const bool due = stats.epoch == 1 || stats.epoch == at_.epochs || stats.epoch % every == 0;
@@ -108,7 +114,8 @@ class Console final : public LogSink {
     last_epoch_ = Clock::now();
     live_.clear();
     const std::size_t limit = terminal_ ? columns() : unlimited_columns;
-    std::fprintf(stream_, "%s\n", epoch_line(stats, at_.epochs, std::exchange(best_, false), limit).c_str());
+    const auto norm = norms.count > 0 ? std::optional(norms.sum / norms.count) : std::nullopt;
+    std::fprintf(stream_, "%s\n", epoch_line(stats, norm, at_.epochs, std::exchange(best_, false), limit).c_str());
     std::fflush(stream_);
   }
 
@@ -222,6 +229,10 @@ class Console final : public LogSink {
     Clock::time_point start;
   } activity_;
   std::map<std::string, std::int64_t> anomalies_;
+  // The gradient norms of the updates since the end of the last epoch.
+  struct Norms {
+    double sum = 0, count = 0;
+  } norms_;
   // Progress: `first` is the number of batches before this session, `samples` counts the samples of this session.
   struct {
     Index epochs = 0, batches_per_epoch = 0, batch = 0, first = 0, samples = 0;

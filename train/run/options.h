@@ -338,7 +338,7 @@ void visit_options(Options& options, Visit&& visit) {
   visit({.name = "log_every_n_steps", .help = "steps between measurements of the layers", .range = {.min = 1}},
         log_every_n_steps);
   visit({.name = "metrics_csv",
-         .help = "the file for the figures of the run; empty: metrics.csv beside the checkpoints",
+         .help = "the file for the figures of the run; empty: metrics.csv in the directory of the run",
          .without = "the figures of the run are not kept",
          .fixed = false},
         metrics_csv);

@@ -18,6 +18,7 @@ constexpr StepProgress progress{.epoch = 12,
                                 .batches = 1688,
                                 .loss = 0.25,
                                 .lr = 0.01,
+                                .grad_norm = 0.5,
                                 .samples_per_second = 123'456,
                                 .seconds_left = 3723};
 
@@ -53,11 +54,13 @@ std::vector<std::string> split(const std::string& text) {
 
 TEST_CASE("a line of progress leaves out the least important parts first") {
   CHECK(line_of(progress, 120) ==
-        "epoch 12/20 [============>            ] 844/1688  loss 0.2500  lr 0.01000  123,456 samples/s  1:02:03 left");
+        "epoch 12/20 [============>            ] 844/1688  loss 0.2500  lr 0.01000  grad 0.5000  123,456 samples/s  "
+        "1:02:03 left");
   CHECK(line_of(progress, 100) ==
-        "epoch 12/20 [=========>         ] 844/1688  loss 0.2500  lr 0.01000  123,456 samples/s  1:02:03 left");
-  CHECK(line_of(progress, 79) == "epoch 12/20 [========>        ] 844/1688  loss 0.2500  lr 0.01000  1:02:03 left");
-  CHECK(line_of(progress, 60) == "epoch 12/20 [====>     ] 844/1688  loss 0.2500  1:02:03 left");
+        "epoch 12/20 [============>            ] 844/1688  loss 0.2500  lr 0.01000  grad 0.5000  1:02:03 left");
+  CHECK(line_of(progress, 79) == "epoch 12/20 [=======>        ] 844/1688  loss 0.2500  grad 0.5000  1:02:03 left");
+  CHECK(line_of(progress, 70) == "epoch 12/20 [===>   ] 844/1688  loss 0.2500  grad 0.5000  1:02:03 left");
+  CHECK(line_of(progress, 60) == "epoch 12/20 844/1688  loss 0.2500  grad 0.5000  1:02:03 left");
   CHECK(line_of(progress, 48) == "epoch 12/20 844/1688  loss 0.2500  1:02:03 left");
   CHECK(line_of(progress, 44) == "epoch 12/20 50%  loss 0.2500  1:02:03 left");
   CHECK(line_of(progress, 39) == "epoch 12/20  loss 0.2500  1:02:03 left");
@@ -71,6 +74,7 @@ TEST_CASE("a line of progress fits every width, at the start and the end of an e
   large.epochs = 1'000'000'000;
   large.batches = large.batch = 1'000'000'000'000;
   large.loss = -1.234e-300;
+  large.grad_norm = 1.234e+300;
   large.samples_per_second = 1e12;
   StepProgress first = progress;
   first.batch = 1;
@@ -81,24 +85,28 @@ TEST_CASE("a line of progress fits every width, at the start and the end of an e
 }
 
 TEST_CASE("the line of an epoch shows everything when there is room") {
-  CHECK(train::epoch_line(epoch_with({{"f1", 0.75}}), 20, true, train::unlimited_columns) ==
-        "epoch 12/20  loss 0.2500  train_f1 0.7500  val_loss 0.1250  val_accuracy 0.9688  val_f1 0.7500  lr 0.002000  "
-        "1.00 s  best");
+  CHECK(train::epoch_line(epoch_with({{"f1", 0.75}}), 1.5, 20, true, train::unlimited_columns) ==
+        "epoch 12/20  loss 0.2500  train_f1 0.7500  val_loss 0.1250  val_accuracy 0.9688  val_f1 0.7500  "
+        "grad_norm 1.500  lr 0.002000  1.00 s  best");
 }
 
-TEST_CASE("the line of an epoch leaves out lr, the time and training metrics, but no value of the validation") {
+TEST_CASE(
+    "the line of an epoch leaves out lr, the gradient norm, the time and training metrics, but no value of the "
+    "validation") {
   const auto plain = epoch_with({});
-  CHECK(train::epoch_line(plain, 20, true, 79) ==
+  CHECK(train::epoch_line(plain, 0.5, 20, true, 99) ==
+        "epoch 12/20  loss 0.2500  val_loss 0.1250  val_accuracy 0.9688  grad_norm 0.5000  1.00 s  best");
+  CHECK(train::epoch_line(plain, 0.5, 20, true, 79) ==
         "epoch 12/20  loss 0.2500  val_loss 0.1250  val_accuracy 0.9688  1.00 s  best");
-  CHECK(train::epoch_line(plain, 20, false, 79) ==
+  CHECK(train::epoch_line(plain, 0.5, 20, false, 79) ==
         "epoch 12/20  loss 0.2500  val_loss 0.1250  val_accuracy 0.9688  1.00 s");
-  CHECK(train::epoch_line(plain, 20, true, 69) ==
+  CHECK(train::epoch_line(plain, 0.5, 20, true, 69) ==
         "epoch 12/20  loss 0.2500  val_loss 0.1250  val_accuracy 0.9688  best");
-  CHECK(train::epoch_line(plain, 20, true, 59) == "12/20 loss 0.2500 val_loss 0.1250 val_accuracy 0.9688 best");
-  CHECK(train::epoch_line(plain, 20, true, 39) == "12/20 loss 0.2500 val_loss 0.1250\n  val_accuracy 0.9688 best");
+  CHECK(train::epoch_line(plain, 0.5, 20, true, 59) == "12/20 loss 0.2500 val_loss 0.1250 val_accuracy 0.9688 best");
+  CHECK(train::epoch_line(plain, 0.5, 20, true, 39) == "12/20 loss 0.2500 val_loss 0.1250\n  val_accuracy 0.9688 best");
   const auto many = epoch_with({{"f1", 0.75}, {"recall", 0.5}, {"precision", 0.5}});
   for (std::size_t columns = 24; columns <= 200; ++columns) {
-    const std::string text = train::epoch_line(many, 20, true, columns);
+    const std::string text = train::epoch_line(many, 0.5, 20, true, columns);
     for (const std::string& line : split(text)) CHECK(line.size() <= columns);
     for (const char* name : {"val_loss", "val_accuracy", "val_f1", "val_recall", "val_precision", "best"})
       CHECK(contains(text, name));
@@ -109,7 +117,7 @@ TEST_CASE("the numbers of an epoch have four digits, also when they are small") 
   auto stats = epoch_with({});
   stats.train_loss = 3.21e-6;
   stats.validation->loss = 1.5e-9;
-  const std::string line = train::epoch_line(stats, 20, false, 120);
+  const std::string line = train::epoch_line(stats, {}, 20, false, 120);
   CHECK(contains(line, "loss 3.210e-06  val_loss 1.500e-09"));
 }
 

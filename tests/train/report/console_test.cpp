@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -38,7 +39,8 @@ train::StepStats step(Index batch) {
           .loss = 0.75,
           .ema_loss = 0.5,
           .grad_norm = 1,
-          .lr = 0.01};
+          .lr = 0.01,
+          .updated = true};
 }
 
 const train::Anomaly not_finite{.name = "non_finite",
@@ -104,8 +106,8 @@ constexpr const char* plain_lines =
     "clip          off: gradients may explode\n"
     "fast_dev_run  LIMITED: one step\n"
     "warning: step 6: non_finite: row 3: loss nan; step skipped; try: look at it\n"
-    "epoch 1/2  loss 0.2500  train_ones 0.5000  val_loss 0.1250  val_accuracy 0.5000  val_f1 0.7500  lr 0.002000  "
-    "1.00 s  best\n"
+    "epoch 1/2  loss 0.2500  train_ones 0.5000  val_loss 0.1250  val_accuracy 0.5000  val_f1 0.7500  grad_norm 1.000  "
+    "lr 0.002000  1.00 s  best\n"
     "finished: 1 epoch, 12,345 steps, 1 skipped, 1:01:40\n"
     "best evaluation: step 10, epoch 1, val_loss 1.250e-05, its weights restored\n"
     "anomalies: non_finite 1\n"
@@ -134,6 +136,26 @@ TEST_CASE("NO_COLOR changes nothing: the console uses no colours") {
   CHECK(contains(terminal.written(), "epoch 1/2 [============>"));
   CHECK_FALSE(contains(terminal.written(), "\x1b[3"));
   CHECK_FALSE(contains(terminal.written(), "\x1b[0"));
+}
+
+TEST_CASE("the line of an epoch has the mean gradient norm of the updates of that epoch") {
+  const std::string text = written([](train::LogSink& sink) {
+    start(sink);
+    for (const double norm : {1.0, 2.0, 6.0}) {
+      auto stats = step(5);
+      stats.grad_norm = norm;
+      sink.step_end(stats);
+    }
+    auto refused = step(6);
+    refused.grad_norm = HUGE_VAL;
+    refused.updated = false;
+    sink.step_end(refused);
+    sink.epoch_end(epoch(1));
+    sink.epoch_end(epoch(2));
+  });
+  CHECK(contains(text, "grad_norm 3.000  lr"));
+  CHECK(contains(text, "epoch 2/2"));
+  CHECK(text.find("grad_norm") == text.rfind("grad_norm"));  // no update, no norm
 }
 
 TEST_CASE("an evaluation within an epoch has its own line, one at the end of an epoch has none") {
@@ -178,7 +200,7 @@ TEST_CASE("on a terminal the console draws a bar with rate and remaining time, a
   emit(*train::console(terminal.stream()));
   const std::string& text = terminal.written();
   CHECK(contains(text, "\r\x1b[?7lepoch 1/2 [============>"));
-  CHECK(contains(text, "5/10  loss 0.5000  lr 0.01000"));
+  CHECK(contains(text, "5/10  loss 0.5000  lr 0.01000  grad 1.000"));
   CHECK(contains(text, "samples/s"));
   CHECK(contains(text, " left\x1b[J"));
   CHECK(contains(text, "\r\x1b[Jwarning"));

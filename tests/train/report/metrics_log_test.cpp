@@ -60,6 +60,28 @@ TEST_CASE("the log has a line for each figure, which reads back the same") {
                                           "3,1,train_mae,6"});
 }
 
+TEST_CASE("the log has five lines for each layer of a report, beside the figures of the same step") {
+  const TempDir dir;
+  MetricsLog log(dir.path() / MetricsLog::file_name, 2, 0, train::posix_file_system());
+  const auto layer = [](const char* name, double x) {
+    return train::LayerStats{
+        .name = name, .grad_norm = x, .grad_mean = -x, .grad_max = 2 * x, .update_ratio = x / 100, .dead_units = x / 8};
+  };
+  log.step_end(step(2, 0.3));
+  log.layers({.step = 2, .layers = {layer("hidden.0", 1), layer("a,b", 2)}});
+  log.layers({.step = 4, .layers = {layer("hidden.0", 3), layer("a,b", 4)}});
+  log.sync();
+  CHECK(text_in(dir) == begun +
+                            "2,1,grad_norm/hidden.0,1\n2,1,grad_mean/hidden.0,-1\n2,1,grad_max/hidden.0,2\n"
+                            "2,1,update_ratio/hidden.0,0.01\n2,1,dead_units/hidden.0,0.125\n"
+                            "2,1,\"grad_norm/a,b\",2\n2,1,\"grad_mean/a,b\",-2\n2,1,\"grad_max/a,b\",4\n"
+                            "2,1,\"update_ratio/a,b\",0.02\n2,1,\"dead_units/a,b\",0.25\n"
+                            "4,1,grad_norm/hidden.0,3\n4,1,grad_mean/hidden.0,-3\n4,1,grad_max/hidden.0,6\n"
+                            "4,1,update_ratio/hidden.0,0.03\n4,1,dead_units/hidden.0,0.375\n"
+                            "4,1,\"grad_norm/a,b\",4\n4,1,\"grad_mean/a,b\",-4\n4,1,\"grad_max/a,b\",8\n"
+                            "4,1,\"update_ratio/a,b\",0.04\n4,1,\"dead_units/a,b\",0.5\n");
+}
+
 TEST_CASE("names of metrics break no line and no column") {
   const TempDir dir;
   MetricsLog log(dir.path() / MetricsLog::file_name, 1, 0, train::posix_file_system());

@@ -224,10 +224,13 @@ TEST_CASE("without checkpoints metrics.csv is still written, unless it is off to
   const auto back = std::filesystem::current_path();
   std::filesystem::current_path(dir.path());
   auto model = small_model();
-  TrainerOptions options{.epochs = 1, .lr = 0.01, .checkpoints = train::off, .sinks = {}};
+  TrainerOptions options{.epochs = 1, .lr = 0.01, .checkpoints = train::off, .log_every_n_steps = 2, .sinks = {}};
   const auto result = train::Trainer(model, cross_entropy, options).fit(points(100));
   CHECK(result.checkpoint.empty());
-  CHECK(std::filesystem::file_size(std::filesystem::path(result.run_dir) / "metrics.csv") > 50);
+  const std::string log = dir.read(result.run_dir + "/metrics.csv");
+  for (const char* name : {"train_loss", "lr", "grad_norm", "val_loss"}) CHECK(contains(log, concat(',', name, ',')));
+  for (const char* figure : {"grad_norm", "grad_mean", "grad_max", "update_ratio", "dead_units"})
+    for (const char* layer : {"0", "2"}) CHECK(contains(log, concat("\n2,1,", figure, '/', layer, ',')));
 
   options.metrics_csv = "figures.csv";
   CHECK(train::Trainer(model, cross_entropy, options).fit(points(100)).run_dir.empty());

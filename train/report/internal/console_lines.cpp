@@ -37,17 +37,18 @@ enum class Count { none, percent, batches };
 struct Layout {
   std::size_t min_cells;  // of the bar; 0 for no bar
   Count count;
-  bool word, lr, speed, left;
+  bool word, lr, norm, speed, left;
 };
 constexpr Layout layouts[] = {
-    {.min_cells = 10, .count = Count::batches, .word = true, .lr = true, .speed = true, .left = true},
-    {.min_cells = 10, .count = Count::batches, .word = true, .lr = true, .speed = false, .left = true},
-    {.min_cells = 6, .count = Count::batches, .word = true, .lr = false, .speed = false, .left = true},
-    {.min_cells = 0, .count = Count::batches, .word = true, .lr = false, .speed = false, .left = true},
-    {.min_cells = 0, .count = Count::percent, .word = true, .lr = false, .speed = false, .left = true},
-    {.min_cells = 0, .count = Count::none, .word = true, .lr = false, .speed = false, .left = true},
-    {.min_cells = 0, .count = Count::none, .word = false, .lr = false, .speed = false, .left = true},
-    {.min_cells = 0, .count = Count::none, .word = false, .lr = false, .speed = false, .left = false},
+    {.min_cells = 10, .count = Count::batches, .word = true, .lr = true, .norm = true, .speed = true, .left = true},
+    {.min_cells = 6, .count = Count::batches, .word = true, .lr = true, .norm = true, .speed = false, .left = true},
+    {.min_cells = 6, .count = Count::batches, .word = true, .lr = false, .norm = true, .speed = false, .left = true},
+    {.min_cells = 0, .count = Count::batches, .word = true, .lr = false, .norm = true, .speed = false, .left = true},
+    {.min_cells = 0, .count = Count::batches, .word = true, .lr = false, .norm = false, .speed = false, .left = true},
+    {.min_cells = 0, .count = Count::percent, .word = true, .lr = false, .norm = false, .speed = false, .left = true},
+    {.min_cells = 0, .count = Count::none, .word = true, .lr = false, .norm = false, .speed = false, .left = true},
+    {.min_cells = 0, .count = Count::none, .word = false, .lr = false, .norm = false, .speed = false, .left = true},
+    {.min_cells = 0, .count = Count::none, .word = false, .lr = false, .norm = false, .speed = false, .left = false},
 };
 
 // Every temporary string here is short enough to be stored without a heap call.
@@ -72,6 +73,10 @@ void lay_out(std::string& line, const StepProgress& p, const Layout& layout, std
   if (layout.lr) {
     line += "  lr ";
     line += four_digits(p.lr);
+  }
+  if (layout.norm) {
+    line += "  grad ";
+    line += four_digits(p.grad_norm);
   }
   if (layout.speed) {
     line += "  ";
@@ -120,8 +125,9 @@ void progress_line(std::string& line, const StepProgress& progress, std::size_t 
   if (line.size() > columns) line.resize(columns);
 }
 
-std::string epoch_line(const EpochStats& stats, Index epochs, bool best, std::size_t columns) {
-  enum Level { needed, word, train_metric, time, rate };  // the parts with the highest level are left out first
+std::string epoch_line(const EpochStats& stats, std::optional<double> grad_norm, Index epochs, bool best,
+                       std::size_t columns) {
+  enum Level { needed, word, train_metric, time, norm, rate };  // the parts with the highest level are left out first
   std::vector<std::pair<Level, std::string>> parts;
   const auto part = [&](Level level, const std::string& name, double value) {
     parts.emplace_back(level, printable(name, LineEnds::escape) + ' ' + four_digits(value));
@@ -133,6 +139,7 @@ std::string epoch_line(const EpochStats& stats, Index epochs, bool best, std::si
     if (stats.validation->measured_accuracy) part(needed, "val_accuracy", *stats.validation->measured_accuracy);
     for (const MetricValue& metric : stats.validation->metrics) part(needed, "val_" + metric.name, metric.value);
   }
+  if (grad_norm) part(norm, "grad_norm", *grad_norm);
   part(rate, "lr", stats.lr);
   const bool fast = stats.seconds < 0.1;
   parts.emplace_back(time, fast ? fixed_form(stats.seconds * 1e3, 1) + " ms" : fixed_form(stats.seconds, 2) + " s");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include <handrail/train/report/events.h>
@@ -16,19 +17,22 @@ struct StepProgress {
   Index batch, batches;  // batches of the epoch, from 1
   double loss;
   double lr;
+  double grad_norm;  // before clipping
   double samples_per_second;
   double seconds_left;  // until the end of the run
 };
 
 /// Writes the live line of a training step into `line`, at most `columns` columns wide. What does not fit is shortened
-/// or left out, the least important part first: cells of the bar, samples per second, lr, the bar, the batch, the word
-/// "epoch", the time left. Makes no heap call when `line` has a capacity of 256.
+/// or left out, the least important part first: cells of the bar, samples per second, lr, the bar, the gradient norm,
+/// the batch, the word "epoch", the time left. Makes no heap call when `line` has a capacity of 256.
 void progress_line(std::string& line, const StepProgress& progress, std::size_t columns);
 
-/// The line of an epoch, at most `columns` columns wide. What does not fit is left out in this order: lr, the time,
-/// train_ metrics, the word "epoch". The losses and val_ metrics are never left out: where they do not fit, the line is
-/// continued in an indented line. best: whether the line is marked as that of the best evaluation.
-std::string epoch_line(const EpochStats& stats, Index epochs, bool best, std::size_t columns);
+/// The line of an epoch, at most `columns` columns wide. What does not fit is left out in this order: lr, the gradient
+/// norm, the time, train_ metrics, the word "epoch". The losses and val_ metrics are never left out: where they do not
+/// fit, the line is continued in an indented line. grad_norm: the mean over the updates of the epoch, if it is known.
+/// best: whether the line is marked as that of the best evaluation.
+std::string epoch_line(const EpochStats& stats, std::optional<double> grad_norm, Index epochs, bool best,
+                       std::size_t columns);
 
 /// The live line of an activity, at most `columns` columns wide: its name, a bar and the count. The bar is left out
 /// first, then the count.

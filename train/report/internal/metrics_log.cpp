@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <new>
 #include <string_view>
 #include <utility>
@@ -20,6 +21,16 @@ constexpr std::string_view header = "step,epoch,name,value\n";
 constexpr std::size_t max_buffered_bytes = 1 << 16;
 // Without O_NONBLOCK the open of a pipe waits for a reader.
 constexpr int open_flags = O_APPEND | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
+
+struct LayerFigure {
+  const char* prefix;
+  double LayerStats::*value;
+};
+constexpr LayerFigure layer_figures[] = {
+    {"grad_norm/", &LayerStats::grad_norm},   {"grad_mean/", &LayerStats::grad_mean},
+    {"grad_max/", &LayerStats::grad_max},     {"update_ratio/", &LayerStats::update_ratio},
+    {"dead_units/", &LayerStats::dead_units},
+};
 
 // A name as a cell of a CSV file: names that users give to metrics must break no line and no column.
 std::string cell(const char* prefix, const std::string& name) {
@@ -89,10 +100,26 @@ void MetricsLog::line(std::int64_t step, Index epoch, std::string_view name, dou
 }
 
 void MetricsLog::step_end(const StepStats& stats) {
+  epoch_ = stats.epoch;
   if (!stats.updated || stats.step % every_n_steps_ != 0) return;
   line(stats.step, stats.epoch, "train_loss", stats.loss);
   line(stats.step, stats.epoch, "lr", stats.lr);
   line(stats.step, stats.epoch, "grad_norm", stats.grad_norm);
+  if (lines_.size() >= max_buffered_bytes) write();
+}
+
+// The figures of a layer are lines of the same file, and not columns of another one, because a plot needs them beside
+// the losses of the same steps.
+void MetricsLog::layers(const LayerReport& report) {
+  // Made once: a training step makes no heap call.
+  if (layer_names_.size() != std::size(layer_figures) * report.layers.size()) {
+    layer_names_.clear();
+    for (const LayerStats& layer : report.layers)
+      for (const LayerFigure& figure : layer_figures) layer_names_.push_back(cell(figure.prefix, layer.name));
+  }
+  auto name = layer_names_.begin();
+  for (const LayerStats& layer : report.layers)
+    for (const LayerFigure& figure : layer_figures) line(report.step, epoch_, *name++, layer.*figure.value);
   if (lines_.size() >= max_buffered_bytes) write();
 }
 

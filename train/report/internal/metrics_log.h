@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <handrail/train/report/sink.h>
 
@@ -16,10 +17,11 @@ class OpenFile;
 ///
 ///   step,epoch,name,value
 ///
-/// train_loss, lr and grad_norm of every n-th step; val_loss, val_accuracy and val_NAME of every evaluation;
-/// train_loss_epoch and train_NAME of every epoch. Numbers read back as exactly the same values. Only whole lines reach
-/// the file. After the constructor nothing but std::bad_alloc is thrown: lines that cannot be written are lost, and
-/// take_problem() says so.
+/// train_loss, lr and grad_norm of every n-th step, and grad_norm/LAYER, grad_mean/LAYER, grad_max/LAYER,
+/// update_ratio/LAYER and dead_units/LAYER of each layer (see LayerStats); val_loss, val_accuracy and val_NAME of every
+/// evaluation; train_loss_epoch and train_NAME of every epoch. Numbers read back as exactly the same values. Only whole
+/// lines reach the file. After the constructor nothing but std::bad_alloc is thrown: lines that cannot be written are
+/// lost, and take_problem() says so.
 class MetricsLog : public LogSink {
  public:
   static constexpr const char* file_name = "metrics.csv";
@@ -34,6 +36,7 @@ class MetricsLog : public LogSink {
   ~MetricsLog() override;
 
   void step_end(const StepStats& stats) override;
+  void layers(const LayerReport& report) override;
   void evaluated(const EvaluationStats& stats) override;
   void epoch_end(const EpochStats& stats) override;
 
@@ -56,7 +59,9 @@ class MetricsLog : public LogSink {
   FileSystem& files_;
   std::unique_ptr<OpenFile> file_;
   std::uint64_t written_ = 0;
-  std::string lines_;  // whole lines that are not written yet
+  Index epoch_ = 0;                       // of the last step
+  std::vector<std::string> layer_names_;  // the names of the lines of a report
+  std::string lines_;                     // whole lines that are not written yet
   std::string problem_;
 };
 
