@@ -81,10 +81,14 @@ class Trainer : protected Recipe {
   /// Finds a learning rate by the sweep that `options` describe. Throws OptionError on options out of range.
   LrFinderResult find_lr(const Dataset& train, const LrFinderOptions& options);
   /// Measures which fix helps. Trains for options.steps steps, once with unchanged options and once with each fix, on
-  /// the same batches and random numbers, from the last good state of the last fit, or from the present model before
-  /// any fit. Of the fixes whose validation loss is significantly lower than the unchanged one's (paired, 95 %), the
-  /// options keep the one with the lowest. The model is unchanged afterwards, also after an exception. Throws
-  /// OptionError without validation data, for steps < 1, and for a fix that makes the options invalid.
+  /// the same batches and random numbers: from the last good state of the last fit; when that fit failed, from the
+  /// weights before it; before any fit, from the present model. A fit has failed when a guard stopped it, when the loss
+  /// had diverged at its end, or when it had a warning of Rank::blow_up, such as dead units; a run that was resumed has
+  /// its last good state only. Of the fixes whose validation loss is significantly lower than the unchanged one's
+  /// (paired, 95 %), the options keep the one with the lowest. The model is unchanged afterwards, also after an
+  /// exception, but when a fix is kept after a fit that failed it has the weights from before that fit, so that the
+  /// next one begins anew. Throws OptionError without validation data, for steps < 1, and for a fix that makes the
+  /// options invalid.
   TryFixResult try_fix(const Dataset& train, const std::vector<Fix>& fixes, const TryFixOptions& options = {});
   TryFixResult try_fix(const Dataset& train, const Dataset& validation, const std::vector<Fix>& fixes,
                        const TryFixOptions& options = {});
@@ -138,7 +142,7 @@ class Trainer : protected Recipe {
   std::optional<Loss> loss_;
   TrainerOptions options_;
   ModelInfo info_;
-  std::optional<TrainingState> known_good_;  // the last good state of the last fit
+  std::optional<TrainingState> known_good_;  // see Program::known_good
   bool stop_requested_ = false;
 };
 

@@ -35,6 +35,12 @@ Fix weight_decay(double decay) {
 Fix batch_size(Index size) {
   return {concat("batch ", size), [size](TrainerOptions& o) { o.batch_size = size; }};
 }
+Fix find_lr() {
+  return {"find_lr", [](TrainerOptions& o) {
+            o.lr = automatic;
+            o.lr_scaling = LrScaling::automatic;
+          }};
+}
 
 }  // namespace fixes
 
@@ -51,8 +57,9 @@ std::string TryFixResult::text() const {
                   signed_form(arm.difference_high).c_str(), arm.finite ? "" : ", steps were skipped");
     text += line.data();
   }
-  return text + (kept.empty() ? "no fix is a statistically significant improvement: the options are unchanged\n"
-                              : "kept: " + kept + "\n");
+  if (restarted) text += "the arms began with the weights from before the last fit, because it failed\n";
+  if (kept.empty()) return text + "no fix is a statistically significant improvement: the options are unchanged\n";
+  return text + "kept: " + kept + (restarted ? ", and the model has these weights\n" : "\n");
 }
 
 }  // namespace handrail::train

@@ -28,6 +28,8 @@ Fix longer_warmup(double factor = 2);
 Fix weight_decay(double decay);
 /// Sets batch_size, in samples.
 Fix batch_size(Index size);
+/// Gives the rate back to the LR finder: sets lr = automatic. Its arm makes the sweep that fit makes.
+Fix find_lr();
 }  // namespace fixes
 
 /// The options of Trainer::try_fix.
@@ -50,6 +52,7 @@ struct TryFixArm {
 struct TryFixResult {
   std::vector<TryFixArm> arms;  // the unchanged one first
   std::string kept;             // the name of the fix that is in the options now; empty when there is none
+  bool restarted = false;       // whether the arms began with the weights from before the last fit, as it had failed
   /// The measurements as a table, and which fix was kept.
   std::string text() const;
 };

@@ -228,6 +228,61 @@ TEST_CASE("a fix with refused steps is not kept, however much better it is") {
   CHECK(result.kept.empty());
 }
 
+TEST_CASE("after a fit that failed, a fix is tried from the weights before it, and the next fit begins with them") {
+  const TrainerOptions options = bare({.epochs = 20, .optimizer = train::with<optim::SGD>(), .lr = 1e3});
+  auto model = small_model(3), fresh = small_model(3);
+  const auto initial = hash_of(model);
+  train::Trainer trainer(model, cross_entropy, options), untrained(fresh, cross_entropy, options);
+  const auto failed = trainer.fit(points(400));
+  REQUIRE(failed.rollbacks > 0);
+  const auto left = hash_of(model);
+  REQUIRE(left != initial);
+
+  const auto want = untrained.try_fix(points(400), {fixes::lower_lr(1e4)}, {.keep = off});
+  const auto measured = trainer.try_fix(points(400), {fixes::lower_lr(1e4)}, {.keep = off});
+  CHECK(measured.restarted);
+  CHECK_FALSE(want.restarted);
+  CHECK(measured.arms[1].validation_before == want.arms[1].validation_before);
+  CHECK(measured.arms[1].validation_after == want.arms[1].validation_after);
+  CHECK(hash_of(model) == left);  // nothing was kept
+  CHECK(trainer.try_fix(points(400), {fixes::higher_lr(1.5)}).kept.empty());
+  CHECK(hash_of(model) == left);
+
+  const auto result = trainer.try_fix(points(400), {fixes::lower_lr(1e4)});
+  CHECK(result.kept == "lr/10000");
+  CHECK(hash_of(model) == initial);
+  CHECK(contains(result.text(), "began with the weights from before the last fit"));
+  CHECK(contains(result.text(), "kept: lr/10000, and the model has these weights"));
+  CHECK(trainer.fit(points(400)).validation->loss < 0.3);
+}
+
+TEST_CASE("after a fit that went well, the arms begin with its last good state and the model stays as it is") {
+  auto model = small_model();
+  train::Trainer trainer(model, cross_entropy, bare({.epochs = 3, .lr = 1e-3}));
+  const auto fitted = trainer.fit(points(400));
+  const auto before = hash_of(model);
+  const auto result = trainer.try_fix(points(400), {fixes::higher_lr()});
+  CHECK_FALSE(result.restarted);
+  CHECK(result.kept == "lr*10");
+  CHECK(result.arms[0].validation_before == doctest::Approx(fitted.validation->loss));
+  CHECK(hash_of(model) == before);
+}
+
+TEST_CASE("a fix gives the rate back to the finder, and its arm has the rate that the finder picks") {
+  NormModel model;
+  train::Trainer trainer(model, cross_entropy, too_slow());
+  const auto result = trainer.try_fix(points(400), {fixes::higher_lr(2), fixes::find_lr()});
+  CHECK(result.kept == "find_lr");
+  CHECK(result.arms[2].validation_after < 0.5 * result.arms[0].validation_after);
+  CHECK_FALSE(trainer.options().lr);
+  CHECK(trainer.options().lr_scaling == train::LrScaling::automatic);
+  const auto found = trainer.find_lr(points(400));
+  REQUIRE(found.suggestion);
+  const auto fitted = trainer.fit(points(400));
+  CHECK(fitted.lr == *found.suggestion);
+  CHECK(fitted.validation->loss < 0.3);
+}
+
 TEST_CASE("with verify_fixes off the first fix is kept unmeasured") {
   auto model = small_model();
   train::Trainer trainer(model, cross_entropy, bare({.epochs = 10, .lr = 0.01, .verify_fixes = off}));

@@ -86,7 +86,7 @@ void Arm::begin(const TrainingState& from, std::int64_t steps) {
   try {
     setup_.optimizer->load_state(from.optimizer);
   } catch (const CheckpointError&) {
-    // The fix is another optimizer: it begins without moments.
+    // The fix is another optimizer, or the state is that before the first step: it begins without moments.
   }
   loop_.guards.add_all(setup_);
   loop_.good.set(loop_.capture());
@@ -202,10 +202,13 @@ TryFixResult try_fixes(const Program& program, const RunData& data, const std::v
     }
     result.arms.push_back(std::move(row));
   }
-  if (best && options.keep)
+  result.restarted = program.known_good && start->progress.step == 0;
+  if (best && options.keep) {
+    if (result.restarted) restored.model = {.parameters = start->parameters, .buffers = start->buffers};
     restored.options = std::move(*best);
-  else
+  } else {
     result.kept.clear();
+  }
   return result;
 }
 

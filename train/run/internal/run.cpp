@@ -162,6 +162,10 @@ void Run::prepare() {
   loop_.guards.add_all(setup_);
   loop_.good.note_attempt();
   loop_.good.set(loop_.capture());
+  TrainingState& start = start_.emplace();
+  capture(setup_.parameters, start.parameters);
+  capture(setup_.buffers, start.buffers);
+  start.decisions = setup_.decisions;
   if (loop_.saver.has_checkpoints()) loop_.saver.save_first(loop_.good.state());
   setup_.before_batch = {};
   stop_.begin();

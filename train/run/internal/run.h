@@ -40,6 +40,7 @@ class Run {
   void diagnose_predictions();
   void report_end_checks();
   void complete_result();
+  bool has_failed() const;
   void note_end();
 
   Setup setup_;
@@ -47,6 +48,7 @@ class Run {
   Stop stop_;
   Loop loop_;
   Preflight preflight_;
+  std::optional<TrainingState> start_;  // the weights before the first step; nothing when the run is resumed
   bool resumed_ = false;
   bool diverged_ = false;  // whether training had diverged at the end of the run
 };

@@ -108,7 +108,15 @@ void Run::complete_result() {
   result.monitor = setup_.options.monitor;
   result.best = loop_.evaluator.best();
   result.seconds = stop_.seconds() + loop_.at.seconds;
-  if (stop_.has_begun()) setup_.known_good = loop_.good.take_state();
+  if (stop_.has_begun()) setup_.known_good = start_ && has_failed() ? std::move(start_) : loop_.good.take_state();
+}
+
+// Whether the weights may be damaged, for example by a rate that has killed units, so that no fix could be measured
+// from them.
+bool Run::has_failed() const {
+  return stop_.by_guard() || diverged_ || std::ranges::any_of(desk_.result.anomalies, [](const Anomaly& anomaly) {
+           return anomaly.rank == Rank::blow_up && anomaly.severity == Severity::warning;
+         });
 }
 
 }  // namespace handrail::train

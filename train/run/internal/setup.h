@@ -29,7 +29,8 @@ struct Program {
   const std::optional<Loss>& loss;  // nothing when a subclass computes it
   TrainerOptions& options;
   ModelInfo& info;
-  std::optional<TrainingState>& known_good;  // the last good state of the last run
+  // The last good state of the last run or, when it failed, the weights before its first step, at step 0.
+  std::optional<TrainingState>& known_good;
   const bool& stop_requested;
 };
 
