@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 #include <handrail/core/eigen.h>
 #include <handrail/handrail.h>
-#include <handrail/train/checks/internal/dependence_checks.h>
-#include <handrail/train/checks/internal/gradient_checks.h>
+#include <handrail/train/checks/internal/model/dependence_checks.h>
+#include <handrail/train/checks/internal/model/gradient_checks.h>
 
 using namespace handrail;
 using namespace train;

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 #include <handrail/core/eigen.h>
 #include <handrail/handrail.h>
-#include <handrail/train/checks/internal/start_checks.h>
+#include <handrail/train/checks/internal/model/start_checks.h>
 
 using namespace handrail;
 using train::RecordedStep;

@@ -4,8 +4,8 @@
 
 #include <doctest/doctest.h>
 #include <handrail/handrail.h>
-#include <handrail/train/checks/internal/layer_checks.h>
-#include <handrail/train/checks/internal/loss_checks.h>
+#include <handrail/train/checks/internal/model/layer_checks.h>
+#include <handrail/train/checks/internal/model/loss_checks.h>
 
 using namespace handrail;
 using train::RecordedStep;

@@ -13,7 +13,7 @@
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/math/robust.h>
 #include <handrail/train/run/internal/evaluate.h>
-#include <handrail/train/run/internal/preflight.h>
+#include <handrail/train/run/internal/preflight/preflight.h>
 
 namespace handrail::train {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include <handrail/train/run/internal/preflight.h>
+#include <handrail/train/run/internal/preflight/preflight.h>
 
 namespace handrail::train {
 

@@ -4,7 +4,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/train/files/text.h>
-#include <handrail/train/run/internal/preflight.h>
+#include <handrail/train/run/internal/preflight/preflight.h>
 
 namespace handrail::train {
 

@@ -6,7 +6,7 @@
 
 #include <handrail/core/system/finite.h>
 #include <handrail/train/files/text.h>
-#include <handrail/train/run/internal/preflight.h>
+#include <handrail/train/run/internal/preflight/preflight.h>
 #include <handrail/train/run/internal/rehearsal.h>
 
 namespace handrail::train {

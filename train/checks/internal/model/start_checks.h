@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include <handrail/train/checks/internal/step_graph.h>
+#include <handrail/train/checks/internal/model/step_graph.h>
 #include <handrail/train/report/anomaly.h>
 
 // Pure functions that find initial weights that cannot train, in the values of the first training step.

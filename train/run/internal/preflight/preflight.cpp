@@ -1,4 +1,4 @@
-#include <handrail/train/run/internal/preflight.h>
+#include <handrail/train/run/internal/preflight/preflight.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,10 +14,10 @@
 #include <handrail/train/checks/internal/label_checks.h>
 #include <handrail/train/checks/internal/row_checks.h>
 #include <handrail/train/checks/internal/scale_checks.h>
-#include <handrail/train/checks/internal/step_graph.h>
+#include <handrail/train/checks/internal/model/step_graph.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/run/internal/evaluate.h>
-#include <handrail/train/run/internal/first_batch.h>
+#include <handrail/train/run/internal/preflight/first_batch.h>
 #include <handrail/train/run/internal/rehearsal.h>
 
 namespace handrail::train {

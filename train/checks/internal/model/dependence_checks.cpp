@@ -1,4 +1,4 @@
-#include <handrail/train/checks/internal/dependence_checks.h>
+#include <handrail/train/checks/internal/model/dependence_checks.h>
 
 #include <algorithm>
 #include <array>

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include <handrail/train/checks/internal/step_graph.h>
+#include <handrail/train/checks/internal/model/step_graph.h>
 #include <handrail/train/report/anomaly.h>
 
 // Pure functions that find a loss that does not fit the model, the targets or the batch, in the ops of one training

@@ -1,4 +1,4 @@
-#include <handrail/train/checks/internal/gradient_checks.h>
+#include <handrail/train/checks/internal/model/gradient_checks.h>
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include <handrail/train/checks/internal/layer_checks.h>
+#include <handrail/train/checks/internal/model/layer_checks.h>
 
 #include <algorithm>
 #include <cmath>

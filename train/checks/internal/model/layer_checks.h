@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <handrail/train/checks/internal/step_graph.h>
+#include <handrail/train/checks/internal/model/step_graph.h>
 #include <handrail/train/report/anomaly.h>
 
 // Pure functions that find layers that do not fit together, in the ops of one training step before the first update.

@@ -1,4 +1,4 @@
-#include <handrail/train/run/internal/first_batch.h>
+#include <handrail/train/run/internal/preflight/first_batch.h>
 
 #include <algorithm>
 #include <iterator>
@@ -6,12 +6,12 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
-#include <handrail/train/checks/internal/dependence_checks.h>
-#include <handrail/train/checks/internal/gradient_checks.h>
-#include <handrail/train/checks/internal/layer_checks.h>
-#include <handrail/train/checks/internal/loss_checks.h>
+#include <handrail/train/checks/internal/model/dependence_checks.h>
+#include <handrail/train/checks/internal/model/gradient_checks.h>
+#include <handrail/train/checks/internal/model/layer_checks.h>
+#include <handrail/train/checks/internal/model/loss_checks.h>
 #include <handrail/train/checks/internal/prediction_checks.h>
-#include <handrail/train/checks/internal/start_checks.h>
+#include <handrail/train/checks/internal/model/start_checks.h>
 #include <handrail/train/run/internal/rehearsal.h>
 
 namespace handrail::train {

@@ -1,4 +1,4 @@
-#include <handrail/train/checks/internal/step_graph.h>
+#include <handrail/train/checks/internal/model/step_graph.h>
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include <handrail/train/checks/internal/start_checks.h>
+#include <handrail/train/checks/internal/model/start_checks.h>
 
 #include <algorithm>
 #include <cmath>

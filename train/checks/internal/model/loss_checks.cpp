@@ -1,4 +1,4 @@
-#include <handrail/train/checks/internal/loss_checks.h>
+#include <handrail/train/checks/internal/model/loss_checks.h>
 
 #include <algorithm>
 #include <cmath>
