@@ -65,12 +65,18 @@ struct Watch::State {
   RowWatch rows;
   std::vector<std::unique_ptr<Guard>> guards;
   std::int64_t step = 0;
-  std::uint64_t tape = 0, position = 0;  // of the last step
-  std::int64_t same_position = 0, same_loss = 0;
-  double last_loss = 0;
-  InitialLoss initial;
-  Ema level;
-  bool evaluation_reported = false, detached_reported = false, sign_reported = false;
+  struct {
+    std::uint64_t serial = 0, position = 0;  // of the last step
+    std::int64_t same_position = 0;
+    bool evaluation_reported = false, detached_reported = false;
+  } tape;
+  struct {
+    InitialLoss initial;
+    Ema level;
+    double last = 0;
+    std::int64_t same = 0;
+    bool sign_reported = false;
+  } losses;
   std::vector<Anomaly> found;
   std::map<std::string, std::int64_t> counts;
 };
@@ -122,60 +128,61 @@ Action Watch::State::ask_guards(double loss, Index samples) {
 void Watch::State::look_at_tape(const Tensor& loss) {
   const std::optional<TapeRecord> record = Tape::record_of(loss);
   if (!record) {
-    if (!detached_reported)
+    if (!tape.detached_reported)
       report({.name = "detached",
               .step = step,
               .where = "loss",
               .evidence = concat("the tape has not recorded it; it comes from '", loss.op(), "'"),
               .cause = "a loss that was detached, computed outside of the tape, or made of constants",
               .remedy = "compute it from the model while the tape lives"});
-    detached_reported = true;
+    tape.detached_reported = true;
     return;
   }
-  if (record->serial == tape) return;  // several losses of one tape
-  if (record->mode == Mode::eval && differs && !evaluation_reported) {
+  if (record->serial == tape.serial) return;  // several losses of one tape
+  if (record->mode == Mode::eval && differs && !tape.evaluation_reported) {
     report({.name = "eval_mode",
             .step = step,
             .where = "tape",
             .evidence = "the model trains in evaluation mode",
             .cause = "a tape of Mode::eval: dropout drops nothing, and batch norm uses statistics that never move",
             .remedy = "train with Tape tape{Mode::train, ...}"});
-    evaluation_reported = true;
+    tape.evaluation_reported = true;
   }
-  const bool same = record->random && record->random_calls > 0 && tape != 0 && record->random->position == position;
-  if (updates.updated()) same_position = same ? same_position + 1 : 0;
-  if (same_position == same_position_steps)
+  const bool same =
+      record->random && record->random_calls > 0 && tape.serial != 0 && record->random->position == tape.position;
+  if (updates.updated()) tape.same_position = same ? tape.same_position + 1 : 0;
+  if (tape.same_position == same_position_steps)
     report({.name = "random_position",
             .step = step,
             .where = "tape",
-            .evidence = concat("random position ", position, " in ", same_position + 1, " steps in a row"),
+            .evidence = concat("random position ", tape.position, " in ", tape.same_position + 1, " steps in a row"),
             .cause = "a position that is not advanced: dropout drops the same elements in every step",
             .remedy = "set .position = step"});
-  tape = record->serial;
-  if (record->random) position = record->random->position;
+  tape.serial = record->serial;
+  if (record->random) tape.position = record->random->position;
 }
 
 void Watch::State::look_at_loss(double loss) {
-  initial.add(loss);
-  level.add(loss);
-  const bool same = step > 1 && loss == last_loss && loss != 0;
-  if (updates.updated()) same_loss = same ? same_loss + 1 : 0;
-  last_loss = loss;
-  if (same_loss == same_loss_steps)
+  losses.initial.add(loss);
+  losses.level.add(loss);
+  const bool same = step > 1 && loss == losses.last && loss != 0;
+  if (updates.updated()) losses.same = same ? losses.same + 1 : 0;
+  losses.last = loss;
+  if (losses.same == same_loss_steps)
     report({.name = "loss_constant",
             .step = step,
             .where = "loss",
-            .evidence = concat("exactly ", short_form(loss), " in ", same_loss + 1, " steps in a row"),
+            .evidence = concat("exactly ", short_form(loss), " in ", losses.same + 1, " steps in a row"),
             .cause = "a loss that depends on neither weights nor batch, or weights that do not move",
             .remedy = "compute it from predictions and targets"});
-  if (sign_reported || !initial.known() || initial.mean() > -initial.magnitude()) return;
-  if (level.value() > -10 * initial.opening()) return;
-  sign_reported = true;
+  if (losses.sign_reported || !losses.initial.known() || losses.initial.mean() > -losses.initial.magnitude()) return;
+  if (losses.level.value() > -10 * losses.initial.opening()) return;
+  losses.sign_reported = true;
   report({.name = "loss_sign",
           .step = step,
           .where = "loss",
-          .evidence = concat("negative from the first step, and fell from ", short_form(-initial.opening()), " to ",
-                             short_form(level.value())),
+          .evidence = concat("negative from the first step, and fell from ", short_form(-losses.initial.opening()),
+                             " to ", short_form(losses.level.value())),
           .cause = "a loss with the wrong sign: what should fall is made to grow without bound",
           .remedy = "change the sign of the loss"});
 }

@@ -246,6 +246,7 @@ std::optional<Anomaly> check_schedule(std::span<const double> rates, const Plann
 
 std::optional<Anomaly> check_steps(const PlannedSteps& plan) {
   if (plan.steps >= min_planned_steps) return std::nullopt;
+  constexpr Index few_rows = 64;
   const std::int64_t per_epoch = plan.steps / std::max<Index>(1, plan.epochs);
   return Anomaly{.name = "too_few_steps",
                  .evidence = concat("only ", counted(plan.steps, "update"), " planned: ", counted(plan.epochs, "epoch"),
@@ -254,7 +255,8 @@ std::optional<Anomaly> check_steps(const PlannedSteps& plan) {
                  .cause =
                      "a batch that is too large for the data, gradients accumulated over too many batches, or too "
                      "few epochs",
-                 .remedy = "use smaller batches or more epochs"};
+                 .remedy = "use smaller batches or more epochs",
+                 .severity = plan.rows < few_rows ? Severity::note : Severity::warning};
 }
 
 std::optional<Anomaly> check_limits(const Limits& limits) {

@@ -72,8 +72,8 @@ std::vector<double> sampled_rates(const optim::Schedule& schedule, std::int64_t 
 /// Nothing is reported for fewer than 10 steps.
 std::optional<Anomaly> check_schedule(std::span<const double> rates, const PlannedSteps& plan);
 
-/// Reports "too_few_steps": fewer than 150 planned updates. With more than 30 of them a healthy run of few epochs may
-/// well be meant: it is a warning all the same, because networks rarely get far in so few updates.
+/// Reports "too_few_steps": fewer than 150 planned updates, in which networks rarely get far. It is a note for fewer
+/// than 64 rows, where the rows are what is missing.
 std::optional<Anomaly> check_steps(const PlannedSteps& plan);
 
 /// The limits of a run that are meant for tests of a program.

@@ -83,14 +83,14 @@ void RowWatch::add_targets(const Tensor& targets) {
   for (Index i = 0; i < n; ++i) {
     const auto value = static_cast<double>(targets.data()[i * stride]);
     sum += value;
-    squares_ += value * value;
+    targets_.squares += value * value;
   }
-  sum_ += sum;
-  values_ += n;
+  targets_.sum += sum;
+  targets_.values += n;
   const double mean = sum / static_cast<double>(n);
-  ++batches_;
-  means_ += mean;
-  squared_means_ += mean * mean;
+  ++targets_.batches;
+  targets_.means += mean;
+  targets_.squared_means += mean * mean;
 }
 
 std::optional<Anomaly> RowWatch::repeated(std::int64_t step) {
@@ -125,10 +125,10 @@ std::optional<Anomaly> RowWatch::unstable(std::int64_t step) {
 std::optional<Anomaly> RowWatch::sorted(std::int64_t step) {
   constexpr std::int64_t min_batches = 20;
   constexpr double max_ratio = 5;
-  if (sorted_ || batches_ < min_batches) return std::nullopt;
-  const auto b = static_cast<double>(batches_), n = static_cast<double>(values_);
-  const double variance = squares_ / n - (sum_ / n) * (sum_ / n);
-  const double between = squared_means_ / b - (means_ / b) * (means_ / b);
+  if (sorted_ || targets_.batches < min_batches) return std::nullopt;
+  const auto b = static_cast<double>(targets_.batches), n = static_cast<double>(targets_.values);
+  const double variance = targets_.squares / n - (targets_.sum / n) * (targets_.sum / n);
+  const double between = targets_.squared_means / b - (targets_.means / b) * (targets_.means / b);
   const double ratio = between * (n / b) / variance;
   if (!(variance > 0) || !(ratio > max_ratio)) return std::nullopt;
   sorted_ = true;

@@ -45,8 +45,11 @@ class RowWatch {
   std::int64_t taken_ = 0;              // samples that were looked up
   std::int64_t again_ = 0, other_ = 0;  // followed rows that came again, and with another target
   // Of the targets: over batches the sums of means and squared means, over samples those of values and squares.
-  std::int64_t batches_ = 0, values_ = 0;
-  double means_ = 0, squared_means_ = 0, sum_ = 0, squares_ = 0;
+  struct TargetSums {
+    std::int64_t batches = 0, values = 0;
+    double means = 0, squared_means = 0, sum = 0, squares = 0;
+  };
+  TargetSums targets_;
   bool repeated_ = false, unstable_ = false, sorted_ = false;  // whether it was reported
 };
 

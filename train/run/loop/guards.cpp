@@ -70,6 +70,7 @@ void Guards::add_all(const Setup& setup) {
   if (on.clip_pressure && setup.options.clip_norm && clip_matters)
     guards_.push_back(std::make_unique<ClipPressureGuard>(warmup, *setup.options.clip_norm, on.clip_rule));
   if (on.layers) guards_.push_back(make_layer_guard(setup));
+  if (on.overwrites) weights_.emplace(setup.parameters);
   if (on.oscillation) guards_.push_back(std::make_unique<OscillationGuard>());
   if (on.monitor)
     guards_.push_back(std::make_unique<MonitorGuard>(setup.options.monitor, setup.options.mode == MonitorMode::max));
@@ -140,6 +141,7 @@ bool Guards::is_good_state() const {
 
 void Guards::rolled_back() {
   for (const auto& guard : guards_) guard->rolled_back();
+  note_weights();
 }
 
 void Guards::save(std::map<std::string, std::vector<double>>& states) const {

@@ -10,6 +10,7 @@
 #include <handrail/train/guards/guard.h>
 #include <handrail/train/run/internal/setup.h>
 #include <handrail/train/run/loop/desk.h>
+#include <handrail/train/run/loop/weight_watch.h>
 
 namespace handrail::train {
 
@@ -34,6 +35,16 @@ class Guards {
   Verdict layers_measured(const LayerReport& report);
   Verdict epoch_end(const EpochStats& stats);
 
+  /// Reports what has written to the weights since note_weights(). Call it at the beginning of a step.
+  void look_at_weights(std::int64_t step) {
+    if (!weights_) return;
+    if (std::optional<Anomaly> anomaly = weights_->look(step)) [[unlikely]]
+      desk_.warn(std::move(*anomaly));
+  }
+  /// Notes that the weights are as the step has left them.
+  void note_weights() {
+    if (weights_) weights_->note();
+  }
   /// Whether all guards call the present state good.
   bool is_good_state() const;
   /// Tells all guards that the last good state was restored.
@@ -54,6 +65,7 @@ class Guards {
   bool sealed_;
   Explain explain_;
   std::vector<std::unique_ptr<Guard>> guards_;
+  std::optional<WeightWatch> weights_;
   Index replays_ = 0;
 };
 

@@ -36,16 +36,14 @@ void Loop::run() {
 }
 
 StepStats Loop::step(const MicroBatches& batches) {
-  if (weights_)
-    if (auto anomaly = weights_->look(at.step + 1)) [[unlikely]]
-      desk_.warn(std::move(*anomaly));
+  guards.look_at_weights(at.step + 1);
   StepStats stats = at.begin(batches, schedule_(at.step + 1));
   desk_.call(&Recipe::on_step_start, stats.step);
   Verdict verdict = attempt(batches, stats);
   at.advance(batches, stats.updated);
   if (stats.updated) verdict.add(accept(stats));
   act(verdict);  // comes before the hooks, which may throw
-  if (weights_) weights_->note();
+  guards.note_weights();
   report(stats);
   return stats;
 }
@@ -122,7 +120,6 @@ Loop::Loop(const Setup& setup, const optim::Schedule& schedule, Desk& desk, Stop
   if (desk.is_quiet()) return;
   meter_ = std::make_unique<LayerMeter>(setup);
   if (setup.options.verify_steps) verifier_ = std::make_unique<Verifier>(setup, at, buffers);
-  if (setup.options.guards.overwrites) weights_.emplace(setup.parameters);
 }
 
 bool Loop::is_measured(const StepStats& stats) const {
@@ -159,7 +156,6 @@ void Loop::roll_back() {
   ++at.rollbacks;
   at.ema = Ema(setup_.options.ema_beta.value_or(0));
   guards.rolled_back();
-  if (weights_) weights_->note();
 }
 
 void Loop::start_epoch() {

@@ -12,7 +12,6 @@
 #include <handrail/train/run/loop/layer_meter.h>
 #include <handrail/train/run/loop/repeat/verifier.h>
 #include <handrail/train/run/loop/saver.h>
-#include <handrail/train/run/loop/weight_watch.h>
 
 namespace handrail::train {
 
@@ -72,7 +71,6 @@ class Loop {
   Stop& stop_;
   std::unique_ptr<LayerMeter> meter_;      // null with a quiet desk
   std::unique_ptr<Verifier> verifier_;     // null with a quiet desk, and when no step is verified
-  std::optional<WeightWatch> weights_;     // nothing with a quiet desk
   std::vector<MetricValue> step_metrics_;  // StepOutput::metrics, averaged over the samples of the step
   double epoch_start_ = Stop::now();       // of the epoch under way, or of its part in this session
 };
