@@ -31,7 +31,8 @@ struct OwnSteps : Hooked {
 
 const Anomaly* fits(OwnSteps& trainer, const std::string& name, FitResult& result) {
   result = trainer.fit(points(600));
-  for (const Anomaly& anomaly : result.anomalies) check_headline(anomaly);
+  for (const Anomaly& anomaly : result.anomalies)
+    if (anomaly.step > 0) check_headline(anomaly);
   return find_anomaly(result, name);
 }
 
@@ -83,7 +84,9 @@ TEST_CASE("a hook that writes the weights that are there, and rollbacks, are no 
 
 TEST_CASE("a training step that scales the inputs, and a validation that ignores its batch, are named") {
   nn::Sequential model = small_model();
-  OwnSteps trainer(model, cross_entropy, usual());
+  TrainerOptions unchecked = usual();
+  unchecked.checks = no_checks();
+  OwnSteps trainer(model, cross_entropy, unchecked);
   trainer.train = [&](const Batch& batch) { return trainer.plain({batch.inputs * -1.0, batch.targets}); };
   FitResult result;
   CHECK(fits(trainer, "train_eval_gap", result));
@@ -121,12 +124,14 @@ TEST_CASE("a model that a line beats is named, and the cause comes before it") {
 
 TEST_CASE("an exception of the program in the checks after a run does not end it") {
   NormModel model;
-  OwnSteps trainer(model, cross_entropy, bare(usual()));
+  TrainerOptions unchecked = usual();
+  unchecked.checks = no_checks();
+  OwnSteps trainer(model, cross_entropy, unchecked);
   int calls = 0;
-  trainer.predicts = [&](const Tensor&) {
+  trainer.predicts = [&](const Tensor& inputs) {
+    if (trainer.attempt == 0) return model.forward(inputs);
     ++calls;
     throw std::runtime_error("not for these rows");
-    return Tensor();
   };
   CHECK_NOTHROW(trainer.fit(points(600)));
   CHECK(calls == 1);
