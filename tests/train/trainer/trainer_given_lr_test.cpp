@@ -37,7 +37,7 @@ std::string lr_anomaly(const train::FitResult& result) {
     if (anomaly.name.starts_with("lr_too_")) {
       CHECK(anomaly.step == 0);
       CHECK(anomaly.action == train::Action::proceed);
-      CHECK(result.diagnosis().front().rank == train::Rank::setup);
+      CHECK(anomaly.rank == train::Rank::setup);
       check_headline(anomaly);
       return anomaly.name;
     }

@@ -133,13 +133,14 @@ Verdict Loop::accept(StepStats& stats) {
   return verdict;
 }
 
+// What sinks write comes before the hooks: a hook may throw, and the lines of a step that was made must be there then.
 void Loop::report(const StepStats& stats) {
+  const bool measured = stats.updated && is_measured(stats);
   desk_.send(&LogSink::step_end, stats);
+  if (measured) desk_.send(&LogSink::layers, meter_->report());
   at.torn = false;
   desk_.call(&Recipe::on_step_end, stats);
-  if (!stats.updated || !is_measured(stats)) return;
-  desk_.send(&LogSink::layers, meter_->report());
-  desk_.call(&Recipe::on_log, stats, meter_->report());
+  if (measured) desk_.call(&Recipe::on_log, stats, meter_->report());
 }
 
 void Loop::act(const Verdict& verdict) {

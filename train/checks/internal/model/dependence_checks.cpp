@@ -221,10 +221,9 @@ std::optional<Anomaly> check_same_predictions(const Tensor& training, const Tens
   if (!(largest > tolerance * largest_size(training))) return std::nullopt;
   return Anomaly{.name = "train_eval_gap",
                  .where = "first batch",
-                 .evidence = concat("predictions of the same inputs differ by up to ", short_form(largest),
-                                    " between training_step and predict_step"),
+                 .evidence = concat("predictions differ by ", short_form(largest), " from those in evaluation"),
                  .cause = "something that is done to the inputs or outputs in one of the two only",
-                 .remedy = "do the same in training_step, validation_step and predict_step"};
+                 .remedy = "do the same in training_step and predict_step"};
 }
 
 std::optional<Anomaly> check_is_mean(const LossOf& loss_of, const Batch& batch) {
