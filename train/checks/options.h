@@ -55,8 +55,8 @@ struct CheckOptions {
 template <class Options, class Visit>
 requires std::same_as<std::remove_const_t<Options>, CheckOptions>
 void visit_options(Options& options, Visit&& visit) {
-  auto& [finite, labels, input_scale, columns, leaks, targets, rows, drift, duplicates, initial_loss, reach, settings,
-         structure, initial_weights, dependence, gradients, overfit_batch, lr] = options;
+  auto& [finite, labels, input_scale, columns, leaks, targets, rows, drift, duplicates, initial_loss, reach, structure,
+         initial_weights, dependence, gradients, settings, overfit_batch, lr] = options;
   visit({.name = "finite",
          .help = "look for NaN and infinity in the data",
          .without = "NaN in the data is found during training only",
