@@ -81,8 +81,9 @@ void Run::diagnose_predictions() {
 }
 
 void Run::report_end_checks() {
-  const bool ended_well = !stop_.by_guard() && stop_.reason() < StopReason::interrupted;
-  if (!ended_well || setup_.options.fast_dev_run || loop_.at.step == 0) return;
+  // A run that the program has stopped is as good as it wanted.
+  const bool is_complete = !stop_.by_guard() && stop_.reason() < StopReason::requested;
+  if (!is_complete || setup_.options.fast_dev_run || loop_.at.step == 0) return;
   for (Anomaly& anomaly : judge_end(setup_, loop_, stop_)) {
     anomaly.step = loop_.at.step;
     desk_.warn(std::move(anomaly));
