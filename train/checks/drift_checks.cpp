@@ -91,6 +91,13 @@ double misfit(const Signature& a, const Signature& b, double n, double m) {
   return worst;
 }
 
+// Whether so few values of a column differ from the common one that they say little about it, as those of a pixel in a
+// corner: a single one of them may be in one of the sets only.
+bool is_rare(const Described& data, std::size_t j) {
+  const std::size_t rows = data.table.size(), others = rows - data.columns[j].common_count;
+  return others < 10 || 20 * others < rows;
+}
+
 std::optional<Anomaly> find_permutation(const Described& train, const Described& validation,
                                         std::span<const Scalar> classes) {
   constexpr std::size_t max_columns = 256;
@@ -104,7 +111,8 @@ std::optional<Anomaly> find_permutation(const Described& train, const Described&
   for (std::size_t j = 0; j < d; ++j) {
     a.push_back(signature(train, j, here));
     b.push_back(signature(validation, j, there));
-    if (misfit(a[j], b[j], n, m) > min_drift_errors) odd.push_back(j);
+    const bool rare = is_rare(train, j) && is_rare(validation, j);
+    if (!rare && misfit(a[j], b[j], n, m) > min_drift_errors) odd.push_back(j);
   }
   if (odd.size() < 2) return std::nullopt;
   std::set<std::size_t> taken;
