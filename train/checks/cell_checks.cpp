@@ -227,8 +227,7 @@ std::optional<Anomaly> find_outliers(const DataTable& table, std::span<const Col
   }
   if (count == 0) return std::nullopt;
   std::ranges::sort(rows);
-  const auto repeated = std::ranges::unique(rows);
-  rows.erase(repeated.begin(), repeated.end());
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
   std::string named;
   for (std::size_t k = 0; k < std::min(max_named, rows.size()); ++k)
     named += (k == 0 ? "" : ", ") + std::to_string(rows[k]);

@@ -139,13 +139,12 @@ std::optional<Anomaly> find_permutation(const Described& train, const Described&
 
 std::optional<Anomaly> find_drift(const Described& train, const Described& validation) {
   const double inverse_n = inverse_rows(train, validation);
-  std::size_t count = 0, worst = 0, scales = 0;
+  std::size_t count = 0, worst = 0;
   double size = 0;
   for (std::size_t j = 0; j < train.table.inputs; ++j) {
     const Drift drift = drift_of(train.columns[j], validation.columns[j], inverse_n);
     if (!drift.mean && !drift.scale) continue;
     ++count;
-    scales += drift.scale;
     if (drift.size > size) size = drift.size, worst = j;
   }
   if (count == 0) return std::nullopt;

@@ -33,7 +33,7 @@ struct Others {
 std::optional<CodedValue> look_at(std::span<const Scalar> values, Scalar candidate) {
   constexpr std::size_t min_count = 3, min_others = 10;
   constexpr double min_share = 0.002, min_code_share = 0.01;
-  const auto [first, last] = std::ranges::equal_range(values, candidate);
+  const auto [first, last] = std::equal_range(values.begin(), values.end(), candidate);
   const auto from = static_cast<std::size_t>(first - values.begin()), count = static_cast<std::size_t>(last - first);
   const Others others{values.first(from), values.subspan(from + count)};
   const auto n = static_cast<double>(values.size()), occurs = static_cast<double>(count);

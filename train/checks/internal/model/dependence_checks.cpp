@@ -156,7 +156,7 @@ std::optional<Anomaly> check_uses_targets(const LossOf& loss_of, const Predict& 
   if (n < 2 || are_rows_equal(batch.targets, 0) || are_rows_equal(predict(batch.inputs), 1e-6)) return std::nullopt;
   std::vector<Index> reversed = numbers_from(0, n), shifted = reversed;
   std::ranges::reverse(reversed);
-  std::ranges::rotate(shifted, shifted.begin() + 1);
+  std::rotate(shifted.begin(), shifted.begin() + 1, shifted.end());
   const double loss = loss_of(batch);
   for (const auto& order : {reversed, shifted})
     if (!is_finite(loss) || loss_of({batch.inputs, pick_rows(batch.targets, order)}) != loss) return std::nullopt;
