@@ -7,6 +7,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/guards/internal/divergence.h>
 
 namespace handrail::train {
 
@@ -58,22 +59,10 @@ std::optional<Anomaly> CollapseGuard::check(const StepStats& stats, double loss)
   in_a_row_ = 0;
   const std::string what = most >= dead ? concat(short_form(100 * most, 3), " % of a layer's units dead")
                                         : concat("weights grown ", short_form(growth, 2), " times");
-  Anomaly anomaly{.name = "divergence",
-                  .step = stats.step,
-                  .evidence = concat(what, ", loss ", short_form(loss), ", at first ", short_form(initial_.mean())),
-                  .cause = "a learning rate that is too high",
-                  .remedy = "lower lr tenfold",
-                  .action = Action::rollback,
-                  .details = concat("lr was ", short_form(stats.lr), " at this step"),
-                  .rank = Rank::blow_up,
-                  .lr_factor = rollbacks_ == 0 ? 0.1 : 0.5};
-  if (rollbacks_ == max_rollbacks) {
-    anomaly.action = Action::stop;
-    anomaly.evidence += concat(", after ", rollbacks_, " rollbacks");
-    anomaly.lr_factor = 1;
-  } else {
-    ++rollbacks_;
-  }
+  Anomaly anomaly =
+      divergence(stats, concat(what, ", loss ", short_form(loss), ", at first ", short_form(initial_.mean())),
+                 "lower lr tenfold", rollbacks_);
+  if (anomaly.action == Action::stop) anomaly.lr_factor = 1;
   return anomaly;
 }
 

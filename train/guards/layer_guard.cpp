@@ -6,6 +6,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/guards/internal/divergence.h>
 
 namespace handrail::train {
 namespace {
@@ -91,7 +92,7 @@ std::optional<Anomaly> LayerGuard::check_gradients(const StepStats& stats) {
     anomaly->where = names_[l];
     if (vanishes && layer.gone && layer.lived && rollbacks_ < max_rollbacks) {
       anomaly->action = Action::rollback;
-      anomaly->lr_factor = rollbacks_ == 0 ? 0.1 : 0.5;
+      anomaly->lr_factor = rollback_factor(rollbacks_);
       proposed_ = true;
     }
   }

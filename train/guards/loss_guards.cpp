@@ -8,6 +8,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/guards/internal/divergence.h>
 #include <handrail/train/math/robust.h>
 
 namespace handrail::train {
@@ -275,22 +276,7 @@ Anomaly LossGuard::spike(const StepStats& stats) const {
 }
 
 Anomaly LossGuard::divergence(const StepStats& stats, std::string evidence) {
-  Anomaly anomaly{.name = "divergence",
-                  .step = stats.step,
-                  .evidence = std::move(evidence),
-                  .cause = "a learning rate that is too high",
-                  .remedy = "lower lr tenfold, or warm up longer",
-                  .action = Action::rollback,
-                  .details = concat("lr was ", short_form(stats.lr), " at this step"),
-                  .rank = Rank::blow_up,
-                  .lr_factor = rollbacks_ == 0 ? 0.1 : 0.5};
-  if (rollbacks_ == max_rollbacks) {
-    anomaly.action = Action::stop;
-    anomaly.evidence += concat(", after ", rollbacks_, " rollbacks");
-  } else {
-    ++rollbacks_;
-  }
-  return anomaly;
+  return train::divergence(stats, std::move(evidence), "lower lr tenfold, or warm up longer", rollbacks_);
 }
 
 void LossGuard::visit_state(StateVisitor& state) {
