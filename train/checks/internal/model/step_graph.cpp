@@ -29,14 +29,17 @@ bool StepGraph::depends_on(std::size_t op, const Tensor& tensor) const {
   return false;
 }
 
+std::string layer_among(std::span<const Tensor> tensors, std::span<const Parameter> parameters) {
+  for (const Tensor& tensor : tensors)
+    for (const Parameter& p : parameters)
+      if (p.tensor.is_same(tensor)) return std::string(optim::layer_of(p.name));
+  return {};
+}
+
 void StepGraph::forward(const char* name, Index, std::span<const Input> inputs, const Tensor& output) {
   Op op{.name = name, .inputs = {}, .output = output, .layer = {}, .previous = {}};
-  for (const Input& input : inputs) {
-    op.inputs.push_back(input.tensor());
-    const auto parameter =
-        std::ranges::find_if(parameters_, [&](const Parameter& p) { return p.tensor.is_same(op.inputs.back()); });
-    if (op.layer.empty() && parameter != parameters_.end()) op.layer = optim::layer_of(parameter->name);
-  }
+  for (const Input& input : inputs) op.inputs.push_back(input.tensor());
+  op.layer = layer_among(op.inputs, parameters_);
   if (!op.inputs.empty()) op.previous = maker(op.inputs.front());
   ops_.push_back(std::move(op));
 }

@@ -50,6 +50,9 @@ class StepGraph final : public TapeObserver {
   std::vector<Op> ops_;
 };
 
+/// The layer to which the first of these tensors that is a parameter belongs; empty when none is.
+std::string layer_among(std::span<const Tensor> tensors, std::span<const Parameter> parameters);
+
 /// A training step that was recorded.
 struct RecordedStep {
   const StepGraph& graph;

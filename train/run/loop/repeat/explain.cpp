@@ -8,6 +8,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/first_non_finite.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/checks/internal/model/step_graph.h>
 #include <handrail/train/run/loop/repeat/passes.h>
 
 namespace handrail::train {
@@ -111,14 +112,6 @@ std::optional<Origin> replay(const MicroBatches& batches, const Setup& setup, co
   return observer.origin(predictions);
 }
 
-// The layer to which one of these tensors belongs as a parameter; empty when there is none.
-std::string name_of(const std::vector<Tensor>& leaves, const std::vector<Parameter>& parameters) {
-  for (const Tensor& leaf : leaves)
-    for (const Parameter& p : parameters)
-      if (p.tensor.is_same(leaf)) return std::string(optim::layer_of(p.name));
-  return {};
-}
-
 }  // namespace
 
 void explain(Anomaly& anomaly, const Setup& setup, const Position& at, BufferCopy& buffers) {
@@ -145,7 +138,7 @@ void explain(Anomaly& anomaly, const Setup& setup, const Position& at, BufferCop
   const auto origin = replay(batches, setup, at, buffers);
   if (!origin) return;
   const std::string op = concat("op '", origin->op, "'");
-  const std::string layer = origin->in_loss ? std::string() : name_of(origin->leaves, setup.parameters);
+  const std::string layer = origin->in_loss ? std::string() : layer_among(origin->leaves, setup.parameters);
   anomaly.details += concat("; first seen in the ", to_string(origin->source), " of ", op,
                             origin->in_loss ? " in the loss"
                             : layer.empty() ? ""
