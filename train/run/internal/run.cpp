@@ -148,11 +148,12 @@ void Run::prepare() {
     stop_.poll();
     preflight_.check_model();
     if (stop_.running()) {
-      if (!setup_.options.lr)
+      if (!setup_.options.lr) {
         preflight_.pick_lr();
-      else if (setup_.options.checks.lr)
+        preflight_.check_decay();
+      } else if (setup_.options.checks.lr) {
         preflight_.check_lr();
-      if (!setup_.options.lr) preflight_.check_decay();
+      }
     }
     if (setup_.options.guards.divergence) preflight_.measure_start();
   }

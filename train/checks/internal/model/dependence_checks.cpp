@@ -41,6 +41,14 @@ double largest_size(const Tensor& x) {
   return largest;
 }
 
+// The largest difference of two elements at the same place.
+double largest_difference(const Tensor& a, const Tensor& b) {
+  double largest = 0;
+  for (Index i = 0; i < std::min(a.size(), b.size()); ++i)
+    largest = std::max(largest, std::abs(static_cast<double>(a.data()[i]) - static_cast<double>(b.data()[i])));
+  return largest;
+}
+
 // Whether all rows are the same to that share of the largest number.
 bool are_rows_equal(const Tensor& x, double tolerance) {
   const Index rows = rows_of(x), width = x.size() / rows;
@@ -82,12 +90,10 @@ std::vector<char> columns_with_gradient(const Predict& predict, const Tensor& in
 std::optional<Anomaly> check_repeatable(const Predict& predict, const Tensor& inputs) {
   const Tensor once = predict(inputs), again = predict(inputs);
   if (first_non_finite(once.span()) >= 0 || std::ranges::equal(once.span(), again.span())) return std::nullopt;
-  double largest = 0;
-  for (Index i = 0; i < std::min(once.size(), again.size()); ++i)
-    largest = std::max(largest, std::abs(static_cast<double>(once.data()[i]) - static_cast<double>(again.data()[i])));
   return Anomaly{.name = "random_evaluation",
                  .where = "first batch",
-                 .evidence = concat("two evaluations of the same inputs differ by up to ", short_form(largest)),
+                 .evidence = concat("two evaluations of the same inputs differ by up to ",
+                                    short_form(largest_difference(once, again))),
                  .cause = "dropout or noise that is on in evaluation too",
                  .remedy = "make it depend on Tape::training(), as nn::Dropout does"};
 }
@@ -214,10 +220,7 @@ std::optional<Anomaly> check_validation(const LossOf& validation_loss, const Los
 std::optional<Anomaly> check_same_predictions(const Tensor& training, const Tensor& evaluation) {
   constexpr double tolerance = 0.01;
   if (training.shape() != evaluation.shape() || first_non_finite(training.span()) >= 0) return std::nullopt;
-  double largest = 0;
-  for (Index i = 0; i < training.size(); ++i)
-    largest = std::max(largest,
-                       std::abs(static_cast<double>(training.data()[i]) - static_cast<double>(evaluation.data()[i])));
+  const double largest = largest_difference(training, evaluation);
   if (!(largest > tolerance * largest_size(training))) return std::nullopt;
   return Anomaly{.name = "train_eval_gap",
                  .where = "first batch",
