@@ -83,6 +83,11 @@ std::vector<Tensor> Module::tensors_of(const char* asked, std::string_view name)
   return found;
 }
 
+void Module::add(std::string name, std::shared_ptr<Module> child) {
+  check_name(name);
+  children_.push_back({std::move(name), std::move(child)});
+}
+
 Tensor Module::param(std::string name, Role role, Tensor initial) {
   check_name(name);
   initial.set_requires_grad(true);

@@ -70,12 +70,14 @@ class Module {
   /// Throws OptionError when the name is taken or not allowed, as do param() and buffer().
   template <std::derived_from<Module> M>
   M& add(std::string name, M child) {
-    check_name(name);
-    auto owned = std::make_unique<M>(std::move(child));
-    M& reference = *owned;
-    children_.push_back({std::move(name), std::move(owned)});
-    return reference;
+    const auto owned = std::make_shared<M>(std::move(child));
+    add(std::move(name), owned);
+    return *owned;
   }
+  /// Makes a module a child of this one that others may have as a child too.
+  void add(std::string name, std::shared_ptr<Module> child);
+  /// Exchanges the children with those of another module. References to them stay valid.
+  void swap_children(Module& other) noexcept { children_.swap(other.children_); }
   /// Registers a tensor that is trained and returns it. `initial` becomes a leaf that requires a gradient.
   Tensor param(std::string name, Role role, Tensor initial);
   /// Registers a tensor that is trained, with a role from its name and shape. Role::bias, which has no weight decay:
@@ -87,7 +89,7 @@ class Module {
  private:
   struct Child {
     std::string name;
-    std::unique_ptr<Module> module;
+    std::shared_ptr<Module> module;
   };
   void check_name(std::string_view name) const;
   std::vector<Tensor> tensors_of(const char* asked, std::string_view name) const;

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <concepts>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <handrail/nn/module.h>
@@ -20,6 +22,10 @@ class Sequential : public Layer {
   explicit Sequential(Layers&&... layers) {
     (push_back(std::forward<Layers>(layers)), ...);
   }
+  /// Applies layers that others may use too.
+  explicit Sequential(const std::vector<std::shared_ptr<Layer>>& layers) {
+    for (const auto& layer : layers) append(layer);
+  }
   // Refuses other arguments. Compilers quote the line with its comment, which says what to do.
   template <class LayerOrNot, class... OrNot>
   explicit Sequential(const LayerOrNot&, const OrNot&...) = delete;  // want layers, made in place or std::move(layer)
@@ -27,20 +33,32 @@ class Sequential : public Layer {
   /// Appends a layer and returns a reference to it that stays valid.
   template <std::derived_from<Layer> L>
   L& push_back(L layer) {
-    L& added = add(std::to_string(layers_.size()), std::move(layer));
-    layers_.push_back(&added);
-    return added;
+    const auto added = std::make_shared<L>(std::move(layer));
+    append(added);
+    return *added;
   }
   std::size_t size() const { return layers_.size(); }
+  /// The layers in their order. Who has one of them may build another Sequential with it.
+  const std::vector<std::shared_ptr<Layer>>& layers() const { return layers_; }
+  /// Exchanges the layers with those of another Sequential. References to them stay valid.
+  void swap(Sequential& other) noexcept {
+    swap_children(other);
+    layers_.swap(other.layers_);
+  }
 
   Tensor forward(const Tensor& x) const override {
     Tensor y = x;
-    for (const Layer* layer : layers_) y = layer->forward(y);
+    for (const auto& layer : layers_) y = layer->forward(y);
     return y;
   }
 
  private:
-  std::vector<Layer*> layers_;  // owned by the module tree
+  void append(const std::shared_ptr<Layer>& layer) {
+    add(std::to_string(layers_.size()), layer);
+    layers_.push_back(layer);
+  }
+
+  std::vector<std::shared_ptr<Layer>> layers_;
 };
 
 }  // namespace handrail::nn

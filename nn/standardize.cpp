@@ -22,6 +22,8 @@ Index checked(Index features) {
 void check(const StandardizeOptions& options) {
   if (options.robust && options.whiten)
     fail<OptionError>("Standardize: want `robust` or `whiten`; got both; whiten after a robust layer of its own");
+  if (options.robust && options.invert)
+    fail<OptionError>("Standardize: want `robust` or `invert`; got both; what `robust` cuts off cannot be undone");
 }
 
 // What robust constants cut outputs to, in standard deviations of a normal column.
@@ -73,16 +75,16 @@ Tensor identity(Index features) { return from_eigen(Eigen::MatrixXd::Identity(fe
 
 Standardize::Standardize(Index features, StandardizeOptions options)
     : Standardize(Tensor::zeros({checked(features)}), Tensor::ones({features}),
-                  options.whiten ? Whitening{identity(features), identity(features)} : Whitening{}, options.robust) {
+                  options.whiten ? Whitening{identity(features), identity(features)} : Whitening{}, options) {
   check(options);
 }
 
-Standardize::Standardize(Tensor m, Tensor inv, const Whitening& whitening, bool robust)
+Standardize::Standardize(Tensor m, Tensor inv, const Whitening& whitening, StandardizeOptions options)
     : mean(buffer("mean", std::move(m))),
       inverse(buffer("inverse", std::move(inv))),
       whiten(whitening.whiten.defined() ? buffer("whiten", whitening.whiten) : Tensor()),
       color(whitening.color.defined() ? buffer("color", whitening.color) : Tensor()),
-      robust_(robust) {}
+      options_(options) {}
 
 Standardize Standardize::fit(const Tensor& inputs, StandardizeOptions options) {
   check(options);
@@ -100,7 +102,7 @@ Standardize Standardize::fit(const Tensor& inputs, StandardizeOptions options) {
   const Eigen::Array<bool, 1, Eigen::Dynamic> constant = deviations <= 1e-7 * means.abs() || deviations < smallest;
   const Columns inverses = constant.select(1, 1 / deviations), scales = constant.select(0, inverses);
   return {from_eigen(means), from_eigen(inverses), options.whiten ? fit_whitening(inputs, means, scales) : Whitening{},
-          options.robust};
+          options};
 }
 
 // Checked here because sub() would broadcast a column of width 1.
@@ -109,18 +111,22 @@ void Standardize::check_width(const char* name, const Tensor& x) const {
     fail<ShapeError>("Standardize: want ", name, " [N, ", mean.size(), "]; got ", name, " ", x.shape());
 }
 
-Tensor Standardize::forward(const Tensor& x) const {
+Tensor Standardize::standardized(const Tensor& x) const {
   check_width("x", x);
   const Tensor z = mul(sub(x, mean), inverse);
-  if (robust_) return clamp(z, -max_robust, max_robust);
+  if (options_.robust) return clamp(z, -max_robust, max_robust);
   return whiten.defined() ? linear(z, whiten) : z;
 }
 
-std::string Standardize::settings() const { return robust_ ? "robust" : ""; }
-
-Tensor Standardize::undo(const Tensor& y) const {
+Tensor Standardize::in_units(const Tensor& y) const {
   check_width("y", y);
   return div(color.defined() ? linear(y, color) : y, inverse) + mean;
 }
+
+Tensor Standardize::forward(const Tensor& x) const { return options_.invert ? in_units(x) : standardized(x); }
+
+Tensor Standardize::undo(const Tensor& y) const { return options_.invert ? standardized(y) : in_units(y); }
+
+std::string Standardize::settings() const { return options_.robust ? "robust" : options_.invert ? "invert" : ""; }
 
 }  // namespace handrail::nn

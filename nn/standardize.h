@@ -24,6 +24,9 @@ struct StandardizeOptions {
   /// [-5, 5]. Where the range is 0, half of the values being equal, the median distance of the others takes its place.
   /// Not together with whiten.
   bool robust = false;
+  /// The other way round: forward is undo, and undo is forward. As the last layer, it lets a model predict in the units
+  /// of the targets that it was fitted on. Keras has the same option. Not together with robust.
+  bool invert = false;
 };
 
 /// (x - mean) / std for each column, with constants that are fitted on the training data and saved with the model. As
@@ -31,13 +34,13 @@ struct StandardizeOptions {
 class Standardize : public Layer {
  public:
   /// Starts with mean 0 and standard deviation 1, which load_weights replaces: for a program that predicts, as it has
-  /// no training data to fit on. Throws OptionError unless features is positive, and when `robust` and `whiten` are
-  /// both set.
+  /// no training data to fit on. Throws OptionError unless features is positive, and when `robust` is set
+  /// together with `whiten` or `invert`.
   explicit Standardize(Index features, StandardizeOptions options = {});
   /// Takes the mean and the standard deviation (of the population: divided by N) of each column of inputs [N,
   /// features]. A constant column keeps the standard deviation 1. `robust` says what is taken instead. Throws
   /// ShapeError unless inputs has two dimensions and elements; DataError naming row and column on a value that is not
-  /// finite; OptionError when `robust` and `whiten` are both set.
+  /// finite; OptionError when `robust` is set together with `whiten` or `invert`.
   static Standardize fit(const Tensor& inputs, StandardizeOptions options = {});
   /// Fits on data.inputs(), for a data set that holds its inputs as one tensor.
   template <class Data>
@@ -50,7 +53,7 @@ class Standardize : public Layer {
 
   /// Throws ShapeError unless x is [N, features].
   Tensor forward(const Tensor& x) const override;
-  bool normalises() const override { return true; }
+  bool normalises() const override { return !options_.invert; }
   std::string settings() const override;
   /// The inverse of forward, which is y * std + mean without whitening. What `robust` has cut off stays cut off. y: [N,
   /// features], else ShapeError. For targets that were standardised:
@@ -64,10 +67,12 @@ class Standardize : public Layer {
   const Tensor color;    // [features, features], the inverse of whiten; undefined without whitening
 
  private:
-  Standardize(Tensor mean, Tensor inverse, const Whitening& whitening, bool robust);
+  Standardize(Tensor mean, Tensor inverse, const Whitening& whitening, StandardizeOptions options);
   void check_width(const char* name, const Tensor& x) const;
+  Tensor standardized(const Tensor& x) const;
+  Tensor in_units(const Tensor& y) const;
 
-  bool robust_;
+  StandardizeOptions options_;
 };
 
 }  // namespace handrail::nn

@@ -12,6 +12,7 @@
 #include <handrail/core/tensor.h>
 #include <handrail/nn/activation.h>
 #include <handrail/nn/dropout.h>
+#include <handrail/nn/impute.h>
 #include <handrail/nn/init.h>
 #include <handrail/nn/linear.h>
 #include <handrail/nn/module.h>

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,4 +49,23 @@ TEST_CASE("gradients reach every layer of a Sequential") {
   Tape tape;
   tape.backward(mean(square(model(Tensor({2, 3}, {1, -2, 3, -4, 5, -6})))));
   for (const Parameter& p : model.parameters()) CHECK(p.tensor.grad().defined());
+}
+
+TEST_CASE("a Sequential can be built anew from the layers of another one, and take its place") {
+  Rng rng{1};
+  nn::Sequential model{nn::Linear{3, 4, rng}, nn::Linear{4, 2, rng}};
+  const Tensor x({2, 3}, {1, -2, 3, -4, 5, -6}), before = model(x);
+  auto layers = model.layers();
+  const nn::Layer* last = layers[1].get();
+  layers.insert(layers.begin() + 1, std::make_shared<nn::ReLU>());
+  nn::Sequential other(layers);
+  CHECK(same_bits(model(x), before));
+
+  model.swap(other);
+  CHECK(model.size() == 3);
+  CHECK(model.layers()[2].get() == last);
+  CHECK(model.parameters()[2].name == "2.weight");
+  CHECK_FALSE(same_bits(model(x), before));
+  CHECK(same_bits(other(x), before));
+  CHECK(other.parameters()[2].tensor.is_same(model.parameters()[2].tensor));
 }

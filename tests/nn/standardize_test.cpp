@@ -157,3 +157,15 @@ TEST_CASE("robust Standardize scales rare values by their own distance, and keep
       "`robust` or `whiten`; got both");
   check_throws<OptionError>([] { nn::Standardize(3, {.whiten = true, .robust = true}); }, "got both");
 }
+
+TEST_CASE("an inverted Standardize gives outputs the scale of the targets that it was fitted on") {
+  const Tensor y({4, 1}, {10, 20, 30, 60});
+  const nn::Standardize there = nn::Standardize::fit(y), back = nn::Standardize::fit(y, {.invert = true});
+  const Tensor z({3, 1}, {0, 1, -1});
+  CHECK(same_bits(back(z), there.undo(z)));
+  CHECK(same_bits(back.undo(y), there(y)));
+  CHECK(back.settings() == "invert");
+  CHECK_FALSE(back.normalises());
+  check_throws<OptionError>([&] { nn::Standardize::fit(y, {.robust = true, .invert = true}); },
+                            "Standardize: want `robust` or `invert`; got both");
+}
