@@ -10,10 +10,10 @@
 #include <handrail/nn/module.h>
 #include <handrail/optim/optimizer.h>
 #include <handrail/optim/schedule.h>
-#include <handrail/train/checkpoints/state.h>
 #include <handrail/train/data/loader.h>
 #include <handrail/train/data/model_info.h>
 #include <handrail/train/lr/lr_finder.h>
+#include <handrail/train/run/last_run.h>
 #include <handrail/train/run/loss.h>
 #include <handrail/train/run/options.h>
 #include <handrail/train/run/recipe.h>
@@ -142,7 +142,7 @@ class Trainer : protected Recipe {
   std::optional<Loss> loss_;
   TrainerOptions options_;
   ModelInfo info_;
-  std::optional<TrainingState> known_good_;  // see Program::known_good
+  std::optional<LastRun> last_run_;
   bool stop_requested_ = false;
 };
 

@@ -6,6 +6,7 @@
 
 #include <handrail/train/lr/lr_finder.h>
 #include <handrail/train/report/events.h>
+#include <handrail/train/run/fix.h>
 
 namespace handrail::train {
 
@@ -21,6 +22,9 @@ struct FitResult : FitEnd {
   std::vector<Anomaly> diagnosis() const;
   /// The diagnosis as text, with one line for each anomaly and everything that was measured. Empty without anomalies.
   std::string diagnosis_text() const;
+  /// The fixes that may help, those of the first anomaly of the diagnosis first: for Trainer::try_fix. Empty when there
+  /// are no anomalies, or when the program has to be changed by hand.
+  std::vector<Fix> fixes() const;
 };
 
 }  // namespace handrail::train

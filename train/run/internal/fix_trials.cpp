@@ -1,41 +1,20 @@
 #include <handrail/train/run/internal/fix_trials.h>
 
 #include <algorithm>
-#include <cmath>
-#include <functional>
-#include <limits>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
 #include <handrail/core/error.h>
-#include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/checkpoint.h>
-#include <handrail/train/math/robust.h>
+#include <handrail/train/run/internal/apply_fix.h>
 #include <handrail/train/run/internal/evaluate.h>
+#include <handrail/train/run/internal/model_snapshot.h>
+#include <handrail/train/run/internal/paired.h>
 #include <handrail/train/run/internal/preflight/preflight.h>
 
 namespace handrail::train {
 namespace {
-
-// Sets the difference of an arm: the mean of now - reference over the same groups of samples, with its 95 % interval. A
-// loss that is not finite is worse than any other.
-void compare(const std::vector<double>& reference, const std::vector<double>& now, TryFixArm& arm) {
-  const auto is_bad = [](double loss) { return !is_finite(loss); };
-  const bool was_bad = std::ranges::any_of(reference, is_bad), is_bad_now = std::ranges::any_of(now, is_bad);
-  if (was_bad || is_bad_now || reference.size() != now.size()) {
-    arm.difference = was_bad == is_bad_now ? std::numeric_limits<double>::quiet_NaN() : was_bad ? -HUGE_VAL : HUGE_VAL;
-    arm.difference_low = arm.difference_high = arm.difference;
-    return;
-  }
-  std::vector<double> differences(now.size());
-  std::ranges::transform(now, reference, differences.begin(), std::minus());
-  const auto [mean, error] = moments(differences);
-  const double half = now.size() < 2 ? HUGE_VAL : 1.96 * error;
-  arm.difference = mean;
-  arm.difference_low = arm.difference - half;
-  arm.difference_high = arm.difference + half;
-}
 
 // A short run with a quiet desk.
 class Arm {
@@ -68,11 +47,10 @@ double Arm::training_loss(Index max_rows) {
   return evaluate(setup_.recipe, info.task, setup_.options.metrics, loader, loader.size(), {}).loss;
 }
 
-// Begins at that state and at its place in data and schedule. When the schedule has fewer than `steps` steps left, the
-// arm gets a schedule of its own. Reductions of the rate by guards are not taken over.
+// Begins at the place of that state in data and schedule, with the present weights. When the schedule has fewer than
+// `steps` steps left, the arm gets a schedule of its own. Reductions of the rate by guards are not taken over.
 void Arm::begin(const TrainingState& from, std::int64_t steps) {
   preflight_.read_data(false);
-  restore(setup_.model, from.parameters, from.buffers);
   static_cast<Progress&>(loop_.at) = from.progress;
   loop_.at.lr_factor = 1;
   if (loop_.at.step + steps > setup_.decisions.planned_steps) {
@@ -86,7 +64,7 @@ void Arm::begin(const TrainingState& from, std::int64_t steps) {
   try {
     setup_.optimizer->load_state(from.optimizer);
   } catch (const CheckpointError&) {
-    // The fix is another optimizer, or the state is that before the first step: it begins without moments.
+    // The fix is another optimizer or model, or the state is that before the first step: it begins without moments.
   }
   loop_.guards.add_all(setup_);
   loop_.good.set(loop_.capture());
@@ -106,37 +84,24 @@ bool Arm::run(std::int64_t steps) {
   return all && stop_.running() && loop_.at.rollbacks == loop_.good.state().progress.rollbacks;
 }
 
-// Keeps the first fix unmeasured, for verify_fixes = off.
-TryFixResult take_first(const Program& program, const std::vector<Fix>& fixes) {
-  if (fixes.empty()) return {};
-  TrainerOptions changed = program.options;
-  if (program.known_good) {  // the rate in use, not scaled again
-    changed.lr = program.known_good->decisions.lr;
-    changed.lr_scaling = LrScaling::none;
-  } else if (!changed.lr) {
-    changed.lr = program.recipe.configure_optimizer()->default_lr();
-  }
-  fixes.front().change(changed);
-  validate(changed);
-  TryFixResult result{.arms = {}, .kept = fixes.front().name};
-  program.options = std::move(changed);
-  return result;
+// The state from which the arms begin: that before the last run when it has failed, and when a fix changes the model,
+// which was trained as it is. Null for the model as it is.
+const TrainingState* start_of_arms(const Program& program, const std::vector<Fix>& fixes) {
+  if (!program.last_run) return nullptr;
+  const LastRun& last = *program.last_run;
+  const bool begins_anew = last.failed || std::ranges::any_of(fixes, [](const Fix& fix) { return !!fix.change_model; });
+  return begins_anew && last.start ? &*last.start : &last.good;
 }
 
 // Restores options, info and model at its end, also after an exception. Its end takes no memory: the lack of it may be
 // that exception.
 struct Restored {
-  explicit Restored(const Program& of)
-      : program(of),
-        options(of.options),
-        info(of.info),
-        parameters(of.model.parameters()),
-        buffers(of.model.buffers()),
-        model(capture(of.model)) {}
+  explicit Restored(const Program& of) : program(of), options(of.options), info(of.info), model(of.model) {}
   ~Restored() {
+    if (kept) return;
     program.options = std::move(options);
     program.info = std::move(info);
-    write_back(parameters, buffers, model.parameters, model.buffers);
+    model.put_back();
   }
   Restored(const Restored&) = delete;
   Restored& operator=(const Restored&) = delete;
@@ -144,11 +109,111 @@ struct Restored {
   const Program& program;
   TrainerOptions options;
   ModelInfo info;
-  std::vector<Parameter> parameters;
-  std::vector<Buffer> buffers;
-  ModelState model;
+  ModelSnapshot model;
+  bool kept = false;  // whether everything stays as it is now
 };
 static_assert(std::is_nothrow_move_assignable_v<TrainerOptions> && std::is_nothrow_move_assignable_v<ModelInfo>);
+
+// The arms of a comparison, which begin alike.
+class Trials {
+ public:
+  Trials(const Program& program, const RunData& data, const std::vector<Fix>& fixes, const TryFixOptions& options)
+      : program_(program),
+        data_(data),
+        options_(options),
+        before_(program),
+        start_(start_of_arms(program, fixes)),
+        lr_(start_ ? std::optional(start_->decisions.lr) : std::nullopt) {}
+
+  /// Measures an arm: a fix, or null for the unchanged program, which comes first.
+  TryFixArm measure(const Fix* fix);
+  /// Gives the program that fix.
+  void keep(const Fix& fix);
+  /// Whether the arms begin with the weights from before the last fit.
+  bool restarted() const { return program_.last_run && start_->progress.step == 0; }
+
+ private:
+  bool prepare(const Fix* fix);
+
+  const Program& program_;
+  const RunData& data_;
+  const TryFixOptions& options_;
+  Restored before_;
+  const TrainingState* start_;
+  TrainingState as_it_is_;
+  std::optional<double> lr_;  // the peak rate in use, when it is known
+  std::vector<double> unchanged_;
+};
+
+// Makes the program what it is at the start of an arm. Returns false when the fix has nothing to change.
+bool Trials::prepare(const Fix* fix) {
+  before_.model.restore();
+  if (start_) restore(program_.model, start_->parameters, start_->buffers);
+  program_.options = before_.options;
+  if (fix) {
+    const auto rate = fix->change_model ? RateAfterFix::as_before : RateAfterFix::in_use;
+    return apply_fix(*fix, program_, data_.train, *lr_, rate);
+  }
+  if (lr_) {  // not scaled again
+    program_.options.lr = *lr_;
+    program_.options.lr_scaling = LrScaling::none;
+  }
+  return true;
+}
+
+TryFixArm Trials::measure(const Fix* fix) {
+  TryFixArm row{.name = fix ? fix->name : "unchanged"};
+  row.applies = prepare(fix);
+  if (!row.applies) return row;
+  Arm arm(program_, data_);
+  if (!start_) {
+    as_it_is_ = arm.capture();
+    start_ = &as_it_is_;
+  }
+  arm.begin(*start_, options_.steps);
+  if (!fix) lr_ = arm.lr();
+  const Index max_rows = data_.validation->size();
+  row.train_before = arm.training_loss(max_rows);
+  row.validation_before = arm.evaluate_validation().loss;
+  row.finite = arm.run(options_.steps);
+  row.train_after = arm.training_loss(max_rows);
+  const Evaluation after = arm.evaluate_validation();
+  row.validation_after = after.loss;
+  if (!fix) unchanged_ = after.group_losses;
+  if (fix) {
+    const PairedDifference difference = paired_difference(unchanged_, after.group_losses);
+    row.difference = difference.mean;
+    row.difference_low = difference.low;
+    row.difference_high = difference.high;
+  }
+  return row;
+}
+
+// A fix of the options leaves the model as it was, but after a fit that failed it has the weights from before it.
+void Trials::keep(const Fix& fix) {
+  const bool restart = restarted() || fix.change_model;
+  prepare(&fix);
+  if (!restart) restore(program_.model, before_.model.values().parameters, before_.model.values().buffers);
+  program_.info = before_.info;
+  before_.kept = true;
+  if (fix.change_model) program_.last_run.reset();
+}
+
+// Keeps the first fix unmeasured, for verify_fixes = off.
+TryFixResult take_first(const Program& program, const RunData& data, const std::vector<Fix>& fixes) {
+  if (fixes.empty()) return {};
+  const Fix& fix = fixes.front();
+  Restored before(program);
+  double lr = program.recipe.configure_optimizer()->default_lr();
+  if (program.last_run)
+    lr = program.last_run->good.decisions.lr;
+  else if (program.options.lr)
+    lr = *program.options.lr;
+  const bool in_use = program.last_run || program.options.lr || !fix.change_model;
+  if (!apply_fix(fix, program, data.train, lr, in_use ? RateAfterFix::in_use : RateAfterFix::as_before)) return {};
+  before.kept = true;
+  return {.arms = {}, .kept = fix.name};
+}
 
 }  // namespace
 
@@ -156,58 +221,22 @@ TryFixResult try_fixes(const Program& program, const RunData& data, const std::v
                        const TryFixOptions& options) {
   if (!data.validation) fail<OptionError>("try_fix: want a validation set to compare by; got validation_split = off");
   if (options.steps < 1) fail<OptionError>("try_fix: want steps >= 1; got ", options.steps);
-  if (!program.options.verify_fixes) return take_first(program, fixes);
-  Restored restored(program);
-  const TrainerOptions before = program.options;
-  const auto max_rows = data.validation->size();
-
-  TrainingState model_as_it_is;
-  const TrainingState* start = program.known_good ? &*program.known_good : nullptr;
-  std::optional<double> lr;
-  if (start) lr = start->decisions.lr;
-  TryFixResult result;
-  std::vector<double> unchanged;
-  std::optional<TrainerOptions> best;
+  if (!program.options.verify_fixes) return take_first(program, data, fixes);
+  Trials trials(program, data, fixes, options);
+  TryFixResult result{.arms = {trials.measure(nullptr)}};
+  result.restarted = trials.restarted();
+  const Fix* best = nullptr;
   double best_loss = 0;
-  for (std::size_t number = 0; number <= fixes.size(); ++number) {
-    program.options = before;
-    if (lr) {  // the rate in use, not scaled again
-      program.options.lr = *lr;
-      program.options.lr_scaling = LrScaling::none;
-    }
-    if (number > 0) fixes[number - 1].change(program.options);
-    validate(program.options);
-    Arm arm(program, data);
-    if (!start) {
-      model_as_it_is = arm.capture();
-      start = &model_as_it_is;
-    }
-    arm.begin(*start, options.steps);
-    lr = number == 0 ? arm.lr() : lr;
-    TryFixArm row{.name = number == 0 ? "unchanged" : fixes[number - 1].name};
-    row.train_before = arm.training_loss(max_rows);
-    row.validation_before = arm.evaluate_validation().loss;
-    row.finite = arm.run(options.steps);
-    row.train_after = arm.training_loss(max_rows);
-    const Evaluation after = arm.evaluate_validation();
-    row.validation_after = after.loss;
-    if (number == 0)
-      unchanged = after.group_losses;
-    else
-      compare(unchanged, after.group_losses, row);
-    if (number > 0 && row.finite && row.difference_high < 0 && (!best || row.validation_after < best_loss)) {
-      best = program.options;
-      best_loss = row.validation_after;
-      result.kept = row.name;
-    }
-    result.arms.push_back(std::move(row));
+  for (const Fix& fix : fixes) {
+    const TryFixArm& arm = result.arms.emplace_back(trials.measure(&fix));
+    if (!arm.applies || !arm.finite || !(arm.difference_high < 0) || (best && arm.validation_after >= best_loss))
+      continue;
+    best = &fix;
+    best_loss = arm.validation_after;
   }
-  result.restarted = program.known_good && start->progress.step == 0;
   if (best && options.keep) {
-    if (result.restarted) restored.model = {.parameters = start->parameters, .buffers = start->buffers};
-    restored.options = std::move(*best);
-  } else {
-    result.kept.clear();
+    trials.keep(*best);
+    result.kept = best->name;
   }
   return result;
 }

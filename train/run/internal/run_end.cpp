@@ -109,7 +109,7 @@ void Run::complete_result() {
   result.monitor = setup_.options.monitor;
   result.best = loop_.evaluator.best();
   result.seconds = stop_.seconds() + loop_.at.seconds;
-  if (stop_.has_begun()) setup_.known_good = start_ && has_failed() ? std::move(start_) : loop_.good.take_state();
+  if (stop_.has_begun()) setup_.last_run = {loop_.good.take_state(), std::move(start_), has_failed()};
 }
 
 // Whether the weights may be damaged, for example by a rate that has killed units, so that no fix could be measured

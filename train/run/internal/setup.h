@@ -9,12 +9,12 @@
 
 #include <handrail/core/parameter.h>
 #include <handrail/nn/module.h>
-#include <handrail/train/checkpoints/state.h>
 #include <handrail/train/data/internal/preview.h>
 #include <handrail/train/data/loader.h>
 #include <handrail/train/data/model_info.h>
 #include <handrail/train/data/rows.h>
 #include <handrail/train/lr/lr_finder.h>
+#include <handrail/train/run/last_run.h>
 #include <handrail/train/run/loss.h>
 #include <handrail/train/run/options.h>
 #include <handrail/train/run/recipe.h>
@@ -29,8 +29,7 @@ struct Program {
   const std::optional<Loss>& loss;  // nothing when a subclass computes it
   TrainerOptions& options;
   ModelInfo& info;
-  // The last good state of the last run or, when it failed, the weights before its first step, at step 0.
-  std::optional<TrainingState>& known_good;
+  std::optional<LastRun>& last_run;
   const bool& stop_requested;
 };
 
