@@ -8,6 +8,7 @@
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/run/internal/evaluate.h>
 #include <handrail/train/run/internal/fix_trials.h>
+#include <handrail/train/run/internal/repair.h>
 #include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {
@@ -52,14 +53,18 @@ Program Trainer::program() {
           .loss = loss_,
           .options = options_,
           .info = info_,
-          .known_good = known_good_,
+          .last_run = last_run_,
           .stop_requested = stop_requested_};
 }
 
-FitResult Trainer::fit(const Dataset& train) { return Run(program(), split_data(train, options_, info_.task)).fit(); }
+FitResult Trainer::fit(const Dataset& train) {
+  RunData data = split_data(train, options_, info_.task);
+  if (options_.repair && data.stratify) stratify(data, options_);  // all fits compare by the same rows
+  return fit_and_repair(program(), data);
+}
 
 FitResult Trainer::fit(const Dataset& train, const Dataset& validation) {
-  return Run(program(), given_data(train, validation)).fit();
+  return fit_and_repair(program(), given_data(train, validation));
 }
 
 FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train, const ResumeOptions& options) {

@@ -162,6 +162,18 @@ class Console final : public LogSink {
     std::fflush(stream_);
   }
 
+  void repair(const RepairAttempt& attempt) override {
+    const std::string what = concat("repair: ", attempt.fix, ", for ", attempt.anomaly);
+    if (!attempt.done)
+      print(what + ": the run begins anew with it");
+    else if (!attempt.problem.empty())
+      print(what + ": not measured: " + attempt.problem);
+    else
+      print(concat(what, ": val_loss ", four_digits(attempt.before), " before, ", four_digits(attempt.after),
+                   " now: ", attempt.kept ? "kept" : "not better beyond noise, not kept"));
+    std::fflush(stream_);
+  }
+
  private:
   static std::string evaluation_text(const Evaluation& evaluation) {
     std::string text = concat("  val_loss ", four_digits(evaluation.loss));

@@ -102,6 +102,20 @@ struct EpochStats {
   double seconds;                         // of the epoch, with its evaluations
 };
 
+/// A fix that TrainerOptions::repair tries: told before its fit, and again when it is done.
+struct RepairAttempt {
+  std::string fix;                                           // its name
+  std::string anomaly;                                       // what it may mend
+  double before = std::numeric_limits<double>::quiet_NaN();  // the mean validation loss without it
+  bool done = false;                                         // whether what follows is known
+  double after = std::numeric_limits<double>::quiet_NaN();   // the mean validation loss with it
+  // The 95 % confidence interval of after - before, paired over groups of samples.
+  double difference_low = std::numeric_limits<double>::quiet_NaN();
+  double difference_high = std::numeric_limits<double>::quiet_NaN();
+  bool kept = false;
+  std::string problem = {};  // why it could not be measured
+};
+
 /// Why a run ended.
 enum class StopReason {
   finished,        // all epochs are done
@@ -142,6 +156,7 @@ struct FitEnd {
   // Those since fit or resume was called, in order of time; at most 100 warnings of a name.
   std::vector<Anomaly> anomalies = {};
   std::map<std::string, std::int64_t> anomaly_counts = {};  // how many of each name there were in that time
+  std::vector<RepairAttempt> repairs = {};  // the fixes that TrainerOptions::repair has tried, in their order
   std::vector<SummaryItem> summary = {};
   std::string run_dir = {};             // the directory of checkpoints and metrics.csv, an absolute path
   std::string checkpoint = {};          // path of the newest checkpoint; empty when there is none

@@ -33,6 +33,8 @@ class LogSink {
   virtual void anomaly(const Anomaly&) {}
   /// Called once, at the end of the run, also when an exception ends it.
   virtual void fit_end(const FitEnd&) {}
+  /// Called between fits, before and after the one with a fix that TrainerOptions::repair tries.
+  virtual void repair(const RepairAttempt&) {}
 
  protected:
   LogSink() = default;
@@ -57,6 +59,7 @@ class MemorySink : public LogSink {
   void epoch_end(const EpochStats& event) override { epochs.push_back(event); }
   void anomaly(const Anomaly& event) override { anomalies.push_back(event); }
   void fit_end(const FitEnd& event) override { results.push_back(event); }
+  void repair(const RepairAttempt& event) override { repairs.push_back(event); }
 
   std::vector<FitStart> starts;
   std::vector<TrainStart> train_starts;
@@ -66,6 +69,7 @@ class MemorySink : public LogSink {
   std::vector<EpochStats> epochs;
   std::vector<Anomaly> anomalies;
   std::vector<FitEnd> results;
+  std::vector<RepairAttempt> repairs;
 };
 
 }  // namespace handrail::train

@@ -121,6 +121,11 @@ struct TrainerOptions {
   /// Whether try_fix measures the fixes and keeps one only when the improvement is statistically significant. When off,
   /// it keeps the first one without measuring.
   bool verify_fixes = true;
+  /// How many further fits may be spent on FitResult::fixes() when a run has anomalies. Each fit begins anew with one
+  /// fix more. Of each, the weights, the options and the changes of the model are kept when its validation loss is
+  /// significantly lower (paired, 95 %); then its own diagnosis has the next fixes. FitResult::repairs has the figures.
+  /// The checkpoints of a repaired run belong to the program with its fixes: change the program before it is resumed.
+  OrOff<Index> repair = off;
   /// Where and when checkpoints are written; off: none.
   OrOff<CheckpointOptions> checkpoints = CheckpointOptions{};
   /// The share of the steps that are computed twice, on other kernels or threads, which finds faults of memory and
@@ -179,9 +184,9 @@ void visit_options(Options& options, Visit&& visit) {
   };
   auto& [epochs, batch_size, drop_last, accumulate_grad_batches, optimizer, lr, lr_scaling, decay, warmup, check_warmup,
          weight_decay, decay_exempt, clip_norm, ema_beta, validation_split, stratify, val_check_interval, metrics,
-         monitor, mode, patience, improvement, restore_best, guards, checks, verify_fixes, checkpoints, verify_steps,
-         limit_train_batches, limit_val_batches, overfit_batches, max_seconds, handle_signals, fast_dev_run, seed,
-         normalization, class_names, log_every_n_steps, metrics_csv, sinks] = options;
+         monitor, mode, patience, improvement, restore_best, guards, checks, verify_fixes, repair, checkpoints,
+         verify_steps, limit_train_batches, limit_val_batches, overfit_batches, max_seconds, handle_signals,
+         fast_dev_run, seed, normalization, class_names, log_every_n_steps, metrics_csv, sinks] = options;
 
   visit({.name = "epochs", .help = "passes over the training set", .range = {.min = 1, .max = 1e9}}, epochs);
   visit({.name = "batch_size", .help = "samples in a batch", .range = {.min = 1}}, batch_size);
@@ -285,6 +290,12 @@ void visit_options(Options& options, Visit&& visit) {
          .without = "try_fix keeps the first fix without measuring it",
          .fixed = false},
         verify_fixes);
+  visit({.name = "repair",
+         .help = "further fits that may be spent on fixes when a run has anomalies",
+         .range = {.min = 1},
+         .hint = "off means none",
+         .fixed = false},
+        repair);
   visit({.name = "checkpoints",
          .help = "write checkpoints",
          .without = "a run that is interrupted is lost",

@@ -225,6 +225,9 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
                concat("the model gets the weights with the best ", o.monitor, " when the run ends"), unwatched);
   lines.either(o.checkpoints,
                o.checkpoints ? concat("the last ", o.checkpoints->keep_last, " and the best in ", plan.run_dir) : "");
+  lines.mark_shown(o.repair);
+  if (o.repair)
+    lines.item("repair", concat("up to ", counted(*o.repair, "further fit"), " with fixes when there are anomalies"));
   lines.mark_shown(o.verify_steps);
   if (o.verify_steps)
     lines.item("verify_steps", concat(100 * *o.verify_steps, " % of the steps are computed twice and compared"));

@@ -1,0 +1,165 @@
+#include <handrail/train/run/internal/repair.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <handrail/core/error.h>
+#include <handrail/train/run/internal/apply_fix.h>
+#include <handrail/train/run/internal/evaluate.h>
+#include <handrail/train/run/internal/model_snapshot.h>
+#include <handrail/train/run/internal/paired.h>
+#include <handrail/train/run/internal/run.h>
+
+namespace handrail::train {
+namespace {
+
+// A fit, and the program as it is after it.
+struct Fitted {
+  FitResult result;
+  Evaluation validation;  // with the weights that it left
+  TrainerOptions options;
+  ModelInfo info;
+  std::optional<LastRun> last_run;
+  ModelSnapshot model;
+};
+
+class Repair {
+ public:
+  Repair(const Program& program, const RunData& data)
+      : program_(program), data_(data), start_(program.model), max_fits_(*program.options.repair) {}
+
+  FitResult run();
+
+ private:
+  Fitted fit();
+  std::optional<Fix> next_fix();
+  bool prepare(const Fix& fix);
+  bool attempt(const Fix& fix);
+  void measure(RepairAttempt& attempt, const Fix& fix);
+  void tell(const RepairAttempt& attempt) const;
+  void leave_best() noexcept;
+
+  const Program& program_;
+  const RunData& data_;
+  ModelSnapshot start_;
+  const Index max_fits_;
+  std::optional<Fitted> best_;
+  std::vector<Fix> kept_;
+  std::vector<std::string> tried_;  // names of fixes
+  std::vector<RepairAttempt> attempts_;
+};
+
+Fitted Repair::fit() {
+  FitResult result = Run(program_, data_).fit();
+  const Loader loader = evaluation_loader(*data_.validation, program_.info.normalization);
+  Evaluation validation = evaluate(program_.recipe, program_.info.task, {}, loader, loader.size(), {});
+  return {std::move(result), std::move(validation),        program_.options,
+          program_.info,     std::move(program_.last_run), ModelSnapshot(program_.model)};
+}
+
+// The first fix of the best result that has not been tried. A model or data that a fix has changed may want another
+// rate and more epochs than before.
+std::optional<Fix> Repair::next_fix() {
+  std::vector<Fix> fixes = best_->result.fixes();
+  if (!kept_.empty()) {
+    for (Fix fix : {fixes::find_lr(), fixes::more_epochs()}) {
+      fix.anomaly = kept_.front().anomaly;
+      fixes.push_back(std::move(fix));
+    }
+  }
+  for (Fix& fix : fixes)
+    if (std::ranges::find(tried_, fix.name) == tried_.end()) return std::move(fix);
+  return {};
+}
+
+// Makes the program what it was at its start, with the fixes that were kept and this one. Returns false when this one
+// changes nothing.
+bool Repair::prepare(const Fix& fix) {
+  start_.restore();
+  program_.options = best_->options;
+  const double lr = best_->result.lr;
+  for (const Fix& kept : kept_)  // the options have theirs already
+    apply_fix({.name = kept.name, .change_model = kept.change_model}, program_, data_.train, lr,
+              RateAfterFix::as_before);
+  return apply_fix(fix, program_, data_.train, lr, RateAfterFix::as_before);
+}
+
+void Repair::measure(RepairAttempt& attempt, const Fix& fix) {
+  Fitted now = fit();
+  const PairedDifference difference = paired_difference(best_->validation.group_losses, now.validation.group_losses);
+  attempt.after = now.validation.loss;
+  attempt.difference_low = difference.low;
+  attempt.difference_high = difference.high;
+  const StopReason reason = now.result.reason;
+  const int signal = now.result.signal;
+  attempt.kept = is_lower_beyond_noise(best_->validation.group_losses, now.validation.group_losses) &&
+                 reason < StopReason::requested;
+  if (attempt.kept) {
+    best_.emplace(std::move(now));
+    kept_.push_back(fix);
+  } else if (reason >= StopReason::requested) {
+    best_->result.reason = reason;
+    best_->result.signal = signal;
+  }
+}
+
+// Fits with the fix. Returns false when it has nothing to change.
+bool Repair::attempt(const Fix& fix) {
+  RepairAttempt attempt{.fix = fix.name, .anomaly = fix.anomaly, .before = best_->validation.loss};
+  try {
+    if (!prepare(fix)) return false;
+    tell(attempt);
+    measure(attempt, fix);
+  } catch (const Error& error) {
+    attempt.problem = error.what();
+  }
+  attempt.done = true;
+  tell(attempt);
+  attempts_.push_back(std::move(attempt));
+  return true;
+}
+
+void Repair::tell(const RepairAttempt& attempt) const {
+  for (const auto& sink : program_.options.sinks) sink->repair(attempt);
+}
+
+// Leaves the program as it was after the best fit. Takes no memory: the lack of it may be what ended the search.
+void Repair::leave_best() noexcept {
+  if (!best_) return;
+  best_->model.put_back();
+  program_.options = std::move(best_->options);
+  program_.info = std::move(best_->info);
+  program_.last_run = std::move(best_->last_run);
+}
+
+FitResult Repair::run() {
+  try {
+    best_.emplace(fit());
+    while (std::ssize(attempts_) < max_fits_ && best_->result.reason < StopReason::requested) {
+      const std::optional<Fix> fix = next_fix();
+      if (!fix) break;
+      tried_.push_back(fix->name);
+      attempt(*fix);
+    }
+  } catch (...) {
+    leave_best();
+    throw;
+  }
+  leave_best();
+  best_->result.repairs = std::move(attempts_);
+  return std::move(best_->result);
+}
+
+}  // namespace
+
+FitResult fit_and_repair(const Program& program, const RunData& data) {
+  if (!program.options.repair || program.options.fast_dev_run) return Run(program, data).fit();
+  if (!data.validation)
+    fail<OptionError>("fit: repair wants a validation set to compare by; got validation_split = off");
+  return Repair(program, data).run();
+}
+
+}  // namespace handrail::train
