@@ -30,26 +30,6 @@ class Queue {
 
 bool wanted(Part part, const Settings& s) { return part == Part::dev ? s.dev : s.held_out; }
 
-std::vector<const Fault*> wanted_faults(const Settings& s) {
-  std::vector<const Fault*> list;
-  for (const Fault& fault : faults())
-    if (wanted(part_of_fault(fault.name), s) && (s.fault.empty() || s.fault == fault.name)) list.push_back(&fault);
-  return list;
-}
-
-std::vector<const TaskKind*> wanted_tasks(const Settings& s) {
-  std::vector<const TaskKind*> list;
-  for (const TaskKind& task : tasks())
-    if (wanted(part_of_task(task.name), s) && (s.task.empty() || s.task == task.name)) list.push_back(&task);
-  return list;
-}
-
-Program faulty_program(const TaskKind& task, std::uint64_t seed, const std::vector<const Fault*>& planted) {
-  Program program = healthy_program(task.draw(seed), seed, planted.front()->own_loop);
-  for (const Fault* fault : planted) fault->plant(program);
-  return program;
-}
-
 // Faults of one subject change the same part of a program, and those of a model, its layers and gradients replace it.
 // One that should be refused would hide the other.
 bool compatible(const Fault& a, const Fault& b) {
@@ -82,6 +62,26 @@ std::vector<PlannedPair> draw_pairs(const Settings& s, std::uint64_t count) {
 }
 
 }  // namespace
+
+std::vector<const Fault*> wanted_faults(const Settings& s) {
+  std::vector<const Fault*> list;
+  for (const Fault& fault : faults())
+    if (wanted(part_of_fault(fault.name), s) && (s.fault.empty() || s.fault == fault.name)) list.push_back(&fault);
+  return list;
+}
+
+std::vector<const TaskKind*> wanted_tasks(const Settings& s) {
+  std::vector<const TaskKind*> list;
+  for (const TaskKind& task : tasks())
+    if (wanted(part_of_task(task.name), s) && (s.task.empty() || s.task == task.name)) list.push_back(&task);
+  return list;
+}
+
+Program faulty_program(const TaskKind& task, std::uint64_t seed, const std::vector<const Fault*>& planted) {
+  Program program = healthy_program(task.draw(seed), seed, planted.front()->own_loop);
+  for (const Fault* fault : planted) fault->plant(program);
+  return program;
+}
 
 Results run_campaign(const Settings& s) {
   const auto start = std::chrono::steady_clock::now();

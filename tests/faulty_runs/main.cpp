@@ -21,6 +21,7 @@ constexpr const char* usage =
     "  --seeds N                 seeds of each fault and task; 3\n"
     "  --first-seed N            tasks and programs of other seeds; 1\n"
     "  --healthy N, --pairs N    programs without a fault, 250 in each part, and with two, 60; none with --fault\n"
+    "  --repair                  mechanical faults only: repair against a random search over options of the same cost\n"
     "  --processes N             runs at a time; 2\n"
     "  --verbose                 every run with its diagnosis\n"
     "  --list                    the table of docs/faults.md, and nothing is run\n";
@@ -56,6 +57,10 @@ int main(int argc, char** argv) try {
       print_list();
       return 0;
     }
+    if (option == "--repair") {
+      settings.repair = true;
+      continue;
+    }
     if (option == "--verbose") {
       settings.verbose = true;
       continue;
@@ -90,6 +95,10 @@ int main(int argc, char** argv) try {
     std::printf(
         "The part held_out is looked at once, at the end: rules written after this look are not measured by it.\n");
   handrail::set_num_threads(1);
+  if (settings.repair) {
+    run_repair_campaign(settings);
+    return 0;
+  }
   const Results results = run_campaign(settings);
   if (results.faults.empty())
     throw std::runtime_error("no fault of this part fits: --list says to which part faults and tasks belong");

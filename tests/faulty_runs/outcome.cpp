@@ -29,6 +29,9 @@ void fields(Self& outcome, Visit&& visit) {
   visit(outcome.score);
   visit(outcome.reported);
   visit(outcome.validation_rows);
+  visit(outcome.further_fits);
+  visit(outcome.kept);
+  visit(outcome.attempts);
 }
 
 struct Writer {
@@ -161,7 +164,10 @@ Outcome run_here(const Job& job) {
                .credits = std::move(ran.credits),
                .score = ran.score,
                .reported = ran.reported,
-               .validation_rows = ran.validation_rows};
+               .validation_rows = ran.validation_rows,
+               .further_fits = ran.further_fits,
+               .kept = std::move(ran.kept),
+               .attempts = std::move(ran.attempts)};
     for (const train::Anomaly& anomaly : ran.diagnosis)
       outcome.diagnosis.push_back({anomaly.name, is_cause(anomaly), is_warning(anomaly)});
   } catch (const Error& error) {

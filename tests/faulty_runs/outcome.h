@@ -28,6 +28,8 @@ struct Outcome {
   double score = 0;
   std::optional<double> reported = {};
   Index validation_rows = 0;
+  Index further_fits = 0;
+  std::string kept = {}, attempts = {};
 };
 
 /// The first warning of the diagnosis; null for none.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -101,6 +102,8 @@ struct Program {
   /// output above 0, or the output itself.
   std::function<std::vector<double>(const Tensor& outputs)> answers = {};
   bool allow_non_finite = false;  // whether data sets accept NaN
+  Index random_search = 0;        // further fits with random options, of which the best by validation loss counts
+  std::uint64_t search_salt = 2;  // draws other ones
 
   nn::Sequential model(Rng& rng) const;
   /// Widths from the columns of `train` over `hidden` to the outputs.
@@ -126,6 +129,9 @@ struct Program {
 /// with an odd one leave it to the library. With `own`, it has a loop of its own.
 Program healthy_program(const Task& task, std::uint64_t seed, bool own);
 
+/// Draws learning rate, batch size, optimizer, weight decay, clipping, warmup and epochs.
+train::TrainerOptions random_options(train::TrainerOptions options, Rng& rng);
+
 /// What a program came to.
 struct Ran {
   std::vector<train::Anomaly> diagnosis = {};
@@ -135,6 +141,10 @@ struct Ran {
   double score = 0;                     // their mean: accuracy or R2
   std::optional<double> reported = {};  // accuracy or R2 on its own validation set, as the library reported it
   Index validation_rows = 0;
+  double validation_loss = std::numeric_limits<double>::infinity();  // of the best evaluation
+  Index further_fits = 0;                                            // of repair or of a random search
+  std::string kept = {};                                             // the fixes that repair has kept
+  std::string attempts = {};                                         // all that it has tried, with their losses
 };
 /// Trains and measures. Throws what the program throws.
 Ran run(const Program& program);

@@ -124,9 +124,7 @@ void run_own_loop(const Program& program, const nn::Layer& model, Ran& ran) {
   ran.text = watch.diagnosis_text();
 }
 
-}  // namespace
-
-Ran run(const Program& program) {
+Ran run_once(const Program& program) {
   Ran ran{.validation_rows = program.validation.rows()};
   Rng rng(program.seed);
   nn::Sequential model = program.model(rng);
@@ -144,13 +142,48 @@ Ran run(const Program& program) {
   ran.diagnosis = result.diagnosis();
   ran.text = result.diagnosis_text();
   const auto& evaluation = result.best ? std::optional(result.best->evaluation) : result.validation;
+  for (const train::RepairAttempt& attempt : result.repairs) {
+    ++ran.further_fits;
+    ran.attempts += "  " + attempt.fix + " for " + attempt.anomaly + ": " + std::to_string(attempt.before) + " -> " +
+                    std::to_string(attempt.after) + (attempt.kept ? " kept" : " ") + attempt.problem + "\n";
+    if (attempt.kept) ran.kept += (ran.kept.empty() ? "" : ", ") + attempt.fix;
+  }
   if (evaluation) {
+    ran.validation_loss = evaluation->loss;
     ran.reported = evaluation->measured_accuracy;
     for (const auto& metric : evaluation->metrics)
       if (metric.name == "r2") ran.reported = metric.value;
   }
   measure(program, trainer.predict(program.test.x), ran);
   return ran;
+}
+
+}  // namespace
+
+train::TrainerOptions random_options(train::TrainerOptions options, Rng& rng) {
+  const auto between = [&rng](double low, double high) {
+    return low * std::pow(high / low, static_cast<double>(rng.below(1001)) / 1000);
+  };
+  options.lr = between(1e-4, 0.1);
+  options.batch_size = Index{16} << rng.below(4);
+  options.optimizer = rng.below(2) == 0 ? train::OptimizerFactory{} : train::with<optim::SGD>({.momentum = 0.9});
+  options.weight_decay = between(1e-4, 0.3);
+  options.clip_norm = between(0.1, 10);
+  options.warmup = between(0.01, 0.1);
+  options.epochs *= Index{1} << rng.below(3);
+  return options;
+}
+
+Ran run(const Program& program) {
+  Ran best = run_once(program);
+  Rng rng = program.rng(program.search_salt);
+  for (Index i = 0; i < program.random_search; ++i) {
+    Program other = program;
+    other.options = random_options(program.options, rng);
+    Ran ran = run_once(other);
+    if (ran.validation_loss < best.validation_loss) best = std::move(ran);
+  }
+  return best;
 }
 
 }  // namespace faulty_runs

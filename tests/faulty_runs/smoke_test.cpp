@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -147,4 +148,17 @@ TEST_CASE("docs/faults.md has the table of fault types, and a sentence for each 
   for (const Fault& fault : faults())
     for (const std::string& cause : fault.causes)
       CHECK_MESSAGE(text.str().find("\n| `" + cause + "` | ") != std::string::npos, cause);
+}
+
+TEST_CASE("every mechanical fault is a fault, and repair mends one in a few fits") {
+  for (const std::string& name : mechanical_faults())
+    CHECK_MESSAGE(std::ranges::count(faults(), name, &Fault::name) == 1, name);
+  const Fault& fault = *std::ranges::find(faults(), "tiny_inputs", &Fault::name);
+  const TaskKind& task = task_named("rings");
+  Program program = faulty_program(task, 1, {&fault});
+  program.options.repair = 2;
+  const Outcome mended = run_here([&] { return program; });
+  const Outcome usual = run_here([&] { return healthy_program(task.draw(1), 1, false); });
+  CHECK(mended.kept.starts_with("standardize inputs"));
+  CHECK(mended.score > usual.score - 0.05);
 }
