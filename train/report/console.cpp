@@ -163,7 +163,7 @@ class Console final : public LogSink {
   }
 
   void repair(const RepairAttempt& attempt) override {
-    const std::string what = concat("repair: ", attempt.fix, ", for ", attempt.anomaly);
+    const std::string what = concat("repair: ", attempt.fix, attempt.anomaly.empty() ? "" : ", for " + attempt.anomaly);
     if (!attempt.done)
       print(what + ": the run begins anew with it");
     else if (!attempt.problem.empty())

@@ -104,8 +104,8 @@ struct EpochStats {
 
 /// A fix that TrainerOptions::repair tries: told before its fit, and again when it is done.
 struct RepairAttempt {
-  std::string fix;                                           // its name
-  std::string anomaly;                                       // what it may mend
+  std::string fix;      // its name
+  std::string anomaly;  // what it may mend; empty when another fix that was kept made it worth a try
   double before = std::numeric_limits<double>::quiet_NaN();  // the mean validation loss without it
   bool done = false;                                         // whether what follows is known
   double after = std::numeric_limits<double>::quiet_NaN();   // the mean validation loss with it

@@ -63,14 +63,9 @@ Fitted Repair::fit() {
 // The first fix of the best result that has not been tried. A model or data that a fix has changed may want another
 // rate and more epochs than before.
 std::optional<Fix> Repair::next_fix() {
-  std::vector<Fix> fixes = best_->result.fixes();
-  if (!kept_.empty()) {
-    for (Fix fix : {fixes::find_lr(), fixes::more_epochs()}) {
-      fix.anomaly = kept_.front().anomaly;
-      fixes.push_back(std::move(fix));
-    }
-  }
-  for (Fix& fix : fixes)
+  std::vector<Fix> all = best_->result.fixes();
+  if (!kept_.empty()) all.insert(all.end(), {fixes::find_lr(), fixes::more_epochs()});
+  for (Fix& fix : all)
     if (std::ranges::find(tried_, fix.name) == tried_.end()) return std::move(fix);
   return {};
 }
