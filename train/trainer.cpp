@@ -7,8 +7,8 @@
 #include <handrail/optim/adam.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/run/internal/evaluate.h>
-#include <handrail/train/run/internal/fix_trials.h>
-#include <handrail/train/run/internal/repair.h>
+#include <handrail/train/run/fixes/internal/fix_trials.h>
+#include <handrail/train/run/fixes/internal/repair.h>
 #include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {

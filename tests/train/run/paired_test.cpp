@@ -1,4 +1,4 @@
-#include <handrail/train/run/internal/paired.h>
+#include <handrail/train/run/fixes/internal/paired.h>
 
 #include <doctest/doctest.h>
 

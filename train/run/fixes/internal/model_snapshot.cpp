@@ -1,4 +1,4 @@
-#include <handrail/train/run/internal/model_snapshot.h>
+#include <handrail/train/run/fixes/internal/model_snapshot.h>
 
 namespace handrail::train {
 

@@ -1,4 +1,4 @@
-#include <handrail/train/run/internal/apply_fix.h>
+#include <handrail/train/run/fixes/internal/apply_fix.h>
 
 #include <algorithm>
 #include <string>

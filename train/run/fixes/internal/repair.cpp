@@ -1,4 +1,4 @@
-#include <handrail/train/run/internal/repair.h>
+#include <handrail/train/run/fixes/internal/repair.h>
 
 #include <algorithm>
 #include <optional>
@@ -7,10 +7,10 @@
 #include <vector>
 
 #include <handrail/core/error.h>
-#include <handrail/train/run/internal/apply_fix.h>
+#include <handrail/train/run/fixes/internal/apply_fix.h>
 #include <handrail/train/run/internal/evaluate.h>
-#include <handrail/train/run/internal/model_snapshot.h>
-#include <handrail/train/run/internal/paired.h>
+#include <handrail/train/run/fixes/internal/model_snapshot.h>
+#include <handrail/train/run/fixes/internal/paired.h>
 #include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {
