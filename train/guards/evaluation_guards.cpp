@@ -7,40 +7,16 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/math/correlation.h>
 
 namespace handrail::train {
 namespace {
-
-std::vector<double> ranks(std::span<const double> values) {
-  std::vector<double> result;
-  for (const double value : values) {
-    double below = 0, equal = 0;
-    for (const double other : values) {
-      below += other < value;
-      equal += other == value;
-    }
-    result.push_back(below + (equal - 1) / 2);
-  }
-  return result;
-}
 
 double mean_of_values(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
 }  // namespace
-
-double rank_correlation(std::span<const double> x, std::span<const double> y) {
-  const std::vector<double> a = ranks(x), b = ranks(y);
-  const double middle = (static_cast<double>(x.size()) - 1) / 2;
-  double ab = 0, aa = 0, bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ab += (a[i] - middle) * (b[i] - middle);
-    aa += (a[i] - middle) * (a[i] - middle);
-    bb += (b[i] - middle) * (b[i] - middle);
-  }
-  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0;
-}
 
 std::optional<double> MonitorGuard::value_of(const EpochStats& stats) const {
   if (monitor_ == "train_loss") return stats.train_loss;

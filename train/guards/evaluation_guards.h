@@ -11,10 +11,6 @@
 
 namespace handrail::train {
 
-/// Spearman's rank correlation of two series of the same length, from -1 to 1; ties get the mean of their ranks. 0 when
-/// one of them is constant.
-double rank_correlation(std::span<const double> x, std::span<const double> y);
-
 /// Compares the monitored value with the validation loss at the end of each epoch, over at most the last 32 of them,
 /// and reports once:
 ///   "monitor_mode"      up to the lowest validation loss, at least 5 epochs, what `mode` calls better comes with a

@@ -51,14 +51,6 @@ Names swings(const std::vector<double>& losses) {
 
 }  // namespace
 
-TEST_CASE("the rank correlation is that of Spearman") {
-  const std::vector<double> x{1, 2, 3, 4, 5}, same{7, 7, 7, 7, 7};
-  CHECK(rank_correlation(x, std::vector<double>{2, 4, 6, 8, 90}) == doctest::Approx(1));
-  CHECK(rank_correlation(x, std::vector<double>{5, 4, 3, 2, 1}) == doctest::Approx(-1));
-  CHECK(rank_correlation(x, std::vector<double>{5, 6, 7, 8, 7}) == doctest::Approx(0.8208).epsilon(1e-3));  // scipy
-  CHECK(rank_correlation(x, same) == 0);
-}
-
 TEST_CASE("a monitored value with the wrong mode is named while the validation loss falls") {
   const auto learns = [](Index e) { return epoch(e, 1 / static_cast<double>(e), 1 - 0.5 / static_cast<double>(e)); };
   MonitorGuard wrong("val_accuracy", false), right("val_accuracy", true), loss("val_loss", false);
