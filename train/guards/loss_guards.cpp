@@ -218,12 +218,12 @@ std::optional<Anomaly> LossGuard::check_loss(const StepStats& stats) {
   const SampleLosses* samples = stats.samples >= max_samples_ ? stats.sample_losses : nullptr;
   if (!is_finite(stats.loss) || !spikes_.check(weighed(stats), samples)) [[likely]]
     return std::nullopt;
-  constexpr Index min_spikes = 3;
   const Index in_a_row = spikes_.in_a_row();
   if (roll_back_ && in_a_row >= min_spikes)
     return divergence(stats, concat("loss ", short_form(stats.loss), ", recent mean ", short_form(spikes_.mean()),
                                     ", spike ", in_a_row, " in a row"));
   if (!warn_ || spikes_.early()) return std::nullopt;
+  ++reported_;
   return spike(stats);
 }
 
@@ -272,7 +272,8 @@ Anomaly LossGuard::spike(const StepStats& stats) const {
           .cause = "an unusual batch, or a learning rate that is too high",
           .remedy = concat("keep clip_norm on; if spikes recur, set lr below ", short_form(stats.lr)),
           .action = Action::proceed,
-          .rank = Rank::symptom};
+          .rank = Rank::symptom,
+          .severity = reported_ < min_spikes ? Severity::note : Severity::warning};
 }
 
 Anomaly LossGuard::divergence(const StepStats& stats, std::string evidence) {
@@ -283,6 +284,7 @@ void LossGuard::visit_state(StateVisitor& state) {
   ema_.visit_state(state);
   state.count(averaged_);
   state.count(rollbacks_, max_rollbacks);
+  state.count(reported_);
   state.count(max_samples_);
   spikes_.visit_state(state);
 }

@@ -134,8 +134,8 @@ class SpikeDetector {
   bool spiked_ = false, early_ = true;
 };
 
-/// Reports a loss that jumps ("spike"), and asks for a rollback when training diverges ("divergence"). Training
-/// diverges
+/// Reports a loss that jumps ("spike"; the first two of a run are notes, as training mostly recovers), and asks for a
+/// rollback when training diverges ("divergence"). Training diverges
 ///   - at the third spike in a row, before its update, also in the first steps;
 ///   - when the average of the loss is above its bound, after the warmup and at least 20 steps.
 /// The average is exponential, beta 0.99. Its bound is initial + max(0.5 |initial|, 3 spread), where initial and spread
@@ -162,6 +162,8 @@ class LossGuard final : public Guard {
   const SpikeDetector& spikes() const { return spikes_; }
 
  private:
+  static constexpr Index min_spikes = 3;  // in a row for a divergence, or in a run for a warning
+
   double weighed(const StepStats& stats) const;
   Anomaly spike(const StepStats& stats) const;
   Anomaly divergence(const StepStats& stats, std::string evidence);
@@ -173,6 +175,7 @@ class LossGuard final : public Guard {
   Ema ema_;
   std::int64_t averaged_ = 0;  // the number of losses in the average
   Index rollbacks_ = 0;        // how many it has asked for
+  Index reported_ = 0;         // spikes
 };
 
 }  // namespace handrail::train

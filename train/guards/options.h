@@ -44,7 +44,7 @@ struct GuardOptions {
   bool plateau = true;
   /// Reports a learning rate that is too low for the planned steps.
   bool slow_progress = true;
-  /// Reports that validation worsens while training improves.
+  /// Reports that validation worsens while training improves, and columns of noise that make it worse than training.
   bool overfitting = true;
   /// Reports that clipping changes the path of training: see ClipPressureGuard.
   bool clip_pressure = true;
@@ -59,7 +59,7 @@ struct GuardOptions {
   bool oscillation = true;
   /// Reports that something else than the optimizer writes to the weights between steps.
   bool overwrites = true;
-  /// Reports after training that an evaluation is random, ignores its batch or differs from training.
+  /// Reports after training that evaluation differs from training.
   bool evaluation = true;
   /// Reports after training that a linear model of the same data is better.
   bool linear = true;

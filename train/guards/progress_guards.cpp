@@ -236,10 +236,15 @@ std::optional<Anomaly> OverfittingGuard::epoch_end(const EpochStats& stats) {
   const auto accuracy = stats.validation->measured_accuracy;
   if (initial_.mean() < 0 && (best_ > 0 || accuracy.value_or(1) < 0.5)) return loss_sign(stats, validation);
   constexpr Index min_epochs = 3;
-  if (stats.epoch - best_epoch_ >= min_epochs && validation - train > 0.1 * initial_.magnitude())
+  if (matters() && stats.epoch - best_epoch_ >= min_epochs && validation - train > 0.1 * initial_.magnitude())
     return overfitting(stats.step, train, validation);
   reported_ = false;
   return std::nullopt;
+}
+
+bool OverfittingGuard::matters() const {
+  constexpr Index parts = 10;
+  return severity_ == Severity::warning || planned_epochs_ == 0 || parts * best_epoch_ <= planned_epochs_;
 }
 
 Anomaly OverfittingGuard::overfitting(std::int64_t step, double train, double validation) const {

@@ -104,15 +104,17 @@ class SlowProgressGuard final : public Guard {
 ///   validation loss                                more than 10 % above the lowest
 ///   training loss                                  lower than in the epoch of the lowest validation loss
 ///   difference of validation and training loss     more than 10 % of the initial training loss
-/// Reports "loss_sign" instead, one epoch after the lowest validation loss already, when the training loss was
-/// negative from the beginning, and the validation loss never was or the accuracy is below one half: two losses of the
-/// same kind begin alike, and one that is negated teaches the wrong answers.
+/// Where the best weights are restored, it is a note, and only when the lowest validation loss came in the first tenth
+/// of the planned epochs: then nearly all of the run has made the model worse. Reports "loss_sign" instead, one epoch
+/// after the lowest validation loss already, when the training loss was negative from the beginning, and the validation
+/// loss never was or the accuracy is below one half: two losses of the same kind begin alike, and one that is negated
+/// teaches the wrong answers.
 class OverfittingGuard final : public Guard {
  public:
   /// best_is_restored: whether the model gets the weights of the best evaluation when the run ends, so that overfitting
-  /// costs nothing but time.
-  explicit OverfittingGuard(bool best_is_restored = false)
-      : severity_(best_is_restored ? Severity::note : Severity::warning) {}
+  /// costs nothing but time. planned_epochs: 0 when their number is not known.
+  explicit OverfittingGuard(bool best_is_restored = false, Index planned_epochs = 0)
+      : severity_(best_is_restored ? Severity::note : Severity::warning), planned_epochs_(planned_epochs) {}
 
   const char* name() const override { return "overfitting"; }
   std::optional<Anomaly> accepted(const StepStats& stats) override;
@@ -121,10 +123,12 @@ class OverfittingGuard final : public Guard {
   void visit_state(StateVisitor& state) override;
 
  private:
+  bool matters() const;
   Anomaly overfitting(std::int64_t step, double train, double validation) const;
   Anomaly loss_sign(const EpochStats& stats, double validation) const;
 
   Severity severity_;
+  Index planned_epochs_;
   InitialLoss initial_;
   Index best_epoch_ = 0;              // the epoch of the lowest validation loss; 0 when there is none yet
   double best_ = 0, train_then_ = 0;  // the validation and training loss of that epoch
@@ -137,10 +141,10 @@ class OverfittingGuard final : public Guard {
 ///   length that is    less than half: sum of min(norm, clip_norm) < 0.5 * sum of norms
 ///   left
 /// An update of SGD is as long as its gradient, so that such a run has less than half of its learning rate. An update
-/// of the Adam family is not: for these rules only the documented rule makes sense, if any, and no guard is made for
-/// the other one. ClipRule::documented is the first condition alone. Reports again only after less than a quarter of
-/// the gradients were clipped in between.
-/// By the rule of the path it is a note, unless less than 1 % of the length of the gradients is left.
+/// of the Adam family is not, and a rate that the LR finder chose fits the clipped gradients: for these only the
+/// documented rule makes sense, if any, and no guard is made for the other one. ClipRule::documented is the first
+/// condition alone. Reports again only after less than a quarter of the gradients were clipped in between. By the rule
+/// of the path it is a note, unless less than 1 % of the length of the gradients is left.
 class ClipPressureGuard final : public Guard {
  public:
   /// warmup_steps: in optimizer steps. clip_norm: the norm that longer gradients are scaled down to.

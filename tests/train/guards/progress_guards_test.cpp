@@ -272,6 +272,15 @@ TEST_CASE("overfitting is a note when the best weights are restored, because not
   }
 }
 
+TEST_CASE("where the best weights are restored, overfitting is told only when the best came in the first tenth") {
+  for (const Index planned : {20, 60}) {
+    OverfittingGuard guard(true, planned);
+    for (int i = 1; i <= 20; ++i) make_step(guard, loss_step(i, 2.3));
+    guard.epoch_end(epoch(5, 1.0, 1.1));
+    CHECK(guard.epoch_end(epoch(9, 0.4, 1.5)).has_value() == (planned == 60));
+  }
+}
+
 TEST_CASE("a training loss with the wrong sign is called that, and not overfitting") {
   OverfittingGuard guard;
   for (int i = 1; i <= 20; ++i) make_step(guard, loss_step(i, -2.3));

@@ -64,9 +64,10 @@ void Guards::add_all(const Setup& setup) {
   // The weights with the best training loss are those of a model that overfits.
   const bool best_is_restored = setup.options.restore_best && !is_training_figure(setup.options.monitor);
   if (on.overfitting && !setup.options.overfit_batches)
-    guards_.push_back(std::make_unique<OverfittingGuard>(best_is_restored));
-  const bool clip_matters =
-      on.clip_rule == ClipRule::documented || setup.optimizer->batch_scaling() == optim::BatchScaling::linear;
+    guards_.push_back(std::make_unique<OverfittingGuard>(best_is_restored, setup.options.epochs));
+  // The LR finder chooses a rate that fits the clipped gradients.
+  const bool shortens = setup.optimizer->batch_scaling() == optim::BatchScaling::linear && setup.options.lr;
+  const bool clip_matters = on.clip_rule == ClipRule::documented || shortens;
   if (on.clip_pressure && setup.options.clip_norm && clip_matters)
     guards_.push_back(std::make_unique<ClipPressureGuard>(warmup, *setup.options.clip_norm, on.clip_rule));
   if (on.layers) guards_.push_back(make_layer_guard(setup));
