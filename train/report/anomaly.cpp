@@ -26,21 +26,46 @@ const char* short_name(Action action, bool lowers_lr) {
   return "unknown";
 }
 
+// Whether something else than this cause must have made the effect: a rate that was given and is far from all usual
+// ones, or, of a cause in the updates, a first step that was not finite.
+bool is_apart(const Anomaly& cause, const Anomaly& effect) {
+  const bool is_rate = effect.name == "lr_too_high" || effect.name == "lr_too_low";
+  const bool of_updates =
+      cause.name == "lr_too_high" || cause.name == "momentum_too_high" || cause.name == "adam_betas";
+  return (is_rate && effect.rank == Rank::setup) || (of_updates && effect.name == "non_finite" && effect.step <= 1);
+}
+
 // The number of the first warning in the list that explains this anomaly; its own when there is none. Of two that
 // explain each other, the first stays.
 std::size_t cause_of(std::size_t effect, const std::vector<Anomaly>& list) {
   for (std::size_t c = 0; c < list.size(); ++c)
     if (list[c].severity == Severity::warning && explains(list[c].name, list[effect].name) &&
-        (c < effect || !explains(list[effect].name, list[c].name)))
+        !is_apart(list[c], list[effect]) && (c < effect || !explains(list[effect].name, list[c].name)))
       return c;
   return effect;
 }
 
-// Makes a note that explains a warning one itself: what it tells of has done its harm.
+// Makes a note that explains a warning one itself: what it tells of has done its harm. A fault of the targets keeps its
+// own place.
 void promote_causes(std::vector<Anomaly>& list) {
   for (Anomaly& note : list)
     for (const Anomaly& other : list)
-      if (other.severity == Severity::warning && explains(note.name, other.name)) note.severity = Severity::warning;
+      if (other.severity == Severity::warning && !is_of_targets(other.name) && explains(note.name, other.name))
+        note.severity = Severity::warning;
+}
+
+// Lists one cause of each part of the program before a second one of the same part: of two faults in two parts, each
+// may have several names. causes: warnings of rank setup.
+void spread_subjects(std::span<Anomaly> causes) {
+  std::vector<std::size_t> turns;
+  for (std::size_t i = 0; i < causes.size(); ++i)
+    turns.push_back(static_cast<std::size_t>(std::ranges::count_if(
+        causes.first(i), [&](const Anomaly& before) { return share_a_subject(before.name, causes[i].name); })));
+  std::vector<Anomaly> sorted;
+  for (std::size_t turn = 0; sorted.size() < causes.size(); ++turn)
+    for (std::size_t i = 0; i < causes.size(); ++i)
+      if (turns[i] == turn) sorted.push_back(causes[i]);
+  std::ranges::move(sorted, causes.begin());
 }
 
 // Leaves out what follows from something else in the list, and names it there.
@@ -68,7 +93,12 @@ std::vector<Anomaly> diagnosis(std::span<const Anomaly> anomalies) {
         causes.push_back(anomaly);
   promote_causes(causes);
   std::ranges::stable_sort(causes, {}, [](const Anomaly& a) { return std::pair(a.severity, a.rank); });
-  return without_effects(causes);
+  causes = without_effects(causes);
+  const auto is_other = [](const Anomaly& a) { return a.severity != Severity::warning || a.rank > Rank::setup; };
+  const auto from = std::ranges::find(causes, Rank::setup, &Anomaly::rank),
+             to = std::find_if(from, causes.end(), is_other);
+  spread_subjects({from, to});
+  return causes;
 }
 
 std::string diagnosis_text(std::span<const Anomaly> anomalies, const std::map<std::string, std::int64_t>& counts) {

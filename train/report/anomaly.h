@@ -51,10 +51,10 @@ struct Anomaly {
   Rank rank = Rank::setup;
   Severity severity = Severity::warning;  // an anomaly whose action is not Action::proceed becomes a warning
   double lr_factor = 0.5;  // in (0, 1]: what the learning rate is multiplied by when the action lowers it
+  std::vector<std::string> effects = {};  // in a diagnosis: the names of the anomalies that follow from this one
 
   /// What is done about it, in words, such as "the step is skipped".
-  std::string action_text() const;  std::vector<std::string> effects = {};  // in a diagnosis: the names of the anomalies that follow from this one
-
+  std::string action_text() const;
   /// One short line: step, name, where, evidence, what is done about it, and what to try.
   std::string headline() const;
   /// One long line: where, evidence, details, cause, what is done about it, and what to try.
@@ -62,9 +62,10 @@ struct Anomaly {
 };
 
 /// A diagnosis: of each name the first warning, or the first note when there is no warning. Warnings come before notes;
-/// each are sorted by rank, and within a rank in the order they came. An anomaly that follows from one of the warnings,
-/// such as dead units from a learning rate that is too high, is among its effects instead; a note that explains a warning
-/// is a warning here. anomalies: in order of time.
+/// each are sorted by rank, and within a rank in the order they came; of the warnings of rank setup, one of each part
+/// of the program comes before a second one of the same part. An anomaly that follows from one of the warnings, such as
+/// dead units from a learning rate that is too high, is among its effects instead; a note that explains a warning is a
+/// warning here. anomalies: in order of time.
 std::vector<Anomaly> diagnosis(std::span<const Anomaly> anomalies);
 /// The diagnosis as text, with one line for each anomaly and everything that was measured. counts: how many there were
 /// of each name. Empty without anomalies.

@@ -2,22 +2,30 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace handrail::train {
 namespace {
 
-// Effects that come together. A cause has one or two of these groups, and names of its own.
-constexpr std::array<std::string_view, 9> stall_names{"overfit_batch",   "no_usable_lr",  "lr_too_low",
-                                                      "slow_progress",   "plateau",       "vanishing_gradient",
-                                                      "still_improving", "too_few_steps", "no_better_than_baseline"};
+// Effects that come together. A cause has some of these groups, and names of its own.
+constexpr std::array<std::string_view, 9> stall_names{"overfit_batch",
+                                                      "no_usable_lr",
+                                                      "lr_too_low",
+                                                      "slow_progress",
+                                                      "plateau",
+                                                      "vanishing_gradient",
+                                                      "still_improving",
+                                                      "no_better_than_baseline",
+                                                      "model_worse_than_linear"};
 constexpr std::array<std::string_view, 8> blows_up{"divergence",  "spike",       "dead_units", "exploding_gradient",
                                                    "lr_too_high", "oscillation", "non_finite", "clip_pressure"};
 constexpr std::array<std::string_view, 6> starts_badly{"exploding_activations", "saturated_units",
                                                        "dead_at_start",         "initial_loss",
                                                        "wrong_gradient",        "vanishing_activations"};
-constexpr std::array<std::string_view, 4> is_dead{"zero_gradient", "inputs_ignored", "targets_ignored", "dead_units"};
+constexpr std::array<std::string_view, 5> is_dead{"zero_gradient", "inputs_ignored", "targets_ignored", "dead_units",
+                                                  "vanishing_gradient"};
 constexpr std::array<std::string_view, 4> generalises_badly{"overfitting", "no_better_than_baseline", "below_chance",
-                                                            "label_noise"};
+                                                            "model_worse_than_linear"};
 
 using Group = std::span<const std::string_view>;
 
@@ -27,20 +35,30 @@ struct Explanation {
 };
 
 constexpr std::array<std::string_view, 3> outlier_names{"outliers", "input_scale", "target_scale"};
+// What large inputs do to a model before the first step.
+constexpr std::array<std::string_view, 4> of_large_inputs{"exploding_activations", "saturated_units", "dead_at_start",
+                                                          "initial_loss"};
 constexpr std::array<std::string_view, 2> reach{"unreached", "not_trained"};
-constexpr std::array<std::string_view, 3> part_names{"missing_class", "small_training_set", "small_validation_set"};
-constexpr std::array<std::string_view, 3> drifts{"validation_drift", "target_drift", "labels_recoded"};
+constexpr std::array<std::string_view, 6> of_few_rows{"missing_class", "small_validation_set",
+                                                      "too_few_steps", "no_better_than_baseline",
+                                                      "label_noise",   "columns_permuted"};
+constexpr std::array<std::string_view, 2> drifts{"validation_drift", "labels_recoded"};
+constexpr std::array<std::string_view, 3> of_sorted_rows{"validation_drift", "missing_class", "columns_permuted"};
 constexpr std::array<std::string_view, 2> mixes{"rows_mixed", "sum_loss"};
-
+constexpr std::array<std::string_view, 1> noisy{"label_noise"};
+constexpr std::array<std::string_view, 1> one_class{"constant_targets"};
 constexpr std::array<std::string_view, 2> repeats{"repeated_rows", "near_duplicates"};
+constexpr std::array<std::string_view, 2> unrelated{"labels_shuffled", "label_noise"};
 
-constexpr std::array<Explanation, 41> explanations{{
-    {"coded_missing", {stall_names, blows_up, starts_badly, outlier_names}},
-    {"mixed_units", {stall_names, blows_up, starts_badly, outlier_names}},
-    {"outliers", {stall_names, blows_up, starts_badly, outlier_names}},
-    {"large_offset", {stall_names, blows_up, starts_badly, outlier_names}},
-    {"input_scale", {stall_names, blows_up, starts_badly}},
-    {"target_scale", {stall_names, blows_up, starts_badly}},
+constexpr std::array<Explanation, 46> explanations{{
+    {"coded_missing", {stall_names, blows_up, of_large_inputs, outlier_names}},
+    {"mixed_units", {stall_names, blows_up, of_large_inputs, outlier_names}},
+    {"outliers", {stall_names, blows_up, of_large_inputs, outlier_names}},
+    {"large_offset", {stall_names, blows_up, of_large_inputs, outlier_names}},
+    {"input_scale", {stall_names, blows_up, of_large_inputs}},
+    {"target_scale", {stall_names, blows_up, of_large_inputs}},
+    {"scrambled_inputs", {stall_names, unrelated, generalises_badly}},
+    {"noise_columns", {stall_names, unrelated, generalises_badly}},
     {"dead_at_start", {stall_names, is_dead}},
     {"zero_gradient", {stall_names, is_dead}},
     {"inputs_ignored", {stall_names, generalises_badly}},
@@ -62,29 +80,76 @@ constexpr std::array<Explanation, 41> explanations{{
     {"targets_ignored", {stall_names, blows_up, generalises_badly}},
     {"lr_too_high", {stall_names, blows_up, generalises_badly}},
     {"lr_too_low", {stall_names}},
-    {"limited_run", {stall_names, part_names, generalises_badly}},
+    {"too_few_steps", {stall_names}},
+    {"limited_run", {stall_names, noisy, generalises_badly}},
     {"schedule_ends_early", {stall_names}},
     {"weight_decay_too_high", {stall_names, generalises_badly}},
-    {"small_batch_norm", {stall_names, blows_up, generalises_badly}},
+    {"small_batch_norm", {stall_names, blows_up, generalises_badly, starts_badly}},
     {"columns_permuted", {drifts, generalises_badly}},
     {"validation_drift", {drifts, generalises_badly}},
+    {"target_drift", {of_sorted_rows, generalises_badly}},
     {"dropout_too_high", {stall_names, is_dead}},
     {"duplicate_rows", {repeats}},
-    {"small_training_set", {part_names, generalises_badly}},
-    {"labels_shuffled", {stall_names, generalises_badly}},
-    {"labels_shifted", {stall_names, generalises_badly}},
+    {"missing_class", {one_class}},
+    {"small_training_set", {of_few_rows}},
+    {"labels_shuffled", {stall_names, unrelated, generalises_badly}},
+    {"labels_shifted", {stall_names, unrelated, generalises_badly}},
     {"momentum_too_high", {stall_names, blows_up, generalises_badly}},
     {"adam_betas", {stall_names, blows_up, generalises_badly}},
     {"adam_eps", {stall_names, generalises_badly}},
 }};
 
+constexpr std::array<std::string_view, 13> of_columns{
+    "coded_missing",     "mixed_units",    "outliers",      "large_offset",     "constant_columns",
+    "duplicate_columns", "coded_category", "noise_columns", "scrambled_inputs", "truncated_columns",
+    "input_scale",       "target_scale",   "noisy_inputs"};
+constexpr std::array<std::string_view, 11> of_targets{"constant_targets",   "truncated_targets", "repeated_target",
+                                                      "conflicting_labels", "labels_shifted",    "labels_recoded",
+                                                      "labels_shuffled",    "label_noise",       "missing_class",
+                                                      "class_imbalance",    "loss_mismatch"};
+constexpr std::array<std::string_view, 10> of_split{
+    "small_training_set", "small_validation_set", "duplicate_rows", "near_duplicates", "validation_drift",
+    "target_drift",       "columns_permuted",     "no_validation",  "sorted_rows",     "repeated_rows"};
+constexpr std::array<std::string_view, 20> of_model{"linear_after_linear",
+                                                    "activation_twice",
+                                                    "bottleneck",
+                                                    "too_deep",
+                                                    "dropout_too_high",
+                                                    "dropout_on_output",
+                                                    "norm_on_output",
+                                                    "small_batch_norm",
+                                                    "equal_units",
+                                                    "saturated_units",
+                                                    "dead_at_start",
+                                                    "train_eval_gap",
+                                                    "zero_gradient",
+                                                    "wrong_gradient",
+                                                    "exploding_activations",
+                                                    "unregistered",
+                                                    "random_evaluation",
+                                                    "vanishing_activations",
+                                                    "not_trained",
+                                                    "inputs_ignored"};
+constexpr std::array<std::string_view, 13> of_settings{
+    "momentum_too_high", "adam_betas",          "adam_eps",        "weight_decay_too_high", "clip_too_small",
+    "schedule_grows",    "schedule_ends_early", "warmup_too_long", "too_few_steps",         "limited_run",
+    "lr_too_high",       "lr_too_low",          "monitor_constant"};
+constexpr std::array<Group, 5> subjects{of_columns, of_targets, of_split, of_model, of_settings};
+
+bool contains(Group group, std::string_view name) { return std::ranges::find(group, name) != group.end(); }
+
 }  // namespace
+
+bool is_of_targets(std::string_view name) { return contains(of_targets, name); }
+
+bool share_a_subject(std::string_view a, std::string_view b) {
+  return std::ranges::any_of(subjects, [&](Group names) { return contains(names, a) && contains(names, b); });
+}
 
 bool explains(std::string_view cause, std::string_view effect) {
   const auto row = std::ranges::find(explanations, cause, &Explanation::cause);
-  return row != explanations.end() && cause != effect && std::ranges::any_of(row->effects, [effect](Group group) {
-           return std::ranges::find(group, effect) != group.end();
-         });
+  return row != explanations.end() && cause != effect &&
+         std::ranges::any_of(row->effects, [effect](Group group) { return contains(group, effect); });
 }
 
 }  // namespace handrail::train

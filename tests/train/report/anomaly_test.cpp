@@ -68,3 +68,31 @@ TEST_CASE("a note that explains a warning is the warning of a diagnosis") {
   CHECK(found[0].severity == Severity::warning);
   CHECK(found[1].severity == Severity::note);
 }
+
+TEST_CASE("a note does not take the place of another cause, nor of what labels tell") {
+  const std::vector<Anomaly> all{anomaly("small_training_set", 0, Rank::setup, Severity::note),
+                                 anomaly("missing_class", 0, Rank::setup, Severity::warning),
+                                 anomaly("constant_columns", 0, Rank::setup, Severity::note),
+                                 anomaly("labels_shuffled", 90, Rank::labels, Severity::warning)};
+  const std::vector<Anomaly> found = diagnosis(all);
+  REQUIRE(found.size() == 4);
+  CHECK(found[0].name == "missing_class");
+  CHECK(found[1].name == "labels_shuffled");
+}
+
+TEST_CASE("a diagnosis has a cause of each part of the program before a second one of the same part") {
+  std::vector<Anomaly> all;
+  for (const char* name : {"coded_missing", "mixed_units", "large_offset", "adam_eps", "bottleneck"})
+    all.push_back(anomaly(name, 0, Rank::setup, Severity::warning));
+  std::vector<std::string> names;
+  for (const Anomaly& cause : diagnosis(all)) names.push_back(cause.name);
+  CHECK(names == std::vector<std::string>{"coded_missing", "adam_eps", "bottleneck", "mixed_units", "large_offset"});
+}
+
+TEST_CASE("a rate that is far from all usual ones is a cause of its own") {
+  for (const Rank rank : {Rank::setup, Rank::pace}) {
+    const std::vector<Anomaly> all{anomaly("input_scale", 0, Rank::setup, Severity::warning),
+                                   anomaly("lr_too_high", 0, rank, Severity::warning)};
+    CHECK(diagnosis(all).size() == (rank == Rank::setup ? 2 : 1));
+  }
+}
