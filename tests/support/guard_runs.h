@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,14 @@ inline void check_headline(const handrail::train::Anomaly& anomaly) {
   const std::string line = anomaly.headline();
   CHECK_MESSAGE(line.size() <= max_headline, line);
   CHECK_MESSAGE(line.ends_with("try: " + anomaly.remedy), line);
+}
+
+/// The name of an anomaly whose headline and cause are in order; empty for none.
+inline std::string name_of(const std::optional<handrail::train::Anomaly>& anomaly) {
+  if (!anomaly) return "";
+  check_headline(*anomaly);
+  CHECK_FALSE(anomaly->cause.empty());
+  return anomaly->name;
 }
 
 /// What a guard says over a run: "step name where action factor evidence", one line an anomaly.

@@ -86,12 +86,19 @@ std::optional<Anomaly> find_duplicate_columns(const DataTable& table, std::span<
                  .severity = is_half(repeated.size(), table) ? Severity::warning : Severity::note};
 }
 
-std::optional<Anomaly> find_truncated_columns(const DataTable& table, std::span<const Column> columns) {
+// told: whether the inputs tell the targets. Columns of two or three values may well be natural then.
+std::optional<Anomaly> find_truncated_columns(const DataTable& table, std::span<const Column> columns, bool told) {
+  constexpr std::size_t natural = 4;
+  const auto inputs = columns.first(table.inputs);
+  const bool all_whole = std::ranges::all_of(inputs, &Column::whole);
+  const bool any_negative = std::ranges::any_of(inputs, [](const Column& column) { return column.lowest() < 0; });
+  const std::size_t fewest = !told && all_whole && any_negative ? 2 : natural;
   std::vector<std::size_t> truncated;
   for (std::size_t j = 0; j < table.inputs; ++j) {
     const Column& column = columns[j];
-    if (column.whole && column.distinct >= 4 && column.distinct <= 12 && column.lowest() < 0 && column.highest() > 0 &&
-        column.common == 0 && column.highest() - column.lowest() <= 20)
+    if (column.whole && column.distinct >= fewest && column.distinct <= 12 && column.common == 0 &&
+        (column.distinct < natural || (column.lowest() < 0 && column.highest() > 0)) &&
+        column.highest() - column.lowest() <= 20)
       truncated.push_back(j);
   }
   if (truncated.empty() || table.size() < 30) return std::nullopt;
@@ -184,7 +191,8 @@ std::optional<Anomaly> find_coded_category(const DataTable& table, std::span<con
 
 }  // namespace
 
-std::vector<Anomaly> check_columns(const DataTable& table, std::span<const Column> columns, bool regression) {
+std::vector<Anomaly> check_columns(const DataTable& table, std::span<const Column> columns, bool regression,
+                                   std::optional<double> signal) {
   std::vector<Anomaly> found;
   const auto add = [&](std::optional<Anomaly> anomaly) {
     if (anomaly) found.push_back(std::move(*anomaly));
@@ -192,7 +200,8 @@ std::vector<Anomaly> check_columns(const DataTable& table, std::span<const Colum
   add(find_large_offset(table, columns));
   add(find_constant_columns(table, columns));
   add(find_duplicate_columns(table, columns));
-  add(find_truncated_columns(table, columns));
+  constexpr double min_signal = 3;
+  add(find_truncated_columns(table, columns, !signal || *signal >= min_signal));
   add(find_coded_category(table, columns, regression));
   return found;
 }

@@ -51,21 +51,22 @@ DataReview review_data(const DataPart& train, const DataPart* validation, const 
   const std::span<const Column> columns = data.columns;
   if (table.rows.empty() || table.inputs == 0 || !has_classes(data, task)) return review;
   const RowScan scan = scan_rows(train, table, columns);
-  if (on.columns) add(check_cells(table, columns, scan, task == Task::regression));
-  if (on.targets) add(check_targets(table, columns, task, plain_loss));
-  if (on.leaks) add(check_leaks(table, columns, task));
-  if (on.columns) add(check_columns(table, columns, task == Task::regression));
-  if (on.targets) add_one(check_conflicts(table, columns, scan.keys, task));
-  if (on.rows) add(check_row_set(table, columns, scan.keys, task));
   std::optional<Reviewed> other;
   if (validation && (on.drift || on.duplicates || on.targets)) other.emplace(*validation);
   if (other && (other->table.rows.empty() || !has_classes(*other, task))) other.reset();
-  if (other && on.drift) add(check_drift(data.described(), other->described(), task));
-  if (validation && on.rows) add_one(check_validation_size(validation->rows.size()));
-
   const auto held_out = other ? std::optional(other->described()) : std::nullopt;
   NeighbourReport neighbours = check_neighbours(data.described(), scan.keys, held_out ? &*held_out : nullptr, task);
   review.label_signal = neighbours.signal;
+  review.noise_columns = neighbours.noise * static_cast<double>(table.inputs);
+
+  if (on.columns) add(check_cells(table, columns, scan, task == Task::regression));
+  if (on.targets) add(check_targets(table, columns, task, plain_loss));
+  if (on.leaks) add(check_leaks(table, columns, task));
+  if (on.columns) add(check_columns(table, columns, task == Task::regression, neighbours.signal));
+  if (on.targets) add_one(check_conflicts(table, columns, scan.keys, task));
+  if (on.rows) add(check_row_set(table, columns, scan.keys, task, validation ? validation->rows.size() : 0));
+  if (held_out && on.drift) add(check_drift(data.described(), *held_out, task));
+  if (validation && on.rows) add_one(check_validation_size(validation->rows.size()));
   for (Anomaly& anomaly : neighbours.anomalies)
     if (anomaly.name == "near_duplicates" ? on.duplicates : on.targets) review.anomalies.push_back(std::move(anomaly));
   return review;

@@ -25,6 +25,7 @@ DataTable read_table(const DataPart& part) {
   const Dataset& data = part.rows.dataset();
   DataTable table{.name = part.name,
                   .all_rows = part.rows.size(),
+                  .data_rows = data.size(),
                   .input_shape = data.input_shape(),
                   .inputs = static_cast<std::size_t>(data.input_shape().size()),
                   .targets = static_cast<std::size_t>(data.target_shape().size())};

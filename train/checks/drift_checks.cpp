@@ -7,6 +7,7 @@
 #include <set>
 
 #include <handrail/train/files/text.h>
+#include <handrail/train/math/correlation.h>
 #include <handrail/train/math/robust.h>
 
 namespace handrail::train {
@@ -45,7 +46,8 @@ Drift drift_of(const Column& train, const Column& validation, double inverse_n) 
 
 // ---- Columns in another order
 
-// Mean, standard deviation, kurtosis, and correlations with the target as their inverse hyperbolic tangents.
+// Mean, standard deviation, kurtosis, and correlations of the column and of its squared deviation with the target, as
+// their inverse hyperbolic tangents.
 using Signature = std::vector<double>;
 
 // The targets as numbers to correlate with: the number itself, or whether it is one of the three commonest classes.
@@ -62,20 +64,15 @@ std::vector<std::vector<double>> indicators(const Described& data, std::span<con
   return all;
 }
 
-double correlation(std::span<const Scalar> x, const Column& column, std::span<const double> y) {
-  const auto n = static_cast<double>(y.size());
-  double mean = 0, xy = 0, yy = 0;
-  for (const double v : y) mean += v / n;
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    xy += (static_cast<double>(x[i]) - column.mean) * (y[i] - mean);
-    yy += (y[i] - mean) * (y[i] - mean);
-  }
-  return yy > 0 && column.sd > 0 ? std::clamp(xy / std::sqrt(yy * n) / column.sd, -0.999, 0.999) : 0;
-}
-
 Signature signature(const Described& data, std::size_t j, const std::vector<std::vector<double>>& targets) {
   Signature s{data.columns[j].mean, data.columns[j].sd, data.columns[j].kurtosis};
-  for (const auto& y : targets) s.push_back(std::atanh(correlation(data.table.column(j), data.columns[j], y)));
+  const auto column = data.table.column(j);
+  const std::vector<double> x(column.begin(), column.end());
+  std::vector<double> squares;
+  for (const double value : x)
+    squares.push_back(std::pow(std::min(std::abs(value - data.columns[j].mean), 3 * data.columns[j].sd), 2));
+  for (const auto& y : targets)
+    for (const auto& values : {x, squares}) s.push_back(std::atanh(std::clamp(correlation(values, y), -0.999, 0.999)));
   return s;
 }
 
@@ -100,10 +97,11 @@ bool is_rare(const Described& data, std::size_t j) {
 
 std::optional<Anomaly> find_permutation(const Described& train, const Described& validation,
                                         std::span<const Scalar> classes) {
-  constexpr std::size_t max_columns = 256;
-  constexpr double max_misfit = 4.5, min_matched = 0.8;
+  constexpr std::size_t max_columns = 256, min_rows = 100;
+  constexpr double min_misfit = 4.5, max_misfit = 4, min_matched = 0.8;
   const std::size_t d = train.table.inputs;
-  if (d < 2 || d > max_columns) return std::nullopt;
+  if (d < 2 || d > max_columns || train.table.size() < min_rows || validation.table.size() < min_rows)
+    return std::nullopt;
   const auto here = indicators(train, classes), there = indicators(validation, classes);
   const auto n = static_cast<double>(train.table.size()), m = static_cast<double>(validation.table.size());
   std::vector<Signature> a, b;
@@ -112,7 +110,7 @@ std::optional<Anomaly> find_permutation(const Described& train, const Described&
     a.push_back(signature(train, j, here));
     b.push_back(signature(validation, j, there));
     const bool rare = is_rare(train, j) && is_rare(validation, j);
-    if (!rare && misfit(a[j], b[j], n, m) > min_drift_errors) odd.push_back(j);
+    if (!rare && misfit(a[j], b[j], n, m) > min_misfit) odd.push_back(j);
   }
   if (odd.size() < 2) return std::nullopt;
   std::set<std::size_t> taken;

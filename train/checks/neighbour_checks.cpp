@@ -4,8 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <unordered_map>
 
+#include <handrail/train/checks/internal/association.h>
+#include <handrail/train/checks/internal/layout_checks.h>
 #include <handrail/train/checks/internal/recoding.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/math/robust.h>
@@ -87,29 +88,9 @@ struct Pairs {
 constexpr double error_factor = 1.25;
 
 // How far the agreement of the pairs is above chance, in standard errors.
-double agreement_z(const Pairs& pairs, const Column& target, Task task) {
-  const auto n = static_cast<double>(pairs.a.size());
-  if (n < 50) return 0;
-  if (task == Task::regression) {
-    const double bound = 5 * std::max(target.spread, 1e-30);
-    const auto centred = [&](double y) { return std::clamp(y - target.median, -bound, bound); };
-    double a = 0, b = 0, aa = 0, bb = 0, ab = 0;
-    for (std::size_t i = 0; i < pairs.a.size(); ++i) {
-      const double x = centred(pairs.a[i]), y = centred(pairs.b[i]);
-      a += x, b += y, aa += x * x, bb += y * y, ab += x * y;
-    }
-    const double variances = (aa - a * a / n) * (bb - b * b / n);
-    return variances > 0 ? (ab - a * b / n) / std::sqrt(variances) * std::sqrt(n) / error_factor : 0;
-  }
-  std::unordered_map<double, double> first, second;
-  double same = 0, chance = 0;
-  for (std::size_t i = 0; i < pairs.a.size(); ++i) {
-    ++first[pairs.a[i]];
-    ++second[pairs.b[i]];
-    same += pairs.a[i] == pairs.b[i];
-  }
-  for (const auto& [c, count] : first) chance += count / n * (second[c] / n);
-  return chance < 1 ? (same - n * chance) / std::sqrt(n * chance * (1 - chance)) / error_factor : 0;
+double agreement_z(const Pairs& pairs, Task task) {
+  constexpr std::size_t min_pairs = 50;
+  return pairs.a.size() < min_pairs ? 0 : agreement(pairs.a, pairs.b, task) / error_factor;
 }
 
 // The target of a row of the data set; null when it is not known.
@@ -131,35 +112,10 @@ Pairs shifted_pairs(const DataTable& table, std::span<const RowKey> keys, const 
   return pairs;
 }
 
-// The largest absolute correlation of a column with the target of the row `shift` behind.
-double largest_correlation(const Described& train, std::span<const RowKey> keys, Index shift) {
-  double largest = 0;
-  std::vector<std::size_t> rows;
-  std::vector<double> y;
-  for (std::size_t i = 0; i < train.table.size(); ++i)
-    if (const Scalar* target = target_of(keys, train.table.rows[i] + shift)) {
-      rows.push_back(i);
-      y.push_back(static_cast<double>(*target));
-    }
-  const auto n = static_cast<double>(y.size());
-  if (n < 3) return 0;
-  for (std::size_t j = 0; j < train.table.inputs; ++j) {
-    const auto x = train.table.column(j);
-    double sx = 0, sy = 0, xx = 0, yy = 0, xy = 0;
-    for (std::size_t k = 0; k < rows.size(); ++k) {
-      const double u = static_cast<double>(x[rows[k]]) - train.columns[j].mean, v = y[k];
-      sx += u, sy += v, xx += u * u, yy += v * v, xy += u * v;
-    }
-    const double variances = (xx - sx * sx / n) * (yy - sy * sy / n);
-    if (variances > 0) largest = std::max(largest, std::abs(xy - sx * sy / n) / std::sqrt(variances));
-  }
-  return largest;
-}
-
 std::optional<Anomaly> shifted_labels(double own, double before, double behind) {
-  constexpr double clear = 6, none = 3;
+  constexpr double clear = 6;
   const double other = std::max(before, behind);
-  if (own > none || other < clear) return std::nullopt;
+  if (other < clear) return std::nullopt;
   return Anomaly{.name = "labels_shifted",
                  .where = "training targets",
                  .evidence = concat("inputs tell the target of the row ", before > behind ? "before" : "behind",
@@ -168,6 +124,34 @@ std::optional<Anomaly> shifted_labels(double own, double before, double behind) 
                  .remedy = "read input and target of a row together",
                  .details = concat("by ", short_form(other, 3), " standard errors more than by chance, their own by ",
                                    short_form(own, 2))};
+}
+
+// Validation targets whose training neighbours agree with another row's target.
+std::optional<Anomaly> shifted_validation(const DataTable& train, const DataTable& validation, const Points& points,
+                                          const Points& queries, std::span<const Neighbour> neighbours, Task task) {
+  constexpr double clear = 5, none = 3;
+  const auto signal = [&](Index shift) {
+    Pairs pairs;
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+      const Index row = validation.rows[queries.positions[q]] + shift;
+      const auto found = std::ranges::lower_bound(validation.rows, row);
+      if (found == validation.rows.end() || *found != row) continue;
+      const auto position = static_cast<std::size_t>(found - validation.rows.begin());
+      pairs.a.push_back(static_cast<double>(validation.target()[position]));
+      pairs.b.push_back(static_cast<double>(train.target()[points.positions[neighbours[q].index]]));
+    }
+    return agreement_z(pairs, task);
+  };
+  const double own = signal(0), before = signal(-1), behind = signal(1), other = std::max(before, behind);
+  if (own > none || other < clear) return std::nullopt;
+  return Anomaly{
+      .name = "labels_shifted",
+      .where = "validation targets",
+      .evidence = concat("similar training rows have the target of the row ", before > behind ? "before" : "behind"),
+      .cause = "validation targets that are shifted by a row against their inputs, such as by a header line",
+      .remedy = "read input and target of a row together",
+      .details = concat("they agree by ", short_form(other, 3),
+                        " standard errors more than by chance, with those of their own row by ", short_form(own, 2))};
 }
 
 std::optional<Anomaly> recoded_labels(const DataTable& train, const DataTable& validation, const Points& points,
@@ -258,18 +242,19 @@ NeighbourReport check_neighbours(const Described& train, std::span<const RowKey>
 
   const Column& target = train.columns[table.inputs];
   const auto z = [&](Index shift) {
-    return agreement_z(shifted_pairs(table, keys, points, queries, neighbours, shift), target, task);
+    return agreement_z(shifted_pairs(table, keys, points, queries, neighbours, shift), task);
   };
-  // Neighbours, and the largest correlation of a column less what the largest of so many is by chance.
-  const auto signal = [&](Index shift) {
-    const double largest = largest_correlation(train, keys, shift) * std::sqrt(static_cast<double>(table.size()));
-    return std::max(z(shift), largest - std::sqrt(2 * std::log(static_cast<double>(table.inputs) + 1)));
-  };
-  const double own = z(0), before = signal(-1), behind = signal(1);
-  report.signal = signal(0);
-  if (auto found = shifted_labels(*report.signal, before, behind))
-    if (largest_correlation(train, keys, before > behind ? -1 : 1) < 0.98)
-      report.anomalies.push_back(std::move(*found));
+  const auto signal = [&](Index shift) { return std::max(z(shift), column_signal(train, keys, shift, task).signal); };
+  const double own = z(0);
+  const ColumnSignal by_column = column_signal(train, keys, 0, task);
+  report.signal = std::max(own, by_column.signal);
+  report.noise = by_column.noise;
+  constexpr double no_signal = 3;
+  if (*report.signal < no_signal) {
+    auto found = shifted_labels(*report.signal, signal(-1), signal(1));
+    if (!found) found = check_layout(train, keys, *report.signal, task);
+    if (found) report.anomalies.push_back(std::move(*found));
+  }
 
   if (!validation || validation->table.input_shape != table.input_shape || validation->table.targets != 1)
     return report;
@@ -277,7 +262,9 @@ NeighbourReport check_neighbours(const Described& train, std::span<const RowKey>
   std::vector<Neighbour> of_validation;
   for (std::size_t q = 0; q < held_out.size(); ++q)
     of_validation.push_back(nearest(points, held_out, q, points.size(), distances));
-  if (task != Task::regression && target.whole && own > 6)
+  auto shifted = shifted_validation(table, validation->table, points, held_out, of_validation, task);
+  if (shifted) report.anomalies.push_back(std::move(*shifted));
+  if (!shifted && task != Task::regression && target.whole && own > 6)
     if (auto found = recoded_labels(table, validation->table, points, held_out, of_validation,
                                     static_cast<std::size_t>(target.highest()) + 1))
       report.anomalies.push_back(std::move(*found));

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <unordered_map>
+#include <utility>
 
 #include <handrail/train/files/text.h>
 #include <handrail/train/math/robust.h>
@@ -55,30 +57,41 @@ std::optional<Anomaly> find_repeated_rows(const DataTable& table, std::span<cons
                  .remedy = "look how a row number finds its sample"};
 }
 
-std::optional<Anomaly> find_small_set(const DataTable& table, std::span<const Column> columns, Task task) {
-  constexpr Index min_rows = 20, min_per_class = 5;
+// A set that is small beside the validation set, or that cannot tell the classes apart.
+std::optional<Anomaly> find_small_set(const DataTable& table, std::span<const Column> columns, Task task,
+                                      Index validation_rows) {
+  constexpr Index min_rows = 50, enough_rows = 1000, min_per_class = 5;
   const Index rows = table.all_rows;
   const Index classes =
       task == Task::multiclass && table.targets == 1 ? static_cast<Index>(columns[table.inputs].distinct) : 1;
   const bool wide = table.input_shape.rank() == 1 && rows < static_cast<Index>(table.inputs);
-  if (rows >= min_rows && !wide && rows >= min_per_class * classes) return std::nullopt;
+  const bool exchanged = 5 * rows < validation_rows && rows < enough_rows;
+  if (rows >= min_rows && !wide && !exchanged && rows >= min_per_class * classes) return std::nullopt;
+  std::string evidence = counted(rows, "row");
+  if (exchanged)
+    evidence += concat(", while ", validation_rows, " are held out");
+  else if (classes > 1)
+    evidence += concat(" of ", classes, " classes, ", table.inputs, " columns");
+  else
+    evidence += concat(", ", table.inputs, " columns");
   return Anomaly{.name = "small_training_set",
                  .where = "training set",
-                 .evidence = classes > 1
-                                 ? concat(counted(rows, "row"), " of ", classes, " classes, ", table.inputs, " columns")
-                                 : concat(counted(rows, "row"), ", ", table.inputs, " columns"),
-                 .cause = "too few samples: the model can memorise them all",
-                 .remedy = "use more rows or a smaller model",
-                 .severity = rows < min_rows ? Severity::warning : Severity::note};
+                 .evidence = std::move(evidence),
+                 .cause = exchanged
+                              ? "the parts of a split that were exchanged, or a validation_split that is too large: "
+                                "it is the share that is held out"
+                              : "too few samples: the model can memorise them all",
+                 .remedy = exchanged ? "train on the larger part" : "use more rows or a smaller model",
+                 .severity = rows < min_rows || exchanged ? Severity::warning : Severity::note};
 }
 
 }  // namespace
 
 std::vector<Anomaly> check_row_set(const DataTable& table, std::span<const Column> columns,
-                                   std::span<const RowKey> keys, Task task) {
+                                   std::span<const RowKey> keys, Task task, Index validation_rows) {
   std::vector<Anomaly> found;
   if (auto anomaly = find_repeated_rows(table, columns, keys)) found.push_back(std::move(*anomaly));
-  if (auto anomaly = find_small_set(table, columns, task)) found.push_back(std::move(*anomaly));
+  if (auto anomaly = find_small_set(table, columns, task, validation_rows)) found.push_back(std::move(*anomaly));
   return found;
 }
 

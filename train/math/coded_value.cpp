@@ -47,7 +47,9 @@ std::optional<CodedValue> look_at(std::span<const Scalar> values, Scalar candida
                      : others.below.empty()                         ? others.at(0) - value
                                                                     : value - others.at(others.size() - 1);
   const bool code = is_usual_code(value), often = occurs >= min_code_share * n;
-  const bool apart = gap > 3 * range && (different >= 10 || code);
+  // Where others are as far away, it is one outlier among several.
+  const bool alone = others.at(others.size() - 1) - others.at(0) < gap;
+  const bool apart = gap > 3 * range && (code || (different >= 10 && alone));
   const bool beside = (code || value == 0 || value == -1) && often && gap > 0.5 * range && different >= 20 &&
                       occurs > 5 * rest / different && (code || occurs < rest);
   const bool among = code && often && different > 0.95 * rest;

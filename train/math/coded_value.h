@@ -19,7 +19,8 @@ struct CodedValue {
 /// Finds a number that stands for a missing value in a column. It occurs at least 3 times and in 0.2 % of the rows, the
 /// other values are at least 10, and one of these holds, where the range is that between the 10 % and 90 % quantiles of
 /// the other values:
-///   any number       the gap to the nearest other value is above 3 ranges; at least 10 other values are different
+///   any number       the gap to the nearest other value is above 3 ranges and above the range from the lowest to the
+///                    highest other value; at least 10 other values are different
 ///   a usual code     the gap is above 3 ranges; the codes are 99, 999, ... and -9, -99, ...
 ///   a code, -1, 0    the gap is above half a range, it occurs in 1 % of the rows and 5 times as often as another
 ///                    value does on average; at least 20 other values are different. -1 and 0 occur in less than half

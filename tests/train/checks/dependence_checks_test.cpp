@@ -81,6 +81,16 @@ TEST_CASE("a validation step that does not use its batch is reported") {
   CHECK(!check_validation(e.loss(), e.loss(), e.batch));
 }
 
+TEST_CASE("a validation step with random numbers is reported, as a note when they hardly count") {
+  const Example e;
+  for (const double size : {0.1, 0.001, 1e-6}) {
+    int calls = 0;
+    const auto found = check_validation([&](const Batch&) { return 1 + size * ++calls; }, e.loss(), e.batch);
+    CHECK((found && found->name == "random_evaluation") == (size > 1e-4));
+    if (found) CHECK((found->severity == train::Severity::warning) == (size == 0.1));
+  }
+}
+
 TEST_CASE("predictions that differ between training and evaluation are reported") {
   const Example e;
   const Tensor y = e.model(e.batch.inputs);

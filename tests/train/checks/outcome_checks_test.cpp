@@ -16,13 +16,6 @@ using namespace handrail::train;
 
 namespace {
 
-std::string name_of(const std::optional<Anomaly>& anomaly) {
-  if (!anomaly) return "";
-  check_headline(*anomaly);
-  CHECK_FALSE(anomaly->cause.empty());
-  return (anomaly->severity == Severity::note ? "?" : "") + anomaly->name;
-}
-
 // Scores of a regression with these errors in 100 rows, the variance of whose targets is 1.
 RowScores errors_of(double size, std::uint64_t seed) {
   Rng rng(seed);
@@ -87,13 +80,18 @@ TEST_CASE("a model that is worse in evaluation is named, one that dropout makes 
   CHECK(name_of(check_modes(errors_of(0.3, 1), errors_of(0.32, 2), Task::regression)) == "");
 }
 
-TEST_CASE("an evaluation that ignores its batch or is random is named") {
-  CHECK(name_of(check_evaluation(std::vector<double>{0.5, 0.5, 0.5}, 0.5)) == "validation_ignored");
-  CHECK(name_of(check_evaluation(std::vector<double>{0.5, 0.5}, 0.5)) == "");
-  CHECK(name_of(check_evaluation(std::vector<double>{0, 0, 0}, 0)) == "");
-  CHECK(name_of(check_evaluation(std::vector<double>{0.5, 0.6, 0.7}, 0.55)) == "random_evaluation");
-  CHECK(name_of(check_evaluation(std::vector<double>{0.5, 0.6, 0.7}, 0.501)) == "?random_evaluation");
-  CHECK(name_of(check_evaluation(std::vector<double>{0.5, 0.6, 0.7}, 0.5)) == "");
+TEST_CASE("columns of noise are named when there are many for the rows and validation is worse") {
+  const NoiseColumns many{.columns = 80, .of = 100, .rows = 200}, few{.columns = 30, .of = 100, .rows = 200};
+  const RowScores good = errors_of(0.1, 1), bad = errors_of(0.6, 2);
+  CHECK(name_of(check_noise_columns(many, good, bad, Task::regression)) == "noise_columns");
+  CHECK(name_of(check_noise_columns(many, good, good, Task::regression)) == "");
+  CHECK(name_of(check_noise_columns(few, good, bad, Task::regression)) == "");
+  CHECK(name_of(check_noise_columns({.columns = 80, .of = 100, .rows = 2000}, good, bad, Task::regression)) == "");
+}
+
+TEST_CASE("weights that are kept are called overfitted when validation is far worse than training") {
+  CHECK(name_of(check_memorised(errors_of(0.1, 1), errors_of(0.6, 2), Task::regression)) == "overfitting");
+  CHECK(name_of(check_memorised(errors_of(0.1, 1), errors_of(0.2, 2), Task::regression)) == "");
 }
 
 TEST_CASE("a run that ended early by its time or a low patience is named") {

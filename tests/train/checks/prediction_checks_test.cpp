@@ -8,48 +8,13 @@
 #include <handrail/train/checks/internal/prediction_checks.h>
 
 #include "support/check_throws.h"
+#include "train/checks/predicted.h"
 
 using namespace handrail;
+using namespace predicted;
 using train::check_initial_loss;
 using train::diagnose_baseline;
-using train::diagnose_labels;
 using train::Task;
-
-namespace {
-
-struct Predicted {
-  Tensor logits, targets;
-};
-
-// A model that knows the true class, with its neighbour as second choice, and takes the neighbour in
-// a share of the rows; the targets are the true classes but for a share of random ones.
-Predicted classify(Index classes, double mistakes, double random_labels, std::uint64_t seed, Index rows = 400) {
-  Rng rng(seed);
-  const auto count = static_cast<std::uint64_t>(classes);
-  Predicted p{normal({rows, classes}, 0, 1, rng), Tensor(Shape{rows})};
-  for (Index i = 0; i < rows; ++i) {
-    const auto c = static_cast<Index>(rng.below(count));
-    Scalar* row = p.logits.mutable_data() + i * classes;
-    row[c] += 8;
-    row[(c + 1) % classes] += rng.uniform() < mistakes ? Scalar{12} : Scalar{4};
-    p.targets.mutable_data()[i] =
-        static_cast<Scalar>(rng.uniform() < random_labels ? static_cast<Index>(rng.below(count)) : c);
-  }
-  return p;
-}
-
-int named_of_20(Index classes, double mistakes, double random_labels) {
-  int named = 0;
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    const auto p = classify(classes, mistakes, random_labels, seed);
-    named += diagnose_labels(p.logits, p.targets).has_value();
-  }
-  return named;
-}
-
-constexpr Scalar not_a_number = std::numeric_limits<Scalar>::quiet_NaN();
-
-}  // namespace
 
 TEST_CASE("a first loss far above that of a guess is reported") {
   CHECK(!check_initial_loss(std::log(10.0), Task::multiclass, 10));
@@ -65,79 +30,6 @@ TEST_CASE("a first loss far above that of a guess is reported") {
   REQUIRE(found);
   CHECK(found->name == "initial_loss");
   CHECK(found->evidence == "loss 24 before training; guessing gives 2.3");
-}
-
-TEST_CASE("random labels are distinguished from the natural mistakes of a model") {
-  for (const Index classes : {3, 10, 50}) {
-    CAPTURE(classes);
-    CHECK(named_of_20(classes, 0, 0) == 0);
-    CHECK(named_of_20(classes, 0.1, 0) == 0);
-    CHECK(named_of_20(classes, 0.5, 0) == 0);
-    CHECK(named_of_20(classes, 0.02, 0.2) >= 18);
-    CHECK(named_of_20(classes, 0.02, 0.5) >= 18);
-  }
-}
-
-TEST_CASE("a poor model is not blamed on the labels") {
-  for (const Index classes : {3, 10})
-    for (const double signal : {0.0, 0.5, 1.0, 1.5, 2.0, 3.0})
-      for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-        CAPTURE(classes);
-        CAPTURE(signal);
-        const auto p = classify(classes, 0, 0, seed);
-        Rng rng(seed + 100);
-        const Tensor logits = normal({400, classes}, 0, 1, rng);
-        for (Index i = 0; i < 400; ++i)
-          logits.mutable_data()[i * classes + static_cast<Index>(p.targets.data()[i])] += static_cast<Scalar>(signal);
-        CHECK(!diagnose_labels(logits, p.targets));
-      }
-}
-
-TEST_CASE("a model that knows the most frequent class only is not blamed on the labels") {
-  Rng rng(8);
-  const Tensor logits = normal({400, 10}, 0, 1, rng), targets(Shape{400});
-  for (Index i = 0; i < 400; ++i) {
-    logits.mutable_data()[10 * i] += 20;
-    targets.mutable_data()[i] = static_cast<Scalar>(i % 4 == 0 ? i % 10 : 0);
-  }
-  CHECK(!diagnose_labels(logits, targets));
-}
-
-TEST_CASE("the diagnosis of labels estimates the share and names the worst rows") {
-  auto p = classify(10, 0.1, 0.3, 5, 2000);
-  p.targets.mutable_data()[77] = 3;
-  for (Index c = 0; c < 10; ++c) p.logits.mutable_data()[77 * 10 + c] = static_cast<Scalar>(c == 4 ? 500 : 0);
-  const auto found = diagnose_labels(p.logits, p.targets);
-  REQUIRE(found);
-  CHECK(found->name == "label_noise");
-  CHECK(found->where.find("rows 77, ") == 0);
-  // One in ten is right by chance: the estimate is of the labels drawn, not of the wrong ones.
-  const auto percent = std::stoi(found->cause.substr(found->cause.find("about") + 6));
-  CHECK(percent >= 24);
-  CHECK(percent <= 36);
-  std::vector<Index> rows(2000);
-  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<Index>(10 * i);
-  CHECK(diagnose_labels(p.logits, p.targets, rows)->where.find("rows 770, ") == 0);
-}
-
-TEST_CASE("labels are not diagnosed with few or very many mistakes, two classes, or logits that are not finite") {
-  for (const Index mistakes : {9, 10, 60, 70}) {
-    const Tensor logits = Tensor::zeros({100, 10}), targets(Shape{100});
-    for (Index i = 0; i < 100; ++i) {
-      targets.mutable_data()[i] = static_cast<Scalar>(i % 10);
-      logits.mutable_data()[10 * i + i % 10] = i < mistakes ? Scalar{-1} : Scalar{1};
-    }
-    // 5 % must be wrong, and 10; but not more than three quarters of what a guess gets wrong.
-    CHECK(diagnose_labels(logits, targets).has_value() == (mistakes == 10 || mistakes == 60));
-  }
-  const auto two = classify(2, 0, 0.5, 1);
-  CHECK(!diagnose_labels(two.logits, two.targets));
-  const auto p = classify(10, 0, 0.5, 1);
-  REQUIRE(diagnose_labels(p.logits, p.targets));
-  p.logits.mutable_data()[0] = not_a_number;
-  CHECK(!diagnose_labels(p.logits, p.targets));
-  check_throws<ShapeError>([&] { diagnose_labels(p.logits, Tensor::zeros({7})); }, "[N, C]", "[7]");
-  check_throws<DataError>([&] { diagnose_labels(p.logits, Tensor::full({400}, 10)); }, "[0, 10)", "got 10 in row 0");
 }
 
 TEST_CASE("logits that ignore the inputs are no better than the class frequencies") {
@@ -217,62 +109,6 @@ TEST_CASE("there is no baseline to beat for few samples, equal targets, or logit
         diagnose_baseline(Tensor::zeros({50, 3}), Tensor::ones({50, 1}), Task::regression);
       },
       "same shape", "[50, 3]");
-}
-
-namespace {
-
-// Logits of an ideal model of two normal classes at this distance, of whose labels a share is flipped.
-struct Two {
-  Tensor logits{Shape{600, 1}}, targets{Shape{600, 1}};
-};
-Two two_classes(double distance, double flipped, std::uint64_t seed) {
-  Rng rng(seed);
-  Two two;
-  for (Index i = 0; i < 600; ++i) {
-    const double sign = i % 2 == 0 ? 1 : -1;
-    two.logits.mutable_data()[i] = static_cast<Scalar>(distance * (sign * distance / 2 + rng.normal()));
-    const bool label = (sign > 0) != (rng.uniform() < flipped);
-    two.targets.mutable_data()[i] = label ? 1 : 0;
-  }
-  return two;
-}
-
-}  // namespace
-
-TEST_CASE("flipped labels of two classes are found, classes that overlap are not") {
-  int found = 0;
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    CAPTURE(seed);
-    const Two noisy = two_classes(4, 0.2, seed);
-    const auto anomaly = train::diagnose_binary_labels(noisy.logits, noisy.targets);
-    found += anomaly && anomaly->name == "label_noise";
-    for (const double distance : {1.0, 1.5, 2.0, 3.0}) {
-      const Two clean = two_classes(distance, 0, seed);
-      CHECK(!train::diagnose_binary_labels(clean.logits, clean.targets));
-    }
-  }
-  CHECK(found >= 16);
-}
-
-TEST_CASE("the flipped rows are named first") {
-  Two two = two_classes(6, 0.1, 3);
-  two.logits.mutable_data()[123] = 1000;
-  two.targets.mutable_data()[123] = 0;
-  const auto found = train::diagnose_binary_labels(two.logits, two.targets);
-  REQUIRE(found);
-  CHECK(found->where.find("rows 123, ") == 0);
-}
-
-TEST_CASE("a validation set with other class numbers is told from a bad model") {
-  auto p = classify(4, 0.05, 0, 1);
-  CHECK(!train::diagnose_recoding(p.logits, p.targets, Task::multiclass));
-  for (Scalar& target : p.targets.mutable_span()) target = static_cast<Scalar>((static_cast<int>(target) + 1) % 4);
-  const auto found = train::diagnose_recoding(p.logits, p.targets, Task::multiclass);
-  REQUIRE(found);
-  CHECK(found->evidence.find("1 for 0") != std::string::npos);
-  CHECK(!train::diagnose_recoding(Tensor::zeros({400, 4}), p.targets, Task::multiclass));
-  const Two two = two_classes(3, 1, 1);
-  CHECK(train::diagnose_recoding(two.logits, two.targets, Task::binary));
 }
 
 TEST_CASE("a useless model is blamed on the labels when the inputs do not tell them") {

@@ -29,8 +29,12 @@ TEST_CASE("rows of few categories repeat by nature") {
 
 TEST_CASE("sets that are too small are reported") {
   CHECK(find(review(classes(15), Task::multiclass), "small_training_set")->severity == Severity::warning);
-  CHECK(find(review(classes(40, 1, 60), Task::multiclass), "small_training_set")->severity == Severity::note);
+  CHECK(find(review(classes(55, 1, 60), Task::multiclass), "small_training_set")->severity == Severity::note);
   CHECK(!find(review(classes(100), Task::multiclass), "small_training_set"));
+  const Table held_out = classes(600, 2);
+  CHECK(contains(find(review(classes(100), &held_out, Task::multiclass), "small_training_set")->evidence,
+                 "600 are held"));
+  CHECK(!find(review(classes(200), &held_out, Task::multiclass), "small_training_set"));
   CHECK(train::check_validation_size(4)->severity == Severity::warning);
   CHECK(train::check_validation_size(9)->severity == Severity::note);
   CHECK(!train::check_validation_size(10));

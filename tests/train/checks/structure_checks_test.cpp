@@ -236,6 +236,12 @@ TEST_CASE("a hidden layer that is too narrow for the classes is reported") {
   Rng rng(1);
   const nn::Sequential narrow{nn::Linear{8, 1, rng}, nn::Tanh{}, nn::Linear{1, 3, rng}};
   CHECK(check_bottleneck(Recorded(narrow, plain(cross_entropy), classes_of(), Task::multiclass).step()));
+  const nn::Sequential two{nn::Linear{8, 2, rng}, nn::ReLU{}, nn::Linear{2, 1, rng}};
+  CHECK(check_bottleneck(Recorded(two, plain(mse_loss), numbers_of(0, 1), Task::regression).step()));
+  const nn::Sequential four{nn::Linear{8, 4, rng}, nn::ReLU{}, nn::Linear{4, 1, rng}};
+  CHECK(!check_bottleneck(Recorded(four, plain(mse_loss), numbers_of(0, 1), Task::regression).step()));
+  const nn::Sequential low_rank{nn::Linear{8, 2, rng}, nn::Linear{2, 1, rng}};  // no activation, so it is meant
+  CHECK(!check_bottleneck(Recorded(low_rank, plain(mse_loss), numbers_of(0, 1), Task::regression).step()));
   const nn::Sequential linear{nn::Linear{8, 3, rng}};
   CHECK(!check_bottleneck(Recorded(linear, plain(cross_entropy), classes_of(), Task::multiclass).step()));
 }
@@ -264,4 +270,16 @@ TEST_CASE("a bias that batch norm removes and a dropout before it are told") {
   REQUIRE(found.size() == 1);
   CHECK(found[0].name == "dropout_before_norm");
   CHECK(found[0].severity == Severity::note);
+}
+
+TEST_CASE("a logarithm of probabilities that are nearly 0 is reported") {
+  Rng rng(1);
+  const auto model = classifier(rng);
+  const auto log_of = [](double factor) -> LossFunction {
+    return [factor](const Tensor& y, const Tensor& t) { return negative_log_likelihood(log(softmax(y * factor)), t); };
+  };
+  const auto found = check_logarithm(Recorded(model, log_of(200), classes_of(), Task::multiclass).step());
+  REQUIRE(found);
+  CHECK(found->name == "non_finite");
+  CHECK(!check_logarithm(Recorded(model, log_of(1), classes_of(), Task::multiclass).step()));
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -34,13 +35,16 @@ std::vector<Anomaly> check_cells(const DataTable& table, std::span<const Column>
 ///   "constant_columns"   columns of one value: a warning when they are half of all. Not where a quarter of the columns
 ///                        have this value most of the time, as the background of images does.
 ///   "duplicate_columns"  equal columns in which at least 10 rows differ from the commonest value: a note
-///   "truncated_columns"  columns of whole numbers, some of them negative, of which there are 4 to 12 around 0: a
-///   warning
-///                        when these are half of all columns
+///   "truncated_columns"  columns of whole numbers, some of them negative, of which there are 4 to 12 around 0, or 2 or
+///   3
+///                        where the inputs do not tell the targets (signal below 3) and all columns are whole, some
+///                        negative: a warning when these are half of all columns
 ///   "coded_category"     one of at most 16 columns of 4 to 30 whole numbers, 20 rows each on average, whose order
 ///   means
 ///                        nothing: the means of the target by number explain 10 % more of its variance than a parabola:
 ///                        a note
-std::vector<Anomaly> check_columns(const DataTable& table, std::span<const Column> columns, bool regression);
+/// signal: see NeighbourReport; nothing when it is not known.
+std::vector<Anomaly> check_columns(const DataTable& table, std::span<const Column> columns, bool regression,
+                                   std::optional<double> signal = {});
 
 }  // namespace handrail::train

@@ -14,6 +14,7 @@ namespace handrail::train {
 struct DataReview {
   std::vector<Anomaly> anomalies = {};
   std::optional<double> label_signal = {};  // see NeighbourReport::signal
+  double noise_columns = 0;                 // how many columns say nothing of the targets, about
 };
 
 /// Looks at columns, targets and rows of both sets by the rules that the options ask for. validation: may be null.

@@ -18,6 +18,7 @@ namespace handrail::train {
 struct DataTable {
   const char* name = "training";  // of the data set, in messages
   Index all_rows = 0;             // of the part
+  Index data_rows = 0;            // of the data set
   Shape input_shape = {};
   std::size_t inputs = 0, targets = 0;  // the number of columns
   std::vector<Index> rows = {};         // the numbers of the sampled rows in the data set

@@ -18,15 +18,16 @@ namespace handrail::train {
 struct NeighbourReport {
   std::vector<Anomaly> anomalies = {};
   /// How clearly the inputs tell the targets, in standard errors above chance: how often a row and its nearest
-  /// neighbour have the same class (for a regression: the correlation of their targets), or the largest correlation of
-  /// a column with the target, of as many columns as there are. Nothing when there are fewer than 100 rows.
+  /// neighbour have the same class (for a regression: the correlation of their targets), or column_signal. Nothing when
+  /// there are fewer than 100 rows.
   std::optional<double> signal = {};
+  double noise = 0;  // the share of columns that tell nothing of the targets: see column_signal
 };
 
 /// Reports what neighbours tell:
 ///   "labels_shifted"    the signal of the targets of the rows before, or behind, is above 6, and that of their own
-///   below
-///                       3. Not where a column is that other target.
+///                       below 3; or that of validation rows, by their training neighbours, is above 5 and below 3
+///   "scrambled_inputs"  see check_layout
 ///   "labels_recoded"    the labels of validation rows are not those of their nearest training rows, but other ones:
 ///   see
 ///                       describe_recoding

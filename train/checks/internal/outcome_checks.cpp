@@ -27,6 +27,14 @@ std::string score_text(const RowScores& scores, Task task) {
   return concat(task == Task::regression ? "R2 " : "accuracy ", short_form(average(scores.credits), 3));
 }
 
+// Whether the credits of some rows are below those of other rows by more than `gap` and 3 standard errors.
+bool is_worse(const RowScores& scores, const RowScores& others, double gap) {
+  constexpr double min_errors = 3;
+  if (std::min(scores.credits.size(), others.credits.size()) < min_scored_rows) return false;
+  const Moments here = moments(scores.credits), there = moments(others.credits);
+  return there.mean - here.mean > std::max(gap, min_errors * std::hypot(here.error, there.error));
+}
+
 }  // namespace
 
 std::optional<RowScores> score_rows(const Tensor& predictions, const Tensor& targets, Task task) {
@@ -110,26 +118,36 @@ std::optional<Anomaly> check_modes(const RowScores& training, const RowScores& e
                         " on the same ", training.losses.size(), " rows")};
 }
 
-std::optional<Anomaly> check_evaluation(std::span<const double> losses, double again) {
-  constexpr std::size_t min_batches = 3;
-  const double first = losses[0];
-  if (!is_finite(first) || !is_finite(again)) return std::nullopt;
-  if (losses.size() >= min_batches && first != 0 &&
-      std::ranges::all_of(losses, [&](double loss) { return loss == first; }))
-    return Anomaly{
-        .name = "validation_ignored",
-        .where = "validation_step",
-        .evidence = concat("exactly ", short_form(first), " for each of ", losses.size(), " different batches"),
-        .cause = "validation_step does not look at the batch it is given, so that val_loss says nothing",
-        .remedy = "compute the loss of that batch"};
-  const double difference = std::abs(again - first);
-  if (difference <= 1e-4 * std::abs(first)) return std::nullopt;
-  return Anomaly{.name = "random_evaluation",
-                 .where = "validation_step",
-                 .evidence = concat("loss ", short_form(first), " and then ", short_form(again), " for the same batch"),
-                 .cause = "random numbers in the evaluation, such as noise or augmentation, or a state that it changes",
-                 .remedy = "evaluate without random numbers",
-                 .severity = difference > 0.02 * std::abs(first) ? Severity::warning : Severity::note};
+std::optional<Anomaly> check_noise_columns(const NoiseColumns& noise, const RowScores& training,
+                                           const RowScores& validation, Task task) {
+  constexpr double min_share = 0.5, rows_to_a_column = 4, min_gap = 0.05;
+  const double share = noise.columns / static_cast<double>(std::max<Index>(1, noise.of));
+  if (share < min_share || rows_to_a_column * noise.columns < static_cast<double>(noise.rows)) return std::nullopt;
+  if (noise.learnt && !is_worse(validation, training, min_gap)) return std::nullopt;
+  return Anomaly{
+      .name = "noise_columns",
+      .where = "inputs",
+      .evidence =
+          concat("about ", short_form(100 * share, 2), " % of ", noise.of, " columns say nothing of the target; ",
+                 score_text(training, task), ", held out ", short_form(average(validation.credits), 3)),
+      .cause = concat("too many columns for ", noise.rows,
+                      " rows: the model learns chance relations of columns that "
+                      "are noise"),
+      .remedy = "leave them out",
+      .details =
+          "a column tells something when its values, or their distances from the middle, correlate with the target"};
+}
+
+std::optional<Anomaly> check_memorised(const RowScores& training, const RowScores& validation, Task task) {
+  constexpr double min_gap = 0.1;
+  if (!is_worse(validation, training, min_gap)) return std::nullopt;
+  return Anomaly{.name = "overfitting",
+                 .where = "last weights",
+                 .evidence = concat(score_text(training, task), " on training rows, ",
+                                    short_form(average(validation.credits), 3), " on the validation set"),
+                 .cause = "the model memorises its training samples, and the weights of the last step are kept",
+                 .remedy = "restore_best, fewer epochs, or more data",
+                 .rank = Rank::outcome};
 }
 
 std::optional<Anomaly> check_end(const EndOfRun& end) {

@@ -9,8 +9,8 @@
 #include <handrail/train/data/task.h>
 #include <handrail/train/report/anomaly.h>
 
-// Pure functions that judge a run when it has ended: its predictions against a linear model and between the two modes,
-// its evaluation, and when it ended.
+// Pure functions that judge a run when it has ended: its predictions against a linear model, between the two modes and
+// between training and validation rows, and when it ended.
 
 namespace handrail::train {
 
@@ -36,11 +36,22 @@ std::optional<Anomaly> check_linear(const RowScores& model, const RowScores& lin
 ///   credits  lower by more than 0.05 and by more than 3 standard errors, paired
 std::optional<Anomaly> check_modes(const RowScores& training, const RowScores& evaluation, Task task);
 
-/// Reports "validation_ignored" when the losses of at least 3 batches of the validation set are exactly the same and
-/// not 0, or "random_evaluation" when the first batch has another loss when it is evaluated again. A difference of less
-/// than 2 % is a note, and of less than 0.01 % is nothing.
-/// losses: of the first batches, at least one. again: of the first batch.
-std::optional<Anomaly> check_evaluation(std::span<const double> losses, double again);
+/// Columns of the inputs that say nothing of the targets.
+struct NoiseColumns {
+  double columns = 0;      // their number, about
+  Index of = 0, rows = 0;  // columns in all, and training rows
+  bool learnt = true;      // whether predictions on the validation set tell its targets at all
+};
+/// Reports "noise_columns" when a model is worse on the validation set than on training rows, and most columns are
+/// noise. Both must hold:
+///   noise     at least half of the columns, and at least one for 4 training rows
+///   credits   lower by more than 0.05 and by more than 3 standard errors, or predictions that tell nothing
+std::optional<Anomaly> check_noise_columns(const NoiseColumns& noise, const RowScores& training,
+                                           const RowScores& validation, Task task);
+
+/// Reports "overfitting" of a run that keeps its last weights, of which there are more than training rows: the score is
+/// worse on the validation set than on training rows by more than 0.1 and 3 standard errors.
+std::optional<Anomaly> check_memorised(const RowScores& training, const RowScores& validation, Task task);
 
 /// When and how a run ended.
 struct EndOfRun {

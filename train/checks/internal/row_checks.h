@@ -15,11 +15,12 @@ namespace handrail::train {
 /// Reports what is odd about the training rows as a set:
 ///   "repeated_rows"        inputs and targets of at least 40 rows come 4 times or more on average, although one column
 ///                          at least has another value in nearly all rows that differ, or there are 20 columns
-///   "small_training_set"   fewer than 20 rows; or, as a note, fewer rows than columns or than 5 for each class.
-///   Images,
-///                          which have more than one dimension, are not compared with their columns.
+///   "small_training_set"   fewer than 50 rows, or fewer than 1,000 and than a fifth of validation_rows; or, as a note,
+///                          fewer rows than columns or than 5 for each class. Images, which have more than one
+///                          dimension, are not compared with their columns.
+/// validation_rows: 0 when there is no validation set.
 std::vector<Anomaly> check_row_set(const DataTable& table, std::span<const Column> columns,
-                                   std::span<const RowKey> keys, Task task);
+                                   std::span<const RowKey> keys, Task task, Index validation_rows = 0);
 
 /// Reports "small_validation_set" for fewer than 5 rows, and for fewer than 10 as a note.
 std::optional<Anomaly> check_validation_size(Index rows);

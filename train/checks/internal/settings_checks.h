@@ -3,55 +3,22 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
-#include <handrail/core/parameter.h>
-#include <handrail/optim/optimizer.h>
+#include <handrail/core/tensor.h>
+#include <handrail/optim/param_group.h>
 #include <handrail/optim/schedule.h>
 #include <handrail/train/report/anomaly.h>
 
-// Pure functions that find settings of the optimizer, the learning rate and the run that rarely train a model, before
-// the first step.
+// Pure functions that find schedules and lengths of a run that rarely train a model, before the first step.
 
 namespace handrail::train {
 
-/// Which parameters of the model an optimizer can move.
-struct Trained {
-  Index parameters = 0, weights = 0;       // of the model, and their elements
-  Index trained = 0, trained_weights = 0;  // that require a gradient and are in a group with lr_scale > 0
-  std::vector<std::string> frozen = {};    // that require no gradient, or have lr_scale 0
-  Index frozen_weights = 0;
-  std::vector<std::string> left_out = {};  // that require a gradient and are in no group
-  Index left_out_weights = 0;
-  Index foreign = 0;  // tensors in the groups that are no parameters of the model
-};
-Trained trained_parameters(const std::vector<Parameter>& model, std::span<const optim::ParamGroup> groups);
-
-/// Reports "not_trained": parameters that the optimizer does not move. Those of another model in its groups, and those
-/// that were left out, are a warning: nobody wants them. Frozen parameters are what fine-tuning wants: they are a note,
-/// and a warning when they are most weights of a model whose weights were never written to since they were made, so
-/// that nothing was loaded and what is frozen is random.
-std::optional<Anomaly> check_trained(const Trained& trained, bool loaded);
-/// Whether the frozen parameters were written to since they were made, as loading and training do.
-bool are_loaded(const std::vector<Parameter>& model);
-
-/// Reports the numbers of a rule that are outside of what is used:
-///   "momentum_too_high"  momentum > 0.99: an update averages over more than 100 steps
-///   "adam_betas"         beta1 > beta2, beta1 > 0.99 or beta2 < 0.9 (Kingma and Ba 2015 need beta1 < sqrt(beta2))
-///   "adam_eps"           eps > 1e-4: where gradients are smaller than eps, the update is no longer scaled by them
-std::vector<Anomaly> check_hyperparameters(const optim::Optimizer& optimizer);
-
-/// Reports "weight_decay_too_high" when the highest rate of a group times its decay is above 3e-3 and the decay of the
-/// planned steps together would shrink a weight that no gradient holds up to less than 0.9. A decay above 0.1 that does
-/// so was chosen, and is a warning; below it is a note.
+/// Reports "weight_decay_too_high" when the decay of a group is above 0.1, the highest rate times it is above 3e-3, and
+/// the decay of the planned steps together would shrink a weight that no gradient holds up to less than 0.9.
 /// rates: those of the planned steps, or a sample of them at equal distances. steps: planned.
 std::optional<Anomaly> check_weight_decay(std::span<const optim::ParamGroup> groups, std::span<const double> rates,
                                           std::int64_t steps);
-
-/// Reports "clip_too_small" for a clip_norm below 1e-3. A rule that divides by the size of the gradient, as Adam does,
-/// is hardly changed by clipping: for it this is a note, unless what is left of a gradient is about as small as eps.
-std::optional<Anomaly> check_clip(double clip_norm, const optim::Optimizer& optimizer, Index weights);
 
 /// What check_schedule and check_steps know of a run.
 struct PlannedSteps {

@@ -6,6 +6,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/tape.h>
+#include <handrail/train/checks/internal/label_diagnosis.h>
 #include <handrail/train/checks/internal/linear_model.h>
 #include <handrail/train/checks/internal/outcome_checks.h>
 #include <handrail/train/run/internal/rehearsal.h>
@@ -44,14 +45,16 @@ struct Gathered {
 
 class EndChecks {
  public:
-  EndChecks(const Setup& setup, const Loop& loop, Stop& stop) : setup_(setup), loop_(loop), stop_(stop) {}
+  EndChecks(const Setup& setup, const Loop& loop, Stop& stop, const DataReview& review)
+      : setup_(setup), loop_(loop), stop_(stop), review_(review) {}
 
   void run() {
     const GuardOptions& on = setup_.options.guards;
     if (on.duration) keep(check_duration());
-    if (setup_.validation && (on.evaluation || on.linear)) look_at_validation();
-    if (on.evaluation) keep(check_two_modes());
-    if (on.linear) keep(check_linear_model());
+    if (setup_.validation && (on.linear || on.overfitting)) look_at_validation();
+    if (on.evaluation || on.overfitting) look_at_training();
+    if (on.overfitting) check_generalisation();
+    if (on.linear) check_linear_model();
   }
   std::vector<Anomaly> take() { return std::move(found_); }
 
@@ -76,28 +79,20 @@ class EndChecks {
     return train::check_end(end);
   }
 
-  // Evaluates the first batches, and the first one again.
+  // Evaluates the first batches.
   void look_at_validation() {
     const InferenceMode inference;
     const Loader& loader = *setup_.validation;
     const Index batches = std::min(loader.size(), setup_.options.limit_val_batches.value_or(loader.size()));
-    std::vector<double> losses;
-    const auto evaluate = [&](Index i, Gathered& to) {
+    for (Index i = 0; i < batches && validation_.rows < max_judged_rows; ++i) {
       poll();
       const Batch batch = loader.batch(i);
-      const StepOutput output = setup_.recipe.validation_step(batch);
-      to.add(batch, output.predictions);
-      return static_cast<double>(output.loss.item());
-    };
-    for (Index i = 0; i < batches && validation_.rows < max_judged_rows; ++i)
-      losses.push_back(evaluate(i, validation_));
-    Gathered unused;
-    const double again = evaluate(0, unused);
-    if (setup_.options.guards.evaluation) keep(check_evaluation(losses, again));
+      validation_.add(batch, setup_.recipe.validation_step(batch).predictions);
+    }
   }
 
   // Predicts some training rows in training and in evaluation.
-  std::optional<Anomaly> check_two_modes() const {
+  void look_at_training() {
     constexpr Index wanted = 256;
     Gathered training, evaluation;
     {
@@ -110,27 +105,45 @@ class EndChecks {
           const Tape tape(Mode::train, loop_.at.rehearsal_random(setup_.decisions.seed, i));
           predictions = setup_.recipe.training_step(batch).predictions;
         }
-        if (!predictions.defined()) return std::nullopt;
+        if (!predictions.defined()) return;
         training.add(batch, predictions);
         const InferenceMode inference;
         evaluation.add(batch, setup_.recipe.predict_step(batch.inputs));
       }
     }
-    if (!training.has_predictions() || !evaluation.has_predictions()) return std::nullopt;
+    if (!training.has_predictions() || !evaluation.has_predictions()) return;
     const Task task = setup_.info.task;
     const auto as_trained = score_rows(training.all_predictions(), training.all_targets(), task);
-    const auto evaluated = score_rows(evaluation.all_predictions(), evaluation.all_targets(), task);
-    return as_trained && evaluated ? check_modes(*as_trained, *evaluated, task) : std::nullopt;
+    training_ = score_rows(evaluation.all_predictions(), evaluation.all_targets(), task);
+    if (setup_.options.guards.evaluation && as_trained && training_) keep(check_modes(*as_trained, *training_, task));
   }
 
-  // Fits a linear model to evenly spaced training rows, and compares it on the validation rows.
-  std::optional<Anomaly> check_linear_model() const {
+  // Compares predictions of training rows with those of the validation set.
+  void check_generalisation() {
+    if (!training_ || !validation_.has_predictions() || !setup_.plain_loss()) return;
     const Task task = setup_.info.task;
-    if (!validation_.has_predictions() || (!setup_.plain_loss() && task != Task::multiclass)) return std::nullopt;
+    const auto held_out = score_rows(validation_.all_predictions(), validation_.all_targets(), task);
+    if (!held_out) return;
+    Index weights = 0;
+    for (const Parameter& p : setup_.parameters) weights += p.tensor.size();
+    const Index rows = setup_.data.train.size();
+    if (!setup_.options.restore_best && weights > rows) keep(check_memorised(*training_, *held_out, task));
+    keep(check_noise_columns({.columns = review_.noise_columns,
+                              .of = validation_.input_shape.without_first().size(),
+                              .rows = rows,
+                              .learnt = tells_targets(validation_.all_predictions(), validation_.all_targets(), task)},
+                             *training_, *held_out, task));
+  }
+
+  // Fits a linear model to evenly spaced training rows, and compares it on the validation rows. It tells of shifted
+  // targets even where the model has learnt nothing.
+  void check_linear_model() {
+    const Task task = setup_.info.task;
+    if (!validation_.has_predictions() || (!setup_.plain_loss() && task != Task::multiclass)) return;
     const Index columns = validation_.input_shape.without_first().size();
-    if (columns == 0 || columns > max_columns) return std::nullopt;
+    if (columns == 0 || columns > max_columns) return;
     const auto model = score_rows(validation_.all_predictions(), validation_.all_targets(), task);
-    if (!model) return std::nullopt;
+    if (!model) return;
     const Rows& all = setup_.data.train;
     const Index count = std::min({all.size(), max_judged_rows, max_linear_size / columns});
     std::vector<Index> positions;
@@ -145,21 +158,25 @@ class EndChecks {
     const LinearModel linear(training.all_inputs(), training.all_targets(), task, outputs);
     Tensor predictions = linear.predict(validation_.all_inputs());
     if (task != Task::multiclass) predictions = predictions.view(validation_.all_targets().shape());
-    const auto line = score_rows(predictions, validation_.all_targets(), task);
-    return line ? check_linear(*model, *line, task) : std::nullopt;
+    const Tensor targets = validation_.all_targets();
+    const auto rows = setup_.data.validation->numbers().first(static_cast<std::size_t>(validation_.rows));
+    if (setup_.options.guards.labels) keep(diagnose_shift(predictions, targets, task, rows));
+    if (const auto line = score_rows(predictions, targets, task)) keep(check_linear(*model, *line, task));
   }
 
   const Setup& setup_;
   const Loop& loop_;
   Stop& stop_;
+  const DataReview& review_;
   Gathered validation_;
+  std::optional<RowScores> training_;  // of training rows, in evaluation
   std::vector<Anomaly> found_;
 };
 
 }  // namespace
 
-std::vector<Anomaly> judge_end(const Setup& setup, const Loop& loop, Stop& stop) {
-  EndChecks checks(setup, loop, stop);
+std::vector<Anomaly> judge_end(const Setup& setup, const Loop& loop, Stop& stop, const DataReview& review) {
+  EndChecks checks(setup, loop, stop, review);
   try {
     checks.run();
   } catch (...) {  // a signal, or what the program's own functions throw: the run itself went well

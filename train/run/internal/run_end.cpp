@@ -38,13 +38,13 @@ void Run::leave_weights() {
 }
 
 // Diagnoses the predictions on the validation set with the final weights. Errors about predictions of another kind are
-// ignored, because they must not end a run that went well.
+// ignored, because they must not end a run that went well. Of a run that a guard has ended the predictions say nothing.
 void Run::diagnose_predictions() {
   constexpr Index max_numbers = Index{1} << 24;
-  const bool ended_well = !stop_.by_guard() && stop_.reason() < StopReason::interrupted;
-  if (!ended_well || !setup_.options.guards.labels || setup_.options.fast_dev_run || !setup_.validation ||
-      (!setup_.plain_loss() && setup_.info.task == Task::regression) || loop_.at.step == 0)
-    return;
+  if (!setup_.options.guards.labels || setup_.options.fast_dev_run || loop_.at.step == 0) return;
+  const auto signal = preflight_.review().label_signal;
+  if (stop_.by_guard() && signal && *signal < min_label_signal) desk_.warn(shuffled_labels(*signal, false));
+  if (stop_.by_guard() || stop_.reason() >= StopReason::interrupted || !setup_.validation) return;
   const InferenceMode inference;
   std::vector<Scalar> predictions, targets;
   Shape shape, target_shape;
@@ -70,7 +70,7 @@ void Run::diagnose_predictions() {
   std::vector<Anomaly> found;
   try {
     const auto numbers = setup_.data.validation->numbers().first(static_cast<std::size_t>(rows));
-    found = train::diagnose(all, wanted, setup_.info.task, setup_.plain_loss(), numbers, preflight_.label_signal());
+    found = train::diagnose(all, wanted, setup_.info.task, setup_.plain_loss(), numbers, signal);
   } catch (const Error&) {
     return;
   }
@@ -84,7 +84,7 @@ void Run::report_end_checks() {
   // A run that the program has stopped is as good as it wanted.
   const bool is_complete = !stop_.by_guard() && stop_.reason() < StopReason::requested;
   if (!is_complete || setup_.options.fast_dev_run || loop_.at.step == 0) return;
-  for (Anomaly& anomaly : judge_end(setup_, loop_, stop_)) {
+  for (Anomaly& anomaly : judge_end(setup_, loop_, stop_, preflight_.review())) {
     anomaly.step = loop_.at.step;
     desk_.warn(std::move(anomaly));
   }

@@ -38,7 +38,8 @@ struct RunData {
   Rows train;
   std::optional<Rows> validation;
   std::string validation_source;
-  bool stratify = false;  // whether the split by class has still to be made: see Preflight::read_data
+  std::optional<Rows> all_train = {};  // with those that overfit_batches leaves out, for the checks of the data
+  bool stratify = false;               // whether the split by class has still to be made: see Preflight::read_data
   // The rows that were read of a set that is not in memory, for the checks; null when the set is in memory.
   std::shared_ptr<const Preview> train_preview = {}, validation_preview = {};
 };

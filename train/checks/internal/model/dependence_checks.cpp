@@ -207,7 +207,16 @@ std::optional<Anomaly> check_validation(const LossOf& validation_loss, const Los
   const Index n = rows_of(batch.inputs);
   if (n < 4) return std::nullopt;
   const Batch one = pick_rows(batch, numbers_from(0, n / 2)), other = pick_rows(batch, numbers_from(n / 2, n));
-  const double loss = validation_loss(one);
+  const double loss = validation_loss(one), difference = std::abs(validation_loss(one) - loss);
+  if (is_finite(difference) && difference > 1e-4 * std::abs(loss))
+    return Anomaly{
+        .name = "random_evaluation",
+        .where = "validation_step",
+        .evidence =
+            concat("two losses of the same batch differ by ", short_form(100 * difference / std::abs(loss), 2), " %"),
+        .cause = "random numbers in the evaluation, such as noise or augmentation, or a state that it changes",
+        .remedy = "evaluate without random numbers",
+        .severity = difference > 0.02 * std::abs(loss) ? Severity::warning : Severity::note};
   if (!is_finite(loss) || validation_loss(other) != loss || training_loss(one) == training_loss(other))
     return std::nullopt;
   return Anomaly{.name = "validation_ignored",

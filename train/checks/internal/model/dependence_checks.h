@@ -43,8 +43,9 @@ std::optional<Anomaly> check_uses_targets(const LossOf& loss_of, const Predict& 
 /// The learning rate, the clipping and every check suppose a mean.
 std::optional<Anomaly> check_is_mean(const LossOf& loss_of, const Batch& batch);
 
-/// Reports "validation_ignored" when the validation loss is exactly the same for each half of a batch, and the training
-/// loss is not. Both in evaluation mode.
+/// Reports "random_evaluation" when the validation loss of the same batch differs from call to call by more than 0.01
+/// %, below 2 % as a note, or "validation_ignored" when it is exactly the same for each half of a batch and the
+/// training loss is not. Both losses in evaluation mode.
 std::optional<Anomaly> check_validation(const LossOf& validation_loss, const LossOf& training_loss, const Batch& batch);
 
 /// Reports "train_eval_gap" when the predictions of the training step differ by more than 1 % of the largest from those

@@ -7,6 +7,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/checks/internal/model/step_graph.h>
 #include <handrail/train/files/text.h>
 
 namespace handrail::train {
@@ -52,7 +53,37 @@ class Line {
   double slope_ = 0, scale_ = 0;
 };
 
+Tensor standardised_columns(const Tensor& x) {
+  constexpr double cut = 3;
+  const Tensor result = x.clone();
+  const Index rows = x.shape()[0], width = x.size() / rows;
+  const auto n = static_cast<double>(rows);
+  Scalar* values = result.mutable_data();
+  for (Index j = 0; j < width; ++j) {
+    double mean = 0, variance = 0;
+    for (Index i = j; i < x.size(); i += width) mean += static_cast<double>(values[i]) / n;
+    for (Index i = j; i < x.size(); i += width) variance += std::pow(static_cast<double>(values[i]) - mean, 2) / n;
+    const double scale = variance > 0 ? 1 / std::sqrt(variance) : 0;
+    for (Index i = j; i < x.size(); i += width)
+      values[i] = static_cast<Scalar>(std::clamp((static_cast<double>(values[i]) - mean) * scale, -cut, cut));
+  }
+  return result;
+}
+
 }  // namespace
+
+bool is_of_usual_size(const Batch& batch, Task task) {
+  const auto usual = [](const Tensor& x) {
+    const double size = root_mean_square(x);
+    return size > 0.01 && size < 10;
+  };
+  return usual(batch.inputs) && (task != Task::regression || usual(batch.targets));
+}
+
+Batch standardised(const Batch& batch, Task task) {
+  return {standardised_columns(batch.inputs),
+          task == Task::regression ? standardised_columns(batch.targets) : batch.targets};
+}
 
 std::optional<Anomaly> check_gradient(std::span<const Parameter> parameters, const std::function<double()>& loss,
                                       double at) {

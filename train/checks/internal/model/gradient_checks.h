@@ -5,6 +5,8 @@
 #include <span>
 
 #include <handrail/core/parameter.h>
+#include <handrail/train/data/dataset.h>
+#include <handrail/train/data/task.h>
 #include <handrail/train/report/anomaly.h>
 
 namespace handrail::train {
@@ -19,5 +21,11 @@ namespace handrail::train {
 /// loss: computes the loss of the same batch with the same random numbers. at: what it returns for the present weights.
 std::optional<Anomaly> check_gradient(std::span<const Parameter> parameters, const std::function<double()>& loss,
                                       double at);
+
+/// Whether the root mean square of the inputs, and of the targets of a regression, is between 0.01 and 10.
+bool is_of_usual_size(const Batch& batch, Task task);
+/// The batch with mean 0 and standard deviation 1 in each column of the inputs, and of the targets of a regression. A
+/// column is cut at 3 standard deviations, and is 0 when it is constant.
+Batch standardised(const Batch& batch, Task task);
 
 }  // namespace handrail::train

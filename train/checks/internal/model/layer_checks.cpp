@@ -23,6 +23,12 @@ const Op* before_dropout(const StepGraph& graph, const Op& op) {
   return previous;
 }
 
+// Whether an activation follows this op.
+bool has_activation(const StepGraph& graph, const Op& op) {
+  return std::ranges::any_of(graph.ops(),
+                             [&](const Op& next) { return is_activation(next) && graph.previous(next) == &op; });
+}
+
 }  // namespace
 
 std::vector<Anomaly> check_dropout(const RecordedStep& step) {
@@ -93,18 +99,21 @@ std::optional<Anomaly> check_bottleneck(const RecordedStep& step) {
   const Tensor predictions = predictions_of(step);
   if (!predictions.defined()) return std::nullopt;
   const auto last = step.graph.maker(predictions);
-  const Index classes = step.task == Task::multiclass ? predictions.shape().cols() : 1;
+  constexpr Index min_units = 4;
+  const Index outputs = predictions.shape().rank() == 2 ? predictions.shape().cols() : 1;
+  const Index classes = step.task == Task::multiclass ? outputs : 1;
   const auto ops = step.graph.ops();
   for (std::size_t i = 0; i < ops.size(); ++i) {
     const Op& op = ops[i];
     if (!is_linear(op) || (last && i >= *last)) continue;
-    const Index width = op.output.shape().cols();
-    if (!(2 * width < classes || width == 1) || op.inputs.front().shape().cols() <= width) continue;
+    const Index width = op.output.shape().cols(), before = op.inputs.front().shape().cols();
+    const bool few = width < min_units && 2 * width < before && outputs < before && has_activation(step.graph, op);
+    if (!(2 * width < classes || width == 1 || few) || before <= width) continue;
     return Anomaly{
         .name = "bottleneck",
         .where = layer_name(op),
-        .evidence = concat("it has ", width, width == 1 ? " unit" : " units", " for ", op.inputs.front().shape().cols(),
-                           " inputs and ", step.task == Task::multiclass ? concat(classes, " classes") : "the target"),
+        .evidence = concat("it has ", width, width == 1 ? " unit" : " units", " for ", before, " inputs and ",
+                           step.task == Task::multiclass ? concat(classes, " classes") : "the target"),
         .cause = "a hidden layer that is too narrow: what tells the samples apart does not get through it",
         .remedy = "make it as wide as there are classes, or at least 8 units"};
   }

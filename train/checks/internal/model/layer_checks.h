@@ -24,7 +24,8 @@ std::vector<Anomaly> check_linear_after_linear(const RecordedStep& step);
 std::optional<Anomaly> check_activation_twice(const RecordedStep& step);
 
 /// Reports "bottleneck" when a hidden layer is less than half as wide as there are classes, or has one unit after a
-/// wider layer.
+/// wider layer, or 2 or 3 units with an activation after a layer that is more than twice as wide and for fewer outputs
+/// than that.
 std::optional<Anomaly> check_bottleneck(const RecordedStep& step);
 
 /// Reports "norm_on_output" when a norm made the predictions, "small_batch_norm" when a batch norm gets fewer than 8

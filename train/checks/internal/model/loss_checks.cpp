@@ -52,6 +52,24 @@ std::optional<Anomaly> check_loss_input(const RecordedStep& step) {
                                   " from the end of the model; apply it to predictions only")};
 }
 
+std::optional<Anomaly> check_logarithm(const RecordedStep& step) {
+  constexpr Scalar smallest_safe = 1e-10F;
+  for (const auto& op : step.graph.ops()) {
+    const auto* maker = op.name == "log" ? step.graph.previous(op) : nullptr;
+    if (!maker || (maker->name != "softmax" && maker->name != "sigmoid") || op.output.size() == 0) continue;
+    const Scalar smallest = *std::ranges::min_element(op.inputs.front().span());
+    if (smallest >= smallest_safe) continue;
+    return Anomaly{.name = "non_finite",
+                   .where = concat("op 'log' of ", maker->name),
+                   .evidence = concat("it gets ", short_form(static_cast<double>(smallest)),
+                                      " in the first batch; of 0 it makes infinity"),
+                   .cause = "a logarithm of probabilities, which are rounded to 0 when logits are far apart",
+                   .remedy = maker->name == "softmax" ? "cross_entropy of the logits, or log_softmax"
+                                                      : "binary_cross_entropy_with_logits of the logits"};
+  }
+  return std::nullopt;
+}
+
 std::optional<Anomaly> check_output_range(const RecordedStep& step) {
   const auto* last = last_op(step);
   if (step.task != Task::regression || !last || !step.targets.defined() || step.targets.size() == 0)

@@ -18,6 +18,10 @@ namespace handrail::train {
 /// log_softmax before cross_entropy changes nothing and is not reported.
 std::optional<Anomaly> check_loss_input(const RecordedStep& step);
 
+/// Reports "non_finite" when the logarithm of softmax or sigmoid gets a probability below 1e-10 in the first batch:
+/// float rounds it to 0 when logits move a little farther apart.
+std::optional<Anomaly> check_logarithm(const RecordedStep& step);
+
 /// Reports "output_range" when the last op of a regression is an activation that cannot reach the targets of the batch:
 /// relu or softplus and a negative target, sigmoid or softmax and one outside [0, 1], tanh and one outside [-1, 1].
 std::optional<Anomaly> check_output_range(const RecordedStep& step);

@@ -133,23 +133,30 @@ LrFinderResult Preflight::bounded_sweep() {
 // Rates of 4 to 27 times theirs are found for healthy runs of AdamW at 1e-3, and of up to 36 times for SGD at 1e-2. A
 // few healthy runs are beyond the bounds: with norms, which make the size of the weights unimportant, and with deep
 // models.
+// A rate 30 times above or below the usual one was chosen so; for another one, data or model may be the reason that a
+// sweep finds another. Where a sweep finds nothing, a rate that is 300 times off is named without it.
 void Preflight::check_lr() {
   constexpr std::int64_t min_planned = 100;  // the best rate for fewer steps is hardly known
-  constexpr double too_high = 0.1;
-  if (setup_.decisions.planned_steps < min_planned) return;
+  constexpr double too_high = 0.1, unusual = 30, never_used = 300;
   const double too_low = setup_.optimizer->batch_scaling() == optim::BatchScaling::linear ? 50 : 30;
-  const LrFinderResult found = bounded_sweep();
-  if (!found.suggestion) return;
-  const double ratio = *found.suggestion / setup_.decisions.lr;
-  if (ratio >= too_high && ratio <= too_low) return;
+  const double lr = setup_.decisions.lr, default_lr = setup_.optimizer->default_lr();
+  const auto found =
+      setup_.decisions.planned_steps < min_planned ? std::optional<double>() : bounded_sweep().suggestion;
+  const double ratio = found.value_or(default_lr) / lr;
+  const bool high = ratio < 1;
+  if (found ? ratio >= too_high && ratio <= too_low : ratio <= never_used && ratio >= 1 / never_used) return;
   constexpr double far = 5;  // times the bound: a rate beyond it costs points on any task
-  const bool high = ratio < 1, is_far = ratio < too_high / far || ratio > far * too_low;
+  const bool is_far = !found || ratio < too_high / far || ratio > far * too_low;
+  const bool chosen = high ? lr > unusual * default_lr : unusual * lr < default_lr;
   desk_.warn({.name = high ? "lr_too_high" : "lr_too_low",
               .evidence = concat("lr is ", short_form(high ? 1 / ratio : ratio, 2), high ? " times" : " times below",
-                                 " the rate of ", short_form(*found.suggestion, 2), " that a short sweep finds"),
+                                 " the rate of ", short_form(found.value_or(default_lr), 2),
+                                 found ? std::string(" that a short sweep finds")
+                                       : concat(" that is usual for ", setup_.optimizer->name())),
               .cause = concat("a learning rate that is too ", high ? "high" : "low"),
               .remedy = concat("set lr = ", short_form(*setup_.options.lr * ratio, 2), ", or leave it out"),
-              .details = concat("the peak of the schedule is ", short_form(setup_.decisions.lr)),
+              .details = concat("the peak of the schedule is ", short_form(lr)),
+              .rank = chosen ? Rank::setup : Rank::pace,
               .severity = is_far ? Severity::warning : Severity::note});
 }
 
@@ -165,7 +172,8 @@ void Preflight::pick_lr() {
                          "trained already",
                 .remedy = "check the data and the loss, or set lr",
                 .details = found.note,
-                .rank = Rank::symptom});
+                .rank = Rank::symptom,
+                .severity = Severity::note});
   }
   desk_.result.lr_finder = found;
 }

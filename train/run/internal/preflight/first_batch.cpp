@@ -36,6 +36,7 @@ class FirstBatch {
   void check_registered(const Tape& tape);
   void check_reached();
   void check_gradients(double loss);
+  std::vector<Anomaly> wrong_gradients(const Batch& batch, double loss);
   void check_dependence(const RecordedStep& step);
 
   const Setup& setup_;
@@ -88,6 +89,7 @@ void FirstBatch::check_ops(const RecordedStep& step) {
     add(check_loss_sign(step));
     add(check_loss_scale(step));
     add(check_loss_input(step));
+    add(check_logarithm(step));
     add(check_output_range(step));
     add(check_regularisation(step));
     add(check_dropout(step));
@@ -130,23 +132,43 @@ void FirstBatch::check_reached() {
                   .remedy = "use it in forward(), remove it, or freeze it"});
 }
 
-// The parameters are checked one by one when that takes no longer than a few per cent of the run, else all together.
+// Inputs and targets that are far too large or too small leave float no digits for the differences: gradients that look
+// wrong are then checked again on a batch that is standardised.
 void FirstBatch::check_gradients(double loss) {
+  std::vector<Anomaly> found = wrong_gradients(batch_, loss);
+  if (!found.empty() && !is_of_usual_size(batch_, setup_.info.task)) {
+    const Batch usual = standardised(batch_, setup_.info.task);
+    setup_.optimizer->zero_grad();
+    Tape tape(Mode::train, rehearsal_.random());
+    const StepOutput output = setup_.training_output(usual, 0);
+    tape.backward(output.loss);
+    found = wrong_gradients(usual, static_cast<double>(output.loss.item()));
+  }
+  add(std::move(found));
+}
+
+// The parameters are checked one by one when that takes no longer than a few per cent of the run, else all together.
+std::vector<Anomaly> FirstBatch::wrong_gradients(const Batch& batch, double loss) {
   constexpr std::size_t steps_to_a_tensor = 20;
+  std::vector<Anomaly> found;
+  const auto keep = [&](std::optional<Anomaly> anomaly) {
+    if (anomaly) found.push_back(std::move(*anomaly));
+  };
   BufferCopy buffers(setup_.buffers);
   const auto again = [&] {
     stop_.poll();
     buffers.restore();
     Tape tape(Mode::train, rehearsal_.random());
     const NoGrad values_only;
-    return static_cast<double>(setup_.training_output(batch_, 0).loss.item());
+    return static_cast<double>(setup_.training_output(batch, 0).loss.item());
   };
   const std::span<const Parameter> all = setup_.parameters;
   const auto planned = static_cast<std::size_t>(std::max<std::int64_t>(setup_.decisions.planned_steps, 0));
   if (all.size() * steps_to_a_tensor > planned)
-    add(check_gradient(all, again, loss));
+    keep(check_gradient(all, again, loss));
   else
-    for (std::size_t i = 0; i < all.size(); ++i) add(check_gradient(all.subspan(i, 1), again, loss));
+    for (std::size_t i = 0; i < all.size(); ++i) keep(check_gradient(all.subspan(i, 1), again, loss));
+  return found;
 }
 
 // In evaluation mode, where each sample has its prediction whatever else is in the batch.

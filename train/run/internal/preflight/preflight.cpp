@@ -10,7 +10,6 @@
 #include <handrail/core/system/denormals.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checks/internal/data_checks.h>
-#include <handrail/train/checks/internal/data_review.h>
 #include <handrail/train/checks/internal/label_checks.h>
 #include <handrail/train/checks/internal/row_checks.h>
 #include <handrail/train/checks/internal/scale_checks.h>
@@ -63,6 +62,7 @@ void Preflight::read_data(bool for_checks) {
   const auto& given = setup_.options.normalization;
   info.normalization = given ? given : train.fit_normalization(data.train.numbers());
   if (data.validation) check_known(info, data.validation->dataset(), "fit");
+  data.all_train = data.train;
   data.train = setup_.rows_to_train();
   setup_.make_loaders();
 }
@@ -82,12 +82,13 @@ void Preflight::check_data() {
                     .name = name,
                     .progress = [this](Index done, Index total) { stop_.poll("checking the data", done, total); }};
   };
-  const DataPart train = seen(data.train, data.train_preview.get(), "training");
+  const Rows& rows = *data.all_train;
+  const DataPart train = seen(rows, data.train_preview.get(), "training");
   std::optional<DataPart> validation;
   if (data.validation) validation = seen(*data.validation, data.validation_preview.get(), "validation");
   if (validation && validation->rows.empty()) validation.reset();
-  if (train.rows.size() < data.train.size())
-    found_.push_back({"checked samples", concat(grouped(train.rows.size()), " of ", grouped(data.train.size()),
+  if (train.rows.size() < rows.size())
+    found_.push_back({"checked samples", concat(grouped(train.rows.size()), " of ", grouped(rows.size()),
                                                 ", evenly spaced: no more fit in memory")});
   if (on.finite) {
     check_finite(train);
@@ -109,10 +110,8 @@ void Preflight::check_data() {
     odd_counts = check_class_counts(count_labels(train, setup_.info.task, known));
     if (validation) count_labels(*validation, setup_.info.task, known);
   }
-  DataReview review =
-      review_data(train, validation ? &*validation : nullptr, on, setup_.info.task, setup_.plain_loss());
-  label_signal_ = review.label_signal;
-  warn_all(review.anomalies);
+  review_ = review_data(train, validation ? &*validation : nullptr, on, setup_.info.task, setup_.plain_loss());
+  warn_all(std::exchange(review_.anomalies, {}));
   if (on.rows) check_reading(train);
   if (on.input_scale && !normalises_inputs(setup_.model)) warn_one(check_input_scale(train));
   if (on.input_scale && setup_.info.task == Task::regression) warn_one(check_target_scale(train));

@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include <handrail/train/checks/internal/data_review.h>
+#include <handrail/train/checks/internal/optimizer_checks.h>
 #include <handrail/train/checks/internal/settings_checks.h>
 #include <handrail/train/data/internal/data_part.h>
 #include <handrail/train/run/loop/loop.h>
@@ -47,8 +49,8 @@ class Preflight {
   /// Makes the sweep that `options` describe. The model is unchanged afterwards.
   LrFinderResult sweep(const LrFinderOptions& options) { return sweep(options, 0); }
 
-  /// How clearly the inputs tell the targets: see NeighbourReport::signal. Nothing when that was not looked at.
-  std::optional<double> label_signal() const { return label_signal_; }
+  /// What the rules about data found, for those that look at the finished run.
+  const DataReview& review() const { return review_; }
   /// Lines that the checks add to the summary.
   const std::vector<SummaryItem>& found() const { return found_; }
 
@@ -68,7 +70,7 @@ class Preflight {
   Desk& desk_;
   Stop& stop_;
   std::vector<SummaryItem> found_;
-  std::optional<double> label_signal_;
+  DataReview review_;
   bool loaded_ = are_loaded(setup_.parameters);  // before rehearsals write to them
 };
 

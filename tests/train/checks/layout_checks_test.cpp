@@ -1,0 +1,51 @@
+#include <doctest/doctest.h>
+#include <handrail/core/ops/ops.h>
+#include <handrail/train/checks/internal/layout_checks.h>
+
+#include "train/checks/tables.h"
+
+using namespace handrail;
+using train::Task;
+using namespace tables;
+
+namespace {
+
+Table make(Task task, std::uint64_t seed = 1) {
+  return task == Task::regression ? values(500, seed) : classes(500, seed);
+}
+
+}  // namespace
+
+TEST_CASE("rows that begin a number too early or too late are reported with the stride") {
+  for (const Task task : {Task::multiclass, Task::regression})
+    for (const Index error : {-1, 1, 2}) {
+      CAPTURE(error);
+      const Table table = make(task);
+      const Tensor x = table.x.clone();
+      for (Index i = 0; i < 500; ++i)
+        for (Index j = 0; j < 5; ++j) table.at(i, j) = x.data()[(i * (5 + error) + j) % x.size()];
+      const auto found = review(table, task);
+      REQUIRE(find(found, "scrambled_inputs"));
+      CHECK(contains(find(found, "scrambled_inputs")->evidence, std::to_string(5 + error) + " numbers apart"));
+    }
+}
+
+TEST_CASE("a table that is stored by columns and reshaped is reported") {
+  for (const Task task : {Task::multiclass, Task::regression}) {
+    const Table table = make(task);
+    const Table reshaped{transpose(table.x).view(table.x.shape()).clone(), table.y};
+    REQUIRE(find(review(reshaped, task), "scrambled_inputs"));
+    CHECK(contains(find(review(reshaped, task), "scrambled_inputs")->remedy, "transpose"));
+  }
+}
+
+TEST_CASE("inputs that tell their own targets, or none, are not called scrambled") {
+  for (const Task task : {Task::multiclass, Task::regression})
+    for (const std::uint64_t seed : {1u, 2u, 3u}) {
+      const Table table = make(task, seed);
+      CHECK(!find(review(table, task), "scrambled_inputs"));
+      Rng rng(seed);
+      rng.shuffle(table.y.mutable_span());
+      CHECK(!find(review(table, task), "scrambled_inputs"));
+    }
+}

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include <handrail/train/checks/internal/drift_checks.h>
+#include <handrail/train/data/task.h>
+#include <handrail/train/report/events.h>
+
+// Pure functions that compare inputs with the targets of other rows than their own.
+
+namespace handrail::train {
+
+/// What single columns tell of the targets.
+struct ColumnSignal {
+  double signal = 0;  // in standard errors above chance: the largest association, less that of chance
+  double noise = 0;   // the share of columns that tell nothing
+};
+/// How clearly columns, at most 256 of those that vary, tell the target of the row `shift` behind their own. A column
+/// that is the target of another row, as in a time series, does not count. keys: of the training rows, ascending.
+ColumnSignal column_signal(const Described& train, std::span<const RowKey> keys, Index shift, Task task);
+
+/// Reports "scrambled_inputs" when inputs tell the targets only if their numbers are put into other rows and columns,
+/// as they are where a table of C columns was read with rows of C - 3 to C + 3 numbers, or was stored by columns and
+/// reshaped instead of transposed. All of these must hold, of at most 64 columns:
+///   signal        of a row for its own target below 3 (`own_signal`, in standard errors above chance)
+///   other layout  above 6 for the best of these layouts, and 50 numbers of a column at least
+std::optional<Anomaly> check_layout(const Described& train, std::span<const RowKey> keys, double own_signal, Task task);
+
+}  // namespace handrail::train
