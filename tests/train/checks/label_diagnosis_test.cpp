@@ -33,6 +33,15 @@ Two two_classes(double distance, double flipped, std::uint64_t seed) {
   return two;
 }
 
+int named_of_20(Index classes, double mistakes, double random_labels) {
+  int named = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const auto p = classify(classes, mistakes, random_labels, seed);
+    named += diagnose_labels(p.logits, p.targets).has_value();
+  }
+  return named;
+}
+
 // Random classes of 200 rows, and logits that tell the class of the row `shift` behind each.
 Predicted shifted(Index shift, Index rows = 200) {
   Rng rng(4);

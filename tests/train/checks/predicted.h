@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <limits>
+
 #include <handrail/core/random.h>
 #include <handrail/core/tensor.h>
 
@@ -28,15 +31,6 @@ inline Predicted classify(Index classes, double mistakes, double random_labels, 
         static_cast<Scalar>(rng.uniform() < random_labels ? static_cast<Index>(rng.below(count)) : c);
   }
   return p;
-}
-
-int named_of_20(Index classes, double mistakes, double random_labels) {
-  int named = 0;
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    const auto p = classify(classes, mistakes, random_labels, seed);
-    named += diagnose_labels(p.logits, p.targets).has_value();
-  }
-  return named;
 }
 
 constexpr Scalar not_a_number = std::numeric_limits<Scalar>::quiet_NaN();
