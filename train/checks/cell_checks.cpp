@@ -139,14 +139,69 @@ std::optional<Anomaly> find_mixed_units(const DataTable& table, std::span<const 
   return anomaly;
 }
 
+// ---- Outliers
+
+struct Outliers {
+  std::size_t column = 0;
+  std::vector<FarCell> cells = {};
+  double share = 0;  // of the variance of the column
+};
+
+std::optional<Outliers> outliers_of(const Column& column, std::size_t j, std::span<const FarCell> far,
+                                    std::size_t rows) {
+  constexpr double max_share = 0.05;
+  for (const double bound : {18.0, 30.0, 100.0, 500.0}) {
+    if (column.iqr == 0 && bound < 100) continue;
+    Outliers found{.column = j};
+    std::size_t near = 0;
+    double squares = 0;
+    for (const FarCell& cell : far) {
+      if (cell.distance > bound) {
+        found.cells.push_back(cell);
+        squares += std::pow(cell.value - column.median, 2);
+      } else if (cell.distance > bound / 6) {
+        ++near;
+      }
+    }
+    const auto count = static_cast<double>(found.cells.size()), n = static_cast<double>(rows);
+    if (found.cells.empty() || 2 * near > found.cells.size() || count > max_share * n) continue;
+    double others = 0;
+    for (const Scalar value : column.sorted) {
+      const double distance = std::abs(static_cast<double>(value) - column.median);
+      if (distance <= bound * column.spread) others += distance * distance;
+    }
+    found.share = squares / (squares + others / static_cast<double>(column.sorted.size()) * n);
+    return found;
+  }
+  return std::nullopt;
+}
+
 // ---- Missing values
 
-std::vector<Anomaly> find_coded_missing(const DataTable& table, std::span<const Column> columns, std::size_t end,
+// A number that is far out in a few columns, while many others have outliers that differ, is one of these.
+std::vector<std::optional<CodedValue>> coded_values(std::span<const Column> columns, const RowScan& scan,
+                                                    const std::vector<bool>& explained) {
+  std::vector<std::optional<CodedValue>> coded(explained.size());
+  std::size_t outlying = 0, unusual = 0;
+  for (std::size_t j = 0; j < coded.size(); ++j) {
+    if (explained[j]) continue;
+    coded[j] = find_coded_value(columns[j].sorted);
+    unusual += coded[j] && !coded[j]->is_usual;
+    outlying += !coded[j] && outliers_of(columns[j], j, scan.far[j], scan.keys.size()).has_value();
+  }
+  if (outlying > unusual)
+    for (auto& value : coded)
+      if (value && !value->is_usual) value.reset();
+  return coded;
+}
+
+std::vector<Anomaly> find_coded_missing(const DataTable& table, std::span<const Column> columns, const RowScan& scan,
                                         std::vector<bool>& explained) {
   std::optional<Anomaly> found[2];  // in inputs, in targets
   std::size_t counts[2] = {0, 0};
-  for (std::size_t j = 0; j < end; ++j) {
-    const auto coded = explained[j] ? std::nullopt : find_coded_value(columns[j].sorted);
+  const auto all = coded_values(columns, scan, explained);
+  for (std::size_t j = 0; j < all.size(); ++j) {
+    const auto& coded = all[j];
     if (!coded) continue;
     explained[j] = true;
     const std::size_t kind = j < table.inputs ? 0 : 1;
@@ -172,43 +227,6 @@ std::vector<Anomaly> find_coded_missing(const DataTable& table, std::span<const 
     anomalies.push_back(std::move(*found[kind]));
   }
   return anomalies;
-}
-
-// ---- Outliers
-
-struct Outliers {
-  std::size_t column = 0;
-  std::vector<FarCell> cells = {};
-  double share = 0;  // of the variance of the column
-};
-
-std::optional<Outliers> outliers_of(const Column& column, std::size_t j, std::span<const FarCell> far,
-                                    std::size_t rows) {
-  constexpr double max_share = 0.05;
-  for (const double bound : {30.0, 100.0, 500.0}) {
-    if (column.iqr == 0 && bound < 100) continue;
-    Outliers found{.column = j};
-    std::size_t near = 0;
-    double squares = 0;
-    for (const FarCell& cell : far) {
-      if (cell.distance > bound) {
-        found.cells.push_back(cell);
-        squares += std::pow(cell.value - column.median, 2);
-      } else if (cell.distance > bound / 6) {
-        ++near;
-      }
-    }
-    const auto count = static_cast<double>(found.cells.size()), n = static_cast<double>(rows);
-    if (found.cells.empty() || 2 * near > found.cells.size() || count > max_share * n) continue;
-    double others = 0;
-    for (const Scalar value : column.sorted) {
-      const double distance = std::abs(static_cast<double>(value) - column.median);
-      if (distance <= bound * column.spread) others += distance * distance;
-    }
-    found.share = squares / (squares + others / static_cast<double>(column.sorted.size()) * n);
-    return found;
-  }
-  return std::nullopt;
 }
 
 std::optional<Anomaly> find_outliers(const DataTable& table, std::span<const Column> columns, const RowScan& scan,
@@ -256,7 +274,7 @@ std::vector<Anomaly> check_cells(const DataTable& table, std::span<const Column>
   std::vector<bool> explained(end);
   std::vector<Anomaly> found;
   if (auto anomaly = find_mixed_units(table, columns, end, explained)) found.push_back(std::move(*anomaly));
-  for (Anomaly& anomaly : find_coded_missing(table, columns, end, explained)) found.push_back(std::move(anomaly));
+  for (Anomaly& anomaly : find_coded_missing(table, columns, scan, explained)) found.push_back(std::move(anomaly));
   for (const auto& [begin, stop] : {std::pair{table.inputs, end}, std::pair{std::size_t{0}, table.inputs}})
     if (auto anomaly = find_outliers(table, columns, scan, begin, stop, explained))
       found.push_back(std::move(*anomaly));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 #include <utility>
 
 #include <handrail/train/checks/internal/column_checks.h>
@@ -51,8 +52,8 @@ DataReview review_data(const DataPart& train, const DataPart* validation, const 
   const std::span<const Column> columns = data.columns;
   if (table.rows.empty() || table.inputs == 0 || !has_classes(data, task)) return review;
   const RowScan scan = scan_rows(train, table, columns);
-  std::optional<Reviewed> other;
-  if (validation && (on.drift || on.duplicates || on.targets)) other.emplace(*validation);
+  std::unique_ptr<const Reviewed> other;
+  if (validation && (on.drift || on.duplicates || on.targets)) other = std::make_unique<const Reviewed>(*validation);
   if (other && (other->table.rows.empty() || !has_classes(*other, task))) other.reset();
   const auto held_out = other ? std::optional(other->described()) : std::nullopt;
   NeighbourReport neighbours = check_neighbours(data.described(), scan.keys, held_out ? &*held_out : nullptr, task);

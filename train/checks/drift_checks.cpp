@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -47,7 +48,7 @@ Drift drift_of(const Column& train, const Column& validation, double inverse_n) 
 // ---- Columns in another order
 
 // Mean, standard deviation, kurtosis, and correlations of the column and of its squared deviation with the target, as
-// their inverse hyperbolic tangents.
+// their inverse hyperbolic tangents, and its largest correlations with other columns.
 using Signature = std::vector<double>;
 
 // The targets as numbers to correlate with: the number itself, or whether it is one of the three commonest classes.
@@ -60,6 +61,27 @@ std::vector<std::vector<double>> indicators(const Described& data, std::span<con
     std::vector<double> is(target.size());
     for (std::size_t i = 0; i < is.size(); ++i) is[i] = target[i] == c ? 1 : 0;
     all.push_back(std::move(is));
+  }
+  return all;
+}
+
+// The largest correlations of each column with others, as their inverse hyperbolic tangents, whatever the order of the
+// columns. Empty for many columns.
+std::vector<std::vector<double>> relations(const Described& data) {
+  constexpr std::size_t max_columns = 64, kept = 3;
+  const std::size_t d = data.table.inputs;
+  std::vector<std::vector<double>> all(d), columns;
+  if (d > max_columns || d <= kept) return all;
+  for (std::size_t j = 0; j < d; ++j) columns.emplace_back(data.table.column(j).begin(), data.table.column(j).end());
+  for (std::size_t j = 0; j < d; ++j)
+    for (std::size_t k = 0; k < j; ++k) {
+      const double r = std::atanh(std::min(std::abs(correlation(columns[j], columns[k])), 0.999));
+      all[j].push_back(r);
+      all[k].push_back(r);
+    }
+  for (auto& values : all) {
+    std::ranges::sort(values, std::greater{});
+    values.resize(kept);
   }
   return all;
 }
@@ -106,9 +128,12 @@ std::optional<Anomaly> find_permutation(const Described& train, const Described&
   const auto n = static_cast<double>(train.table.size()), m = static_cast<double>(validation.table.size());
   std::vector<Signature> a, b;
   std::vector<std::size_t> odd;
+  const auto related = relations(train), related_there = relations(validation);
   for (std::size_t j = 0; j < d; ++j) {
     a.push_back(signature(train, j, here));
     b.push_back(signature(validation, j, there));
+    a[j].insert(a[j].end(), related[j].begin(), related[j].end());
+    b[j].insert(b[j].end(), related_there[j].begin(), related_there[j].end());
     const bool rare = is_rare(train, j) && is_rare(validation, j);
     if (!rare && misfit(a[j], b[j], n, m) > min_misfit) odd.push_back(j);
   }

@@ -132,7 +132,7 @@ std::optional<Anomaly> check_layout(const Described& train, std::span<const RowK
                             "columns than they belong to"
                           : "a wrong stride or number of columns where the table is read: each row begins in another "
                             "column, so that inputs do not belong to their targets",
-      .remedy = by_columns ? "transpose it instead" : concat("begin row i at number ", columns, " i"),
+      .remedy = by_columns ? "transpose it instead" : concat("begin row i at number ", columns, " * i"),
       .details = concat("put back so, they tell the targets by ", short_form(largest, 3),
                         " standard errors more than by chance; as they are, by ", short_form(own_signal, 2))};
 }

@@ -96,7 +96,7 @@ std::vector<Anomaly> check_row_set(const DataTable& table, std::span<const Colum
 }
 
 std::optional<Anomaly> check_validation_size(Index rows) {
-  constexpr Index warning_rows = 5, note_rows = 10;
+  constexpr Index warning_rows = 8, note_rows = 10;
   if (rows >= note_rows) return std::nullopt;
   return Anomaly{.name = "small_validation_set",
                  .where = "validation set",

@@ -243,7 +243,7 @@ std::optional<Anomaly> OverfittingGuard::epoch_end(const EpochStats& stats) {
 }
 
 bool OverfittingGuard::matters() const {
-  constexpr Index parts = 10;
+  constexpr Index parts = 20;
   return severity_ == Severity::warning || planned_epochs_ == 0 || parts * best_epoch_ <= planned_epochs_;
 }
 

@@ -104,11 +104,12 @@ class SlowProgressGuard final : public Guard {
 ///   validation loss                                more than 10 % above the lowest
 ///   training loss                                  lower than in the epoch of the lowest validation loss
 ///   difference of validation and training loss     more than 10 % of the initial training loss
-/// Where the best weights are restored, it is a note, and only when the lowest validation loss came in the first tenth
-/// of the planned epochs: then nearly all of the run has made the model worse. Reports "loss_sign" instead, one epoch
-/// after the lowest validation loss already, when the training loss was negative from the beginning, and the validation
-/// loss never was or the accuracy is below one half: two losses of the same kind begin alike, and one that is negated
-/// teaches the wrong answers.
+/// Where the best weights are restored, it is a note, and only when the lowest validation loss came in the first
+/// twentieth of the planned epochs: then nearly all of the run has made the model worse.
+///
+/// Reports "loss_sign" instead, one epoch after the lowest validation loss already, when the training loss was
+/// negative from the beginning, and the validation loss never was or the accuracy is below one half: two losses of the
+/// same kind begin alike, and one that is negated teaches the wrong answers.
 class OverfittingGuard final : public Guard {
  public:
   /// best_is_restored: whether the model gets the weights of the best evaluation when the run ends, so that overfitting

@@ -54,8 +54,12 @@ std::optional<CodedValue> look_at(std::span<const Scalar> values, Scalar candida
                       occurs > 5 * rest / different && (code || occurs < rest);
   const bool among = code && often && different > 0.95 * rest;
   if (!apart && !beside && !among) return std::nullopt;
-  return CodedValue{value, count, others.at(0), others.at(others.size() - 1),
-                    apart || among || value != 0 || gap > range};
+  return CodedValue{value,
+                    count,
+                    others.at(0),
+                    others.at(others.size() - 1),
+                    apart || among || value != 0 || gap > range,
+                    code || value == 0 || value == -1};
 }
 
 }  // namespace

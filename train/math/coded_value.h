@@ -14,6 +14,7 @@ struct CodedValue {
   std::size_t count;       // how often it occurs
   double lowest, highest;  // of the other values
   bool is_clear;           // false: it may as well be a value of its own, as 0 for none is
+  bool is_usual;           // a usual code, -1 or 0
 };
 
 /// Finds a number that stands for a missing value in a column. It occurs at least 3 times and in 0.2 % of the rows, the

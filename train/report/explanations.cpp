@@ -46,11 +46,12 @@ constexpr std::array<std::string_view, 2> drifts{"validation_drift", "labels_rec
 constexpr std::array<std::string_view, 3> of_sorted_rows{"validation_drift", "missing_class", "columns_permuted"};
 constexpr std::array<std::string_view, 2> mixes{"rows_mixed", "sum_loss"};
 constexpr std::array<std::string_view, 1> noisy{"label_noise"};
+constexpr std::array<std::string_view, 1> no_gain{"no_better_than_baseline"};
 constexpr std::array<std::string_view, 1> one_class{"constant_targets"};
 constexpr std::array<std::string_view, 2> repeats{"repeated_rows", "near_duplicates"};
 constexpr std::array<std::string_view, 2> unrelated{"labels_shuffled", "label_noise"};
 
-constexpr std::array<Explanation, 46> explanations{{
+constexpr std::array<Explanation, 47> explanations{{
     {"coded_missing", {stall_names, blows_up, of_large_inputs, outlier_names}},
     {"mixed_units", {stall_names, blows_up, of_large_inputs, outlier_names}},
     {"outliers", {stall_names, blows_up, of_large_inputs, outlier_names}},
@@ -91,6 +92,7 @@ constexpr std::array<Explanation, 46> explanations{{
     {"dropout_too_high", {stall_names, is_dead}},
     {"duplicate_rows", {repeats}},
     {"missing_class", {one_class}},
+    {"class_imbalance", {no_gain}},
     {"small_training_set", {of_few_rows}},
     {"labels_shuffled", {stall_names, unrelated, generalises_badly}},
     {"labels_shifted", {stall_names, unrelated, generalises_badly}},

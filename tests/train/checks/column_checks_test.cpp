@@ -148,3 +148,26 @@ TEST_CASE("a category that is coded as a number is a note, a count is none") {
   }
   CHECK(names(review(counts, Task::regression)) == "");
 }
+
+TEST_CASE("one far number that comes twice among outliers that differ is no code for a missing value") {
+  const Table table = classes(400, 1, 8);
+  for (Index j = 0; j < 8; ++j)
+    for (Index i = 0; i < 4; ++i) table.at(40 * j + 7 * i, j) = static_cast<Scalar>(j == 0 ? -500 : 300 + 97 * i);
+  const auto found = review(table, Task::multiclass);
+  CHECK(find(found, "outliers"));
+  CHECK(!find(found, "coded_missing"));
+}
+
+TEST_CASE("columns of two or three whole numbers are cut off only where they tell nothing of the target") {
+  const Table table = classes(400);
+  const auto cut = [&](double by) {
+    for (Index j = 0; j < 5; ++j) table.edit(j, [by](Index, double x) { return std::trunc(x / by); });
+  };
+  cut(2.4);
+  Rng rng(1);
+  rng.shuffle(table.y.mutable_span());
+  CHECK(find(review(table, Task::multiclass), "truncated_columns"));
+  const Table signs = classes(400);
+  for (Index j = 0; j < 5; ++j) signs.edit(j, [](Index, double x) { return x < -0.5 ? -1 : x > 0.5 ? 1 : 0; });
+  CHECK(!find(review(signs, Task::multiclass), "truncated_columns"));
+}

@@ -81,3 +81,20 @@ TEST_CASE("classes and targets that differ between the sets are reported") {
   for (Index i = 0; i < 100; ++i) shifted.target(i) += 3;
   CHECK(find(compare(numbers, shifted, Task::regression), "target_drift"));
 }
+
+TEST_CASE("columns in another order are told by how they go with each other, where the target says nothing of them") {
+  const auto related = [](std::uint64_t seed, Index rows) {
+    const Table table = classes(rows, seed, 6);
+    for (Index i = 0; i < rows; ++i) {
+      for (Index j = 0; j < 2; ++j)
+        table.at(i, j + 1) = static_cast<Scalar>(0.9 * table.at(i, 0) + 0.4 * table.at(i, j + 1));
+      table.target(i) = static_cast<Scalar>(i % 3);
+    }
+    return table;
+  };
+  const Table train_set = related(1, 500), same = related(2, 250);
+  CHECK(names(compare(train_set, same)) == "");
+  for (Index i = 0; i < 250; ++i)
+    for (Index j = 0; j < 3; ++j) std::swap(same.at(i, j), same.at(i, 5 - j));
+  CHECK(names(compare(train_set, same)) == "columns_permuted");
+}

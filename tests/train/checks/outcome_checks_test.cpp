@@ -89,6 +89,15 @@ TEST_CASE("columns of noise are named when there are many for the rows and valid
   CHECK(name_of(check_noise_columns({.columns = 80, .of = 100, .rows = 2000}, good, bad, Task::regression)) == "");
 }
 
+TEST_CASE("a model with far more weights than rows is a note when validation is worse than training") {
+  const RowScores good = errors_of(0.1, 1), bad = errors_of(0.6, 2);
+  const auto found = check_model_size(100'000, 100, good, bad, Task::regression);
+  CHECK(name_of(found) == "model_too_large");
+  CHECK(found->severity == Severity::note);
+  CHECK(name_of(check_model_size(100'000, 100, good, good, Task::regression)) == "");
+  CHECK(name_of(check_model_size(10'000, 100, good, bad, Task::regression)) == "");
+}
+
 TEST_CASE("weights that are kept are called overfitted when validation is far worse than training") {
   CHECK(name_of(check_memorised(errors_of(0.1, 1), errors_of(0.6, 2), Task::regression)) == "overfitting");
   CHECK(name_of(check_memorised(errors_of(0.1, 1), errors_of(0.2, 2), Task::regression)) == "");

@@ -35,7 +35,7 @@ TEST_CASE("sets that are too small are reported") {
   CHECK(contains(find(review(classes(100), &held_out, Task::multiclass), "small_training_set")->evidence,
                  "600 are held"));
   CHECK(!find(review(classes(200), &held_out, Task::multiclass), "small_training_set"));
-  CHECK(train::check_validation_size(4)->severity == Severity::warning);
+  CHECK(train::check_validation_size(7)->severity == Severity::warning);
   CHECK(train::check_validation_size(9)->severity == Severity::note);
   CHECK(!train::check_validation_size(10));
 }

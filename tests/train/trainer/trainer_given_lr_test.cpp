@@ -37,7 +37,7 @@ std::string lr_anomaly(const train::FitResult& result) {
     if (anomaly.name.starts_with("lr_too_")) {
       CHECK(anomaly.step == 0);
       CHECK(anomaly.action == train::Action::proceed);
-      CHECK(anomaly.rank == train::Rank::setup);
+      CHECK((anomaly.rank == train::Rank::setup || anomaly.rank == train::Rank::pace));
       check_headline(anomaly);
       return anomaly.name;
     }

@@ -21,12 +21,13 @@ namespace handrail::train {
 ///   ratio of their medians       that of two common units, such as 1,000 or 2.54, within 2.5 standard errors
 ///   other columns and targets    none has a correlation above 0.5 with the cluster, unless it is larger by the same
 ///                                ratio (within a factor of 1.5) in these rows
-/// Reports "coded_missing" as find_coded_value says, for inputs and for the targets of a regression.
-/// Reports "outliers" when some cells are far out, and there is nothing between them and the others: for a distance of
-/// 30, 100 or 500 some cells, at most 5 % of all, are farther out, and at most half as many are within a sixth of it
-/// and it. In a column with a spread of 0 between the quartiles, 30 does not count. Looks at inputs and at the targets
-/// of a regression. A warning when they make up 90 % of the variance of the column, or 50 % of that of a target; a note
-/// when they make up 30 %.
+/// Reports "coded_missing" as find_coded_value says, for inputs and for the targets of a regression. A number that is
+/// no usual code is not reported where more columns have outliers than such a number. Reports "outliers" when some
+/// cells are far out, and there is nothing between them and the others: for a distance of 18, 30, 100 or 500 some
+/// cells, at most 5 % of all, are farther out, and at most half as many are within a sixth of it and it. In a column
+/// with a spread of 0 between the quartiles, 18 and 30 do not count. Looks at inputs and at the targets of a
+/// regression. A warning when they make up 90 % of the variance of the column, or 50 % of that of a target; a note when
+/// they make up 30 %.
 std::vector<Anomaly> check_cells(const DataTable& table, std::span<const Column> columns, const RowScan& scan,
                                  bool regression);
 

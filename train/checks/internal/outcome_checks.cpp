@@ -83,7 +83,7 @@ std::optional<Anomaly> check_linear(const RowScores& model, const RowScores& lin
   if (model.losses.size() < min_scored_rows) return std::nullopt;
   const Moments loss = paired(model.losses, linear.losses), credit = paired(linear.credits, model.credits);
   if (loss.mean <= 3 * loss.error || loss.mean <= 0.1 * average(linear.losses)) return std::nullopt;
-  if (credit.mean <= std::max(0.02, 2 * credit.error)) return std::nullopt;
+  if (credit.mean <= std::max(0.03, 3 * credit.error)) return std::nullopt;
   return Anomaly{
       .name = "model_worse_than_linear",
       .where = "validation set",
@@ -148,6 +148,21 @@ std::optional<Anomaly> check_memorised(const RowScores& training, const RowScore
                  .cause = "the model memorises its training samples, and the weights of the last step are kept",
                  .remedy = "restore_best, fewer epochs, or more data",
                  .rank = Rank::outcome};
+}
+
+std::optional<Anomaly> check_model_size(Index weights, Index rows, const RowScores& training,
+                                        const RowScores& validation, Task task) {
+  constexpr Index max_per_row = 500;
+  constexpr double min_gap = 0.05;
+  if (rows == 0 || weights / rows < max_per_row || !is_worse(validation, training, min_gap)) return std::nullopt;
+  return Anomaly{
+      .name = "model_too_large",
+      .where = "model",
+      .evidence = concat(weights / rows, " weights for each of ", rows, " rows; ", score_text(training, task),
+                         " on these, held out ", short_form(average(validation.credits), 3)),
+      .cause = "a model that can memorise its training rows in many ways, most of which say nothing of others",
+      .remedy = "use narrower or fewer layers",
+      .severity = Severity::note};
 }
 
 std::optional<Anomaly> check_end(const EndOfRun& end) {

@@ -27,7 +27,7 @@ std::optional<RowScores> score_rows(const Tensor& predictions, const Tensor& tar
 /// Reports "model_worse_than_linear": on the same validation rows, at least 30, a linear model is better. All of these
 /// must hold:
 ///   loss     that of the model is higher, paired z > 3, and by more than 10 % of that of the linear model
-///   credits  lower by more than 0.02 and by more than 2 standard errors, paired
+///   credits  lower by more than 0.03 and by more than 3 standard errors, paired
 std::optional<Anomaly> check_linear(const RowScores& model, const RowScores& linear, Task task);
 
 /// Reports "train_eval_gap": on the same rows, at least 30, the model is worse in evaluation than in training, which
@@ -52,6 +52,11 @@ std::optional<Anomaly> check_noise_columns(const NoiseColumns& noise, const RowS
 /// Reports "overfitting" of a run that keeps its last weights, of which there are more than training rows: the score is
 /// worse on the validation set than on training rows by more than 0.1 and 3 standard errors.
 std::optional<Anomaly> check_memorised(const RowScores& training, const RowScores& validation, Task task);
+
+/// Reports "model_too_large", a note, when there are more than 500 trained weights for each training row, and the score
+/// is worse on the validation set than on training rows by more than 0.05 and 3 standard errors.
+std::optional<Anomaly> check_model_size(Index weights, Index rows, const RowScores& training,
+                                        const RowScores& validation, Task task);
 
 /// When and how a run ended.
 struct EndOfRun {

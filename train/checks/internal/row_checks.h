@@ -22,7 +22,7 @@ namespace handrail::train {
 std::vector<Anomaly> check_row_set(const DataTable& table, std::span<const Column> columns,
                                    std::span<const RowKey> keys, Task task, Index validation_rows = 0);
 
-/// Reports "small_validation_set" for fewer than 5 rows, and for fewer than 10 as a note.
+/// Reports "small_validation_set" for fewer than 8 rows, and for fewer than 10 as a note.
 std::optional<Anomaly> check_validation_size(Index rows);
 
 /// Reports "sorted_rows" when the targets within a batch are far more alike than in the whole set: two rows of a batch

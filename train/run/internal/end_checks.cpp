@@ -124,10 +124,11 @@ class EndChecks {
     const Task task = setup_.info.task;
     const auto held_out = score_rows(validation_.all_predictions(), validation_.all_targets(), task);
     if (!held_out) return;
-    Index weights = 0;
-    for (const Parameter& p : setup_.parameters) weights += p.tensor.size();
     const Index rows = setup_.data.train.size();
+    Index weights = 0;
+    for (const Parameter& p : setup_.parameters) weights += p.tensor.requires_grad() ? p.tensor.size() : 0;
     if (!setup_.options.restore_best && weights > rows) keep(check_memorised(*training_, *held_out, task));
+    keep(check_model_size(weights, rows, *training_, *held_out, task));
     keep(check_noise_columns({.columns = review_.noise_columns,
                               .of = validation_.input_shape.without_first().size(),
                               .rows = rows,

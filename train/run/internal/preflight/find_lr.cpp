@@ -134,17 +134,17 @@ LrFinderResult Preflight::bounded_sweep() {
 // few healthy runs are beyond the bounds: with norms, which make the size of the weights unimportant, and with deep
 // models.
 // A rate 30 times above or below the usual one was chosen so; for another one, data or model may be the reason that a
-// sweep finds another. Where a sweep finds nothing, a rate that is 300 times off is named without it.
+// sweep finds another. Where a sweep finds nothing, a rate that is 100 times off is named without it.
 void Preflight::check_lr() {
   constexpr std::int64_t min_planned = 100;  // the best rate for fewer steps is hardly known
-  constexpr double too_high = 0.1, unusual = 30, never_used = 300;
+  constexpr double too_high = 0.1, unusual = 30, never_used = 100;
   const double too_low = setup_.optimizer->batch_scaling() == optim::BatchScaling::linear ? 50 : 30;
   const double lr = setup_.decisions.lr, default_lr = setup_.optimizer->default_lr();
   const auto found =
       setup_.decisions.planned_steps < min_planned ? std::optional<double>() : bounded_sweep().suggestion;
   const double ratio = found.value_or(default_lr) / lr;
   const bool high = ratio < 1;
-  if (found ? ratio >= too_high && ratio <= too_low : ratio <= never_used && ratio >= 1 / never_used) return;
+  if (found ? ratio >= too_high && ratio <= too_low : ratio < never_used && ratio > 1 / never_used) return;
   constexpr double far = 5;  // times the bound: a rate beyond it costs points on any task
   const bool is_far = !found || ratio < too_high / far || ratio > far * too_low;
   const bool chosen = high ? lr > unusual * default_lr : unusual * lr < default_lr;
