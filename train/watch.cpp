@@ -11,7 +11,7 @@
 #include <handrail/core/tape.h>
 #include <handrail/nn/dropout.h>
 #include <handrail/nn/norm.h>
-#include <handrail/train/checks/internal/optimizer_checks.h>
+#include <handrail/train/checks/internal/settings/optimizer_checks.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/guards/internal/row_watch.h>
 #include <handrail/train/guards/internal/update_watch.h>

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <handrail/train/checks/internal/optimizer_checks.h>
+#include <handrail/train/checks/internal/settings/optimizer_checks.h>
 
 #include "support/guard_runs.h"
 #include "support/tasks.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <handrail/train/checks/internal/settings_checks.h>
+#include <handrail/train/checks/internal/settings/settings_checks.h>
 
 #include "support/guard_runs.h"
 #include "support/tasks.h"

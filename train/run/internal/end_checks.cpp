@@ -6,9 +6,9 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/tape.h>
-#include <handrail/train/checks/internal/label_diagnosis.h>
-#include <handrail/train/checks/internal/linear_model.h>
-#include <handrail/train/checks/internal/outcome_checks.h>
+#include <handrail/train/checks/internal/outcome/label_diagnosis.h>
+#include <handrail/train/checks/internal/outcome/linear_model.h>
+#include <handrail/train/checks/internal/outcome/outcome_checks.h>
 #include <handrail/train/run/internal/rehearsal.h>
 
 namespace handrail::train {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <handrail/core/error.h>
-#include <handrail/train/checks/internal/prediction_checks.h>
+#include <handrail/train/checks/internal/outcome/prediction_checks.h>
 #include <handrail/train/run/internal/end_checks.h>
 #include <handrail/train/run/internal/run.h>
 

@@ -10,7 +10,7 @@
 #include <handrail/train/checks/internal/model/gradient_checks.h>
 #include <handrail/train/checks/internal/model/layer_checks.h>
 #include <handrail/train/checks/internal/model/loss_checks.h>
-#include <handrail/train/checks/internal/prediction_checks.h>
+#include <handrail/train/checks/internal/outcome/prediction_checks.h>
 #include <handrail/train/checks/internal/model/start_checks.h>
 #include <handrail/train/run/internal/rehearsal.h>
 

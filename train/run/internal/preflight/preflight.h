@@ -6,8 +6,8 @@
 #include <vector>
 
 #include <handrail/train/checks/internal/data_review.h>
-#include <handrail/train/checks/internal/optimizer_checks.h>
-#include <handrail/train/checks/internal/settings_checks.h>
+#include <handrail/train/checks/internal/settings/optimizer_checks.h>
+#include <handrail/train/checks/internal/settings/settings_checks.h>
 #include <handrail/train/data/internal/data_part.h>
 #include <handrail/train/run/loop/loop.h>
 

@@ -1,4 +1,4 @@
-#include <handrail/train/checks/internal/outcome_checks.h>
+#include <handrail/train/checks/internal/outcome/outcome_checks.h>
 
 #include <algorithm>
 #include <cmath>

@@ -5,10 +5,10 @@
 #include <doctest/doctest.h>
 #include <handrail/core/error.h>
 #include <handrail/core/random.h>
-#include <handrail/train/checks/internal/prediction_checks.h>
+#include <handrail/train/checks/internal/outcome/prediction_checks.h>
 
 #include "support/check_throws.h"
-#include "train/checks/predicted.h"
+#include "train/checks/outcome/predicted.h"
 
 using namespace handrail;
 using namespace predicted;

@@ -1,4 +1,4 @@
-#include <handrail/train/checks/internal/optimizer_checks.h>
+#include <handrail/train/checks/internal/settings/optimizer_checks.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include <handrail/train/checks/internal/settings_checks.h>
+#include <handrail/train/checks/internal/settings/settings_checks.h>
 
 #include <algorithm>
 #include <cmath>

@@ -5,10 +5,10 @@
 
 #include <doctest/doctest.h>
 #include <handrail/core/error.h>
-#include <handrail/train/checks/internal/label_diagnosis.h>
+#include <handrail/train/checks/internal/outcome/label_diagnosis.h>
 
 #include "support/check_throws.h"
-#include "train/checks/predicted.h"
+#include "train/checks/outcome/predicted.h"
 
 using namespace handrail;
 using namespace predicted;

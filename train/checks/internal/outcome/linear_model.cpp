@@ -1,4 +1,4 @@
-#include <handrail/train/checks/internal/linear_model.h>
+#include <handrail/train/checks/internal/outcome/linear_model.h>
 
 #include <algorithm>
 #include <cmath>

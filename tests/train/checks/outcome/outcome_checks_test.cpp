@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <handrail/train/checks/internal/linear_model.h>
-#include <handrail/train/checks/internal/outcome_checks.h>
+#include <handrail/train/checks/internal/outcome/linear_model.h>
+#include <handrail/train/checks/internal/outcome/outcome_checks.h>
 
 #include "support/guard_runs.h"
 #include "support/tasks.h"

@@ -1,4 +1,4 @@
-#include <handrail/train/checks/internal/label_diagnosis.h>
+#include <handrail/train/checks/internal/outcome/label_diagnosis.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checks/internal/association.h>
-#include <handrail/train/checks/internal/classified.h>
+#include <handrail/train/checks/internal/outcome/classified.h>
 #include <handrail/train/checks/internal/recoding.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/math/robust.h>
