@@ -64,7 +64,10 @@ simulate() {
   cp "$work/original" "$work/tree/$file"
 }
 
-build train_tests core_tests optim_tests openmp_tests
+if ! build train_tests core_tests optim_tests openmp_tests; then
+  say "mutations: it does not compile as it is; see $work/log"
+  exit 1
+fi
 for program in train_tests core_tests optim_tests; do
   "$work/build/tests/$program" >"$work/output" 2>&1 || { say "mutations: $program fails as it is"; exit 1; }
 done
