@@ -21,6 +21,15 @@ bool is_run_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
 }
 
+// A disk may fail to read a file once. The checkpoint before it would lose steps, and lines of metrics.csv.
+TrainingState load_or_retry(const std::filesystem::path& path, FileSystem& files) {
+  try {
+    return load_checkpoint(path, files);
+  } catch (const CheckpointError&) {
+    return load_checkpoint(path, files);
+  }
+}
+
 // Adds to an error of make() how to do without checkpoints.
 template <class Make>
 auto or_opt_out(Make&& make) {
@@ -136,7 +145,7 @@ std::optional<LoadedCheckpoint> CheckpointStore::load_newest(const std::filesyst
   for (; !candidates.empty(); candidates.pop_back()) {
     const CheckpointFile& file = candidates.back();
     try {
-      return LoadedCheckpoint{file.path, file.sequence, load_checkpoint(file.path, files), std::move(skipped)};
+      return LoadedCheckpoint{file.path, file.sequence, load_or_retry(file.path, files), std::move(skipped)};
     } catch (const CheckpointError& error) {
       skipped.emplace_back(error.what());
     }

@@ -95,6 +95,29 @@ TEST_CASE("the newest checkpoint that can be loaded is loaded, and those skipped
   CHECK(store.save(state_at(5), false) == dir.path() / checkpoint_name(5));
 }
 
+TEST_CASE("a checkpoint that cannot be read once is read again; after two failures the one before it is loaded") {
+  const TempDir dir;
+  CheckpointStore store(dir.path(), 5);
+  for (std::int64_t step = 1; step <= 2; ++step) store.save(state_at(step), false);
+  bool failed = true;
+  for (int nth = 2; failed; ++nth) {  // the first call lists the directory
+    FailingFiles files(nth, false, EIO);
+    const auto loaded = CheckpointStore::load_newest(dir.path(), files);
+    failed = files.failed();
+    CAPTURE(files.first_failed());
+    REQUIRE(loaded.has_value());
+    CHECK(loaded->sequence == 2);
+    CHECK(loaded->skipped.empty());
+  }
+  FailingFiles files(2, true, EIO);
+  files.most_failures = 2;
+  const auto loaded = CheckpointStore::load_newest(dir.path(), files);
+  REQUIRE(loaded.has_value());
+  CHECK(loaded->sequence == 1);
+  REQUIRE(loaded->skipped.size() == 1);
+  CHECK(loaded->skipped[0].find("Input/output error") != std::string::npos);
+}
+
 TEST_CASE("a run whose checkpoints are all damaged is not silently started over") {
   const TempDir dir;
   CheckpointStore store(dir.path(), 5);
