@@ -59,11 +59,8 @@ std::optional<Anomaly> CollapseGuard::check(const StepStats& stats, double loss)
   in_a_row_ = 0;
   const std::string what = most >= dead ? concat(short_form(100 * most, 3), " % of a layer's units dead")
                                         : concat("weights grown ", short_form(growth, 2), " times");
-  Anomaly anomaly =
-      divergence(stats, concat(what, ", loss ", short_form(loss), ", at first ", short_form(initial_.mean())),
-                 "lower lr tenfold", rollbacks_);
-  if (anomaly.action == Action::stop) anomaly.lr_factor = 1;
-  return anomaly;
+  return divergence(stats, concat(what, ", loss ", short_form(loss), ", at first ", short_form(initial_.mean())),
+                    "lower lr tenfold", rollbacks_);
 }
 
 void CollapseGuard::rolled_back() {

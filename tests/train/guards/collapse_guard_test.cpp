@@ -81,7 +81,10 @@ TEST_CASE("after three rollbacks a model that dies again stops training") {
     factors.push_back(anomaly->lr_factor);
   }
   CHECK(factors == std::vector<double>{0.1, 0.5, 0.5});
-  CHECK(steps(*guard, step, 100, 2.3)->action == Action::stop);
+  const auto last = steps(*guard, step, 100, 2.3);
+  REQUIRE(last);
+  CHECK(last->action == Action::stop);
+  CHECK(last->lr_factor == 0.5);  // of a rollback that on_anomaly makes of it
 }
 
 TEST_CASE("dead units are no divergence where the model learns, began so, or has few samples in a step") {
