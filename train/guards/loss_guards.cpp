@@ -90,12 +90,12 @@ bool TypicalLoss::is_high(double loss, const SampleLosses& samples) const {
   return std::log(loss) - *concentration > mean + std::max(1.5, 3.8 * deviation);
 }
 
-void TypicalLoss::measure(double loss, const SampleLosses& samples) {
+void TypicalLoss::measure(double loss, const SampleLosses* samples) {
   latest_.reset();
-  if (++since_ < interval) [[likely]]
+  if (!samples || !(loss > 0) || ++since_ < interval) [[likely]]
     return;
   since_ = 0;
-  if (const auto concentration = samples.concentration()) latest_ = std::log(loss) - *concentration;
+  if (const auto concentration = samples->concentration()) latest_ = std::log(loss) - *concentration;
 }
 
 void TypicalLoss::keep(bool spiked) {
@@ -111,7 +111,7 @@ void TypicalLoss::visit_state(StateVisitor& state) {
 bool SpikeDetector::check(double loss, const SampleLosses* samples) {
   early_ = window_.size() < min_losses;
   spiked_ = early_ ? is_explosion(loss) : may_be_far(loss) && is_far(loss, samples);
-  if (samples && rule_ == SpikeRule::robust && loss > 0) typical_.measure(loss, *samples);
+  if (rule_ == SpikeRule::robust) typical_.measure(loss, samples);
   if (!spiked_) [[likely]] {
     in_a_row_ = 0;
     return false;

@@ -426,3 +426,18 @@ TEST_CASE("guards of the loss continue from their state as if they had never sto
   CHECK(check_resume(documented, steps, cuts).size() > 15);
   CHECK(check_resume(non_finite, steps, cuts).size() > 20);
 }
+
+TEST_CASE("a step that was refused leaves nothing for a later step in which the losses of the samples are not known") {
+  const Fixed known(0.4);
+  LossGuard guard(true, true, 0), resumed(true, true, 0);
+  StepStats stats = loss_step(0, 2);
+  for (stats.step = 1; stats.step <= 8; ++stats.step) {
+    stats.sample_losses = &known;
+    CHECK_FALSE(guard.check_loss(stats));
+    if (stats.step < 8) guard.accepted(stats);  // the eighth, whose typical loss counts, is refused
+  }
+  REQUIRE(load_state(resumed, save_state(guard)));
+  stats.sample_losses = nullptr;
+  for (LossGuard* one : {&guard, &resumed}) CHECK_FALSE(make_step(*one, stats));
+  CHECK(save_state(guard) == save_state(resumed));
+}
