@@ -56,8 +56,8 @@ class CheckpointStore {
   const std::filesystem::path& directory() const { return directory_; }
 
   /// Loads the newest checkpoint that can be loaded at the first or second try. Returns nothing when the directory has
-  /// no checkpoints. Takes no lock and changes nothing. Throws CheckpointError when there are checkpoints and none can be loaded; the error
-  /// gives the cause of each.
+  /// no checkpoints. Takes no lock and changes nothing. Throws CheckpointError when there are checkpoints and none can
+  /// be loaded; the error gives the cause of each.
   static std::optional<LoadedCheckpoint> load_newest(const std::filesystem::path& directory,
                                                      FileSystem& files = posix_file_system());
 

@@ -54,8 +54,8 @@ class TypicalLoss {
   /// Whether that of this batch is far above the kept ones: its logarithm is above the mean of theirs by 1.5 and by 3.8
   /// standard deviations. False while fewer than 12 are kept, and when the losses of the samples are not known.
   bool is_high(double loss, const SampleLosses& samples) const;
-  /// Forgets that of the last batch, which may not have been accepted. Computes that of this one, when it is its turn and
-  /// the loss is positive. samples: null when they are not known.
+  /// Forgets that of the last batch, which may not have been accepted. Computes that of this one, when it is its turn
+  /// and the loss is positive. samples: null when they are not known.
   void measure(double loss, const SampleLosses* samples);
   /// Keeps what the last batch had; a batch that is a spike is not kept.
   void keep(bool spiked);
