@@ -35,7 +35,8 @@ class Repair {
 
  private:
   Fitted fit();
-  std::optional<Fix> next_fix();
+  bool is_kept(const Fix& fix) const;
+  std::optional<Fix> next_fix() const;
   bool prepare(const Fix& fix);
   bool attempt(const Fix& fix);
   void measure(RepairAttempt& attempt, const Fix& fix);
@@ -48,7 +49,7 @@ class Repair {
   const Index max_fits_;
   std::optional<Fitted> best_;
   std::vector<Fix> kept_;
-  std::vector<std::string> tried_;  // names of fixes
+  std::vector<std::string> failed_;  // names of fixes that were not kept
   std::vector<RepairAttempt> attempts_;
 };
 
@@ -60,13 +61,18 @@ Fitted Repair::fit() {
           program_.info,     std::move(program_.last_run), ModelSnapshot(program_.model)};
 }
 
-// The first fix of the best result that has not been tried. A model or data that a fix has changed may want another
-// rate and more epochs than before.
-std::optional<Fix> Repair::next_fix() {
-  std::vector<Fix> all = best_->result.fixes();
-  if (!kept_.empty()) all.insert(all.end(), {fixes::find_lr(), fixes::more_epochs()});
-  for (Fix& fix : all)
-    if (std::ranges::find(tried_, fix.name) == tried_.end()) return std::move(fix);
+bool Repair::is_kept(const Fix& fix) const { return std::ranges::find(kept_, fix.name, &Fix::name) != kept_.end(); }
+
+// The next fix of the best result. A fix of the options that was kept may be asked for once more, such as four times
+// the epochs; one of the model has done what it can. A model or data that a fix has changed may want another rate and
+// more epochs than before.
+std::optional<Fix> Repair::next_fix() const {
+  const auto failed = [this](const Fix& fix) { return std::ranges::find(failed_, fix.name) != failed_.end(); };
+  for (const Fix& fix : best_->result.fixes())
+    if (!failed(fix) && !(fix.change_model && is_kept(fix))) return fix;
+  if (kept_.empty()) return {};
+  for (const Fix& fix : {fixes::find_lr(), fixes::more_epochs()})
+    if (!failed(fix) && !is_kept(fix)) return fix;
   return {};
 }
 
@@ -101,7 +107,7 @@ void Repair::measure(RepairAttempt& attempt, const Fix& fix) {
   }
 }
 
-// Fits with the fix. Returns false when it has nothing to change.
+// Fits with the fix. Returns whether it is kept.
 bool Repair::attempt(const Fix& fix) {
   RepairAttempt attempt{.fix = fix.name, .anomaly = fix.anomaly, .before = best_->validation.loss};
   try {
@@ -113,8 +119,8 @@ bool Repair::attempt(const Fix& fix) {
   }
   attempt.done = true;
   tell(attempt);
-  attempts_.push_back(std::move(attempt));
-  return true;
+  attempts_.push_back(attempt);
+  return attempt.kept;
 }
 
 void Repair::tell(const RepairAttempt& attempt) const {
@@ -136,8 +142,7 @@ FitResult Repair::run() {
     while (std::ssize(attempts_) < max_fits_ && best_->result.reason < StopReason::requested) {
       const std::optional<Fix> fix = next_fix();
       if (!fix) break;
-      tried_.push_back(fix->name);
-      attempt(*fix);
+      if (!attempt(*fix)) failed_.push_back(fix->name);
     }
   } catch (...) {
     leave_best();
