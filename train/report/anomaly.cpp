@@ -108,7 +108,7 @@ std::string diagnosis_text(std::span<const Anomaly> anomalies, const std::map<st
     if (anomaly.severity == Severity::note) all += "note: ";
     all += anomaly.name + ": " + anomaly.text();
     const auto count = counts.find(anomaly.name);
-    if (count != counts.end() && count->second > 1) all += " (one of " + std::to_string(count->second) + ")";
+    if (count != counts.end() && count->second > 1) all += " (" + std::to_string(count->second) + " times in all)";
     all += '\n';
   }
   return all;

@@ -50,9 +50,10 @@ Index find_row(const Tensor& values, double limit) {
 }
 
 // Where a step became not finite. in_loss: whether an op made it after the predictions of the model, which were
-// moderate: a model with huge ones is not to be excused by the loss that overflows.
+// moderate: a model with huge ones is not to be excused by the loss that overflows. in_gradient: whether, with such
+// predictions, the backward pass of an op of the model made it.
 struct Origin : FirstNonFinite::Origin {
-  bool in_loss;
+  bool in_loss, in_gradient;
 };
 
 bool are_moderate(const Tensor& predictions) {
@@ -74,12 +75,13 @@ class StepObserver final : public TapeObserver {
   bool has_found() const { return finder_.origin().has_value(); }
   std::optional<Origin> origin(const Tensor& predictions) const {
     if (!has_found()) return std::nullopt;
-    Origin origin{*finder_.origin(), false};
+    Origin origin{*finder_.origin(), false, false};
     const bool by_op =
         origin.source == FirstNonFinite::Source::forward || origin.source == FirstNonFinite::Source::backward;
     if (!by_op || !predictions.defined() || !are_moderate(predictions)) return origin;
     const auto made = std::ranges::find_if(outputs_, [&](const Tensor& output) { return output.is_same(predictions); });
     origin.in_loss = made != outputs_.end() && origin.position > made - outputs_.begin();
+    origin.in_gradient = !origin.in_loss && origin.source == FirstNonFinite::Source::backward;
     return origin;
   }
 
@@ -145,8 +147,13 @@ void explain(Anomaly& anomaly, const Setup& setup, const Position& at, BufferCop
                                             : " at layer '" + layer + "'");
   if (!anomaly.where.empty()) return;
   anomaly.where = origin->in_loss ? concat("loss, ", op) : layer.empty() ? op : concat("layer '", layer, "'");
-  if (!origin->in_loss) return;
+  if (!origin->in_loss && !origin->in_gradient) return;
   anomaly.rank = Rank::setup;
+  if (origin->in_gradient) {
+    anomaly.cause = concat("a gradient of ", op, " that is not defined for its inputs, such as that of sqrt at 0");
+    anomaly.remedy = "look for a division by 0, or a sqrt or log of 0, in that backward pass";
+    return;
+  }
   anomaly.cause = "a loss that is not defined for all predictions, such as the log or the square root of 0";
   anomaly.remedy = "keep log, sqrt and / away from 0";
 }
