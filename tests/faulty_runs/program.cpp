@@ -21,6 +21,11 @@ void add_column(Table& table, const std::function<double(Index)>& value) {
   table.x = cat({table.x, column}, 1);
 }
 
+void cells(Table& table, const std::function<void(Scalar&, Index, Index)>& edit) {
+  for (Index i = 0; i < table.rows(); ++i)
+    for (Index j = 0; j < table.columns(); ++j) edit(table.x.mutable_data()[i * table.columns() + j], i, j);
+}
+
 std::vector<Index> numbers(Index count) {
   std::vector<Index> all(static_cast<std::size_t>(count));
   std::iota(all.begin(), all.end(), Index{0});

@@ -28,6 +28,8 @@ Table pick(const Table& table, const std::vector<Index>& rows);
 Table join(const Table& a, const Table& b);
 /// Appends a column to the inputs: value(row) of each row.
 void add_column(Table& table, const std::function<double(Index)>& value);
+/// Calls edit(value, row, column) for every cell of the inputs.
+void cells(Table& table, const std::function<void(Scalar&, Index, Index)>& edit);
 /// The row numbers 0 to count - 1, or a random order of them.
 std::vector<Index> numbers(Index count);
 std::vector<Index> shuffled(Index count, Rng& rng);

@@ -24,7 +24,8 @@ nn::Sequential standardised(const Program& p, Rng& rng) {
   return model;
 }
 
-// Appends a column that is `known(row of the table)` in training and validation, and noise when the model is in use.
+}  // namespace
+
 void leak(Program& p, const std::function<double(const Table&, Index)>& known) {
   Rng rng = p.rng(4);
   p.known([&](Table& t) { add_column(t, [&](Index i) { return known(t, i); }); });
@@ -34,8 +35,6 @@ void leak(Program& p, const std::function<double(const Table&, Index)>& known) {
     return static_cast<double>(shown.x.at({static_cast<Index>(rng.below(rows)), shown.columns() - 1}));
   });
 }
-
-}  // namespace
 
 std::vector<Fault> column_faults() {
   return {

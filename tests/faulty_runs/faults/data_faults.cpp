@@ -7,12 +7,6 @@
 namespace faulty_runs {
 namespace {
 
-// Calls edit(value, row, column) for every cell of the table.
-void cells(Table& table, const std::function<void(Scalar&, Index, Index)>& edit) {
-  for (Index i = 0; i < table.rows(); ++i)
-    for (Index j = 0; j < table.columns(); ++j) edit(table.x.mutable_data()[i * table.columns() + j], i, j);
-}
-
 // A tenth of the cells of every second column, chosen by seed.
 void some_cells(Program& p, double share, const std::function<void(Scalar&)>& edit, bool in_use) {
   Rng rng = p.rng(2);

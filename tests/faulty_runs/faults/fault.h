@@ -42,6 +42,16 @@ std::vector<Fault> optimizer_faults();
 std::vector<Fault> schedule_faults();
 std::vector<Fault> loop_faults();
 
+/// A fault that is planted in a program with a loop of its own.
+Fault in_own_loop(const std::string& name, const std::string& planted, const std::vector<std::string>& causes,
+                  const std::function<void(OwnLoop&, Program&)>& plant, const std::vector<std::string>& refusal = {});
+/// Appends a column that is `known(row of the table)` in training and validation, and noise when the model is in use.
+void leak(Program& p, const std::function<double(const Table&, Index)>& known);
+/// The gradient of the input of an op, from that of its output and the input.
+using Slope = std::function<double(double gradient, double x)>;
+/// Gives the program a model with this op as the only activation of its two hidden layers.
+void with_op(Program& p, const std::function<double(double)>& value, const Slope& slope);
+
 /// All faults with their subjects. Two are planted together in this order: data before model before loss.
 const std::vector<Fault>& faults();
 

@@ -8,10 +8,16 @@
 namespace faulty_runs {
 namespace {
 
-using Plant = std::function<void(OwnLoop&, Program&)>;
+void sort_by_target(Program& p) {
+  std::vector<Index> order = numbers(p.train.rows());
+  std::ranges::stable_sort(order, {}, [&](Index i) { return p.train.y.data()[i]; });
+  p.train = pick(p.train, order);
+}
+
+}  // namespace
 
 Fault in_own_loop(const std::string& name, const std::string& planted, const std::vector<std::string>& causes,
-                  const Plant& plant, const std::vector<std::string>& refusal = {}) {
+                  const std::function<void(OwnLoop&, Program&)>& plant, const std::vector<std::string>& refusal) {
   return {.name = name,
           .planted = planted,
           .causes = causes,
@@ -20,14 +26,6 @@ Fault in_own_loop(const std::string& name, const std::string& planted, const std
           .own_loop = true,
           .alone = true};
 }
-
-void sort_by_target(Program& p) {
-  std::vector<Index> order = numbers(p.train.rows());
-  std::ranges::stable_sort(order, {}, [&](Index i) { return p.train.y.data()[i]; });
-  p.train = pick(p.train, order);
-}
-
-}  // namespace
 
 std::vector<Fault> loop_faults() {
   return {
