@@ -28,7 +28,7 @@ class Queue {
   std::map<std::tuple<std::string, std::uint64_t, bool>, std::size_t> baselines_;
 };
 
-bool wanted(Part part, const Settings& s) { return part == Part::dev ? s.dev : s.held_out; }
+bool wanted(Part part, const Settings& s) { return s.parts.contains(part); }
 
 // Faults of one subject change the same part of a program, and those of a model, its layers and gradients replace it.
 // One that should be refused would hide the other.
@@ -66,14 +66,14 @@ std::vector<PlannedPair> draw_pairs(const Settings& s, std::uint64_t count) {
 std::vector<const Fault*> wanted_faults(const Settings& s) {
   std::vector<const Fault*> list;
   for (const Fault& fault : faults())
-    if (wanted(part_of_fault(fault.name), s) && (s.fault.empty() || s.fault == fault.name)) list.push_back(&fault);
+    if (wanted(part_of_fault(fault), s) && (s.fault.empty() || s.fault == fault.name)) list.push_back(&fault);
   return list;
 }
 
 std::vector<const TaskKind*> wanted_tasks(const Settings& s) {
   std::vector<const TaskKind*> list;
   for (const TaskKind& task : tasks())
-    if (wanted(part_of_task(task.name), s) && (s.task.empty() || s.task == task.name)) list.push_back(&task);
+    if (wanted(part_of_task(task), s) && (s.task.empty() || s.task == task.name)) list.push_back(&task);
   return list;
 }
 
@@ -85,7 +85,6 @@ Program faulty_program(const TaskKind& task, std::uint64_t seed, const std::vect
 
 Results run_campaign(const Settings& s) {
   const auto start = std::chrono::steady_clock::now();
-  const std::uint64_t parts = (s.dev ? 1U : 0U) + (s.held_out ? 1U : 0U);
   Queue queue;
   struct Planned {
     std::size_t job, baseline;
@@ -102,20 +101,19 @@ Results run_campaign(const Settings& s) {
       }
 
   const std::uint64_t seed = s.first_seed;
-  for (const auto& [first, second, task] : draw_pairs(s, s.pairs.value_or(s.fault.empty() ? 60 * parts : 0))) {
+  for (const auto& [first, second, task] : draw_pairs(s, s.pairs.value_or(s.fault.empty() ? 60 * s.parts.size() : 0))) {
     of_pairs.push_back({queue.add([=] { return faulty_program(*task, seed, {first, second}); }), 0});
     results.pairs.push_back({.first = first, .second = second, .task = task->name});
   }
 
-  for (const Part part : {Part::dev, Part::held_out}) {
-    if (!wanted(part, s)) continue;
+  for (const Part part : s.parts) {
     std::vector<const TaskKind*> where = wanted_tasks(s);
-    std::erase_if(where, [&](const TaskKind* task) { return part_of_task(task->name) != part; });
+    std::erase_if(where, [&](const TaskKind* task) { return part_of_task(*task) != part; });
     const std::uint64_t count = s.healthy.value_or(s.fault.empty() ? 250 : 0);
     for (std::uint64_t i = 0; !where.empty() && i < count; ++i) {
       const TaskKind* task = where[i % where.size()];
       const std::uint64_t task_seed = s.first_seed + i % 5;
-      const std::uint64_t number = (part == Part::held_out ? 100'000 : 0) + 1000 * s.first_seed + i;
+      const std::uint64_t number = 100'000 * static_cast<std::uint64_t>(part) + 1000 * s.first_seed + i;
       const std::size_t baseline = queue.baseline(*task, task_seed, false);
       of_healthy.push_back({queue.add([=] { return healthy_variant(*task, task_seed, number).program; }), baseline});
       results.healthy.push_back({.description = healthy_variant(*task, task_seed, number).description});

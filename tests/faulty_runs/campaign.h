@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,7 @@
 namespace faulty_runs {
 
 struct Settings {
-  bool dev = true, held_out = false;
+  std::set<Part> parts = {Part::dev};
   std::string fault = {}, task = {};  // the only one; empty for all
   std::uint64_t seeds = 3;
   std::uint64_t first_seed = 1;  // tasks and programs of other seeds have not been seen by any rule

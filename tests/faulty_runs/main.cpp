@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 
@@ -14,9 +16,9 @@ using namespace faulty_runs;
 
 constexpr const char* usage =
     "usage: tests/run faults [options]\n"
-    "  --part dev|held_out|all   which half of faults and tasks; dev. held_out is to be looked at once, at the end, "
-    "when\n"
-    "                            the rules are done: a rule that was written after a look at it is not measured by it\n"
+    "  --part dev|held_out|fresh|all  which faults and tasks; dev. all is dev and held_out, without fresh.\n"
+    "                            held_out and fresh are to be looked at once, at the end, when the rules are done: a\n"
+    "                            rule that was written after a look at them is not measured by them\n"
     "  --fault NAME, --task NAME only these\n"
     "  --seeds N                 seeds of each fault and task; 3\n"
     "  --first-seed N            tasks and programs of other seeds; 1\n"
@@ -34,10 +36,12 @@ std::uint64_t number(const std::string& text) {
 }
 
 void set_part(Settings& s, const std::string& part) {
-  if (part != "dev" && part != "held_out" && part != "all")
-    throw std::runtime_error("want --part dev, held_out or all; got " + part);
-  s.dev = part != "held_out";
-  s.held_out = part != "dev";
+  static const std::map<std::string, std::set<Part>> known{{"dev", {Part::dev}},
+                                                           {"held_out", {Part::held_out}},
+                                                           {"fresh", {Part::fresh}},
+                                                           {"all", {Part::dev, Part::held_out}}};
+  if (!known.contains(part)) throw std::runtime_error("want --part dev, held_out, fresh or all; got " + part);
+  s.parts = known.at(part);
 }
 
 bool known(const Settings& s) {
@@ -90,10 +94,9 @@ int main(int argc, char** argv) try {
       throw std::runtime_error("unknown option " + option + "\n" + usage);
   }
   if (!known(settings)) throw std::runtime_error("there is no such fault or task; --list names them");
-  std::printf("part: %s\n", settings.dev && settings.held_out ? "all" : settings.dev ? "dev" : "held_out");
-  if (settings.held_out)
-    std::printf(
-        "The part held_out is looked at once, at the end: rules written after this look are not measured by it.\n");
+  for (const Part part : settings.parts) std::printf("part: %s\n", to_string(part));
+  if (settings.parts != std::set{Part::dev})
+    std::printf("This part is looked at once, at the end: rules written after this look are not measured by it.\n");
   handrail::set_num_threads(1);
   if (settings.repair) {
     run_repair_campaign(settings);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -23,7 +24,7 @@ const TaskKind& task_named(const std::string& name) {
 
 const TaskKind& first_task(const Fault& fault) {
   for (const TaskKind& task : tasks())
-    if (fits(fault, task.kind)) return task;
+    if (fits(fault, task.kind) && task.fresh == fault.fresh) return task;
   FAIL("no task fits");
   return tasks().front();
 }
@@ -51,15 +52,22 @@ Outcome outcome_with(const std::vector<Finding>& diagnosis, float credit) {
 
 TEST_CASE("there are a hundred fault types, no two of one name, and each part has its share") {
   std::set<std::string> names;
-  int dev = 0;
+  std::map<Part, int> counts;
   for (const Fault& fault : faults()) {
     CHECK_MESSAGE(names.insert(fault.name).second, fault.name);
     CHECK_FALSE(fault.causes.empty());
-    dev += part_of_fault(fault.name) == Part::dev;
+    ++counts[part_of_fault(fault)];
   }
-  CHECK(faults().size() >= 100);
-  CHECK(dev >= 50);
-  CHECK(dev <= std::ssize(faults()) - 50);
+  CHECK(counts[Part::dev] >= 50);
+  CHECK(counts[Part::held_out] >= 50);
+  CHECK(counts[Part::fresh] >= 40);
+}
+
+TEST_CASE("each part has tasks of all three kinds") {
+  std::map<Part, std::set<train::Task>> kinds;
+  for (const TaskKind& task : tasks()) kinds[part_of_task(task)].insert(task.kind);
+  for (const auto& [part, found] : kinds) CHECK_MESSAGE(found.size() == 3, to_string(part));
+  CHECK(kinds.size() == 3);
 }
 
 TEST_CASE("a refused, a harmless, a named and a silent program come out as such") {

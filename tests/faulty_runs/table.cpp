@@ -161,10 +161,9 @@ std::string fault_table() {
   std::string text =
       "| fault | subject | part | what is planted | names that count |\n| --- | --- | --- | --- | --- |\n";
   for (const Fault& fault : faults()) {
-    const char* part = part_of_fault(fault.name) == Part::dev ? "dev" : "held out";
     const std::string loop = fault.own_loop ? "own loop" : fault.subject;
-    text += concat("| ", fault.name, " | ", loop, " | ", part, " | ", fault.planted, " | ", code(fault.causes),
-                   fault.refusal.empty() ? "" : ", or refused", " |\n");
+    text += concat("| ", fault.name, " | ", loop, " | ", to_string(part_of_fault(fault)), " | ", fault.planted, " | ",
+                   code(fault.causes), fault.refusal.empty() ? "" : ", or refused", " |\n");
   }
   return text;
 }

@@ -5,13 +5,7 @@
 #include <numbers>
 
 namespace faulty_runs {
-namespace {
-
-constexpr Index test_rows = 1500;
-
-// Divides the rows into test, validation and the rest for training, and standardises the inputs by those of training,
-// and the targets of a regression too, as a careful user does.
-Task divide(Task task, const Table& all, Index validation, Index test, bool standardise = true) {
+Task divide(Task task, const Table& all, Index validation, Index test, bool standardise) {
   const std::vector<Index> order = numbers(all.rows());
   task.test = pick(all, {order.begin(), order.begin() + test});
   task.validation = pick(all, {order.begin() + test, order.begin() + test + validation});
@@ -26,6 +20,8 @@ Task divide(Task task, const Table& all, Index validation, Index test, bool stan
 }
 
 Scalar& at(const Tensor& x, Index row, Index column) { return x.mutable_data()[row * x.shape()[1] + column]; }
+
+namespace {
 
 // The embedded digits of 8 x 8 pixels in another order for each seed, normalised by one mean and one deviation: some
 // pixels are hardly ever used.
@@ -156,11 +152,16 @@ Task waves(std::uint64_t seed, Index size) {
 }  // namespace
 
 const std::vector<TaskKind>& tasks() {
-  static const std::vector<TaskKind> all{
-      {"digits", train::Task::multiclass, digits},     {"clusters", train::Task::multiclass, clusters},
-      {"wide", train::Task::multiclass, wide},         {"tiny", train::Task::multiclass, tiny},
-      {"rings", train::Task::binary, rings},           {"imbalanced", train::Task::binary, imbalanced},
-      {"friedman", train::Task::regression, friedman}, {"waves", train::Task::regression, waves}};
+  static const std::vector<TaskKind> all = [] {
+    std::vector<TaskKind> list{
+        {"digits", train::Task::multiclass, digits},     {"clusters", train::Task::multiclass, clusters},
+        {"wide", train::Task::multiclass, wide},         {"tiny", train::Task::multiclass, tiny},
+        {"rings", train::Task::binary, rings},           {"imbalanced", train::Task::binary, imbalanced},
+        {"friedman", train::Task::regression, friedman}, {"waves", train::Task::regression, waves}};
+    const std::vector<TaskKind> fresh = fresh_tasks();
+    list.insert(list.end(), fresh.begin(), fresh.end());
+    return list;
+  }();
   return all;
 }
 

@@ -2,23 +2,28 @@
 
 #include <cstdint>
 
-#include "tasks.h"
-
 namespace faulty_runs {
 
 const std::vector<Fault>& faults() {
   static const std::vector<Fault> all = [] {
-    const std::pair<const char*, std::vector<Fault>> groups[] = {
+    const std::vector<FaultGroup> usual{
         {"data", data_faults()},           {"columns", column_faults()},    {"labels", label_faults()},
         {"split", split_faults()},         {"model", model_faults()},       {"layers", layer_faults()},
         {"gradient", gradient_faults()},   {"outputs", output_faults()},    {"loss", loss_faults()},
         {"optimizer", optimizer_faults()}, {"schedule", schedule_faults()}, {"loop", loop_faults()}};
     std::vector<Fault> list;
-    for (const auto& [subject, group] : groups)
-      for (const Fault& fault : group) {
-        list.push_back(fault);
-        list.back().subject = subject;
-      }
+    const auto append = [&list](const std::vector<FaultGroup>& groups, bool fresh) {
+      for (const auto& [subject, group] : groups)
+        for (const Fault& fault : group) {
+          list.push_back(fault);
+          list.back().subject = subject;
+          list.back().fresh = fresh;
+        }
+    };
+    append(usual, false);
+    for (const auto fresh :
+         {fresh_data_faults, fresh_label_faults, fresh_model_faults, fresh_loss_faults, fresh_training_faults})
+      append(fresh(), true);
     return list;
   }();
   return all;
@@ -29,21 +34,25 @@ bool fits(const Fault& fault, train::Task kind) {
   return (fault.needs & bit) != 0;
 }
 
-Part part_of_fault(const std::string& name) {
+const char* to_string(Part part) { return part == Part::dev ? "dev" : part == Part::held_out ? "held out" : "fresh"; }
+
+Part part_of_fault(const Fault& fault) {
+  if (fault.fresh) return Part::fresh;
   std::uint64_t hash = 14695981039346656037U;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
+  for (const char c : fault.name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
   for (const int shift : {32, 16, 8, 4, 2, 1}) hash ^= hash >> shift;
   return (hash & 1) == 0 ? Part::dev : Part::held_out;
 }
 
-Part part_of_task(const std::string& name) {
+Part part_of_task(const TaskKind& task) {
+  if (task.fresh) return Part::fresh;
   Part part = Part::dev;
   bool odd[3] = {};
-  for (const TaskKind& task : tasks()) {
-    bool& second = odd[static_cast<std::size_t>(task.kind)];
+  for (const TaskKind& other : tasks()) {
+    bool& second = odd[static_cast<std::size_t>(other.kind)];
     part = second ? Part::held_out : Part::dev;
     second = !second;
-    if (task.name == name) break;
+    if (other.name == task.name) break;
   }
   return part;
 }

@@ -2,9 +2,10 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "program.h"
+#include "tasks.h"
 
 namespace faulty_runs {
 
@@ -27,6 +28,7 @@ struct Fault {
   bool own_loop = false;  // whether the program has a loop of its own
   bool alone = false;     // whether it cannot be planted together with another fault
   std::string subject = {};
+  bool fresh = false;  // whether it is of the part `fresh`
 };
 
 std::vector<Fault> data_faults();
@@ -42,6 +44,15 @@ std::vector<Fault> optimizer_faults();
 std::vector<Fault> schedule_faults();
 std::vector<Fault> loop_faults();
 
+/// Faults of one subject.
+using FaultGroup = std::pair<std::string, std::vector<Fault>>;
+/// The faults of the part `fresh`.
+std::vector<FaultGroup> fresh_data_faults();
+std::vector<FaultGroup> fresh_label_faults();
+std::vector<FaultGroup> fresh_model_faults();
+std::vector<FaultGroup> fresh_loss_faults();
+std::vector<FaultGroup> fresh_training_faults();
+
 /// A fault that is planted in a program with a loop of its own.
 Fault in_own_loop(const std::string& name, const std::string& planted, const std::vector<std::string>& causes,
                   const std::function<void(OwnLoop&, Program&)>& plant, const std::vector<std::string>& refusal = {});
@@ -52,16 +63,18 @@ using Slope = std::function<double(double gradient, double x)>;
 /// Gives the program a model with this op as the only activation of its two hidden layers.
 void with_op(Program& p, const std::function<double(double)>& value, const Slope& slope);
 
-/// All faults with their subjects. Two are planted together in this order: data before model before loss.
+/// All faults with their subjects. Two of one part are planted together in this order: data before model before loss.
 const std::vector<Fault>& faults();
 
 bool fits(const Fault& fault, train::Task kind);
 
-/// The parts of the benchmark: rules are written looking at `dev` alone, and `held_out` is run once, at the end.
-enum class Part { dev, held_out };
-/// By the parity of the FNV-1a hash of the fault's name, folded to one bit.
-Part part_of_fault(const std::string& name);
-/// Every second task of each kind, in the order of tasks(), is held out.
-Part part_of_task(const std::string& name);
+/// The parts of the benchmark: rules are written looking at `dev` alone. `held_out` and `fresh` are run once, at the
+/// end; `fresh` is by somebody who had not read the rules.
+enum class Part { dev, held_out, fresh };
+const char* to_string(Part part);
+/// `fresh`, or else by the parity of the FNV-1a hash of the fault's name, folded to one bit.
+Part part_of_fault(const Fault& fault);
+/// `fresh`, or else every second task of each kind, in the order of tasks(), is held out.
+Part part_of_task(const TaskKind& task);
 
 }  // namespace faulty_runs
