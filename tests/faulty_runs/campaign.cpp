@@ -101,9 +101,12 @@ Results run_campaign(const Settings& s) {
       }
 
   const std::uint64_t seed = s.first_seed;
-  for (const auto& [first, second, task] : draw_pairs(s, s.pairs.value_or(s.fault.empty() ? 60 * s.parts.size() : 0))) {
-    of_pairs.push_back({queue.add([=] { return faulty_program(*task, seed, {first, second}); }), 0});
-    results.pairs.push_back({.first = first, .second = second, .task = task->name});
+  for (const PlannedPair& pair : draw_pairs(s, s.pairs.value_or(s.fault.empty() ? 60 * s.parts.size() : 0))) {
+    of_pairs.push_back({queue.add([pair, seed] {
+                          return faulty_program(*pair.task, seed, {pair.first, pair.second});
+                        }),
+                        0});
+    results.pairs.push_back({.first = pair.first, .second = pair.second, .task = pair.task->name});
   }
 
   for (const Part part : s.parts) {
