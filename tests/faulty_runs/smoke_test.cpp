@@ -66,8 +66,8 @@ TEST_CASE("there are a hundred fault types, no two of one name, and each part ha
 TEST_CASE("each part has tasks of all three kinds") {
   std::map<Part, std::set<train::Task>> kinds;
   for (const TaskKind& task : tasks()) kinds[part_of_task(task)].insert(task.kind);
-  for (const auto& [part, found] : kinds) CHECK_MESSAGE(found.size() == 3, to_string(part));
-  CHECK(kinds.size() == 3);
+  for (const Part part : {Part::dev, Part::held_out, Part::fresh})
+    CHECK_MESSAGE(kinds[part].size() == 3, to_string(part));
 }
 
 TEST_CASE("a refused, a harmless, a named and a silent program come out as such") {
