@@ -73,7 +73,8 @@ class EndChecks {
                  .planned_steps = setup_.decisions.planned_steps,
                  .epochs = loop_.at.epoch - 1,
                  .planned_epochs = o.epochs,
-                 .steps_to_evaluation = std::min<std::int64_t>(o.val_check_interval, setup_.steps_to_epoch())};
+                 .steps_to_evaluation = std::min<std::int64_t>(o.val_check_interval, setup_.steps_to_epoch()),
+                 .steps_to_epoch = setup_.steps_to_epoch()};
     if (stop_.reason() == StopReason::max_time) end.max_seconds = o.max_seconds.value_or(0);
     if (stop_.reason() == StopReason::early_stopping) end.patience = o.patience.value_or(0);
     return train::check_end(end);
@@ -115,7 +116,10 @@ class EndChecks {
     const Task task = setup_.info.task;
     const auto as_trained = score_rows(training.all_predictions(), training.all_targets(), task);
     training_ = score_rows(evaluation.all_predictions(), evaluation.all_targets(), task);
-    if (setup_.options.guards.evaluation && as_trained && training_) keep(check_modes(*as_trained, *training_, task));
+    if (!setup_.options.guards.evaluation || !as_trained || !training_) return;
+    keep(check_modes(*as_trained, *training_, task));
+    const Index classes = task == Task::multiclass ? training.prediction_shape.without_first().size() : 2;
+    keep(check_opposite(*as_trained, task, classes));
   }
 
   // Compares predictions of training rows with those of the validation set.

@@ -80,6 +80,22 @@ TEST_CASE("a model that is worse in evaluation is named, one that dropout makes 
   CHECK(name_of(check_modes(errors_of(0.3, 1), errors_of(0.32, 2), Task::regression)) == "");
 }
 
+TEST_CASE("a model that is sure of the opposite of its training targets is blamed on the sign of the loss") {
+  const auto scores = [](double loss, double right) {
+    RowScores rows;
+    for (int i = 0; i < 100; ++i) {
+      rows.losses.push_back(loss);
+      rows.credits.push_back(i < 100 * right ? 1 : 0);
+    }
+    return rows;
+  };
+  CHECK(name_of(check_opposite(scores(10, 0.01), Task::multiclass, 4)) == "loss_sign");
+  CHECK(name_of(check_opposite(scores(5, 0.1), Task::binary, 2)) == "loss_sign");
+  CHECK(name_of(check_opposite(scores(0.8, 0.1), Task::binary, 2)) == "");     // an untrained model
+  CHECK(name_of(check_opposite(scores(10, 0.2), Task::multiclass, 4)) == "");  // a bad one
+  CHECK(name_of(check_opposite(scores(10, 0), Task::regression, 2)) == "");
+}
+
 TEST_CASE("columns of noise are named when there are many for the rows and validation is worse") {
   const NoiseColumns many{.columns = 80, .of = 100, .rows = 200}, few{.columns = 30, .of = 100, .rows = 200};
   const RowScores good = errors_of(0.1, 1), bad = errors_of(0.6, 2);
@@ -108,9 +124,17 @@ TEST_CASE("a run that ended early by its time or a low patience is named") {
   CHECK(name_of(check_end({.steps = 950, .planned_steps = 1000, .max_seconds = 1})) == "");
   CHECK(name_of(check_end({.steps = 90, .planned_steps = 1000, .patience = 1, .steps_to_evaluation = 30})) ==
         "patience_too_low");
-  CHECK(name_of(check_end({.steps = 20, .planned_steps = 1000, .patience = 10, .steps_to_evaluation = 1})) ==
-        "patience_too_low");
+  // The default patience of a small table, with one step in an epoch.
+  CHECK(name_of(check_end({.steps = 20, .planned_steps = 1000, .patience = 10, .steps_to_evaluation = 1})) == "");
   CHECK(name_of(check_end({.steps = 290, .planned_steps = 1000, .patience = 10, .steps_to_evaluation = 29})) == "");
+  const auto within_epoch = check_end(
+      {.steps = 800, .planned_steps = 1000, .patience = 3, .steps_to_evaluation = 3, .steps_to_epoch = 25});
+  REQUIRE(within_epoch);
+  CHECK(within_epoch->severity == Severity::warning);
+  const auto late = check_end(
+      {.steps = 500, .planned_steps = 1000, .patience = 3, .steps_to_evaluation = 25, .steps_to_epoch = 25});
+  REQUIRE(late);
+  CHECK(late->severity == Severity::note);
   CHECK(name_of(check_end({.steps = 900, .planned_steps = 1000, .patience = 1, .steps_to_evaluation = 30})) == "");
   CHECK(name_of(check_end({.steps = 1000, .planned_steps = 1000})) == "");
 }

@@ -118,6 +118,22 @@ std::optional<Anomaly> check_modes(const RowScores& training, const RowScores& e
                         " on the same ", training.losses.size(), " rows")};
 }
 
+std::optional<Anomaly> check_opposite(const RowScores& training, Task task, Index classes) {
+  if (task == Task::regression || classes < 2 || training.credits.size() < min_scored_rows) return std::nullopt;
+  const Moments credit = moments(training.credits);
+  const double guess = 1 / static_cast<double>(classes), loss = average(training.losses),
+               guess_loss = std::log(static_cast<double>(classes));
+  if (credit.mean + 3 * credit.error >= guess / 2 || loss <= 2 * guess_loss) return std::nullopt;
+  return Anomaly{.name = "loss_sign",
+                 .where = "training rows",
+                 .evidence = concat("accuracy ", short_form(credit.mean, 3), " after training; guessing gives ",
+                                    short_form(guess, 3)),
+                 .cause = "a loss with the wrong sign: the model has learnt to avoid its targets",
+                 .remedy = "change the sign of the loss",
+                 .details = concat("the cross entropy is ", short_form(loss, 3), ", that of a guess ",
+                                   short_form(guess_loss, 3))};
+}
+
 std::optional<Anomaly> check_noise_columns(const NoiseColumns& noise, const RowScores& training,
                                            const RowScores& validation, Task task) {
   constexpr double min_share = 0.5, rows_to_a_column = 4, min_gap = 0.05;
@@ -176,15 +192,18 @@ std::optional<Anomaly> check_end(const EndOfRun& end) {
                                    " s, which is too short for the planned epochs: the rate had not fallen to its end"),
                    .remedy = "remove max_seconds, or plan fewer epochs"};
   constexpr Index few_evaluations = 3;
-  constexpr std::int64_t few_steps = 25;
-  if (end.patience == 0 || share >= 0.3) return std::nullopt;
-  if (end.patience > few_evaluations && end.patience * end.steps_to_evaluation >= few_steps) return std::nullopt;
+  constexpr double early = 0.3, long_before_end = 0.6, before_end = 0.9;
+  const bool within_epoch = end.patience * end.steps_to_evaluation < end.steps_to_epoch;
+  if (end.patience == 0 || end.patience > few_evaluations) return std::nullopt;
+  if (share >= (within_epoch ? before_end : long_before_end)) return std::nullopt;
   return Anomaly{.name = "patience_too_low",
                  .where = "patience",
                  .evidence = concat("ended the run after ", end.steps, " of ", end.planned_steps,
                                     " steps, at patience ", end.patience),
                  .cause = "noise of a few evaluations, or the warmup, was taken for the end of progress",
-                 .remedy = "set patience = 10"};
+                 .remedy = "set patience = 10",
+                 .details = within_epoch ? "it waits for less than one epoch" : "",
+                 .severity = within_epoch || share < early ? Severity::warning : Severity::note};
 }
 
 }  // namespace handrail::train

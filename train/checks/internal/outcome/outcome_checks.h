@@ -36,6 +36,13 @@ std::optional<Anomaly> check_linear(const RowScores& model, const RowScores& lin
 ///   credits  lower by more than 0.05 and by more than 3 standard errors, paired
 std::optional<Anomaly> check_modes(const RowScores& training, const RowScores& evaluation, Task task);
 
+/// Reports "loss_sign" when a model has learnt the opposite of the targets of its own training rows, at least 30. Both
+/// must hold:
+///   credits  below half of those of a guess by more than 3 standard errors
+///   loss     more than twice that of a guess: the model is sure of it
+/// classes: 2 for binary. Nothing for a regression.
+std::optional<Anomaly> check_opposite(const RowScores& training, Task task, Index classes);
+
 /// Columns of the inputs that say nothing of the targets.
 struct NoiseColumns {
   double columns = 0;      // their number, about
@@ -65,9 +72,11 @@ struct EndOfRun {
   double max_seconds = 0;                // when this limit ended the run, else 0
   Index patience = 0;                    // when early stopping ended the run, else 0
   std::int64_t steps_to_evaluation = 1;  // between two evaluations
+  std::int64_t steps_to_epoch = 1;       // in an epoch
 };
 /// Reports "limited_run" when max_seconds ended the run before 90 % of its steps, or "patience_too_low" when early
-/// stopping ended it in its first 30 % with a patience of at most 3 evaluations or fewer than 25 steps.
+/// stopping ended it with a patience of at most 3 evaluations: before 90 % of the steps when these take less than an
+/// epoch, else in the first 30 %, or as a note before 60 %.
 std::optional<Anomaly> check_end(const EndOfRun& end);
 
 }  // namespace handrail::train
