@@ -28,13 +28,33 @@ std::optional<double> MonitorGuard::value_of(const EpochStats& stats) const {
 }
 
 std::optional<Anomaly> MonitorGuard::epoch_end(const EpochStats& stats) {
-  if (!stats.validation || monitor_ == "val_loss") return std::nullopt;
+  if (!stats.validation) return std::nullopt;
+  if (auto found = wrong_sign(stats)) return found;
+  if (monitor_ == "val_loss") return std::nullopt;
   const std::optional<double> value = value_of(stats);
   if (!value || !is_finite(*value) || !is_finite(stats.validation->loss)) return std::nullopt;
   values_.push(*value);
   losses_.push(stats.validation->loss);
+  accuracies_.push(stats.validation->measured_accuracy.value_or(stats.validation->loss));
   if (auto found = wrong_mode(stats.step)) return found;
   return constant(stats.step);
+}
+
+std::optional<Anomaly> MonitorGuard::wrong_sign(const EpochStats& stats) {
+  constexpr std::int64_t min_epochs = 5;
+  const double train = stats.train_loss, validation = stats.validation->loss;
+  const bool opposite = validation < 0 && train > 0 && -validation > train / 2 && -validation < 2 * train;
+  if (stats.epoch - 1 > opposite_epochs_ || !opposite) return std::nullopt;
+  if (++opposite_epochs_ != min_epochs) return std::nullopt;
+  return Anomaly{.name = "loss_sign",
+                 .step = stats.step,
+                 .where = "validation loss",
+                 .evidence = concat("it is ", short_form(validation), ", and the training loss ", short_form(train)),
+                 .cause = "a minus sign in validation_step: early stopping and the best weights take the worst "
+                          "evaluation for the best",
+                 .remedy = "return the same loss in both steps",
+                 .details = concat("it was below 0, and that of training above, in each of the first ", min_epochs,
+                                   " epochs")};
 }
 
 std::optional<Anomaly> MonitorGuard::wrong_mode(std::int64_t step) {
@@ -65,6 +85,9 @@ std::optional<Anomaly> MonitorGuard::constant(std::int64_t step) {
   const bool perfect = sign_ > 0 && values[0] == 1;
   const auto [low, high] = std::ranges::minmax(losses);
   if (perfect || high - low <= 0.02 * std::abs(high)) return std::nullopt;
+  // A model that still predicts the same classes gives every metric of classes the same value.
+  const auto [least, most] = std::ranges::minmax(accuracies_.values());
+  if (most - least <= std::min(0.01, 0.02 * std::abs(most))) return std::nullopt;
   constant_reported_ = true;
   return Anomaly{
       .name = "monitor_constant",
@@ -80,15 +103,18 @@ std::optional<Anomaly> MonitorGuard::constant(std::int64_t step) {
 void MonitorGuard::rolled_back() {
   values_.clear();
   losses_.clear();
+  accuracies_.clear();
 }
 
 void MonitorGuard::visit_state(StateVisitor& state) {
   state.flag(mode_reported_);
   state.flag(constant_reported_);
   state.flag(varied_);
+  state.count(opposite_epochs_);
   values_.visit_state(state);
   losses_.visit_state(state);
-  if (values_.size() != losses_.size()) state.refuse();
+  accuracies_.visit_state(state);
+  if (values_.size() != losses_.size() || values_.size() != accuracies_.size()) state.refuse();
 }
 
 std::optional<Anomaly> ShortRunGuard::epoch_end(const EpochStats& stats) {

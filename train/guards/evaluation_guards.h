@@ -14,16 +14,17 @@ namespace handrail::train {
 /// Compares the monitored value with the validation loss at the end of each epoch, over at most the last 32 of them,
 /// and reports once:
 ///   "monitor_mode"      up to the lowest validation loss, at least 5 epochs, what `mode` calls better comes with a
-///   worse
-///                       loss: rank correlation below -0.5 - 2 / epochs
-///   "monitor_constant"  the value has been exactly the same in all of the first 8 epochs, it is not a maximum of 1,
-///   and
-///                       the validation loss has changed by more than 2 %
+///                       worse loss: rank correlation below -0.5 - 2 / epochs
+///   "monitor_constant"  the value has been exactly the same in all epochs so far, at least 8, it is not a maximum of
+///                       1, and meanwhile the validation loss has changed by more than 2 %, and of classes the accuracy
+///                       by more than 0.01
+///   "loss_sign"         in each of the first 5 epochs the validation loss was below 0, the training loss above, and
+///                       neither more than twice as far from 0 as the other
 class MonitorGuard final : public Guard {
  public:
   /// monitor: TrainerOptions::monitor. higher_is_better: TrainerOptions::mode.
   MonitorGuard(std::string monitor, bool higher_is_better)
-      : monitor_(std::move(monitor)), sign_(higher_is_better ? 1 : -1), values_(capacity), losses_(capacity) {}
+      : monitor_(std::move(monitor)), sign_(higher_is_better ? 1 : -1), values_(capacity), losses_(capacity), accuracies_(capacity) {}
 
   const char* name() const override { return "monitor"; }
   std::optional<Anomaly> epoch_end(const EpochStats& stats) override;
@@ -34,12 +35,15 @@ class MonitorGuard final : public Guard {
   static constexpr std::size_t capacity = 32;
 
   std::optional<double> value_of(const EpochStats& stats) const;
+  std::optional<Anomaly> wrong_sign(const EpochStats& stats);
   std::optional<Anomaly> wrong_mode(std::int64_t step);
   std::optional<Anomaly> constant(std::int64_t step);
 
   std::string monitor_;
   double sign_;
   Window values_, losses_;
+  Window accuracies_;  // the losses again where none is measured
+  std::int64_t opposite_epochs_ = 0;  // from the first on
   bool mode_reported_ = false, constant_reported_ = false, varied_ = false;
 };
 

@@ -67,15 +67,35 @@ TEST_CASE("a monitored value with the wrong mode is named while the validation l
 
 TEST_CASE("a monitored value that never changes is named unless it is the best possible one") {
   const auto constant = [](double value) {
-    return [value](Index e) { return epoch(e, 1 / static_cast<double>(e), value); };
+    return [value](Index e) {
+      EpochStats stats = epoch(e, 1 / static_cast<double>(e), 1 - 0.5 / static_cast<double>(e));
+      stats.validation->metrics.push_back({"score", value});
+      return stats;
+    };
   };
-  MonitorGuard half("val_accuracy", true), perfect("val_accuracy", true), none("val_accuracy", false);
+  MonitorGuard half("val_score", true), perfect("val_score", true), none("val_score", false);
   CHECK(over(half, 20, constant(0.5)) == Names{"monitor_constant"});
   CHECK(over(perfect, 20, constant(1)) == Names{});
   CHECK(over(none, 20, constant(0)) == Names{"monitor_constant"});
+  MonitorGuard majority("val_accuracy", true);  // the model still predicts the most frequent class
+  CHECK(over(majority, 20, [](Index e) { return epoch(e, 1 / static_cast<double>(e), 0.9); }) == Names{});
   MonitorGuard late("val_accuracy", true);  // it has come to what the model can
   CHECK(over(late, 20, [](Index e) {
           return epoch(e, 1 / static_cast<double>(e), e < 5 ? 0.1 * static_cast<double>(e) : 0.5);
+        }) == Names{});
+}
+
+TEST_CASE("a validation loss of the other sign than the training loss is named, a loss that falls below 0 is not") {
+  MonitorGuard opposite("val_loss", false), falls("val_loss", false);
+  CHECK(over(opposite, 20, [](Index e) {
+          EpochStats stats = epoch(e, 1 / static_cast<double>(e));
+          stats.validation->loss = -stats.train_loss;
+          return stats;
+        }) == Names{"loss_sign"});
+  CHECK(over(falls, 20, [](Index e) {
+          EpochStats stats = epoch(e, 5 - static_cast<double>(e));
+          stats.validation->loss -= 0.3;
+          return stats;
         }) == Names{});
 }
 
