@@ -45,13 +45,15 @@ constexpr std::array<std::string_view, 6> of_few_rows{"missing_class", "small_va
 constexpr std::array<std::string_view, 2> drifts{"validation_drift", "labels_recoded"};
 constexpr std::array<std::string_view, 3> of_sorted_rows{"validation_drift", "missing_class", "columns_permuted"};
 constexpr std::array<std::string_view, 2> mixes{"rows_mixed", "sum_loss"};
+constexpr std::array<std::string_view, 1> gap{"train_eval_gap"};
+constexpr std::array<std::string_view, 1> few_steps{"too_few_steps"};  // not for a model that fits its training rows
 constexpr std::array<std::string_view, 1> noisy{"label_noise"};
 constexpr std::array<std::string_view, 1> no_gain{"no_better_than_baseline"};
 constexpr std::array<std::string_view, 1> one_class{"constant_targets"};
 constexpr std::array<std::string_view, 2> repeats{"repeated_rows", "near_duplicates"};
 constexpr std::array<std::string_view, 2> unrelated{"labels_shuffled", "label_noise"};
 
-constexpr std::array<Explanation, 47> explanations{{
+constexpr std::array<Explanation, 51> explanations{{
     {"coded_missing", {stall_names, blows_up, of_large_inputs, outlier_names}},
     {"mixed_units", {stall_names, blows_up, of_large_inputs, outlier_names}},
     {"outliers", {stall_names, blows_up, of_large_inputs, outlier_names}},
@@ -99,6 +101,10 @@ constexpr std::array<Explanation, 47> explanations{{
     {"momentum_too_high", {stall_names, blows_up, generalises_badly}},
     {"adam_betas", {stall_names, blows_up, generalises_badly}},
     {"adam_eps", {stall_names, generalises_badly}},
+    {"weights_overwritten", {stall_names, blows_up, generalises_badly}},
+    {"train_eval_gap", {generalises_badly}},
+    {"batch_norm_momentum", {generalises_badly, gap}},
+    {"model_too_large", {few_steps}},
 }};
 
 constexpr std::array<std::string_view, 13> of_columns{

@@ -70,6 +70,24 @@ TEST_CASE("weights that a hook sets between steps are named by how much they cha
   }
 }
 
+TEST_CASE("weights that a hook sets back after small steps are a warning, however small the change is") {
+  nn::Sequential model = small_model();
+  TrainerOptions options = usual();
+  options.lr = 1e-5;
+  OwnSteps trainer(model, cross_entropy, options);
+  std::vector<Tensor> kept;
+  for (const Parameter& p : model.parameters()) kept.push_back(p.tensor.clone());
+  trainer.step_end = [&](const StepStats&) {
+    std::size_t next = 0;
+    for (const Parameter& p : model.parameters())
+      std::ranges::copy(kept[next++].span(), p.tensor.mutable_data());
+  };
+  FitResult result;
+  const Anomaly* found = fits(trainer, "weights_overwritten", result);
+  REQUIRE(found);
+  CHECK(found->severity == Severity::warning);
+}
+
 TEST_CASE("a hook that writes the weights that are there, and rollbacks, are no overwriting") {
   nn::Sequential model = small_model();
   Poisoned trainer(model, cross_entropy, usual());
