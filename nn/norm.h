@@ -34,6 +34,7 @@ class BatchNorm1d : public Layer {
   Tensor forward(const Tensor& x) const override;
   std::string settings() const override;
   bool normalises() const override { return true; }
+  double momentum() const { return options_.momentum; }
 
   const Tensor weight;        // [features], starts at 1
   const Tensor bias;          // [features], starts at 0

@@ -11,8 +11,10 @@
 #include <handrail/core/tape.h>
 #include <handrail/nn/dropout.h>
 #include <handrail/nn/norm.h>
+#include <handrail/train/checks/internal/settings/norm_checks.h>
 #include <handrail/train/checks/internal/settings/optimizer_checks.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/guards/internal/pace_watch.h>
 #include <handrail/train/guards/internal/row_watch.h>
 #include <handrail/train/guards/internal/update_watch.h>
 #include <handrail/train/guards/loss_guards.h>
@@ -21,7 +23,7 @@
 namespace handrail::train {
 namespace {
 
-constexpr std::int64_t same_position_steps = 5, same_loss_steps = 20;
+constexpr std::int64_t same_position_steps = 5, same_loss_steps = 20, min_accelerated_steps = 100;
 
 bool differs_in_evaluation(const nn::Module& model) {
   return std::ranges::any_of(model.modules(), [](const nn::Module* module) {
@@ -46,6 +48,7 @@ struct Watch::State {
       : options(std::move(given)),
         differs(differs_in_evaluation(model)),
         updates(model.parameters(), optimizer),
+        pace(options.rows, optimizer),
         rows(options.rows),
         guards(guards_of(options)) {}
 
@@ -58,10 +61,12 @@ struct Watch::State {
   Action ask_guards(double loss, Index samples);
   void look_at_tape(const Tensor& loss);
   void look_at_loss(double loss);
+  bool falls_without_bound() const;
 
   WatchOptions options;
   bool differs;  // whether the model computes something else in evaluation
   UpdateWatch updates;
+  PaceWatch pace;
   RowWatch rows;
   std::vector<std::unique_ptr<Guard>> guards;
   std::int64_t step = 0;
@@ -73,6 +78,7 @@ struct Watch::State {
   struct {
     InitialLoss initial;
     Ema level;
+    Outline outline;
     double last = 0;
     std::int64_t same = 0;
     bool sign_reported = false;
@@ -96,6 +102,7 @@ Action Watch::State::look(const Tensor& loss, Index samples) {
   std::optional<Anomaly> of_updates = updates.look(step);
   if (options.guards.overwrites || !of_updates || of_updates->name != "weights_overwritten")
     report(std::move(of_updates));
+  report(pace.look(step, samples, updates.updates(), updates.lr()));
   look_at_tape(loss);
   const auto value = static_cast<double>(loss.item());
   if (is_finite(value)) look_at_loss(value);
@@ -162,9 +169,22 @@ void Watch::State::look_at_tape(const Tensor& loss) {
   if (record->random) tape.position = record->random->position;
 }
 
+// A loss below 0 that has a lowest value falls ever slower.
+bool Watch::State::falls_without_bound() const {
+  constexpr double far = 10, accelerated = 1.2;
+  constexpr std::size_t min_pieces = 16;
+  const double times = -losses.level.value() / losses.initial.opening();
+  if (times >= far) return true;
+  const auto means = losses.outline.means();
+  if (times < far / 3 || step < min_accelerated_steps || means.size() < min_pieces) return false;
+  const double middle = means[means.size() / 2];
+  return middle - means.back() > accelerated * (means.front() - middle);
+}
+
 void Watch::State::look_at_loss(double loss) {
   losses.initial.add(loss);
   losses.level.add(loss);
+  losses.outline.push(loss);
   const bool same = step > 1 && loss == losses.last && loss != 0;
   if (updates.updated()) losses.same = same ? losses.same + 1 : 0;
   losses.last = loss;
@@ -176,7 +196,7 @@ void Watch::State::look_at_loss(double loss) {
             .cause = "a loss that depends on neither weights nor batch, or weights that do not move",
             .remedy = "compute it from predictions and targets"});
   if (losses.sign_reported || !losses.initial.known() || losses.initial.mean() > -losses.initial.magnitude()) return;
-  if (losses.level.value() > -10 * losses.initial.opening()) return;
+  if (!falls_without_bound()) return;
   losses.sign_reported = true;
   report({.name = "loss_sign",
           .step = step,
@@ -193,6 +213,9 @@ Watch::Watch(const nn::Module& model, const optim::Optimizer& optimizer, WatchOp
   const std::vector<Parameter> parameters = model.parameters();
   state_->report(check_trained(trained_parameters(parameters, optimizer.groups()), are_loaded(parameters)));
   for (Anomaly& anomaly : check_hyperparameters(optimizer)) state_->report(std::move(anomaly));
+  constexpr std::int64_t usual_steps = 1000;
+  const std::int64_t planned = state_->options.planned_steps;
+  state_->report(check_batch_norms(model, planned > 0 ? planned : usual_steps));
 }
 
 Watch::~Watch() = default;

@@ -23,6 +23,8 @@ struct OwnLoop {
   bool zero_grad = true, shuffle = true, backward = true;
   Index updates_per_backward = 1;
   Mode mode = Mode::train;
+  Index batches_per_step = 1;
+  std::function<double(Index step)> rate = {};  // empty: lr
   std::uint64_t position = 0;  // 0: the number of the step
   std::function<Tensor(const Tensor& loss)> change_loss = {};
   std::function<void(const nn::Module& model)> after_step = {};
@@ -59,14 +61,15 @@ Watched run(const OwnLoop& loop, nn::Layer&& model, const WatchOptions& options 
       y.mutable_data()[i] = data.targets().at({row});
     }
     if (loop.change_inputs) loop.change_inputs(x);
-    if (loop.zero_grad) optimizer->zero_grad();
+    if (loop.zero_grad && (step - 1) % loop.batches_per_step == 0) optimizer->zero_grad();
     Tape tape(loop.mode,
               {.seed = 1, .position = loop.position != 0 ? loop.position : static_cast<std::uint64_t>(step)});
     Tensor loss = cross_entropy(model(x), y);
     if (loop.change_loss) loss = loop.change_loss(loss);
     if (!loop.watch_last) watch.step(loss, x, y);
     if (loop.backward || step == 1) tape.backward(loss);
-    for (Index u = 0; u < loop.updates_per_backward; ++u) optimizer->step(loop.lr);
+    if (step % loop.batches_per_step == 0)
+      for (Index u = 0; u < loop.updates_per_backward; ++u) optimizer->step(loop.rate ? loop.rate(step) : loop.lr);
     if (loop.after_step) loop.after_step(model);
     if (loop.watch_last) watch.step(loss, x, y);
     if (loop.new_optimizer) optimizer = make();
@@ -100,6 +103,26 @@ TEST_CASE("a watch is silent about a healthy loop, wherever it looks") {
 TEST_CASE("a forgotten zero_grad is named by the counters of the gradients") {
   CHECK(first({.zero_grad = false}) == "gradients_accumulate");
   CHECK(first({.zero_grad = false, .watch_last = true}) == "gradients_accumulate");
+}
+
+TEST_CASE("an update that stands after the loop over the batches is named, one in a few batches is not") {
+  CHECK(first({.batches_per_step = 10}) == "too_few_steps");
+  CHECK(names({.batches_per_step = 2}) == Names{});
+}
+
+TEST_CASE("a schedule that is given the number of the epoch stays in its warmup and is named") {
+  const auto warmup = [](double peak, Index steps) {
+    return [=](Index step) { return peak * std::min(1.0, static_cast<double>(step) / static_cast<double>(steps)); };
+  };
+  const auto by_step = warmup(1e-3, 200);
+  CHECK(first({.rate = [by_step](Index step) { return by_step(1 + step / 10); }}) == "lr_too_low");
+  CHECK(names({.steps = 1000, .rate = warmup(1e-2, 200)}) == Names{});
+  CHECK(names({.steps = 1000, .rate = warmup(1e-2, 700)}) == Names{});
+}
+
+TEST_CASE("a rate that nobody uses is named") {
+  CHECK(first({.lr = 0.5}) == "lr_too_high");
+  CHECK(first({.steps = 600, .lr = 1e-6}) == "lr_too_low");
 }
 
 TEST_CASE("gradients of several batches are added up in one update without a word") {

@@ -24,6 +24,8 @@ class UpdateWatch {
   std::optional<Anomaly> look(std::int64_t step);
   /// Whether the optimizer has made an update since the look before the last one. True when it no longer exists.
   bool updated() const { return updated_; }
+  /// How many updates it has made since the watch began.
+  std::int64_t updates() const { return updates_before_ - updates_at_start_; }
   /// The rate of its last update.
   double lr() const { return lr_; }
 

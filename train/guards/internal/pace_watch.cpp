@@ -1,0 +1,95 @@
+#include <handrail/train/guards/internal/pace_watch.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <handrail/core/error.h>
+#include <handrail/train/files/text.h>
+
+namespace handrail::train {
+namespace {
+
+constexpr double never_used = 100;         // times the default rate, or below it
+constexpr std::int64_t max_updates = 500;  // after which a rate must have come near the usual ones
+
+}  // namespace
+
+std::optional<Anomaly> PaceWatch::look(std::int64_t step, Index samples, std::int64_t updates, double lr) {
+  if (updates > updates_) follow(updates, lr);
+  std::optional<Anomaly> found = few_updates(step);
+  ++looks_;
+  samples_ += samples;
+  if (!found) found = bad_rate(step);
+  if (!found) found = slow_warmup(step);
+  return found;
+}
+
+void PaceWatch::follow(std::int64_t updates, double lr) {
+  constexpr double tolerance = 0.02;
+  const std::int64_t made = updates - updates_;
+  if (updates_ > 0 && lr != lr_ && is_staircase_) {
+    const double rise = lr - lr_;
+    if (rises_ == 0) {  // the first stair may be shorter
+      rise_ = rise;
+    } else {
+      if (rises_ == 1) stair_ = on_stair_;
+      is_staircase_ = on_stair_ == stair_ && stair_ > 1 && std::abs(rise - rise_) <= tolerance * rise_;
+    }
+    is_staircase_ = is_staircase_ && rise > 0;
+    ++rises_;
+    on_stair_ = 0;
+  }
+  on_stair_ += made;
+  if (updates_ < max_updates / 2) at_half_ = lr;
+  updates_ = updates;
+  lr_ = lr;
+  highest_ = std::max(highest_, lr);
+}
+
+std::optional<Anomaly> PaceWatch::few_updates(std::int64_t step) {
+  constexpr std::int64_t min_updates = 3, min_looks = 2;
+  constexpr Index few_rows = 64;
+  if (few_reported_ || rows_ < few_rows || updates_ < min_updates) return std::nullopt;
+  few_reported_ = true;  // or looked at
+  if (looks_ < min_looks * updates_ || 2 * samples_ < rows_ * updates_) return std::nullopt;
+  return Anomaly{.name = "too_few_steps",
+                 .step = step,
+                 .where = "loop",
+                 .evidence = concat(counted(updates_, "update"), " in ", looks_, " steps of the loop: one for ",
+                                    samples_ / updates_, " of ", counted(rows_, "row")),
+                 .cause = "an update that stands after the loop over the batches, or gradients accumulated over too "
+                          "many of them",
+                 .remedy = "call optimizer.step() for each batch"};
+}
+
+std::optional<Anomaly> PaceWatch::bad_rate(std::int64_t step) {
+  if (rate_reported_ || updates_ == 0) return std::nullopt;
+  constexpr double still_rises = 0.95;
+  const bool high = highest_ > never_used * default_lr_;
+  const bool low = updates_ >= max_updates && highest_ > 0 && highest_ <= default_lr_ / never_used &&
+                   at_half_ >= still_rises * highest_;
+  if (!high && !low) return std::nullopt;
+  rate_reported_ = true;
+  return Anomaly{.name = high ? "lr_too_high" : "lr_too_low",
+                 .step = step,
+                 .where = "loop",
+                 .evidence = concat("the highest rate of ", counted(updates_, "update"), " is ", short_form(highest_),
+                                    "; usual for ", name_, " is ", short_form(default_lr_)),
+                 .cause = concat("a learning rate that is too ", high ? "high" : "low"),
+                 .remedy = concat("begin with ", short_form(default_lr_))};
+}
+
+std::optional<Anomaly> PaceWatch::slow_warmup(std::int64_t step) {
+  constexpr std::int64_t min_rises = 12;
+  if (rate_reported_ || !is_staircase_ || rises_ < min_rises || lr_ >= default_lr_) return std::nullopt;
+  rate_reported_ = true;
+  return Anomaly{.name = "lr_too_low",
+                 .step = step,
+                 .where = "loop",
+                 .evidence = concat("the rate rose ", rises_, " times by ", short_form(rise_), ", once in ", stair_,
+                                    " updates, and is only ", short_form(lr_)),
+                 .cause = "a schedule that counts steps is given the number of the epoch, and stays in its warmup",
+                 .remedy = "give the schedule the number of the step"};
+}
+
+}  // namespace handrail::train

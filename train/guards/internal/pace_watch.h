@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <handrail/core/tensor.h>
+#include <handrail/optim/optimizer.h>
+#include <handrail/train/report/anomaly.h>
+
+namespace handrail::train {
+
+/// Looks at the number and the rates of the updates of a loop that it does not see, and reports once each, with the
+/// rules that train/watch.h describes: too_few_steps, lr_too_high, lr_too_low. It allocates no memory.
+class PaceWatch {
+ public:
+  /// rows: of the training set; 0 when it is not known, and then too_few_steps is not reported.
+  PaceWatch(Index rows, const optim::Optimizer& optimizer)
+      : rows_(rows), name_(optimizer.name()), default_lr_(optimizer.default_lr()) {}
+
+  /// Adds a step of the loop. samples: of its batch. updates: how many were made so far, the last one with rate lr.
+  std::optional<Anomaly> look(std::int64_t step, Index samples, std::int64_t updates, double lr);
+
+ private:
+  std::optional<Anomaly> few_updates(std::int64_t step);
+  std::optional<Anomaly> bad_rate(std::int64_t step);
+  std::optional<Anomaly> slow_warmup(std::int64_t step);
+  void follow(std::int64_t updates, double lr);
+
+  Index rows_;
+  const char* name_;
+  double default_lr_;
+  std::int64_t looks_ = 0, samples_ = 0, updates_ = 0;
+  double lr_ = 0, highest_ = 0, at_half_ = 0;  // the last rate, the highest, and the one after half of max_updates
+  // The rate as a staircase: its equal rises since the first update, and the updates of each stair.
+  double rise_ = 0;
+  std::int64_t rises_ = 0, stair_ = 0, on_stair_ = 0;
+  bool is_staircase_ = true;
+  bool few_reported_ = false, rate_reported_ = false;
+};
+
+}  // namespace handrail::train
