@@ -283,10 +283,15 @@ void Optimizer::fail_non_finite(bool kept) {
       if (kept) take_back();
       const std::string& where = entry.param->name;
       const auto shown = [](Scalar x) { return std::isnan(x) ? "nan" : concat(x); };  // without a sign
+      const std::int64_t renewals = Tape::grad_counts(entry.tensor).renewals;
+      const bool accumulates = updates_ > renewals + 1;
       throw NonFiniteError(
           concat(name(), "::step: want a finite update; got ", shown(value), s == 0 ? "" : " in a moment",
                  " for element ", at, " of '", where, "' ", tensor.shape(), ", whose gradient is ", shown(gradient),
                  ", at rate ", entry.step.rate,
+                 accumulates ? concat("; of ", updates_, " updates only ", renewals,
+                                      " had a gradient of their own: gradients accumulate, call zero_grad() in each step")
+                             : std::string(),
                  kept ? "; nothing was changed: skip this step"
                       : "; the step could not be undone, as a weight was written through a pointer from before the "
                         "last one"),

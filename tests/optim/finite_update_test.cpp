@@ -336,3 +336,18 @@ TEST_CASE("a rule that promises to be bounded runs without a copy while figures 
                                "the step could not be undone");
   CHECK(std::isnan(w.span()[0]));
 }
+
+TEST_CASE("an update that is not finite tells of gradients that were never cleared") {
+  const Tensor w = leaf(Tensor::full({3}, Scalar(1)));
+  optim::SGD optimizer(one_group(w));
+  const auto backward = [&](Scalar factor) {
+    Tape tape;
+    tape.backward(sum(w * factor));
+  };
+  for (int step = 0; step < 3; ++step) {
+    backward(1);
+    optimizer.step(0.1);
+  }
+  backward(largest);
+  check_throws<NonFiniteError>([&] { optimizer.step(10); }, "of 4 updates only 1 had a gradient of their own");
+}
