@@ -23,7 +23,10 @@ class Adam : public Optimizer {
   const char* name() const override { return decay_ == WeightDecay::decoupled ? "AdamW" : "Adam"; }
   std::string settings() const override;
   std::vector<Hyperparameter> hyperparameters() const override {
-    return {{"beta1", options_.beta1}, {"beta2", options_.beta2}, {"eps", options_.eps}};
+    return {{"beta1", options_.beta1},
+            {"beta2", options_.beta2},
+            {"eps", options_.eps},
+            {"scaled_penalty", decay_ == WeightDecay::l2 ? 1.0 : 0.0}};
   }
   double default_lr() const override { return 1e-3; }
   double max_lr() const override { return 1; }

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <handrail/train/checks/internal/settings/norm_checks.h>
+#include <handrail/train/checks/internal/settings/optimizer_checks.h>
 #include <handrail/train/checks/internal/settings/settings_checks.h>
 
 #include "support/guard_runs.h"
@@ -37,6 +39,31 @@ TEST_CASE("weight decay is judged by what it takes off the weights") {
   CHECK(name_of(decay(0, 1, 500)) == "");
 }
 
+TEST_CASE("a penalty in a gradient that Adam divides by its size is judged without the rate") {
+  const auto penalty = [](double weight_decay, std::int64_t steps) {
+    const std::vector<optim::ParamGroup> groups{{.name = "decay", .params = {}, .weight_decay = weight_decay}};
+    return name_of(check_weight_decay(groups, sampled_rates(optim::constant(1e-3), steps), steps, true));
+  };
+  CHECK(penalty(1, 500) == "weight_decay_too_high");
+  CHECK(penalty(1, 5) == "");
+  CHECK(penalty(0.1, 500) == "");
+  const std::vector<Parameter> parameters = small_model().parameters();
+  CHECK(scales_penalty(optim::Adam(optim::decay_groups(parameters, 1))));
+  CHECK_FALSE(scales_penalty(optim::AdamW(optim::decay_groups(parameters, 1))));
+  CHECK_FALSE(scales_penalty(optim::SGD(optim::decay_groups(parameters, 1))));
+}
+
+TEST_CASE("the momentum of a batch norm is named when evaluation would use the last batch, or no batch at all") {
+  const auto name = [](double momentum, std::int64_t steps) {
+    return name_of(check_batch_norms(nn::Sequential{nn::BatchNorm1d{2, {.momentum = momentum}}}, steps));
+  };
+  CHECK(name(0.9, 500) == "batch_norm_momentum");
+  CHECK(name(1e-6, 500) == "train_eval_gap");
+  CHECK(name(1e-4, 100'000) == "");
+  CHECK(name(0.1, 1) == "");
+  CHECK(name(0.01, 500) == "");
+}
+
 TEST_CASE("a schedule that grows, ends early or warms up for too long is named") {
   const auto cosine = [](double lr, std::int64_t warmup, std::int64_t steps) {
     return optim::warmup_cosine({.peak = lr, .warmup_steps = warmup, .total_steps = steps});
@@ -48,6 +75,12 @@ TEST_CASE("a schedule that grows, ends early or warms up for too long is named")
       check_schedule(sampled_rates(cosine(1e-3, 0, 10), 500), {.steps = 500, .epochs = 10, .rows = 1, .lr = 1e-3});
   CHECK(contains(found->cause, "counts epochs"));
   CHECK(schedule_name(cosine(1e-3, 400, 500), 500) == "warmup_too_long");
+  CHECK(schedule_name([](auto step) { return 1e-3 * std::pow(1.01, step); }, 200) == "schedule_grows");
+  const auto by_epoch = [cosine](auto step) { return cosine(1e-3, 250, 500)(1 + step / 50); };
+  const auto slow = check_schedule(sampled_rates(by_epoch, 500), {.steps = 500, .epochs = 10, .rows = 1, .lr = 1e-3});
+  REQUIRE(slow);
+  CHECK(slow->name == "lr_too_low");
+  CHECK(contains(slow->cause, "number of the epoch"));
 }
 
 TEST_CASE("usual schedules are silent") {

@@ -155,6 +155,7 @@ void Run::prepare() {
         preflight_.check_lr();
       }
     }
+    preflight_.check_steps();
     if (setup_.options.guards.divergence) preflight_.measure_start();
   }
   setup_.data.train_preview = setup_.data.validation_preview = nullptr;

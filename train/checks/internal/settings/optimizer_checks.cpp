@@ -30,6 +30,8 @@ std::optional<double> value_of(const optim::Optimizer& optimizer, std::string_vi
 
 }  // namespace
 
+bool scales_penalty(const optim::Optimizer& optimizer) { return value_of(optimizer, "scaled_penalty") == 1.0; }
+
 Trained trained_parameters(const std::vector<Parameter>& model, std::span<const optim::ParamGroup> groups) {
   Trained result;
   for (const Parameter& p : model) {

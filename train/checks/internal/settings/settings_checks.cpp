@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include <handrail/core/error.h>
 #include <handrail/train/files/text.h>
@@ -40,15 +41,24 @@ std::vector<double> sampled_rates(const optim::Schedule& schedule, std::int64_t 
 }
 
 std::optional<Anomaly> check_weight_decay(std::span<const optim::ParamGroup> groups, std::span<const double> rates,
-                                          std::int64_t steps) {
-  constexpr double max_step = 3e-3, min_total = 0.105, usual = 0.1;  // exp(-0.105) is 0.9
+                                          std::int64_t steps, bool penalty_is_scaled) {
+  constexpr double max_step = 3e-3, min_total = 0.105, usual = 0.1, min_path = 0.02;  // exp(-0.105) is 0.9
   const optim::ParamGroup* worst = nullptr;
   for (const optim::ParamGroup& group : groups)
     if (!worst || group.lr_scale * group.weight_decay > worst->lr_scale * worst->weight_decay) worst = &group;
   if (!worst || rates.empty()) return std::nullopt;
   const double pull = worst->lr_scale * worst->weight_decay, step = pull * highest_of(rates),
                total = pull * mean_of(rates) * static_cast<double>(steps);
-  if (worst->weight_decay <= usual || step <= max_step || total < min_total) return std::nullopt;
+  if (worst->weight_decay <= usual) return std::nullopt;
+  if (penalty_is_scaled && mean_of(rates) * static_cast<double>(steps) > min_path)
+    return Anomaly{.name = "weight_decay_too_high",
+                   .where = concat("group '", worst->name, "'"),
+                   .evidence = concat("a penalty of ", short_form(worst->weight_decay), " is part of the gradient"),
+                   .cause = "the rule divides the gradient by its size: once the penalty is the larger part, the "
+                            "weights shrink at full rate, whatever the loss says",
+                   .remedy = "set weight_decay = 1e-4, or use AdamW",
+                   .details = "usual penalties of such a rule are at most 1e-3"};
+  if (step <= max_step || total < min_total) return std::nullopt;
   return Anomaly{.name = "weight_decay_too_high",
                  .where = concat("group '", worst->name, "'"),
                  .evidence = concat("decay ", short_form(worst->weight_decay), " takes ", short_form(100 * step, 3),
@@ -69,12 +79,27 @@ std::optional<Anomaly> check_schedule(std::span<const double> rates, const Plann
   const auto peak = static_cast<std::size_t>(std::ranges::max_element(rates) - rates.begin());
   const auto at = [&](std::size_t sample) { return step_of(sample, n, plan.steps); };
   Anomaly anomaly{.name = {}, .where = "lr schedule", .evidence = {}, .cause = {}, .remedy = {}};
-  if (peak >= n - n / 10 - 1 && rates[n / 2] < 0.3 * highest && highest > 1.2 * plan.lr) {
+  const bool ends_high = peak >= n - n / 10 - 1;
+  const double half_way = rates[n / 2] / highest;
+  if (ends_high && highest > 1.2 * plan.lr && half_way < (rates[0] > 0.5 * plan.lr ? 0.7 : 0.3)) {
     anomaly.name = "schedule_grows";
     anomaly.evidence =
         concat("lr grows from ", short_form(rates[0], 3), " to ", short_form(highest, 3), " at step ", at(peak));
     anomaly.cause = "a factor above 1, or a wrong sign in the exponent: most schedules fall";
     anomaly.remedy = "let lr fall after its warmup";
+    return anomaly;
+  }
+  if (ends_high && highest < 0.1 * plan.lr) {
+    const auto changes = std::ranges::count_if(rates, [before = 0.0](double rate) mutable {
+      return std::exchange(before, rate) != rate;
+    });
+    anomaly.name = "lr_too_low";
+    anomaly.evidence = concat("lr comes only to ", short_form(highest, 3), ", ", percent(highest, plan.lr),
+                              " of the peak of ", short_form(plan.lr, 3));
+    anomaly.cause = changes <= plan.epochs + 1 && plan.steps > 2 * plan.epochs
+                        ? "a schedule that counts steps is given the number of the epoch, and stays in its warmup"
+                        : "a warmup that is far longer than the run";
+    anomaly.remedy = "give the schedule the step, and warm up for 5 % of the steps";
     return anomaly;
   }
   std::size_t last = n;  // the first sample from which the rate is 0 to the end

@@ -16,9 +16,11 @@ namespace handrail::train {
 
 /// Reports "weight_decay_too_high" when the decay of a group is above 0.1, the highest rate times it is above 3e-3, and
 /// the decay of the planned steps together would shrink a weight that no gradient holds up to less than 0.9.
+/// With penalty_is_scaled, see scales_penalty(), it is reported when the decay of a group is above 0.1 and the rates of
+/// all steps together are above 0.02.
 /// rates: those of the planned steps, or a sample of them at equal distances. steps: planned.
 std::optional<Anomaly> check_weight_decay(std::span<const optim::ParamGroup> groups, std::span<const double> rates,
-                                          std::int64_t steps);
+                                          std::int64_t steps, bool penalty_is_scaled = false);
 
 /// What check_schedule and check_steps know of a run.
 struct PlannedSteps {
@@ -31,10 +33,11 @@ struct PlannedSteps {
 std::vector<double> sampled_rates(const optim::Schedule& schedule, std::int64_t steps);
 
 /// Reports one fault of a schedule:
-///   "schedule_grows"       the rate is highest in the last tenth, above 1.2 lr, and half-way less than 0.3 of that
+///   "schedule_grows"       the rate is highest in the last tenth, above 1.2 lr, and half-way less than 0.3 of that, or
+///                          less than 0.7 of it when the first rate is above 0.5 lr
+///   "lr_too_low"           the rate is highest in the last tenth, and below 0.1 lr
 ///   "schedule_ends_early"  the mean rate is below 10 % of the highest, or more than 30 % of the steps at the end have
-///   a
-///                          rate below 0.1 % of it
+///                          a rate below 0.1 % of it
 ///   "warmup_too_long"      90 % of the highest rate are first reached after half of the steps
 /// Nothing is reported for fewer than 10 steps.
 std::optional<Anomaly> check_schedule(std::span<const double> rates, const PlannedSteps& plan);

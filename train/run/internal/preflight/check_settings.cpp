@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <handrail/core/error.h>
+#include <handrail/train/checks/internal/settings/norm_checks.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/run/internal/preflight/preflight.h>
 
@@ -35,20 +36,31 @@ void Preflight::check_settings() {
   for (Anomaly& anomaly : check_hyperparameters(optimizer)) desk_.warn(std::move(anomaly));
   if (o.clip_norm) warn_one(check_clip(*o.clip_norm, optimizer, trained.trained_weights));
   if (o.lr) check_decay();
-  const PlannedSteps plan{.steps = setup_.decisions.planned_steps,
-                          .epochs = o.epochs,
-                          .rows = setup_.data.train.size(),
-                          .lr = setup_.decisions.lr};
+  const PlannedSteps plan = planned_steps();
   warn_one(check_schedule(sampled_rates(setup_.schedule, plan.steps), plan));
+  warn_one(check_batch_norms(setup_.model, plan.steps));
   const bool limited = o.limit_train_batches || o.overfit_batches;
-  if (!limited) warn_one(check_steps(plan));
   if (!setup_.validation && !limited) desk_.warn(check_validation(plan, trained.trained_weights));
+}
+
+PlannedSteps Preflight::planned_steps() const {
+  return {.steps = setup_.decisions.planned_steps,
+          .epochs = setup_.options.epochs,
+          .rows = setup_.data.train.size(),
+          .lr = setup_.decisions.lr};
+}
+
+void Preflight::check_steps() {
+  const TrainerOptions& o = setup_.options;
+  if (!o.checks.settings || o.limit_train_batches || o.overfit_batches) return;
+  if (auto anomaly = train::check_steps(planned_steps())) desk_.warn(std::move(*anomaly));
 }
 
 void Preflight::check_decay() {
   if (!setup_.options.checks.settings) return;
   const std::int64_t steps = setup_.decisions.planned_steps;
-  auto anomaly = check_weight_decay(setup_.optimizer->groups(), sampled_rates(setup_.schedule, steps), steps);
+  auto anomaly = check_weight_decay(setup_.optimizer->groups(), sampled_rates(setup_.schedule, steps), steps,
+                                    scales_penalty(*setup_.optimizer));
   if (anomaly) desk_.warn(std::move(*anomaly));
 }
 

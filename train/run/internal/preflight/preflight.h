@@ -33,6 +33,9 @@ class Preflight {
   /// Checks what the optimizer trains, its numbers and its schedule. It comes before the checks of the model, which
   /// fail for a bad optimizer too.
   void check_settings();
+  /// Checks whether enough updates are planned. It comes after the checks of the rate: one that is far off does more
+  /// harm than few updates.
+  void check_steps();
   /// Checks the weight decay at the rate that was chosen.
   void check_decay();
   /// Makes the checks of the model that CheckOptions ask for.
@@ -57,6 +60,7 @@ class Preflight {
  private:
   std::shared_ptr<const Preview> preview(const Dataset& data, const char* what, bool all_targets);
   std::optional<Index> classes() const;
+  PlannedSteps planned_steps() const;
   void check_reading(const DataPart& kept);
   bool has_large_targets() const;
   void check_overfit_batch();
