@@ -289,9 +289,10 @@ void Optimizer::fail_non_finite(bool kept) {
           concat(name(), "::step: want a finite update; got ", shown(value), s == 0 ? "" : " in a moment",
                  " for element ", at, " of '", where, "' ", tensor.shape(), ", whose gradient is ", shown(gradient),
                  ", at rate ", entry.step.rate,
-                 accumulates ? concat("; of ", updates_, " updates only ", renewals,
-                                      " had a gradient of their own: gradients accumulate, call zero_grad() in each step")
-                             : std::string(),
+                 accumulates
+                     ? concat("; of ", updates_, " updates only ", renewals,
+                              " had a gradient of their own: gradients accumulate, call zero_grad() in each step")
+                     : std::string(),
                  kept ? "; nothing was changed: skip this step"
                       : "; the step could not be undone, as a weight was written through a pointer from before the "
                         "last one"),

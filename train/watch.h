@@ -58,7 +58,8 @@ struct WatchOptions {
 ///                          value, or after 100 steps to 3 times, and faster than before
 ///   too_few_steps          one update in several steps, for at least half of the rows of the training set
 ///   lr_too_high            a rate of 100 times the default_lr() of the optimizer
-///   lr_too_low             500 updates at less than a hundredth of it, without a warmup; or a rate below it that rose 12
+///   lr_too_low             500 updates at less than a hundredth of it, without a warmup; or a rate below it that rose
+///   12
 ///                          times by the same amount, in equal intervals of several updates
 ///   repeated_rows, sorted_rows, unstable_data    with inputs and targets: see step()
 /// The evidence of the first four are counters of writes to gradients and weights, and certain.

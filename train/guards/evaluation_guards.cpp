@@ -43,18 +43,21 @@ std::optional<Anomaly> MonitorGuard::epoch_end(const EpochStats& stats) {
 std::optional<Anomaly> MonitorGuard::wrong_sign(const EpochStats& stats) {
   constexpr std::int64_t min_epochs = 5;
   const double train = stats.train_loss, validation = stats.validation->loss;
-  const bool opposite = validation < 0 && train > 0 && -validation > train / 2 && -validation < 2 * train;
+  constexpr double max_ratio = 4;
+  const bool opposite =
+      validation < 0 && train > 0 && -validation > train / max_ratio && -validation < max_ratio * train;
   if (stats.epoch - 1 > opposite_epochs_ || !opposite) return std::nullopt;
   if (++opposite_epochs_ != min_epochs) return std::nullopt;
-  return Anomaly{.name = "loss_sign",
-                 .step = stats.step,
-                 .where = "validation loss",
-                 .evidence = concat("it is ", short_form(validation), ", and the training loss ", short_form(train)),
-                 .cause = "a minus sign in validation_step: early stopping and the best weights take the worst "
-                          "evaluation for the best",
-                 .remedy = "return the same loss in both steps",
-                 .details = concat("it was below 0, and that of training above, in each of the first ", min_epochs,
-                                   " epochs")};
+  return Anomaly{
+      .name = "loss_sign",
+      .step = stats.step,
+      .where = "validation loss",
+      .evidence = concat("it is ", short_form(validation), ", and the training loss ", short_form(train)),
+      .cause =
+          "a minus sign in validation_step: early stopping and the best weights take the worst "
+          "evaluation for the best",
+      .remedy = "return the same loss in both steps",
+      .details = concat("it was below 0, and that of training above, in each of the first ", min_epochs, " epochs")};
 }
 
 std::optional<Anomaly> MonitorGuard::wrong_mode(std::int64_t step) {

@@ -19,12 +19,16 @@ namespace handrail::train {
 ///                       1, and meanwhile the validation loss has changed by more than 2 %, and of classes the accuracy
 ///                       by more than 0.01
 ///   "loss_sign"         in each of the first 5 epochs the validation loss was below 0, the training loss above, and
-///                       neither more than twice as far from 0 as the other
+///                       neither more than 4 times as far from 0 as the other
 class MonitorGuard final : public Guard {
  public:
   /// monitor: TrainerOptions::monitor. higher_is_better: TrainerOptions::mode.
   MonitorGuard(std::string monitor, bool higher_is_better)
-      : monitor_(std::move(monitor)), sign_(higher_is_better ? 1 : -1), values_(capacity), losses_(capacity), accuracies_(capacity) {}
+      : monitor_(std::move(monitor)),
+        sign_(higher_is_better ? 1 : -1),
+        values_(capacity),
+        losses_(capacity),
+        accuracies_(capacity) {}
 
   const char* name() const override { return "monitor"; }
   std::optional<Anomaly> epoch_end(const EpochStats& stats) override;
@@ -42,7 +46,7 @@ class MonitorGuard final : public Guard {
   std::string monitor_;
   double sign_;
   Window values_, losses_;
-  Window accuracies_;  // the losses again where none is measured
+  Window accuracies_;                 // the losses again where none is measured
   std::int64_t opposite_epochs_ = 0;  // from the first on
   bool mode_reported_ = false, constant_reported_ = false, varied_ = false;
 };

@@ -79,8 +79,7 @@ TEST_CASE("weights that a hook sets back after small steps are a warning, howeve
   for (const Parameter& p : model.parameters()) kept.push_back(p.tensor.clone());
   trainer.step_end = [&](const StepStats&) {
     std::size_t next = 0;
-    for (const Parameter& p : model.parameters())
-      std::ranges::copy(kept[next++].span(), p.tensor.mutable_data());
+    for (const Parameter& p : model.parameters()) std::ranges::copy(kept[next++].span(), p.tensor.mutable_data());
   };
   FitResult result;
   const Anomaly* found = fits(trainer, "weights_overwritten", result);

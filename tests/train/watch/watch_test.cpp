@@ -25,7 +25,7 @@ struct OwnLoop {
   Mode mode = Mode::train;
   Index batches_per_step = 1;
   std::function<double(Index step)> rate = {};  // empty: lr
-  std::uint64_t position = 0;  // 0: the number of the step
+  std::uint64_t position = 0;                   // 0: the number of the step
   std::function<Tensor(const Tensor& loss)> change_loss = {};
   std::function<void(const nn::Module& model)> after_step = {};
   std::function<Index(Index batch)> pick_batch = {};

@@ -57,8 +57,9 @@ std::optional<Anomaly> PaceWatch::few_updates(std::int64_t step) {
                  .where = "loop",
                  .evidence = concat(counted(updates_, "update"), " in ", looks_, " steps of the loop: one for ",
                                     samples_ / updates_, " of ", counted(rows_, "row")),
-                 .cause = "an update that stands after the loop over the batches, or gradients accumulated over too "
-                          "many of them",
+                 .cause =
+                     "an update that stands after the loop over the batches, or gradients accumulated over too "
+                     "many of them",
                  .remedy = "call optimizer.step() for each batch"};
 }
 
@@ -83,13 +84,14 @@ std::optional<Anomaly> PaceWatch::slow_warmup(std::int64_t step) {
   constexpr std::int64_t min_rises = 12;
   if (rate_reported_ || !is_staircase_ || rises_ < min_rises || lr_ >= default_lr_) return std::nullopt;
   rate_reported_ = true;
-  return Anomaly{.name = "lr_too_low",
-                 .step = step,
-                 .where = "loop",
-                 .evidence = concat("the rate rose ", rises_, " times by ", short_form(rise_), ", once in ", stair_,
-                                    " updates, and is only ", short_form(lr_)),
-                 .cause = "a schedule that counts steps is given the number of the epoch, and stays in its warmup",
-                 .remedy = "give the schedule the number of the step"};
+  return Anomaly{
+      .name = "lr_too_low",
+      .step = step,
+      .where = "loop",
+      .evidence = concat("the rate rose ", rises_, " times by ", short_form(rise_), ", to ", short_form(lr_)),
+      .cause = "a schedule that counts steps is given the number of the epoch, and stays in its warmup",
+      .remedy = "give the schedule the number of the step",
+      .details = concat("it rose once in ", stair_, " updates; usual for ", name_, " is ", short_form(default_lr_))};
 }
 
 }  // namespace handrail::train

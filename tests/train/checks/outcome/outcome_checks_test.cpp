@@ -127,12 +127,12 @@ TEST_CASE("a run that ended early by its time or a low patience is named") {
   // The default patience of a small table, with one step in an epoch.
   CHECK(name_of(check_end({.steps = 20, .planned_steps = 1000, .patience = 10, .steps_to_evaluation = 1})) == "");
   CHECK(name_of(check_end({.steps = 290, .planned_steps = 1000, .patience = 10, .steps_to_evaluation = 29})) == "");
-  const auto within_epoch = check_end(
-      {.steps = 800, .planned_steps = 1000, .patience = 3, .steps_to_evaluation = 3, .steps_to_epoch = 25});
+  const auto within_epoch =
+      check_end({.steps = 800, .planned_steps = 1000, .patience = 3, .steps_to_evaluation = 3, .steps_to_epoch = 25});
   REQUIRE(within_epoch);
   CHECK(within_epoch->severity == Severity::warning);
-  const auto late = check_end(
-      {.steps = 500, .planned_steps = 1000, .patience = 3, .steps_to_evaluation = 25, .steps_to_epoch = 25});
+  const auto late =
+      check_end({.steps = 500, .planned_steps = 1000, .patience = 3, .steps_to_evaluation = 25, .steps_to_epoch = 25});
   REQUIRE(late);
   CHECK(late->severity == Severity::note);
   CHECK(name_of(check_end({.steps = 900, .planned_steps = 1000, .patience = 1, .steps_to_evaluation = 30})) == "");

@@ -124,14 +124,14 @@ std::optional<Anomaly> check_opposite(const RowScores& training, Task task, Inde
   const double guess = 1 / static_cast<double>(classes), loss = average(training.losses),
                guess_loss = std::log(static_cast<double>(classes));
   if (credit.mean + 3 * credit.error >= guess / 2 || loss <= 2 * guess_loss) return std::nullopt;
-  return Anomaly{.name = "loss_sign",
-                 .where = "training rows",
-                 .evidence = concat("accuracy ", short_form(credit.mean, 3), " after training; guessing gives ",
-                                    short_form(guess, 3)),
-                 .cause = "a loss with the wrong sign: the model has learnt to avoid its targets",
-                 .remedy = "change the sign of the loss",
-                 .details = concat("the cross entropy is ", short_form(loss, 3), ", that of a guess ",
-                                   short_form(guess_loss, 3))};
+  return Anomaly{
+      .name = "loss_sign",
+      .where = "training rows",
+      .evidence =
+          concat("accuracy ", short_form(credit.mean, 3), " after training; guessing gives ", short_form(guess, 3)),
+      .cause = "a loss with the wrong sign: the model has learnt to avoid its targets",
+      .remedy = "change the sign of the loss",
+      .details = concat("the cross entropy is ", short_form(loss, 3), ", that of a guess ", short_form(guess_loss, 3))};
 }
 
 std::optional<Anomaly> check_noise_columns(const NoiseColumns& noise, const RowScores& training,

@@ -24,10 +24,11 @@ std::optional<Anomaly> check_batch_norms(const nn::Module& model, std::int64_t s
     if (m < min_momentum && left > max_left)
       return Anomaly{.name = "train_eval_gap",
                      .where = "batch norm",
-                     .evidence = concat("with momentum ", short_form(m), " the running statistics are still ",
-                                        short_form(100 * left, 3), " % what they began with after ", steps, " steps"),
-                     .cause = "evaluation uses the mean 0 and the variance 1 that they begin with, and training the "
-                              "statistics of each batch",
+                     .evidence = concat("with momentum ", short_form(m), ", ", short_form(100 * left, 3),
+                                        " % of the first running statistics are left after ", steps, " steps"),
+                     .cause =
+                         "evaluation uses the mean 0 and the variance 1 that they begin with, and training the "
+                         "statistics of each batch",
                      .remedy = "set momentum = 0.1"};
   }
   return std::nullopt;

@@ -41,7 +41,8 @@ bool are_loaded(const std::vector<Parameter>& model);
 ///   "adam_eps"           eps > 1e-4: where gradients are smaller than eps, the update is no longer scaled by them
 std::vector<Anomaly> check_hyperparameters(const optim::Optimizer& optimizer);
 
-/// Whether weight decay is a penalty in the gradient that the rule divides by its size, as Adam does and AdamW does not.
+/// Whether weight decay is a penalty in the gradient that the rule divides by its size, as Adam does and AdamW does
+/// not.
 bool scales_penalty(const optim::Optimizer& optimizer);
 
 /// Reports "clip_too_small" for a clip_norm below 1e-3. A rule that divides by the size of the gradient, as Adam does,

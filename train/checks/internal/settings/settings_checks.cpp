@@ -54,8 +54,9 @@ std::optional<Anomaly> check_weight_decay(std::span<const optim::ParamGroup> gro
     return Anomaly{.name = "weight_decay_too_high",
                    .where = concat("group '", worst->name, "'"),
                    .evidence = concat("a penalty of ", short_form(worst->weight_decay), " is part of the gradient"),
-                   .cause = "the rule divides the gradient by its size: once the penalty is the larger part, the "
-                            "weights shrink at full rate, whatever the loss says",
+                   .cause =
+                       "the rule divides the gradient by its size: once the penalty is the larger part, the "
+                       "weights shrink at full rate, whatever the loss says",
                    .remedy = "set weight_decay = 1e-4, or use AdamW",
                    .details = "usual penalties of such a rule are at most 1e-3"};
   if (step <= max_step || total < min_total) return std::nullopt;
@@ -90,9 +91,8 @@ std::optional<Anomaly> check_schedule(std::span<const double> rates, const Plann
     return anomaly;
   }
   if (ends_high && highest < 0.1 * plan.lr) {
-    const auto changes = std::ranges::count_if(rates, [before = 0.0](double rate) mutable {
-      return std::exchange(before, rate) != rate;
-    });
+    const auto changes = std::ranges::count_if(
+        rates, [before = 0.0](double rate) mutable { return std::exchange(before, rate) != rate; });
     anomaly.name = "lr_too_low";
     anomaly.evidence = concat("lr comes only to ", short_form(highest, 3), ", ", percent(highest, plan.lr),
                               " of the peak of ", short_form(plan.lr, 3));
