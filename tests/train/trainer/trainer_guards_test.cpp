@@ -296,7 +296,7 @@ TEST_CASE("a loss with the wrong sign is named, in training alone and in trainin
   const auto negative = [](const Tensor& y, const Tensor& t) { return -cross_entropy(y, t); };
   const auto both = train::Trainer(other, train::Loss(negative, train::Task::multiclass), unchecked).fit(points(600));
   CHECK(find_anomaly(both, "below_chance"));
-  CHECK(both.diagnosis().at(0).name == "below_chance");
+  CHECK(both.diagnosis().at(0).name == "loss_sign");
 }
 
 TEST_CASE("a diagnosis of the finished model comes too late to do anything about") {
