@@ -24,6 +24,7 @@ constexpr std::array<std::string_view, 6> starts_badly{"exploding_activations", 
                                                        "wrong_gradient",        "vanishing_activations"};
 constexpr std::array<std::string_view, 5> is_dead{"zero_gradient", "inputs_ignored", "targets_ignored", "dead_units",
                                                   "vanishing_gradient"};
+constexpr std::array<std::string_view, 3> no_gradient{"zero_gradient", "dead_units", "vanishing_gradient"};
 constexpr std::array<std::string_view, 4> generalises_badly{"overfitting", "no_better_than_baseline", "below_chance",
                                                             "model_worse_than_linear"};
 
@@ -44,6 +45,7 @@ constexpr std::array<std::string_view, 6> of_few_rows{"missing_class", "small_va
                                                       "label_noise",   "columns_permuted"};
 constexpr std::array<std::string_view, 2> drifts{"validation_drift", "labels_recoded"};
 constexpr std::array<std::string_view, 3> of_sorted_rows{"validation_drift", "missing_class", "columns_permuted"};
+constexpr std::array<std::string_view, 3> of_no_gradient{"targets_ignored", "dead_units", "vanishing_gradient"};
 constexpr std::array<std::string_view, 2> mixes{"rows_mixed", "sum_loss"};
 constexpr std::array<std::string_view, 1> gap{"train_eval_gap"};
 constexpr std::array<std::string_view, 1> few_steps{"too_few_steps"};  // not for a model that fits its training rows
@@ -53,7 +55,11 @@ constexpr std::array<std::string_view, 1> one_class{"constant_targets"};
 constexpr std::array<std::string_view, 2> repeats{"repeated_rows", "near_duplicates"};
 constexpr std::array<std::string_view, 2> unrelated{"labels_shuffled", "label_noise"};
 
-constexpr std::array<Explanation, 51> explanations{{
+constexpr std::array<std::string_view, 5> of_unstable_rows{"conflicting_labels", "duplicate_rows", "near_duplicates",
+                                                           "labels_shuffled", "label_noise"};
+constexpr std::array<std::string_view, 1> shares{"target_drift"};
+
+constexpr std::array<Explanation, 54> explanations{{
     {"coded_missing", {stall_names, blows_up, of_large_inputs, outlier_names}},
     {"mixed_units", {stall_names, blows_up, of_large_inputs, outlier_names}},
     {"outliers", {stall_names, blows_up, of_large_inputs, outlier_names}},
@@ -63,8 +69,8 @@ constexpr std::array<Explanation, 51> explanations{{
     {"scrambled_inputs", {stall_names, unrelated, generalises_badly}},
     {"noise_columns", {stall_names, unrelated, generalises_badly}},
     {"dead_at_start", {stall_names, is_dead}},
-    {"zero_gradient", {stall_names, is_dead}},
-    {"inputs_ignored", {stall_names, generalises_badly}},
+    {"zero_gradient", {stall_names, of_no_gradient}},
+    {"inputs_ignored", {stall_names, no_gradient, generalises_badly}},
     {"equal_units", {stall_names, is_dead, generalises_badly}},
     {"saturated_units", {stall_names, is_dead, blows_up, starts_badly}},
     {"exploding_activations", {stall_names, is_dead, blows_up, starts_badly}},
@@ -105,6 +111,9 @@ constexpr std::array<Explanation, 51> explanations{{
     {"train_eval_gap", {generalises_badly}},
     {"batch_norm_momentum", {generalises_badly, gap}},
     {"model_too_large", {few_steps}},
+    {"unstable_data", {stall_names, of_unstable_rows, generalises_badly}},
+    {"labels_recoded", {shares, generalises_badly}},
+    {"coded_category", {stall_names, generalises_badly}},
 }};
 
 constexpr std::array<std::string_view, 13> of_columns{

@@ -100,6 +100,25 @@ TEST_CASE("initial weights that are far too large or too small are reported with
   CHECK(other->name == "vanishing_activations");
 }
 
+TEST_CASE("logits that are divided by a large number are reported, and by a small one are not") {
+  struct Divided : nn::Layer {
+    explicit Divided(double by) : divisor(by) {}
+    Tensor forward(const Tensor& x) const override { return x / divisor; }
+    double divisor;
+  };
+  const auto found = [](double divisor) {
+    auto model = network<nn::ReLU>();
+    model.push_back(Divided(divisor));
+    const Start start(model);
+    CHECK(!check_size_of_outputs(start.step()));
+    return check_scale_of_predictions(start.step());
+  };
+  REQUIRE(found(1000));
+  CHECK(found(1000)->name == "vanishing_activations");
+  CHECK(!found(2));
+  CHECK(!check_scale_of_predictions(Start(network<nn::ReLU>()).step()));
+}
+
 TEST_CASE("an operation without a slope is reported by the gradient before it") {
   struct Rounded : nn::Layer {
     Tensor forward(const Tensor& x) const override {

@@ -220,16 +220,16 @@ TEST_CASE("a linear layer after another is reported, unless it lowers the rank")
   CHECK(count(low_rank) == 0);
 }
 
-TEST_CASE("two activations in a row are reported, but not a second relu, which changes nothing") {
+TEST_CASE("two activations in a row are a warning, and a note when the second is a relu, which changes little") {
   Rng rng(1);
   const auto found = [&](auto a, auto b) {
     const nn::Sequential model{nn::Linear{8, 16, rng}, std::move(a), std::move(b), nn::Linear{16, 3, rng}};
-    return check_activation_twice(Recorded(model, plain(cross_entropy), classes_of(), Task::multiclass).step())
-        .has_value();
+    return check_activation_twice(Recorded(model, plain(cross_entropy), classes_of(), Task::multiclass).step());
   };
-  CHECK(found(nn::Sigmoid{}, nn::Sigmoid{}));
-  CHECK(found(nn::ReLU{}, nn::Tanh{}));
-  CHECK(!found(nn::ReLU{}, nn::ReLU{}));
+  const auto twice = found(nn::Sigmoid{}, nn::Sigmoid{}), relus = found(nn::ReLU{}, nn::ReLU{});
+  REQUIRE((twice && relus && found(nn::ReLU{}, nn::Tanh{})));
+  CHECK(twice->severity == train::Severity::warning);
+  CHECK(relus->severity == train::Severity::note);
 }
 
 TEST_CASE("a hidden layer that is too narrow for the classes is reported") {
@@ -242,6 +242,9 @@ TEST_CASE("a hidden layer that is too narrow for the classes is reported") {
   CHECK(!check_bottleneck(Recorded(four, plain(mse_loss), numbers_of(0, 1), Task::regression).step()));
   const nn::Sequential low_rank{nn::Linear{8, 2, rng}, nn::Linear{2, 1, rng}};  // no activation, so it is meant
   CHECK(!check_bottleneck(Recorded(low_rank, plain(mse_loss), numbers_of(0, 1), Task::regression).step()));
+  // What stands behind the last linear layer does not make it a hidden one.
+  const nn::Sequential normed{nn::Linear{8, 16, rng}, nn::ReLU{}, nn::Linear{16, 1, rng}, nn::LayerNorm{1}};
+  CHECK(!check_bottleneck(Recorded(normed, plain(mse_loss), numbers_of(0, 1), Task::regression).step()));
   const nn::Sequential linear{nn::Linear{8, 3, rng}};
   CHECK(!check_bottleneck(Recorded(linear, plain(cross_entropy), classes_of(), Task::multiclass).step()));
 }

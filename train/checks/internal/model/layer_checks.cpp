@@ -14,8 +14,6 @@ using Op = StepGraph::Op;
 
 std::string layer_name(const Op& op) { return op.layer.empty() ? std::string() : "layer '" + op.layer + "'"; }
 
-bool is_norm(const Op& op) { return op.name == "batch_norm" || op.name == "layer_norm"; }
-
 // The op before this one, dropout left out.
 const Op* before_dropout(const StepGraph& graph, const Op& op) {
   const Op* previous = graph.previous(op);
@@ -83,14 +81,17 @@ std::vector<Anomaly> check_linear_after_linear(const RecordedStep& step) {
 
 std::optional<Anomaly> check_activation_twice(const RecordedStep& step) {
   for (const Op& op : step.graph.ops()) {
-    if (op.name != "sigmoid" && op.name != "tanh" && op.name != "softplus") continue;
+    if (!is_activation(op) || op.name == "softmax") continue;
     const Op* previous = before_dropout(step.graph, op);
     if (!previous || !is_activation(*previous)) continue;
+    const bool narrows = op.name == "sigmoid" || op.name == "tanh" || op.name == "softplus";
     return Anomaly{.name = "activation_twice",
                    .where = concat("ops '", previous->name, "' and '", op.name, "'"),
                    .evidence = concat(op.name, " is applied to the output of ", previous->name),
-                   .cause = "an activation too many, which narrows the range of the units",
-                   .remedy = "keep one of the two"};
+                   .cause = narrows ? "an activation too many, which narrows the range of the units"
+                                    : "an activation too many, or a linear layer that is missing between the two",
+                   .remedy = narrows ? "keep one of the two" : "keep one of the two, or put a layer between them",
+                   .severity = narrows ? Severity::warning : Severity::note};
   }
   return std::nullopt;
 }
@@ -98,14 +99,13 @@ std::optional<Anomaly> check_activation_twice(const RecordedStep& step) {
 std::optional<Anomaly> check_bottleneck(const RecordedStep& step) {
   const Tensor predictions = predictions_of(step);
   if (!predictions.defined()) return std::nullopt;
-  const auto last = step.graph.maker(predictions);
+  const Op* last = output_layer(step);
   constexpr Index min_units = 4;
   const Index outputs = predictions.shape().rank() == 2 ? predictions.shape().cols() : 1;
   const Index classes = step.task == Task::multiclass ? outputs : 1;
-  const auto ops = step.graph.ops();
-  for (std::size_t i = 0; i < ops.size(); ++i) {
-    const Op& op = ops[i];
-    if (!is_linear(op) || (last && i >= *last)) continue;
+  for (const Op& op : step.graph.ops()) {
+    if (&op == last) break;
+    if (!is_linear(op)) continue;
     const Index width = op.output.shape().cols(), before = op.inputs.front().shape().cols();
     const bool few = width < min_units && 2 * width < before && outputs < before && has_activation(step.graph, op);
     if (!(2 * width < classes || width == 1 || few) || before <= width) continue;

@@ -20,7 +20,8 @@ std::vector<Anomaly> check_dropout(const RecordedStep& step);
 /// rank and is not reported.
 std::vector<Anomaly> check_linear_after_linear(const RecordedStep& step);
 
-/// Reports "activation_twice" when sigmoid, tanh or softplus is applied to the output of an activation.
+/// Reports "activation_twice" when sigmoid, tanh or softplus is applied to the output of an activation; as a note when
+/// relu or gelu is, which changes little.
 std::optional<Anomaly> check_activation_twice(const RecordedStep& step);
 
 /// Reports "bottleneck" when a hidden layer is less than half as wide as there are classes, or has one unit after a

@@ -34,11 +34,11 @@ std::string layer_before(const StepGraph& graph, const StepGraph::Op& op) {
 
 std::vector<Anomaly> check_equal_units(const RecordedStep& step, std::span<const Parameter> parameters) {
   std::vector<Anomaly> found;
-  const auto last = step.graph.maker(step.predictions);
+  const auto* last = output_layer(step);
   for (const Parameter& p : parameters) {
     if (p.role != Role::weight || p.tensor.shape().rank() != 2 || !has_equal_columns(p.tensor)) continue;
-    const bool output = last && std::ranges::any_of(step.graph.ops()[*last].inputs,
-                                                    [&](const Tensor& input) { return input.is_same(p.tensor); });
+    const bool output =
+        last && std::ranges::any_of(last->inputs, [&](const Tensor& input) { return input.is_same(p.tensor); });
     if (output) continue;
     const Scalar first = p.tensor.data()[0];
     const bool constant = std::ranges::all_of(p.tensor.span(), [first](Scalar w) { return w == first; });
@@ -97,7 +97,7 @@ std::optional<Anomaly> check_dead_at_start(const RecordedStep& step) {
 
 std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step) {
   constexpr double max_output = 30, min_gain = 0.01, min_input = 0.1, max_input = 5;
-  const auto* last = last_op(step);
+  const auto* last = output_layer(step);
   const double of_inputs = root_mean_square(step.inputs);
   if (!(of_inputs >= min_input && of_inputs <= max_input)) return std::nullopt;
   for (const auto& op : step.graph.ops()) {
@@ -116,6 +116,28 @@ std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step) {
                                   : "initial weights that are too small: the signal fades",
                    .remedy = large ? "use the default weights, and a norm in each residual block"
                                    : "use the default weights, or nn::init"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Anomaly> check_scale_of_predictions(const RecordedStep& step) {
+  constexpr double min_gain = 0.05;
+  const auto *last = last_op(step), *layer = output_layer(step);
+  if (!last || !layer) return std::nullopt;
+  const double predictions = deviation(last->output);
+  if (step.task == Task::regression && !(predictions < min_gain * deviation(step.targets))) return std::nullopt;
+  for (const auto* op = last; op != layer; op = step.graph.previous(*op)) {
+    if (is_activation(*op) || is_norm(*op) || op->inputs.front().size() != op->output.size()) continue;
+    const double before = deviation(op->inputs.front()), after = deviation(op->output);
+    if (!(after < min_gain * before)) continue;
+    return Anomaly{.name = "vanishing_activations",
+                   .where = concat("op '", op->name, "' before the predictions"),
+                   .evidence = concat("its outputs differ by ", short_form(after), " between samples, its inputs by ",
+                                      short_form(before)),
+                   .cause =
+                       "predictions that are divided by a large number after the last layer, such as a "
+                       "temperature: the model needs very large weights to predict anything",
+                   .remedy = "remove the division"};
   }
   return std::nullopt;
 }

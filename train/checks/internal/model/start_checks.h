@@ -28,6 +28,11 @@ std::optional<Anomaly> check_dead_at_start(const RecordedStep& step);
 /// "input_scale"; the last layer may begin with zeros.
 std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step);
 
+/// Reports "vanishing_activations" when something between the output layer and the predictions makes them small: an op
+/// that is no activation and no norm gives outputs that differ by less than 5 % of what its inputs do. Of a regression,
+/// only when the targets differ by more than 20 times as much as the predictions.
+std::optional<Anomaly> check_scale_of_predictions(const RecordedStep& step);
+
 /// Reports "zero_gradient" when the gradient of a weight is exactly 0 although all weights of the last layer are not.
 /// Call it after backward. parameters: those of the model.
 std::optional<Anomaly> check_zero_gradient(const RecordedStep& step, std::span<const Parameter> parameters);

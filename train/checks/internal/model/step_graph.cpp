@@ -58,6 +58,8 @@ bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
 
 bool is_activation(const StepGraph::Op& op) { return is_one_of(op.name, activation_ops); }
 
+bool is_norm(const StepGraph::Op& op) { return op.name == "batch_norm" || op.name == "layer_norm"; }
+
 bool is_linear(const StepGraph::Op& op) { return (op.name == "linear" || op.name == "matmul") && !op.layer.empty(); }
 
 const StepGraph::Op* loss_op(const StepGraph& graph) {
@@ -102,6 +104,12 @@ double relative_deviation(const Tensor& x) {
 const StepGraph::Op* last_op(const RecordedStep& step) {
   const auto number = step.graph.maker(predictions_of(step));
   return number ? &step.graph.ops()[*number] : nullptr;
+}
+
+const StepGraph::Op* output_layer(const RecordedStep& step) {
+  const StepGraph::Op* op = last_op(step);
+  while (op && !is_linear(*op)) op = step.graph.previous(*op);
+  return op;
 }
 
 }  // namespace handrail::train

@@ -66,10 +66,15 @@ struct RecordedStep {
 Tensor predictions_of(const RecordedStep& step);
 /// The op that made the predictions; null when none is known.
 const StepGraph::Op* last_op(const RecordedStep& step);
+/// The last linear layer on the way to the predictions, whatever scales or normalises its outputs; null when none is
+/// known.
+const StepGraph::Op* output_layer(const RecordedStep& step);
 /// The last op that is a loss of core/ops/ops.h; null when a program computes its loss otherwise.
 const StepGraph::Op* loss_op(const StepGraph& graph);
 /// Whether the op is relu, tanh, sigmoid, gelu, softplus or softmax.
 bool is_activation(const StepGraph::Op& op);
+/// Whether the op is batch_norm or layer_norm.
+bool is_norm(const StepGraph::Op& op);
 /// Whether the op is the product of a layer with parameters.
 bool is_linear(const StepGraph::Op& op);
 

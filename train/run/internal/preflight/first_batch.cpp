@@ -105,6 +105,7 @@ void FirstBatch::check_ops(const RecordedStep& step) {
     add(check_equal_units(step, setup_.parameters));
     add(check_saturation(step));
     // Dead units follow from signals that vanish, and large outputs from what made units dead.
+    if (add(check_scale_of_predictions(step))) return;
     const auto size = check_size_of_outputs(step);
     if (size && size->name == "vanishing_activations") return void(add(size));
     if (!add(check_dead_at_start(step))) add(size);
