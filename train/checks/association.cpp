@@ -82,6 +82,16 @@ double share_of_noise(std::span<const double> associations, const TargetSeries& 
   return std::min(1.0, 2 * within / static_cast<double>(associations.size()));
 }
 
+double transferred_agreement(std::span<const std::vector<float>> train, std::span<const double> targets,
+                             std::span<const std::vector<float>> other, std::span<const double> other_targets) {
+  std::vector<double> score(other_targets.size());
+  for (std::size_t j = 0; j < train.size(); ++j) {
+    const double r = correlation(std::vector<double>(train[j].begin(), train[j].end()), targets);
+    for (std::size_t i = 0; i < score.size(); ++i) score[i] += r * static_cast<double>(other[j][i]);
+  }
+  return correlation(score, other_targets) * std::sqrt(static_cast<double>(other_targets.size()));
+}
+
 double agreement(std::span<const double> a, std::span<const double> b, Task task) {
   const auto n = static_cast<double>(a.size());
   if (task == Task::regression) {

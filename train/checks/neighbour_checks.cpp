@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 
 #include <handrail/train/checks/internal/association.h>
 #include <handrail/train/checks/internal/layout_checks.h>
@@ -54,9 +53,9 @@ Points points_of(const DataTable& table, std::span<const Column> train, std::spa
 }
 
 struct Neighbour {
-  std::size_t index = 0;     // of the nearest point
-  float distance = 0;        // its distance
-  float tenth_distance = 0;  // that of the tenth nearest
+  std::size_t index = 0;                                                    // of the nearest point
+  float distance = 0;                                                       // its distance
+  float tenth_distance = 0, twentieth_distance = 0, sixtieth_distance = 0;  // those of neighbours farther away
 };
 
 // The nearest point of a query; `self` is left out.
@@ -71,9 +70,14 @@ Neighbour nearest(const Points& points, const Points& queries, std::size_t query
   if (self < distances.size()) distances[self] = std::numeric_limits<float>::infinity();
   const auto first = std::ranges::min_element(distances);
   Neighbour found{.index = static_cast<std::size_t>(first - distances.begin()), .distance = std::sqrt(*first)};
-  const auto place = distances.begin() + std::min(std::ssize(distances) - 1, static_cast<std::ptrdiff_t>(tenth));
-  std::nth_element(distances.begin(), place, distances.end());
-  found.tenth_distance = std::sqrt(*place);
+  const auto distance_of = [&](std::size_t rank) {
+    const auto place = distances.begin() + std::min(std::ssize(distances) - 1, static_cast<std::ptrdiff_t>(rank));
+    std::nth_element(distances.begin(), place, distances.end());
+    return std::sqrt(*place);
+  };
+  found.tenth_distance = distance_of(tenth);
+  found.twentieth_distance = distance_of(2 * tenth);
+  found.sixtieth_distance = distance_of(6 * tenth);
   return found;
 }
 
@@ -158,14 +162,25 @@ std::optional<Anomaly> recoded_labels(const DataTable& train, const DataTable& v
                                       const Points& queries, std::span<const Neighbour> neighbours,
                                       std::size_t classes) {
   constexpr std::size_t max_classes = 1000;
+  constexpr double clear = 4;
   if (classes > max_classes) return std::nullopt;
   std::vector<std::size_t> counts(classes * classes);
+  Pairs pairs;
   for (std::size_t q = 0; q < queries.size(); ++q) {
     const auto label = static_cast<std::size_t>(validation.target()[queries.positions[q]]);
     const auto other = static_cast<std::size_t>(train.target()[points.positions[neighbours[q].index]]);
     if (label < classes && other < classes) ++counts[label * classes + other];
+    pairs.a.push_back(static_cast<double>(label));
+    pairs.b.push_back(static_cast<double>(other));
   }
-  const std::string recoding = describe_recoding(counts, classes);
+  std::vector<double> targets;
+  for (const std::size_t i : points.positions) targets.push_back(static_cast<double>(train.target()[i]));
+  const bool exchanged =
+      agreement_z(pairs, Task::binary) < -clear ||
+      (classes == 2 && transferred_agreement(points.coordinates, targets, points.coordinates, targets) > clear &&
+       transferred_agreement(points.coordinates, targets, queries.coordinates, pairs.a) < -clear);
+  std::string recoding = describe_recoding(counts, classes);
+  if (recoding.empty() && classes == 2 && exchanged) recoding = "1 for 0, 0 for 1";
   if (recoding.empty()) return std::nullopt;
   return Anomaly{.name = "labels_recoded",
                  .where = "validation targets",
@@ -176,9 +191,18 @@ std::optional<Anomaly> recoded_labels(const DataTable& train, const DataTable& v
 
 // ---- Near duplicates
 
+constexpr float rather = 5;
+
+// How many rows should be nearer than the tenth neighbour by that factor: in d dimensions, the number of neighbours
+// grows with the distance to the power d.
+double expected_share(double twentieth_distance, double sixtieth_distance) {
+  const double dimensions = std::log(3) / std::log(std::max(sixtieth_distance / twentieth_distance, 1 + 1e-6));
+  return static_cast<double>(tenth) * std::pow(static_cast<double>(rather), -dimensions);
+}
+
 struct Nearness {
-  double near = 0, very_near = 0;  // shares of the queries
-  std::size_t example = 0;         // the query nearest to a point
+  double near = 0, very_near = 0, rather_near = 0;  // shares of the queries
+  std::size_t example = 0;                          // the query nearest to a point
 };
 Nearness nearness(std::span<const Neighbour> neighbours, float usual) {
   Nearness result;
@@ -188,6 +212,7 @@ Nearness nearness(std::span<const Neighbour> neighbours, float usual) {
     const float distance = neighbours[q].distance;
     if (!(distance > 0)) continue;
     result.near += distance < usual / 10 ? 1 / n : 0;
+    result.rather_near += distance < usual / rather ? 1 / n : 0;
     result.very_near += distance < usual / 100 ? 1 / n : 0;
     if (distance < smallest) smallest = distance, result.example = q;
   }
@@ -200,8 +225,12 @@ std::optional<Anomaly> near_duplicates(const Described& train, const DataTable& 
   constexpr std::size_t min_columns = 3, min_validation = 20;
   constexpr double min_rows = 5, min_errors = 4;
   if (points.coordinates.size() < min_columns || of_validation.size() < min_validation) return std::nullopt;
-  std::vector<double> tenths;
-  for (const Neighbour& neighbour : of_train) tenths.push_back(static_cast<double>(neighbour.tenth_distance));
+  std::vector<double> tenths, twentieths, sixtieths;
+  for (const Neighbour& neighbour : of_train) {
+    tenths.push_back(static_cast<double>(neighbour.tenth_distance));
+    twentieths.push_back(static_cast<double>(neighbour.twentieth_distance));
+    sixtieths.push_back(static_cast<double>(neighbour.sixtieth_distance));
+  }
   const auto usual = static_cast<float>(median(tenths));
   if (!(usual > 0)) return std::nullopt;
   const Nearness here = nearness(of_validation, usual), there = nearness(of_train, usual);
@@ -209,13 +238,15 @@ std::optional<Anomaly> near_duplicates(const Described& train, const DataTable& 
   const double share = (here.near * m + there.near * n) / (m + n);
   const double error = std::sqrt(share * (1 - share) * (1 / m + 1 / n));
   const bool near = here.near > 0.05 && here.near > 3 * there.near && here.near - there.near > min_errors * error;
-  if ((!near && here.very_near < 0.3) || here.near * m < min_rows) return std::nullopt;
+  const bool copied = here.rather_near > 0.3 && expected_share(median(twentieths), median(sixtieths)) < 0.1;
+  if ((!near && !copied && here.very_near < 0.3) || here.rather_near * m < min_rows) return std::nullopt;
   const Neighbour& example = of_validation[here.example];
   return Anomaly{
       .name = "near_duplicates",
       .where = concat("row ", validation.rows[queries.positions[here.example]], " of the ", validation.name, " set"),
-      .evidence = concat(short_form(100 * here.near, 2), " % nearly equal a training row, this one row ",
-                         train.table.rows[points.positions[example.index]]),
+      .evidence =
+          concat(short_form(100 * (near ? here.near : here.rather_near), 2),
+                 " % nearly equal a training row, this one row ", train.table.rows[points.positions[example.index]]),
       .cause =
           "copies with a little noise in both sets, as when rows are augmented before they are split: the "
           "validation loss looks better than it is",
@@ -264,7 +295,7 @@ NeighbourReport check_neighbours(const Described& train, std::span<const RowKey>
     of_validation.push_back(nearest(points, held_out, q, points.size(), distances));
   auto shifted = shifted_validation(table, validation->table, points, held_out, of_validation, task);
   if (shifted) report.anomalies.push_back(std::move(*shifted));
-  if (!shifted && task != Task::regression && target.whole && own > 6)
+  if (!shifted && task != Task::regression && target.whole && (own > 6 || target.highest() == 1))
     if (auto found = recoded_labels(table, validation->table, points, held_out, of_validation,
                                     static_cast<std::size_t>(target.highest()) + 1))
       report.anomalies.push_back(std::move(*found));

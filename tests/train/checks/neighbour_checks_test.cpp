@@ -49,6 +49,16 @@ TEST_CASE("validation labels by another numbering are reported") {
   CHECK(contains(find(found, "labels_recoded")->evidence, "0 for 2, 2 for 0"));
 }
 
+TEST_CASE("two classes of different frequency that were exchanged in validation are reported") {
+  const Table train_set = classes(600);
+  Table validation = classes(200, 2);
+  for (const Table* table : {&train_set, static_cast<const Table*>(&validation)})
+    for (Index i = 0; i < table->rows(); ++i) table->target(i) = table->target(i) == 2 ? 1 : 0;
+  CHECK(!find(review(train_set, &validation, Task::binary), "labels_recoded"));
+  for (Index i = 0; i < 200; ++i) validation.target(i) = 1 - validation.target(i);
+  CHECK(find(review(train_set, &validation, Task::binary), "labels_recoded"));
+}
+
 TEST_CASE("a recoding takes two classes that are mostly predicted as one other each") {
   CHECK(train::describe_recoding(std::vector<std::size_t>{0, 9, 9, 0}, 2) == "0 for 1, 1 for 0");
   CHECK(train::describe_recoding(std::vector<std::size_t>{9, 0, 0, 9}, 2) == "");
@@ -68,6 +78,25 @@ TEST_CASE("validation rows that are training rows with a little noise are report
   const auto found = review(train_set, &copies, Task::multiclass);
   REQUIRE(find(found, "near_duplicates"));
   CHECK(contains(find(found, "near_duplicates")->where, "validation set"));
+}
+
+TEST_CASE("rows that were copied several times with a little noise before the split are reported") {
+  Rng rng(4);
+  const Table originals = classes(100);
+  const auto copies = [&](Index rows, Index step) {
+    const Table table = classes(rows);
+    for (Index i = 0; i < rows; ++i) {
+      for (Index j = 0; j < 5; ++j)
+        table.at(i, j) =
+            static_cast<Scalar>(static_cast<double>(originals.at(i * step % 100, j)) + 0.02 * rng.normal());
+      table.target(i) = originals.target(i * step % 100);
+    }
+    return table;
+  };
+  const Table train_set = copies(600, 1), held_out = copies(150, 7);
+  CHECK(find(review(train_set, &held_out, Task::multiclass), "near_duplicates"));
+  const Table others = classes(150, 2);
+  CHECK(!find(review(train_set, &others, Task::multiclass), "near_duplicates"));
 }
 
 TEST_CASE("rows on a curve are near each other by nature") {

@@ -33,4 +33,9 @@ double share_of_noise(std::span<const double> associations, const TargetSeries& 
 /// which are cut as values are, or how often classes are the same. 0 for classes that are all the same.
 double agreement(std::span<const double> a, std::span<const double> b, Task task);
 
+/// How well a score agrees with other targets: the sum of the columns of these rows, each times its correlation with
+/// the training targets. In standard errors of its correlation; below 0 when the targets have the opposite sign.
+double transferred_agreement(std::span<const std::vector<float>> train, std::span<const double> targets,
+                             std::span<const std::vector<float>> other, std::span<const double> other_targets);
+
 }  // namespace handrail::train

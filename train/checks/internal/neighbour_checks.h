@@ -29,12 +29,14 @@ struct NeighbourReport {
 ///                       below 3; or that of validation rows, by their training neighbours, is above 5 and below 3
 ///   "scrambled_inputs"  see check_layout
 ///   "labels_recoded"    the labels of validation rows are not those of their nearest training rows, but other ones:
-///   see
-///                       describe_recoding
+///                       see describe_recoding; of two classes, also when they disagree by 4 standard errors, or
+///                       when a linear score of the training set does (transferred_agreement)
 ///   "near_duplicates"   5 % of the validation rows, and 5, are nearer to a training row, but not equal to it, than a
 ///                       tenth of the usual distance to the tenth neighbour, and this is 3 times as common as among
-///                       training rows, by 4 standard errors; or 30 % are nearer than a hundredth of it. At least 3
-///                       columns that vary, and 20 validation rows.
+///                       training rows, by 4 standard errors; or 30 % are nearer than a hundredth of it; or 30 % are
+///                       nearer than a fifth of it, where less than 10 % should be in the number of dimensions that
+///                       the distances to the 20th and the 60th neighbour tell. At least 3 columns that vary,
+///                       and 20 validation rows.
 /// keys: of the training rows, ascending. validation: when there is one.
 NeighbourReport check_neighbours(const Described& train, std::span<const RowKey> keys, const Described* validation,
                                  Task task);
