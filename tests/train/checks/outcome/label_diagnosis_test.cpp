@@ -188,4 +188,10 @@ TEST_CASE("predictions tell the targets when they agree more than by chance") {
   CHECK(!train::tells_targets(late.logits, late.targets, Task::multiclass));
   CHECK(!train::tells_targets(Tensor::zeros({200, 3}), right.targets, Task::multiclass));
   CHECK(train::tells_targets(Tensor::zeros({7, 3}), right.targets, Task::multiclass));  // it is not known
+  // All are predicted as class 0, but the logits are in the right order.
+  Two rare = two_classes(1, 0, 1);
+  for (Scalar& logit : rare.logits.mutable_span()) logit -= 20;
+  CHECK(train::tells_targets(rare.logits, rare.targets, Task::binary));
+  Two flipped = two_classes(1, 0.5, 1);
+  CHECK(!train::tells_targets(flipped.logits, flipped.targets, Task::binary));
 }

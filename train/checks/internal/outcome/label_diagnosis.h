@@ -42,8 +42,8 @@ std::optional<Anomaly> diagnose_binary_labels(const Tensor& predictions, const T
 /// classes.
 std::optional<Anomaly> diagnose_recoding(const Tensor& predictions, const Tensor& targets, Task task);
 
-/// Whether the predictions agree with the targets by more than 3 standard errors above chance, or have a shape that
-/// cannot be compared with theirs.
+/// Whether the predictions agree with the targets by more than 3 standard errors above chance, as classes or in the
+/// order of the logits of a class, or have a shape that cannot be compared with theirs.
 bool tells_targets(const Tensor& predictions, const Tensor& targets, Task task);
 
 /// Reports "labels_shifted" when predictions on the validation set agree with the targets of the rows before, or behind

@@ -9,6 +9,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checks/internal/outcome/classified.h>
+#include <handrail/train/checks/internal/outcome/flipped_labels.h>
 #include <handrail/train/checks/internal/outcome/label_diagnosis.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/math/robust.h>
@@ -178,6 +179,7 @@ std::vector<Anomaly> diagnose(const Tensor& predictions, const Tensor& targets, 
   if (task == Task::regression) return {};
   const bool two = task == Task::binary || predictions.size() == 2 * targets.size();
   auto noise = two ? diagnose_binary_labels(predictions, targets, rows) : diagnose_labels(predictions, targets, rows);
+  if (!noise) noise = diagnose_flips(predictions, targets, rows);
   return noise ? std::vector{std::move(*noise)} : std::vector<Anomaly>();
 }
 
