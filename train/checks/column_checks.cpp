@@ -154,10 +154,11 @@ Explained explained(const Column& column, std::span<const double> y) {
 
 std::optional<Anomaly> find_coded_category(const DataTable& table, std::span<const Column> columns, bool regression) {
   constexpr std::size_t max_candidates = 16;  // more of them are pixels or words
+  constexpr double chance_errors = 7, clear = 0.1, small = 0.02;
   std::vector<std::size_t> candidates;
   for (std::size_t j = 0; j < table.inputs; ++j) {
     const Column& column = columns[j];
-    if (column.whole && column.distinct >= 4 && column.distinct <= 30 && table.size() >= 20 * column.distinct &&
+    if (column.whole && column.distinct >= 4 && column.distinct <= 30 && table.size() >= 8 * column.distinct &&
         column.highest() - column.lowest() <= 2 * static_cast<double>(column.distinct))
       candidates.push_back(j);
   }
@@ -165,14 +166,18 @@ std::optional<Anomaly> find_coded_category(const DataTable& table, std::span<con
   const Column& target = columns[table.inputs];
   for (const std::size_t j : candidates) {
     const Column& column = columns[j];
-    const double chance = static_cast<double>(column.distinct) / static_cast<double>(table.size());
+    // What the values explain beyond the parabola by chance has a chi squared distribution with these degrees of
+    // freedom.
+    const double freedom = static_cast<double>(column.distinct) - 3, rows = static_cast<double>(table.size());
+    const double chance = (freedom + chance_errors * std::sqrt(2 * freedom)) / rows;
     for (int c = 0; c < 10; ++c) {
       if (!regression && c > target.highest()) break;
       std::vector<double> y;
       for (const Scalar t : table.target())
         y.push_back(regression ? static_cast<double>(t) : t == static_cast<Scalar>(c));
       const auto [by_value, by_parabola] = explained(column, y);
-      if (by_value - by_parabola > 0.1 + 3 * chance)
+      const double more = by_value - by_parabola;
+      if (more > chance && (more - freedom / rows > clear || more - freedom / rows > 2 * by_parabola + small))
         return Anomaly{
             .name = "coded_category",
             .where = list_columns(std::array{j}),

@@ -62,11 +62,17 @@ DataReview review_data(const DataPart& train, const DataPart* validation, const 
 
   if (on.columns) add(check_cells(table, columns, scan, task == Task::regression));
   if (on.targets) add(check_targets(table, columns, task, plain_loss));
-  if (on.leaks) add(check_leaks(table, columns, task));
+  const auto identifier = on.leaks && table.targets == 1 ? identifier_column(table, columns) : std::nullopt;
+  if (on.leaks)
+    add(check_leaks(table, columns, task,
+                    identifier && held_out && is_drifting(data.described(), *held_out, *identifier)));
   if (on.columns) add(check_columns(table, columns, task == Task::regression, neighbours.signal));
+  // A category tells the targets value by value, which the signal does not see.
+  if (std::ranges::find(review.anomalies, "coded_category", &Anomaly::name) != review.anomalies.end())
+    review.label_signal.reset();
   if (on.targets) add_one(check_conflicts(table, columns, scan.keys, task));
   if (on.rows) add(check_row_set(table, columns, scan.keys, task, validation ? validation->rows.size() : 0));
-  if (held_out && on.drift) add(check_drift(data.described(), *held_out, task));
+  if (held_out && on.drift) add(check_drift(data.described(), *held_out, task, identifier));
   if (validation && on.rows) add_one(check_validation_size(validation->rows.size()));
   for (Anomaly& anomaly : neighbours.anomalies)
     if (anomaly.name == "near_duplicates" ? on.duplicates : on.targets) review.anomalies.push_back(std::move(anomaly));

@@ -160,13 +160,14 @@ std::optional<Anomaly> find_permutation(const Described& train, const Described&
 
 // ---- Drift
 
-std::optional<Anomaly> find_drift(const Described& train, const Described& validation) {
+std::optional<Anomaly> find_drift(const Described& train, const Described& validation,
+                                  std::optional<std::size_t> identifier) {
   const double inverse_n = inverse_rows(train, validation);
   std::size_t count = 0, worst = 0;
   double size = 0;
   for (std::size_t j = 0; j < train.table.inputs; ++j) {
     const Drift drift = drift_of(train.columns[j], validation.columns[j], inverse_n);
-    if (!drift.mean && !drift.scale) continue;
+    if ((!drift.mean && !drift.scale) || j == identifier) continue;
     ++count;
     if (drift.size > size) size = drift.size, worst = j;
   }
@@ -227,14 +228,16 @@ std::optional<Anomaly> find_target_drift(const Described& train, const Described
   std::map<Scalar, std::pair<double, double>> shares;
   for (const Scalar c : a.sorted) shares[c].first += 1 / static_cast<double>(a.sorted.size());
   for (const Scalar c : b.sorted) shares[c].second += 1 / static_cast<double>(b.sorted.size());
-  constexpr double min_class_errors = 5;
+  constexpr double min_class_errors = 5, absent_by_chance = 9;  // -ln of 1e-4
   double worst = 0;
   const double n = static_cast<double>(a.sorted.size()), m = static_cast<double>(b.sorted.size());
   for (const auto& [c, share] : shares) {
     const auto [here, there] = share;
     const double difference = std::abs(here - there), all = (here * n + there * m) / (n + m);
     const double error = std::sqrt(all * (1 - all) * inverse_n);
-    if (difference < 0.15 || difference < min_class_errors * error || difference < worst) continue;
+    const bool absent = there == 0 && -m * std::log1p(-std::min(here, 1 - 1e-9)) > absent_by_chance;
+    const bool differs = difference > 0.15 && difference > min_class_errors * error;
+    if (!(differs || absent) || difference < worst) continue;
     worst = difference;
     anomaly.evidence = concat("class ", c, " in ", short_form(100 * there, 3), " % of the rows, in training in ",
                               short_form(100 * here, 3), " %");
@@ -257,7 +260,14 @@ std::vector<Scalar> common_classes(const Described& train, Task task) {
 
 }  // namespace
 
-std::vector<Anomaly> check_drift(const Described& train, const Described& validation, Task task) {
+bool is_drifting(const Described& train, const Described& validation, std::size_t column) {
+  if (train.table.input_shape != validation.table.input_shape) return false;
+  const Drift drift = drift_of(train.columns[column], validation.columns[column], inverse_rows(train, validation));
+  return drift.mean || drift.scale;
+}
+
+std::vector<Anomaly> check_drift(const Described& train, const Described& validation, Task task,
+                                 std::optional<std::size_t> identifier) {
   constexpr std::size_t min_rows = 10;
   std::vector<Anomaly> found;
   if (train.table.input_shape != validation.table.input_shape || train.table.targets != validation.table.targets ||
@@ -265,7 +275,7 @@ std::vector<Anomaly> check_drift(const Described& train, const Described& valida
     return found;
   auto anomaly = find_permutation(train, validation, common_classes(train, task));
   if (!anomaly) anomaly = find_noise(train, validation);
-  if (!anomaly) anomaly = find_drift(train, validation);
+  if (!anomaly) anomaly = find_drift(train, validation, identifier);
   // Columns drift with the classes.
   if (auto drift = find_target_drift(train, validation, task)) found.push_back(std::move(*drift));
   if (anomaly) found.push_back(std::move(*anomaly));

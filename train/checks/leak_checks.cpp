@@ -9,6 +9,8 @@
 namespace handrail::train {
 namespace {
 
+constexpr std::size_t min_rows = 50;
+
 // The errors among rows with one value of the column when each gets the most frequent class of the others. counts: a 0
 // for each class, and so they are left.
 double errors_of_equals(std::span<const std::size_t> classes, std::vector<std::size_t>& counts) {
@@ -100,21 +102,29 @@ double closed_gap(const Column& column, std::span<const Scalar> targets, Task ta
   return task == Task::regression ? closed_by_neighbours(column, targets) : closed_by_classes(column, targets);
 }
 
-std::vector<Anomaly> check_leaks(const DataTable& table, std::span<const Column> columns, Task task) {
-  constexpr std::size_t min_rows = 50;
+std::optional<std::size_t> identifier_column(const DataTable& table, std::span<const Column> columns) {
+  if (table.inputs < 2 || table.size() < min_rows) return std::nullopt;
+  std::optional<std::size_t> identifier;
+  std::size_t monotone = 0;
+  for (std::size_t j = 0; j < table.inputs; ++j) {
+    const bool ordered = is_monotone(table.column(j));
+    monotone += ordered;
+    if (!identifier && (ordered || numbers_rows(columns[j]))) identifier = j;
+  }
+  return monotone < table.inputs ? identifier : std::nullopt;
+}
+
+std::vector<Anomaly> check_leaks(const DataTable& table, std::span<const Column> columns, Task task, bool drifts) {
   constexpr double related = 0.2, max_second = 0.9;
   const double leak = task == Task::regression ? 0.95 : 0.97;
   std::vector<Anomaly> found;
   if (table.inputs < 2 || table.targets != 1 || table.size() < min_rows) return found;
-  std::size_t best = 0, identifier = table.inputs, monotone = 0;
-  double best_gap = 0, second_gap = 0, identifier_gap = 0;
+  std::size_t best = 0;
+  double best_gap = 0, second_gap = 0;
   for (std::size_t j = 0; j < table.inputs; ++j) {
     const double gap = closed_gap(columns[j], table.target(), task);
     second_gap = std::max(second_gap, std::min(gap, best_gap));
     if (gap > best_gap) best_gap = gap, best = j;
-    const bool ordered = is_monotone(table.column(j));
-    monotone += ordered;
-    if (identifier == table.inputs && (ordered || numbers_rows(columns[j]))) identifier = j, identifier_gap = gap;
   }
   if (best_gap > leak && second_gap < max_second)
     found.push_back(
@@ -123,19 +133,22 @@ std::vector<Anomaly> check_leaks(const DataTable& table, std::span<const Column>
          .evidence = concat("alone it closes ", short_form(100 * best_gap, 3), " % of the gap to a perfect prediction"),
          .cause = "the target, or something that is only known with it, is among the inputs",
          .remedy = "leave it out, unless it is known in use"});
-  if (identifier < table.inputs && monotone < table.inputs)
+  if (const auto identifier = identifier_column(table, columns)) {
+    const double gap = closed_gap(columns[*identifier], table.target(), task);
     found.push_back({.name = "identifier_column",
-                     .where = concat("column ", identifier, " of the inputs"),
-                     .evidence = is_monotone(table.column(identifier))
+                     .where = concat("column ", *identifier, " of the inputs"),
+                     .evidence = is_monotone(table.column(*identifier))
                                      ? concat("changes in one direction from row to row, over ", table.size(), " rows")
                                      : concat("another whole number in each of ", table.size(), " rows"),
                      .cause =
                          "the number of the row, a time or an identifier: what is learnt from it does not hold for "
                          "new rows",
                      .remedy = "leave the column out",
-                     .details = concat("alone it closes ", short_form(100 * identifier_gap, 3),
-                                       " % of the gap between a constant and a perfect prediction"),
-                     .severity = identifier_gap > related ? Severity::warning : Severity::note});
+                     .details = concat("alone it closes ", short_form(100 * gap, 3),
+                                       " % of the gap between a constant and a perfect prediction",
+                                       drifts ? "; the validation set has other values of it" : ""),
+                     .severity = drifts || gap > related ? Severity::warning : Severity::note});
+  }
   return found;
 }
 

@@ -37,14 +37,14 @@ double distance(std::span<const Scalar> a, std::span<const Scalar> b) {
 
 std::optional<Anomaly> find_repeated_rows(const DataTable& table, std::span<const Column> columns,
                                           std::span<const RowKey> keys) {
-  constexpr std::size_t min_rows = 40, max_repeats = 4;
+  constexpr std::size_t min_rows = 40, min_repeats = 3;
   std::unordered_map<std::uint64_t, Index> first;
   std::optional<std::pair<Index, Index>> twice;
   for (const RowKey& key : keys)
     if (const auto [found, is_new] = first.emplace(key.all, key.row); !is_new && !twice)
       twice = {found->second, key.row};
   const std::size_t different = first.size();
-  if (keys.size() < min_rows || !twice || max_repeats * different > keys.size()) return std::nullopt;
+  if (keys.size() < min_rows || !twice || min_repeats * different > keys.size()) return std::nullopt;
   // Rows of few categories repeat by nature: no column of theirs tells nearly all different rows apart.
   std::size_t most_distinct = 0;
   for (std::size_t j = 0; j < table.inputs; ++j) most_distinct = std::max(most_distinct, columns[j].distinct);

@@ -33,7 +33,7 @@ double balance(const Column& column) {
 }
 
 std::optional<Anomaly> find_loss_mismatch(const Column& target, Task task) {
-  constexpr double min_balance = 0.02, classes_balance = 0.1;
+  constexpr double min_balance = 0.02, classes_balance = 0.1, three_balance = 0.5;
   const std::size_t n = target.sorted.size();
   const double classes = target.highest() + 1;
   if (task == Task::regression && target.whole && target.lowest() == 0 && classes >= 2 && classes <= 30 &&
@@ -47,7 +47,8 @@ std::optional<Anomaly> find_loss_mismatch(const Column& target, Task task) {
                    .remedy = classes == 2 ? "binary_cross_entropy_with_logits, if they are classes"
                                           : "cross_entropy, if they are classes",
                    .severity = classes > 2 && balance(target) > classes_balance ? Severity::warning : Severity::note};
-  if (task != Task::binary || target.distinct < 4 || target.distinct > 31 || n < 5 * target.distinct)
+  if (task != Task::binary || target.distinct < 3 || (target.distinct == 3 && balance(target) < three_balance) ||
+      target.distinct > 31 || n < 5 * target.distinct)
     return std::nullopt;
   const auto steps = static_cast<double>(target.distinct - 1);
   for (const Scalar value : target.sorted)
@@ -63,8 +64,9 @@ std::optional<Anomaly> find_loss_mismatch(const Column& target, Task task) {
 
 std::optional<Anomaly> find_truncated_targets(const DataTable& table, std::span<const Column> columns) {
   const Column& target = columns[table.inputs];
-  if (!target.whole || target.distinct < 4 || target.distinct > 12 || target.lowest() >= 0 || target.highest() <= 0 ||
-      target.common != 0 || target.highest() - target.lowest() > 20 || table.size() < 30)
+  const bool most_are_zero = 5 * target.common_count > 4 * table.size();
+  if (!target.whole || target.distinct < (most_are_zero ? 3u : 4u) || target.distinct > 12 || target.lowest() >= 0 ||
+      target.highest() <= 0 || target.common != 0 || target.highest() - target.lowest() > 20 || table.size() < 30)
     return std::nullopt;
   if (std::ranges::all_of(columns.first(table.inputs), &Column::whole)) return std::nullopt;
   return Anomaly{.name = "truncated_targets",
@@ -117,7 +119,8 @@ Expected expect(const DataTable& table, std::span<const Column> columns, Scalar 
 std::optional<Anomaly> find_repeated_target(const DataTable& table, std::span<const Column> columns) {
   const Column& target = columns[table.inputs];
   const auto n = static_cast<double>(table.size()), count = static_cast<double>(target.common_count);
-  if (table.size() < 50 || 2 * target.distinct < table.size() || count < 0.03 * n) return std::nullopt;
+  const std::size_t others = table.size() - target.common_count;
+  if (others < 25 || 2 * (target.distinct - 1) < others || count < 0.03 * n) return std::nullopt;
   auto counts = counts_of(target);
   std::ranges::sort(counts, std::greater{});
   if (counts.size() < 2 || counts[0] < 3 * counts[1]) return std::nullopt;
@@ -198,7 +201,9 @@ std::optional<Anomaly> check_conflicts(const DataTable& table, std::span<const C
   // Rows of few categories are equal by chance.
   std::size_t most_distinct = 0;
   for (const Column& column : columns.first(table.inputs)) most_distinct = std::max(most_distinct, column.distinct);
-  const bool rich = different > 0.5 * n && (2 * most_distinct > table.size() || table.inputs >= 20);
+  const bool one_tells = keys.size() == table.size() && static_cast<double>(most_distinct) > 0.8 * different;
+  const bool rich = (different > 0.5 * n && (2 * most_distinct > table.size() || table.inputs >= 20)) ||
+                    (different > 0.2 * n && one_tells);
   const double others = n - commonest;
   const bool hopeless =
       !classes.empty() && different < 0.1 * n && others > 0.3 * n && conflicts > hopeless_share * others;

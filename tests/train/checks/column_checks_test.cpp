@@ -141,6 +141,12 @@ TEST_CASE("a category that is coded as a number is a note, a count is none") {
     table.target(i) += static_cast<Scalar>(effect[i % 6]);
   }
   CHECK(names(review(table, Task::regression)) == "coded_category");
+  const Table weak = values(600);
+  for (Index i = 0; i < 600; ++i) {
+    weak.at(i, 4) = static_cast<Scalar>(i % 6);
+    weak.target(i) += static_cast<Scalar>(0.22 * effect[i % 6]);
+  }
+  CHECK(names(review(weak, Task::regression)) == "coded_category");
   const Table counts = values(600);
   for (Index i = 0; i < 600; ++i) {
     counts.at(i, 4) = static_cast<Scalar>(i % 6);

@@ -71,6 +71,18 @@ TEST_CASE("training inputs with noise on top of them are reported") {
   CHECK(find(found, "noisy_inputs")->severity == Severity::warning);
 }
 
+TEST_CASE("a class that is absent from validation is reported unless it is rare") {
+  const Table train_set = classes(400), validation = classes(100, 2);
+  const auto label = [](const Table& table, Index every) {
+    for (Index i = 0; i < table.rows(); ++i) table.target(i) = every > 0 && i % every == 0 ? 1 : 0;
+  };
+  label(train_set, 8);
+  label(validation, 0);
+  CHECK(find(compare(train_set, validation), "target_drift"));
+  label(train_set, 40);
+  CHECK(!find(compare(train_set, validation), "target_drift"));
+}
+
 TEST_CASE("classes and targets that differ between the sets are reported") {
   const Table train_set = classes(400);
   Table validation = classes(100, 2);

@@ -51,6 +51,16 @@ TEST_CASE("a column that numbers the rows is reported: a warning when it predict
   CHECK(names(review(curve, Task::regression)) == "");
 }
 
+TEST_CASE("an identifier that has other values in the validation set is a warning, and no drift") {
+  const Table table = classes(300), validation = classes(100, 2);
+  table.edit(2, [](Index i, double) { return i; });
+  validation.edit(2, [](Index i, double) { return 300 + i; });
+  const auto found = review(table, &validation, Task::multiclass);
+  REQUIRE(find(found, "identifier_column"));
+  CHECK(find(found, "identifier_column")->severity == Severity::warning);
+  CHECK(!find(found, "validation_drift"));
+}
+
 TEST_CASE("a customer number in no order is an identifier, prices in cents are none") {
   Rng rng(3);
   std::vector<Index> ids(400);

@@ -48,6 +48,10 @@ TEST_CASE("binary targets that are class numbers between 0 and 1 are reported, s
   Table table = classes(300);
   for (Index i = 0; i < 300; ++i) table.target(i) = static_cast<Scalar>(i % 5);
   CHECK(find(review(as_numbers(table, 0.25), Task::binary), "loss_mismatch"));
+  for (Index i = 0; i < 300; ++i) table.target(i) = static_cast<Scalar>(i % 3);
+  CHECK(find(review(as_numbers(table, 0.5), Task::binary), "loss_mismatch"));
+  for (Index i = 0; i < 300; ++i) table.target(i) = static_cast<Scalar>(i % 10 == 0 ? 1 : 2 * (i % 2));  // some unsure
+  CHECK(!find(review(as_numbers(table, 0.5), Task::binary), "loss_mismatch"));
   const Table soft = values(300);
   for (Index i = 0; i < 300; ++i) soft.target(i) = 1 / (1 + std::exp(-soft.target(i)));
   CHECK(!find(review(soft, Task::binary), "loss_mismatch"));
@@ -57,6 +61,11 @@ TEST_CASE("targets that were cut off are reported") {
   const Table table = values(300);
   for (Index i = 0; i < 300; ++i) table.target(i) = std::trunc(2 * table.target(i));
   CHECK(find(review(table, Task::regression), "truncated_targets"));
+  const Table few = values(300), signs = values(300);
+  for (Index i = 0; i < 300; ++i) few.target(i) = std::trunc(0.6f * few.target(i));
+  CHECK(find(review(few, Task::regression), "truncated_targets"));
+  for (Index i = 0; i < 300; ++i) signs.target(i) = static_cast<Scalar>(i % 3 - 1);
+  CHECK(!find(review(signs, Task::regression), "truncated_targets"));
 }
 
 TEST_CASE("a target that stands for a missing one is a warning when the inputs say otherwise") {
@@ -72,6 +81,20 @@ TEST_CASE("a target that stands for a missing one is a warning when the inputs s
   const Table bounded = values(400);
   for (Index i = 0; i < 400; ++i) bounded.target(i) = std::min<Scalar>(bounded.target(i), 1);
   REQUIRE(find(review(bounded, Task::regression), "repeated_target"));
+}
+
+TEST_CASE("a target that is missing in more than half of the rows is reported") {
+  const Table table = values(400);
+  for (Index i = 0; i < 400; ++i)
+    if (i % 9 < 5) table.target(i) = 1;
+  CHECK(find(review(table, Task::regression), "repeated_target"));
+}
+
+TEST_CASE("rows that are all there twice with other targets are reported") {
+  const Table table = values(300);
+  for (Index i = 0; i < 150; ++i)
+    for (Index j = 0; j < 5; ++j) table.at(150 + i, j) = table.at(i, j);
+  CHECK(find(review(table, Task::regression), "conflicting_labels"));
 }
 
 TEST_CASE("equal rows with different labels are reported") {

@@ -40,10 +40,9 @@ std::vector<Anomaly> check_cells(const DataTable& table, std::span<const Column>
 ///   3
 ///                        where the inputs do not tell the targets (signal below 3) and all columns are whole, some
 ///                        negative: a warning when these are half of all columns
-///   "coded_category"     one of at most 16 columns of 4 to 30 whole numbers, 20 rows each on average, whose order
-///   means
-///                        nothing: the means of the target by number explain 10 % more of its variance than a parabola:
-///                        a note
+///   "coded_category"     one of at most 16 columns of 4 to 30 whole numbers, 8 rows each on average, whose order means
+///                        nothing: the means of the target by number explain more of its variance than a parabola does,
+///                        by 7 standard errors, and by 10 % or three times as much: a note
 /// signal: see NeighbourReport; nothing when it is not known.
 std::vector<Anomaly> check_columns(const DataTable& table, std::span<const Column> columns, bool regression,
                                    std::optional<double> signal = {});

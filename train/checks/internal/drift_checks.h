@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -30,9 +32,15 @@ struct Described {
 ///   "validation_drift"   a column whose means are more than half a standard deviation and 6 standard errors apart, or
 ///                        whose standard deviations, and distances of the quartiles, are more than a factor of 2 (and
 ///                        1.5) and 6 standard errors apart
-///   "target_drift"       a class whose shares are more than 0.15 and 5 standard errors apart, or the targets of a
-///                        regression by the rule of validation_drift
-/// Both sets need 10 rows. Does nothing when the shapes of the inputs differ.
-std::vector<Anomaly> check_drift(const Described& train, const Described& validation, Task task);
+///   "target_drift"       a class whose shares are more than 0.15 and 5 standard errors apart, or that is absent from
+///                        the validation set with a chance below 1e-4, or the targets of a regression by the rule of
+///                        validation_drift
+/// Both sets need 10 rows. Does nothing when the shapes of the inputs differ. identifier: a column that is left out of
+/// validation_drift.
+std::vector<Anomaly> check_drift(const Described& train, const Described& validation, Task task,
+                                 std::optional<std::size_t> identifier = {});
+
+/// Whether this column of the inputs differs between the two sets by the rule of validation_drift.
+bool is_drifting(const Described& train, const Described& validation, std::size_t column);
 
 }  // namespace handrail::train

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -30,6 +32,11 @@ double closed_gap(const Column& column, std::span<const Scalar> targets, Task ta
 ///                         another whole number in every row and they are denser than chance (n distinct of R possible
 ///                         ones, n^2 / 2 R > 20). At least 50 rows. A warning when it also closes 20 % of the gap,
 ///                         otherwise a note.
-std::vector<Anomaly> check_leaks(const DataTable& table, std::span<const Column> columns, Task task);
+/// drifts: whether the identifier of the validation set has other values, which makes it a warning too.
+std::vector<Anomaly> check_leaks(const DataTable& table, std::span<const Column> columns, Task task,
+                                 bool drifts = false);
+
+/// The first column of the inputs that is an identifier by the rule above; nothing when none is.
+std::optional<std::size_t> identifier_column(const DataTable& table, std::span<const Column> columns);
 
 }  // namespace handrail::train

@@ -13,7 +13,7 @@
 namespace handrail::train {
 
 /// Reports what is odd about the training rows as a set:
-///   "repeated_rows"        inputs and targets of at least 40 rows come 4 times or more on average, although one column
+///   "repeated_rows"        inputs and targets of at least 40 rows come 3 times or more on average, although one column
 ///                          at least has another value in nearly all rows that differ, or there are 20 columns
 ///   "small_training_set"   fewer than 50 rows, or fewer than 1,000 and than a fifth of validation_rows; or, as a note,
 ///                          fewer rows than columns or than 5 for each class. Images, which have more than one
