@@ -9,7 +9,7 @@
 namespace handrail::train {
 namespace {
 
-constexpr std::size_t min_rows = 50;
+constexpr std::size_t min_leak_rows = 50;
 
 // The errors among rows with one value of the column when each gets the most frequent class of the others. counts: a 0
 // for each class, and so they are left.
@@ -103,7 +103,7 @@ double closed_gap(const Column& column, std::span<const Scalar> targets, Task ta
 }
 
 std::optional<std::size_t> identifier_column(const DataTable& table, std::span<const Column> columns) {
-  if (table.inputs < 2 || table.size() < min_rows) return std::nullopt;
+  if (table.inputs < 2 || table.size() < min_leak_rows) return std::nullopt;
   std::optional<std::size_t> identifier;
   std::size_t monotone = 0;
   for (std::size_t j = 0; j < table.inputs; ++j) {
@@ -118,7 +118,7 @@ std::vector<Anomaly> check_leaks(const DataTable& table, std::span<const Column>
   constexpr double related = 0.2, max_second = 0.9;
   const double leak = task == Task::regression ? 0.95 : 0.97;
   std::vector<Anomaly> found;
-  if (table.inputs < 2 || table.targets != 1 || table.size() < min_rows) return found;
+  if (table.inputs < 2 || table.targets != 1 || table.size() < min_leak_rows) return found;
   std::size_t best = 0;
   double best_gap = 0, second_gap = 0;
   for (std::size_t j = 0; j < table.inputs; ++j) {

@@ -12,7 +12,7 @@
 namespace handrail::train {
 namespace {
 
-constexpr Index max_classes = 100;
+constexpr Index max_flip_classes = 100;
 
 // Logits of two classes or more; a single logit is that of class 1, and that of class 0 is 0.
 class Logits {
@@ -83,7 +83,7 @@ std::optional<Anomaly> diagnose_flips(const Tensor& predictions, const Tensor& t
   const auto is_class = [classes](Scalar t) {
     return t >= 0 && t < static_cast<Scalar>(classes) && t == std::floor(t);
   };
-  if (classes > max_classes || !std::ranges::all_of(targets.span(), is_class)) return std::nullopt;
+  if (classes > max_flip_classes || !std::ranges::all_of(targets.span(), is_class)) return std::nullopt;
   std::vector<Index> predicted;
   for (Index i = 0; i < n; ++i) predicted.push_back(logits.predicted(i));
   for (Index a = 0; a < classes; ++a)
