@@ -58,6 +58,14 @@ TEST_CASE("what follows from a cause has no place of its own in a diagnosis, and
   CHECK(found[1].name == "overfitting");
 }
 
+TEST_CASE("gradients of 0 follow from inputs that are ignored") {
+  const std::vector<Anomaly> found =
+      diagnosis(std::vector{anomaly("zero_gradient", 0, Rank::setup, Severity::warning),
+                            anomaly("inputs_ignored", 0, Rank::setup, Severity::warning)});
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].name == "inputs_ignored");
+}
+
 TEST_CASE("a note that explains a warning is the warning of a diagnosis") {
   const std::vector<Anomaly> all{anomaly("lr_too_high", 0, Rank::setup, Severity::note),
                                  anomaly("dead_units", 40, Rank::blow_up, Severity::warning),

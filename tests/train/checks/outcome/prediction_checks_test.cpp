@@ -123,3 +123,16 @@ TEST_CASE("a useless model is blamed on the labels when the inputs do not tell t
   CHECK(found(20) == "no_better_than_baseline ");
   CHECK(found(std::nullopt) == "no_better_than_baseline ");
 }
+
+TEST_CASE("a rare class that is never predicted, but told by the order of the logits, is a note") {
+  Rng rng(3);
+  const Tensor logits(Shape{300, 1}), targets(Shape{300, 1});
+  for (Index i = 0; i < 300; ++i) {
+    targets.mutable_data()[i] = i % 12 == 0 ? 1 : 0;
+    logits.mutable_data()[i] = static_cast<Scalar>((i % 12 == 0 ? -6.0 : -8.0) + 0.5 * rng.normal());
+  }
+  const auto found = train::diagnose(logits, targets, Task::binary, true, {}, 20);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].name == "no_better_than_baseline");
+  CHECK(found[0].severity == train::Severity::note);
+}

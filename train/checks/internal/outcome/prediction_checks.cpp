@@ -175,7 +175,11 @@ std::vector<Anomaly> diagnose(const Tensor& predictions, const Tensor& targets, 
     if (auto below = diagnose_chance(predictions, targets, task)) return {std::move(*below)};
   if (!plain) return {};
   if (auto shift = diagnose_shift(predictions, targets, task, rows)) return {std::move(*shift)};
-  if (auto baseline = diagnose_baseline(predictions, targets, task)) return {std::move(*baseline)};
+  if (auto baseline = diagnose_baseline(predictions, targets, task)) {
+    // The order of the logits may tell a rare class although it is never predicted.
+    if (task != Task::regression && tells_targets(predictions, targets, task)) baseline->severity = Severity::note;
+    return {std::move(*baseline)};
+  }
   if (task == Task::regression) return {};
   const bool two = task == Task::binary || predictions.size() == 2 * targets.size();
   auto noise = two ? diagnose_binary_labels(predictions, targets, rows) : diagnose_labels(predictions, targets, rows);
