@@ -52,7 +52,7 @@ class EndChecks {
     const GuardOptions& on = setup_.options.guards;
     if (on.duration) keep(check_duration());
     if (setup_.validation && (on.linear || on.overfitting)) look_at_validation();
-    if (on.evaluation || on.overfitting) look_at_training();
+    if (on.evaluation || (on.overfitting && setup_.validation)) look_at_training();
     if (on.overfitting) check_generalisation();
     if (on.linear) check_linear_model();
   }
