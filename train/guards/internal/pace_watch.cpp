@@ -27,19 +27,20 @@ std::optional<Anomaly> PaceWatch::look(std::int64_t step, Index samples, std::in
 void PaceWatch::follow(std::int64_t updates, double lr) {
   constexpr double tolerance = 0.02;
   const std::int64_t made = updates - updates_;
-  if (updates_ > 0 && lr != lr_ && is_staircase_) {
+  if (updates_ > 0 && lr != lr_ && stairs_.hold) {
     const double rise = lr - lr_;
-    if (rises_ == 0) {  // the first stair may be shorter
-      rise_ = rise;
+    if (stairs_.count == 0) {  // the first stair may be shorter
+      stairs_.rise = rise;
     } else {
-      if (rises_ == 1) stair_ = on_stair_;
-      is_staircase_ = on_stair_ == stair_ && stair_ > 1 && std::abs(rise - rise_) <= tolerance * rise_;
+      if (stairs_.count == 1) stairs_.length = stairs_.made;
+      stairs_.hold = stairs_.made == stairs_.length && stairs_.length > 1 &&
+                     std::abs(rise - stairs_.rise) <= tolerance * stairs_.rise;
     }
-    is_staircase_ = is_staircase_ && rise > 0;
-    ++rises_;
-    on_stair_ = 0;
+    stairs_.hold = stairs_.hold && rise > 0;
+    ++stairs_.count;
+    stairs_.made = 0;
   }
-  on_stair_ += made;
+  stairs_.made += made;
   if (updates_ < max_updates / 2) at_half_ = lr;
   updates_ = updates;
   lr_ = lr;
@@ -82,16 +83,17 @@ std::optional<Anomaly> PaceWatch::bad_rate(std::int64_t step) {
 
 std::optional<Anomaly> PaceWatch::slow_warmup(std::int64_t step) {
   constexpr std::int64_t min_rises = 12;
-  if (rate_reported_ || !is_staircase_ || rises_ < min_rises || lr_ >= default_lr_) return std::nullopt;
+  if (rate_reported_ || !stairs_.hold || stairs_.count < min_rises || lr_ >= default_lr_) return std::nullopt;
   rate_reported_ = true;
-  return Anomaly{
-      .name = "lr_too_low",
-      .step = step,
-      .where = "loop",
-      .evidence = concat("the rate rose ", rises_, " times by ", short_form(rise_), ", to ", short_form(lr_)),
-      .cause = "a schedule that counts steps is given the number of the epoch, and stays in its warmup",
-      .remedy = "give the schedule the number of the step",
-      .details = concat("it rose once in ", stair_, " updates; usual for ", name_, " is ", short_form(default_lr_))};
+  return Anomaly{.name = "lr_too_low",
+                 .step = step,
+                 .where = "loop",
+                 .evidence = concat("the rate rose ", stairs_.count, " times by ", short_form(stairs_.rise), ", to ",
+                                    short_form(lr_)),
+                 .cause = "a schedule that counts steps is given the number of the epoch, and stays in its warmup",
+                 .remedy = "give the schedule the number of the step",
+                 .details = concat("it rose once in ", stairs_.length, " updates; usual for ", name_, " is ",
+                                   short_form(default_lr_))};
 }
 
 }  // namespace handrail::train

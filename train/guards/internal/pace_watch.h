@@ -31,10 +31,14 @@ class PaceWatch {
   double default_lr_;
   std::int64_t looks_ = 0, samples_ = 0, updates_ = 0;
   double lr_ = 0, highest_ = 0, at_half_ = 0;  // the last rate, the highest, and the one after half of max_updates
-  // The rate as a staircase: its equal rises since the first update, and the updates of each stair.
-  double rise_ = 0;
-  std::int64_t rises_ = 0, stair_ = 0, on_stair_ = 0;
-  bool is_staircase_ = true;
+  // The rate as a staircase, as long as it is one.
+  struct Stairs {
+    bool hold = true;
+    double rise = 0;          // of each
+    std::int64_t count = 0;   // rises since the first update
+    std::int64_t length = 0;  // updates of each
+    std::int64_t made = 0;    // updates of the last one
+  } stairs_;
   bool few_reported_ = false, rate_reported_ = false;
 };
 

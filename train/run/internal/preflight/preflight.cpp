@@ -31,6 +31,12 @@ bool normalises_inputs(const nn::Module& model) {
   return false;
 }
 
+// Whether the targets of a regression are so large that outputs, which begin near 0, must move far to reach them.
+bool has_large_targets(const Setup& setup) {
+  constexpr double max_rms = 10;
+  return setup.info.task == Task::regression && root_mean_square(setup.loader->batch(0).targets) > max_rms;
+}
+
 }  // namespace
 
 void Preflight::check_floating_point() {
@@ -175,13 +181,6 @@ void Preflight::check_model() {
   if (setup_.options.checks.overfit_batch) check_overfit_batch();
 }
 
-// Whether the targets of a regression are so large that outputs, which begin near 0, must move far to reach them.
-bool Preflight::has_large_targets() const {
-  constexpr double max_rms = 10;
-  if (setup_.info.task != Task::regression) return false;
-  return root_mean_square(setup_.loader->batch(0).targets) > max_rms;
-}
-
 // Checks that a few steps on one batch lower its loss. The rate that this takes depends on the optimizer, the depth of
 // the model and the scale of the targets, so that higher ones are tried before the model is blamed.
 void Preflight::check_overfit_batch() {
@@ -206,7 +205,7 @@ void Preflight::check_overfit_batch() {
       lowest = std::min(lowest, stats.loss);
     }
   }
-  const bool large = has_large_targets();
+  const bool large = has_large_targets(setup_);
   desk_.warn({.name = "overfit_batch",
               .evidence = concat(max_steps, " steps at 3 rates lowered the loss of a batch only from ",
                                  short_form(first, 3), " to ", short_form(lowest, 3)),

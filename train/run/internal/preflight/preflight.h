@@ -62,7 +62,6 @@ class Preflight {
   std::optional<Index> classes() const;
   PlannedSteps planned_steps() const;
   void check_reading(const DataPart& kept);
-  bool has_large_targets() const;
   void check_overfit_batch();
   LrFinderResult sweep(const LrFinderOptions& options, Index fixed_rows,
                        double max_seconds = std::numeric_limits<double>::infinity());
