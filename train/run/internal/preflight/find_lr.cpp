@@ -82,10 +82,10 @@ LrFinderResult Preflight::sweep(const LrFinderOptions& options, Index fixed_rows
     }
     stop_.poll("finding the learning rate", sweep.steps_done(), sweep.steps());
     const MicroBatches batches = setup_.micro_batches(batch);
-    const std::optional<double> measured = fixed ? std::optional(fixed_loss()) : std::nullopt;
+    const double before_step = fixed ? fixed_loss() : 0;
     const StepStats stats = rehearsal.step(sweep.lr(), batches);
     double loss = is_finite(stats.loss) && !is_finite(stats.grad_norm) ? stats.grad_norm : stats.loss;
-    if (is_finite(loss)) loss = measured.value_or(loss);
+    if (fixed && is_finite(loss)) loss = before_step;
     batch += batches.count;
     // A batch with bad data says nothing about the rate. The limit ends a sweep in which all batches are bad.
     if (!is_finite(loss) && !are_finite(batches) && ++skipped < max_skipped) continue;
