@@ -69,7 +69,7 @@ const std::vector<Fault>& faults();
 bool fits(const Fault& fault, train::Task kind);
 
 /// The parts of the benchmark: rules are written looking at `dev` alone. `held_out` and `fresh` are run once, at the
-/// end; `fresh` is by somebody who had not read the rules.
+/// end; `fresh` was written without a look at the rules.
 enum class Part { dev, held_out, fresh };
 const char* to_string(Part part);
 /// `fresh`, or else by the parity of the FNV-1a hash of the fault's name, folded to one bit.
