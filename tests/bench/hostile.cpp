@@ -43,12 +43,17 @@ std::set<std::string> planted(const Setting& s) {
 
 // The fault that an anomaly names.
 std::string named(const train::Anomaly& anomaly) {
-  static const std::map<std::string, std::string> names{
-      {"slow_progress", "rate too low"}, {"lr_too_low", "rate too low"},
-      {"divergence", "rate too high"},   {"lr_too_high", "rate too high"},
-      {"spike", "rate too high"},        {"dead_units", "rate too high"},
-      {"initial_loss", "bad init"},      {"input_scale", "raw inputs"},
-      {"label_noise", "label noise"},    {"no_better_than_baseline", "label noise"}};
+  static const std::map<std::string, std::string> names{{"slow_progress", "rate too low"},
+                                                        {"lr_too_low", "rate too low"},
+                                                        {"divergence", "rate too high"},
+                                                        {"lr_too_high", "rate too high"},
+                                                        {"spike", "rate too high"},
+                                                        {"dead_units", "rate too high"},
+                                                        {"initial_loss", "bad init"},
+                                                        {"exploding_activations", "bad init"},
+                                                        {"input_scale", "raw inputs"},
+                                                        {"label_noise", "label noise"},
+                                                        {"no_better_than_baseline", "label noise"}};
   if (anomaly.name == "non_finite") return anomaly.where.starts_with("row ") ? "poisoned batch" : "rate too high";
   const auto it = names.find(anomaly.name);
   return it == names.end() ? anomaly.name : it->second;
