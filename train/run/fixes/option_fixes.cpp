@@ -6,11 +6,15 @@
 namespace handrail::train::fixes {
 namespace {
 
-const TrainerOptions defaults{.epochs = 1};
+// Made when a fix is applied, and not when a program starts: the options hold the console.
+const TrainerOptions& defaults() {
+  static const TrainerOptions options{.epochs = 1};
+  return options;
+}
 
 void leave_rate_to_finder(TrainerOptions& o) {
-  o.lr = defaults.lr;
-  o.lr_scaling = defaults.lr_scaling;
+  o.lr = defaults().lr;
+  o.lr_scaling = defaults().lr_scaling;
 }
 
 }  // namespace
@@ -34,7 +38,7 @@ Fix longer_warmup(double factor) {
 Fix weight_decay(double decay) {
   return {concat("decay ", decay), [decay](TrainerOptions& o) {
             o.weight_decay = decay;
-            o.decay_exempt = defaults.decay_exempt;
+            o.decay_exempt = defaults().decay_exempt;
           }};
 }
 Fix batch_size(Index size) {
@@ -42,8 +46,8 @@ Fix batch_size(Index size) {
 }
 Fix more_steps() {
   return {"more steps", [](TrainerOptions& o) {
-            o.accumulate_grad_batches = defaults.accumulate_grad_batches;
-            o.batch_size = std::min(o.batch_size, defaults.batch_size);
+            o.accumulate_grad_batches = defaults().accumulate_grad_batches;
+            o.batch_size = std::min(o.batch_size, defaults().batch_size);
           }};
 }
 Fix more_epochs(Index factor) {
@@ -51,22 +55,22 @@ Fix more_epochs(Index factor) {
 }
 Fix default_optimizer() {
   return {"AdamW", [](TrainerOptions& o) {
-            o.optimizer = defaults.optimizer;
+            o.optimizer = defaults().optimizer;
             leave_rate_to_finder(o);
           }};
 }
 Fix default_schedule() {
   return {"default schedule", [](TrainerOptions& o) {
-            o.decay = defaults.decay;
-            o.warmup = defaults.warmup;
-            o.check_warmup = defaults.check_warmup;
+            o.decay = defaults().decay;
+            o.warmup = defaults().warmup;
+            o.check_warmup = defaults().check_warmup;
           }};
 }
 Fix no_limits() {
   return {"no limits", [](TrainerOptions& o) {
             if (o.overfit_batches) {  // it has turned these off
-              o.patience = defaults.patience;
-              o.restore_best = defaults.restore_best;
+              o.patience = defaults().patience;
+              o.restore_best = defaults().restore_best;
             }
             o.limit_train_batches = o.limit_val_batches = o.overfit_batches = off;
             o.max_seconds = off;
@@ -74,15 +78,15 @@ Fix no_limits() {
 }
 Fix early_stopping() {
   return {"early stopping", [](TrainerOptions& o) {
-            o.patience = defaults.patience;
-            o.improvement = defaults.improvement;
-            o.restore_best = defaults.restore_best;
+            o.patience = defaults().patience;
+            o.improvement = defaults().improvement;
+            o.restore_best = defaults().restore_best;
           }};
 }
 Fix monitor_loss() {
   return {"monitor val_loss", [](TrainerOptions& o) {
-            o.monitor = defaults.monitor;
-            o.mode = defaults.mode;
+            o.monitor = defaults().monitor;
+            o.mode = defaults().mode;
           }};
 }
 
