@@ -29,7 +29,7 @@ std::vector<Fix> with_usual_monitor() { return {monitor_loss()}; }
 std::vector<Fix> with_usual_decay() { return {weight_decay(0.01)}; }
 std::vector<Fix> with_more_steps() { return {more_steps(), find_lr(), more_epochs()}; }
 
-constexpr std::array<Mend, 49> mends{{
+constexpr std::array<Mend, 47> mends{{
     {"coded_missing",
      [] {
        return std::vector{impute_inputs(), standardize_inputs()};
@@ -49,12 +49,10 @@ constexpr std::array<Mend, 49> mends{{
     {"vanishing_activations", with_other_weights},
     {"saturated_units", with_other_weights},
     {"equal_units", with_other_weights},
-    {"zero_weights", with_other_weights},
     {"dead_at_start", with_other_weights},
     {"too_deep", with_shorter_paths},
     {"vanishing_gradient", with_shorter_paths},
     {"bottleneck", with_more_units},
-    {"model_too_small", with_more_units},
     {"dropout_too_high", without_dropout},
     {"dropout_before_norm", without_dropout},
     {"batch_norm_momentum", [] { return std::vector{default_batch_norm()}; }},
