@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <iterator>
-#include <optional>
+#include <memory>
 
 #include <handrail/nn/activation.h>
 #include <handrail/nn/dropout.h>

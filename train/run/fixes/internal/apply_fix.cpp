@@ -1,25 +1,14 @@
 #include <handrail/train/run/fixes/internal/apply_fix.h>
 
-#include <algorithm>
 #include <string>
 #include <type_traits>
 #include <vector>
 
 #include <handrail/core/random.h>
+#include <handrail/train/data/internal/data_part.h>
 
 namespace handrail::train {
 namespace {
-
-Batch rows_to_look_at(const Rows& rows) {
-  constexpr Index max_rows = 10'000;
-  const Index count = std::min(max_rows, rows.size());
-  std::vector<Index> numbers;
-  for (Index i = 0; i < count; ++i)
-    numbers.push_back(rows.numbers()[static_cast<std::size_t>(i * rows.size() / count)]);
-  const Batch batch = empty_batch(rows.dataset(), count);
-  rows.dataset().gather(numbers, batch);
-  return batch;
-}
 
 // All options that have a text, and whether an optimizer is given.
 std::vector<std::string> texts_of(const TrainerOptions& options) {
@@ -48,14 +37,19 @@ bool change_options(const Fix& fix, TrainerOptions& options, double lr, RateAfte
 
 }  // namespace
 
+bool change_model(const Fix& fix, const Program& program, const Rows& training_rows) {
+  constexpr Index max_rows = 10'000;
+  if (!fix.change_model) return false;
+  const DataPart part{.rows = training_rows};
+  const Rows sample = sample_rows(part, max_rows);
+  const Batch rows = gather(part, sample.numbers());
+  Rng rng(StreamKey{.seed = program.options.seed, .stream = Stream::init});
+  return fix.change_model(program.model, {rows.inputs, rows.targets, program.info.task, rng});
+}
+
 bool apply_fix(const Fix& fix, const Program& program, const Rows& training_rows, double lr, RateAfterFix rate) {
-  bool changed = false;
-  if (fix.change_model) {
-    const Batch rows = rows_to_look_at(training_rows);
-    Rng rng(StreamKey{.seed = program.options.seed, .stream = Stream::init});
-    changed = fix.change_model(program.model, {rows.inputs, rows.targets, program.info.task, rng});
-    if (!changed && !fix.change) return false;
-  }
+  const bool changed = change_model(fix, program, training_rows);
+  if (fix.change_model && !changed && !fix.change) return false;
   return change_options(fix, program.options, lr, rate) || changed || rate == RateAfterFix::in_use;
 }
 

@@ -5,6 +5,8 @@
 
 namespace handrail::train {
 
+/// Makes the changes of a fix to the model of a program. Returns false when it has none to make.
+bool change_model(const Fix& fix, const Program& program, const Rows& training_rows);
 /// The rate in the options after a fix that sets none.
 enum class RateAfterFix {
   in_use,    // the one in use

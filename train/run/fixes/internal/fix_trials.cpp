@@ -204,11 +204,9 @@ TryFixResult take_first(const Program& program, const RunData& data, const std::
   if (fixes.empty()) return {};
   const Fix& fix = fixes.front();
   Restored before(program);
-  double lr = program.recipe.configure_optimizer()->default_lr();
-  if (program.last_run)
-    lr = program.last_run->good.decisions.lr;
-  else if (program.options.lr)
-    lr = *program.options.lr;
+  const double lr = program.last_run     ? program.last_run->good.decisions.lr
+                    : program.options.lr ? *program.options.lr
+                                         : program.recipe.configure_optimizer()->default_lr();
   const bool in_use = program.last_run || program.options.lr || !fix.change_model;
   if (!apply_fix(fix, program, data.train, lr, in_use ? RateAfterFix::in_use : RateAfterFix::as_before)) return {};
   before.kept = true;

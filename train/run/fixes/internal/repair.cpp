@@ -81,11 +81,8 @@ std::optional<Fix> Repair::next_fix() const {
 bool Repair::prepare(const Fix& fix) {
   start_.restore();
   program_.options = best_->options;
-  const double lr = best_->result.lr;
-  for (const Fix& kept : kept_)  // the options have theirs already
-    apply_fix({.name = kept.name, .change_model = kept.change_model}, program_, data_.train, lr,
-              RateAfterFix::as_before);
-  return apply_fix(fix, program_, data_.train, lr, RateAfterFix::as_before);
+  for (const Fix& kept : kept_) change_model(kept, program_, data_.train);  // the options have theirs already
+  return apply_fix(fix, program_, data_.train, best_->result.lr, RateAfterFix::as_before);
 }
 
 void Repair::measure(RepairAttempt& attempt, const Fix& fix) {
@@ -94,17 +91,15 @@ void Repair::measure(RepairAttempt& attempt, const Fix& fix) {
   attempt.after = now.validation.loss;
   attempt.difference_low = difference.low;
   attempt.difference_high = difference.high;
-  const StopReason reason = now.result.reason;
-  const int signal = now.result.signal;
-  attempt.kept = is_lower_beyond_noise(best_->validation.group_losses, now.validation.group_losses) &&
-                 reason < StopReason::requested;
-  if (attempt.kept) {
-    best_.emplace(std::move(now));
-    kept_.push_back(fix);
-  } else if (reason >= StopReason::requested) {
-    best_->result.reason = reason;
-    best_->result.signal = signal;
+  if (now.result.reason >= StopReason::requested) {  // it was cut short, and so is the repair
+    best_->result.reason = now.result.reason;
+    best_->result.signal = now.result.signal;
+    return;
   }
+  attempt.kept = is_lower_beyond_noise(best_->validation.group_losses, now.validation.group_losses);
+  if (!attempt.kept) return;
+  best_.emplace(std::move(now));
+  kept_.push_back(fix);
 }
 
 // Fits with the fix. Returns whether it is kept.
