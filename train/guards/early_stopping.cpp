@@ -17,40 +17,54 @@ bool improved_significantly(std::span<const double> reference, std::span<const d
   return mean > (now.size() < min_groups ? 0 : 1.645 * error) && mean > 0;
 }
 
-bool EarlyStopping::add(double value, std::span<const double> group_losses) {
+bool EarlyStopping::better(const Score& score, const Score& than) const {
+  if (score.value == than.value) return score.loss < than.loss;
+  return mode_ == MonitorMode::min ? score.value < than.value : score.value > than.value;
+}
+
+bool EarlyStopping::add(double value, std::span<const double> group_losses, double loss) {
   if (!is_finite(value)) {
     ++waited_;
     return false;
   }
-  bool significant = !reference_ || better(value, *reference_);
+  const Score score{.value = value, .loss = loss};
+  bool significant = !reference_ || better(score, *reference_);
   if (significant && reference_ && improvement_ == Improvement::significant && !group_losses.empty() &&
       group_losses.size() == reference_groups_.size())
     significant = improved_significantly(reference_groups_, group_losses);
   if (significant) {
     waited_ = 0;
-    reference_ = value;
+    reference_ = score;
     reference_groups_.assign(group_losses.begin(), group_losses.end());
   } else {
     ++waited_;
   }
-  if (best_ && !better(value, *best_)) return false;
-  best_ = value;
+  if (best_ && !better(score, *best_)) return false;
+  best_ = score;
   return true;
 }
 
 void EarlyStopping::visit_state(StateVisitor& state) {
   state.count(waited_);
   const bool has_best = state.is_reading() ? !state.at_end() : best_.has_value();
-  double best = best_.value_or(0), reference = reference_.value_or(0);
-  if (has_best) {
-    state.number(best);
-    state.number(reference);
-    state.rest(reference_groups_);  // a loss may be infinite, which number() refuses
-  } else {
+  if (!has_best) {
+    best_ = reference_ = std::nullopt;
     reference_groups_.clear();
+    return;
   }
-  best_ = has_best ? std::optional(best) : std::nullopt;
-  reference_ = has_best ? std::optional(reference) : std::nullopt;
+  Score best = best_.value_or(Score{}), reference = reference_.value_or(Score{});
+  state.number(best.value);
+  state.number(reference.value);
+  // Losses may be infinite or NaN, which number() refuses.
+  std::vector<double> losses{best.loss, reference.loss};
+  losses.insert(losses.end(), reference_groups_.begin(), reference_groups_.end());
+  state.rest(losses);
+  if (losses.size() < 2) return state.refuse();
+  best.loss = losses[0];
+  reference.loss = losses[1];
+  reference_groups_.assign(losses.begin() + 2, losses.end());
+  best_ = best;
+  reference_ = reference;
 }
 
 }  // namespace handrail::train

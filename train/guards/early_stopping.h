@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -27,7 +28,8 @@ enum class Improvement {
 bool improved_significantly(std::span<const double> reference, std::span<const double> now);
 
 /// Decides which evaluation is the best, and when to stop because none was better for a number of evaluations. The best
-/// evaluation is the one with the best value, significantly better or not.
+/// evaluation is the one with the best value, significantly better or not; of equal values, which an accuracy on a small
+/// set often has, the one with the lowest loss.
 class EarlyStopping {
  public:
   /// patience: evaluations in a row without an improvement after which stop() is true; off: never.
@@ -35,9 +37,11 @@ class EarlyStopping {
       : mode_(mode), improvement_(improvement), patience_(patience) {}
 
   /// Adds the next evaluation. value: the monitored value. group_losses: the mean losses of groups of samples when
-  /// `value` is their mean, otherwise empty. Returns whether the value is the best so far; one that is not finite never
-  /// is, and counts as an evaluation without improvement.
-  bool add(double value, std::span<const double> group_losses);
+  /// `value` is their mean, otherwise empty. loss: that of the evaluation, which decides between equal values; NaN when
+  /// there is none. Returns whether the evaluation is the best so far; a value that is not finite never is, and counts
+  /// as an evaluation without improvement.
+  bool add(double value, std::span<const double> group_losses,
+           double loss = std::numeric_limits<double>::quiet_NaN());
   /// Whether `patience` evaluations in a row brought no improvement.
   bool stop() const { return patience_ && waited_ >= *patience_; }
   /// The number of evaluations since the last improvement.
@@ -47,14 +51,17 @@ class EarlyStopping {
   void visit_state(StateVisitor& state);
 
  private:
-  bool better(double value, double than) const { return mode_ == MonitorMode::min ? value < than : value > than; }
+  struct Score {
+    double value, loss;
+  };
+  bool better(const Score& score, const Score& than) const;
 
   MonitorMode mode_;
   Improvement improvement_;
   OrOff<Index> patience_;
   Index waited_ = 0;
-  std::optional<double> best_;
-  std::optional<double> reference_;       // the value of the last improvement
+  std::optional<Score> best_;
+  std::optional<Score> reference_;        // that of the last improvement
   std::vector<double> reference_groups_;  // its group losses
 };
 

@@ -103,7 +103,7 @@ struct TrainerOptions {
   /// Metrics that are computed over each evaluation as a whole and logged as val_NAME, such as {F1{}, Auc{}}.
   std::vector<Metric> metrics = {};
   /// The value that decides on early stopping and the best weights: val_loss, val_accuracy, train_loss, or val_NAME or
-  /// train_NAME of a metric.
+  /// train_NAME of a metric. Of equal values, the one with the lower val_loss is better.
   std::string monitor = "val_loss";
   /// Whether a lower or a higher value of `monitor` is better.
   MonitorMode mode = MonitorMode::min;

@@ -54,6 +54,26 @@ TEST_CASE("mode max looks for the highest value") {
   CHECK(stopping.stop());
 }
 
+TEST_CASE("of equal values the one with the lowest loss is the best, and resets the patience") {
+  EarlyStopping stopping(MonitorMode::max, Improvement::significant, 2);
+  CHECK(stopping.add(0.9, {}, 0.5));
+  CHECK(stopping.add(0.9, {}, 0.4));
+  CHECK(stopping.waited() == 0);
+  CHECK_FALSE(stopping.add(0.9, {}, 0.4));
+  CHECK_FALSE(stopping.add(0.8, {}, 0.1));  // the value comes first
+  CHECK(stopping.stop());
+  CHECK(stopping.add(0.95, {}, 0.9));
+  CHECK_FALSE(stopping.add(0.95, {}));  // no loss decides
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  CHECK_FALSE(stopping.add(0.95, {}, infinite));
+  // Only a finite value counts, whatever the loss.
+  CHECK_FALSE(stopping.add(infinite, {}, 0.1));
+  EarlyStopping resumed(MonitorMode::max, Improvement::significant, 2);
+  REQUIRE(train::load_state(resumed, train::save_state(stopping)));
+  CHECK_FALSE(resumed.add(0.95, {}, 0.9));
+  CHECK(resumed.add(0.95, {}, 0.8));
+}
+
 TEST_CASE("without patience it never stops") {
   EarlyStopping stopping(MonitorMode::min, Improvement::plain, off);
   for (int i = 0; i < 1000; ++i) stopping.add(i, {});
@@ -123,7 +143,8 @@ TEST_CASE("a value that is not finite is never the best, and counts for the pati
 
 TEST_CASE("its state continues where it was, and a state it did not write is refused") {
   const auto feed = [](EarlyStopping& stopping, int from, int to) {
-    for (int i = from; i < to; ++i) stopping.add(1.0 / (1 + i % 7), groups(1.0 / (1 + i % 7), 0.3, i % 3 == 0));
+    for (int i = from; i < to; ++i)
+      stopping.add(1.0 / (1 + i % 7), groups(1.0 / (1 + i % 7), 0.3, i % 3 == 0), i % 5);
   };
   EarlyStopping whole(MonitorMode::min, Improvement::significant, 100), first = whole, second = whole;
   feed(whole, 0, 40);
@@ -138,7 +159,7 @@ TEST_CASE("its state continues where it was, and a state it did not write is ref
   CHECK(train::save_state(whole) == train::save_state(fresh));
   const auto before = train::save_state(first);
   for (const std::vector<double>& wrong :
-       {std::vector<double>{}, {1, 2}, {-1}, {0.5}, {nan_loss}, {1, nan_loss, 2}, {1, 2, nan_loss}})
+       {std::vector<double>{}, {1, 2}, {-1}, {0.5}, {nan_loss}, {1, nan_loss, 2}, {1, 2, nan_loss}, {1, 2, 3}, {1, 2, 3, 4}})
     CHECK_FALSE(train::load_state(first, wrong));
   CHECK(train::save_state(first) == before);
 }

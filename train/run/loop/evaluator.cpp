@@ -62,14 +62,16 @@ bool Evaluator::run() {
     value = monitored({}, at_);
   }
   // An evaluation after training has diverged is never the best.
-  const double candidate = value && good_.check_health() ? *value : std::numeric_limits<double>::quiet_NaN();
+  constexpr double no_loss = std::numeric_limits<double>::quiet_NaN();
+  const double candidate = value && good_.check_health() ? *value : no_loss;
   at_.evaluated_at = at_.step;
   at_.evaluated_epoch = at_.epoch;
   if (!value) return true;
   at_.torn = true;
   const Evaluation evaluation = last_.value_or(Evaluation{});
   const bool by_loss = setup_.options.monitor == "val_loss";
-  const bool best = early_stopping_.add(candidate, by_loss ? evaluation.group_losses : std::vector<double>{});
+  const bool best = early_stopping_.add(candidate, by_loss ? evaluation.group_losses : std::vector<double>{},
+                                        setup_.validation ? evaluation.loss : no_loss);
   if (best) keep_best(*value, evaluation);
   report({.step = at_.step, .epoch = at_.epoch, .evaluation = evaluation, .monitored = *value, .best = best});
   if (early_stopping_.stop() && stop_.running()) stop_.because(StopReason::early_stopping);
