@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes scikit-learn's diabetes, iris, wine and breast cancer tables as CSV files, for zero_config.
+"""Writes scikit-learn's diabetes, digits, iris, wine and breast cancer tables as CSV files, for zero_config.
 
 usage: export_tables.py FOLDER
 
@@ -14,6 +14,7 @@ from sklearn import datasets
 
 TABLES = {
     "diabetes": datasets.load_diabetes(scaled=False),
+    "digits": datasets.load_digits(),
     "iris": datasets.load_iris(),
     "wine": datasets.load_wine(),
     "breast_cancer": datasets.load_breast_cancer(),

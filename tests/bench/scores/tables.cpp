@@ -1,0 +1,141 @@
+// The scores of a program whose only option is the number of epochs, on the tables of tables.h, against figures of
+// another one on the same rows: a table of docs/zero_config.md.
+// usage: tables FOLDER [SEEDS [FIGURES.csv]]      FOLDER: what export_tables.py wrote; 20 seeds by default
+//        tables FOLDER --write PARTS [SEEDS]      writes the training and test rows of each table and seed as CSV
+// FIGURES.csv has rows of table,seed,score, as tuned_torch.py prints them.
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "scores/tables.h"
+
+using namespace handrail;
+using namespace handrail::train;
+
+namespace {
+
+constexpr Index epochs = 100;
+
+std::pair<Subset, Subset> parts_of(const TensorDataset& data, std::uint64_t seed) {
+  return stratified_split(data, 0.2, seed);
+}
+
+struct Run {
+  double score;  // accuracy or R2, in percent
+  FitResult result;
+};
+
+Run fit(const bench::ScoredTable& table, const TensorDataset& data, std::uint64_t seed, bool standardize) {
+  const auto [train_set, test_set] = parts_of(data, seed);
+  nn::Sequential model;
+  if (standardize) model.push_back(nn::Standardize::fit(train_set));
+  bench::push_mlp(model, {data.input_shape().size(), 32, std::max<Index>(table.classes, 1)}, seed);
+  TrainerOptions options{.epochs = epochs, .checkpoints = off, .seed = seed, .metrics_csv = off, .sinks = {}};
+  if (table.classes == 0) options.metrics = {R2{}};
+  Trainer trainer{model, table.classes > 0 ? Loss(cross_entropy) : Loss(mse_loss), options};
+  FitResult result = trainer.fit(train_set);
+  const Evaluation test = trainer.evaluate(test_set);
+  return {.score = 100 * (table.classes > 0 ? test.accuracy() : test.metric("r2")), .result = std::move(result)};
+}
+
+using Scores = std::map<std::pair<std::string, int>, double>;
+
+Scores read_figures(const char* path) {
+  Scores scores;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream cells(line);
+    std::string table, seed, score;
+    std::getline(cells, table, ',');
+    std::getline(cells, seed, ',');
+    std::getline(cells, score);
+    scores[{table, std::atoi(seed.c_str())}] = std::atof(score.c_str());
+  }
+  return scores;
+}
+
+struct Mean {
+  double sum = 0, squares = 0;
+  int count = 0;
+  void add(double value) { sum += value, squares += value * value, ++count; }
+  double value() const { return count > 0 ? sum / count : 0; }
+  double error() const {
+    return count > 1 ? std::sqrt(std::max(0.0, squares / count - value() * value()) / (count - 1)) : 0;
+  }
+};
+
+void compare(const std::filesystem::path& folder, int seeds, const Scores& figures) {
+  std::printf("| table | rows | columns | score | stopped by itself at | lr | other | difference | warnings (runs) |\n"
+              "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
+  Mean all;
+  int runs = 0, warned = 0;
+  for (const bench::ScoredTable& table : bench::scored_tables(folder)) {
+    const TensorDataset data = table.read();
+    Mean score, other, difference, lr, ended;
+    std::map<std::string, int> warnings;
+    for (int seed = 1; seed <= seeds; ++seed) {
+      const Run run = fit(table, data, static_cast<std::uint64_t>(seed), true);
+      score.add(run.score);
+      lr.add(std::log10(run.result.lr));
+      ended.add(static_cast<double>(run.result.epochs));
+      if (const auto figure = figures.find({table.name, seed}); figure != figures.end()) {
+        other.add(figure->second);
+        difference.add(run.score - figure->second);
+      }
+      bool any = false;
+      for (const Anomaly& anomaly : run.result.diagnosis())
+        if (anomaly.severity == Severity::warning) ++warnings[anomaly.name], any = true;
+      ++runs;
+      warned += any ? 1 : 0;
+    }
+    std::printf("| %s | %td | %td | %.2f | %.0f | %.1e | %.2f | %+.2f ± %.2f |", table.name.c_str(), data.size(),
+                data.input_shape().size(), score.value(), ended.value(), std::pow(10, lr.value()), other.value(),
+                difference.value(), difference.error());
+    for (const auto& [name, count] : warnings) std::printf(" %s %d", name.c_str(), count);
+    std::printf(" |\n");
+    std::fflush(stdout);
+    all.add(difference.value());
+  }
+  std::printf("\nMean difference %+.2f; %d of %d runs with a warning\n", all.value(), warned, runs);
+}
+
+void write(const std::filesystem::path& folder, const std::filesystem::path& to, int seeds) {
+  std::filesystem::create_directories(to);
+  for (const bench::ScoredTable& table : bench::scored_tables(folder)) {
+    const TensorDataset data = table.read();
+    for (int seed = 1; seed <= seeds; ++seed) {
+      const auto parts = parts_of(data, static_cast<std::uint64_t>(seed));
+      for (const auto& [name, part] : {std::pair{"train", &parts.first}, std::pair{"test", &parts.second}}) {
+        const Batch rows = first_samples(*part, part->size());
+        std::ofstream file(to / (table.name + "-" + std::to_string(seed) + "-" + name + ".csv"));
+        file.precision(9);
+        for (Index i = 0; i < part->size(); ++i) {
+          for (Index j = 0; j < data.input_shape().size(); ++j) file << rows.inputs.at({i, j}) << ',';
+          file << rows.targets.data()[i] << '\n';
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: tables FOLDER [SEEDS [FIGURES.csv]] | tables FOLDER --write PARTS [SEEDS]\n");
+    return 2;
+  }
+  set_num_threads(1);
+  if (argc > 3 && std::string(argv[2]) == "--write")
+    write(argv[1], argv[3], argc > 4 ? std::atoi(argv[4]) : 20);
+  else
+    compare(argv[1], argc > 2 ? std::atoi(argv[2]) : 20, argc > 3 ? read_figures(argv[3]) : Scores{});
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "tables: %s\n", error.what());
+  return 1;
+}
