@@ -9,12 +9,26 @@
 
 namespace handrail::train {
 
+namespace {
+
+// The mean of a - b over groups, and its standard error.
+Moments difference(std::span<const double> a, std::span<const double> b) {
+  std::vector<double> differences(a.size());
+  std::ranges::transform(a, b, differences.begin(), std::minus());
+  return moments(differences);
+}
+
+}  // namespace
+
 bool improved_significantly(std::span<const double> reference, std::span<const double> now) {
-  std::vector<double> gains(now.size());
-  std::ranges::transform(reference, now, gains.begin(), std::minus());
-  const auto [mean, error] = moments(gains);
+  const auto [mean, error] = difference(reference, now);
   constexpr std::size_t min_groups = 30;
   return mean > (now.size() < min_groups ? 0 : 1.645 * error) && mean > 0;
+}
+
+bool worsened(std::span<const double> reference, std::span<const double> now) {
+  const auto [mean, error] = difference(now, reference);
+  return !(mean < error);
 }
 
 bool EarlyStopping::better(const Score& score, const Score& than) const {
@@ -28,16 +42,15 @@ bool EarlyStopping::add(double value, std::span<const double> group_losses, doub
     return false;
   }
   const Score score{.value = value, .loss = loss};
-  bool significant = !reference_ || better(score, *reference_);
-  if (significant && reference_ && improvement_ == Improvement::significant && !group_losses.empty() &&
-      group_losses.size() == reference_groups_.size())
-    significant = improved_significantly(reference_groups_, group_losses);
-  if (significant) {
-    waited_ = 0;
+  const bool tested = improvement_ == Improvement::significant && reference_ && !group_losses.empty() &&
+                      group_losses.size() == reference_groups_.size();
+  bool improved = !reference_ || better(score, *reference_);
+  if (tested && !rate_falls_) improved = improved && improved_significantly(reference_groups_, group_losses);
+  const bool counts = !improved && (!tested || !rate_falls_ || worsened(reference_groups_, group_losses));
+  waited_ = counts ? waited_ + 1 : 0;
+  if (improved) {
     reference_ = score;
     reference_groups_.assign(group_losses.begin(), group_losses.end());
-  } else {
-    ++waited_;
   }
   if (best_ && !better(score, *best_)) return false;
   best_ = score;

@@ -14,10 +14,10 @@ namespace handrail::train {
 /// Whether a lower or a higher monitored value is better.
 enum class MonitorMode { min, max };
 
-/// When a monitored value counts as an improvement, so that the count of evaluations for the patience starts again.
+/// Which evaluations count for the patience. A value other than val_loss always has the plain rule.
 enum class Improvement {
-  significant,  // val_loss: significantly lower (see improved_significantly); any other value: better at all
-  plain,        // better at all
+  significant,  // val_loss: tests on the losses of groups of samples decide; see EarlyStopping
+  plain,        // those that are not better than the best one
 };
 
 /// Whether the losses `now` are significantly lower than the losses `reference` of the same groups of samples. A paired
@@ -27,24 +27,37 @@ enum class Improvement {
 /// reference, now: [n], one mean loss per group, in the same order.
 bool improved_significantly(std::span<const double> reference, std::span<const double> now);
 
+/// Whether the losses `now` are higher than the losses `reference` of the same groups of samples, by at least one
+/// standard error of the mean difference. Losses that are all the same count as higher.
+/// reference, now: [n], one mean loss per group, in the same order.
+bool worsened(std::span<const double> reference, std::span<const double> now);
+
 /// Decides which evaluation is the best, and when to stop because none was better for a number of evaluations. The best
 /// evaluation is the one with the best value, significantly better or not; of equal values, which an accuracy on a small
 /// set often has, the one with the lowest loss.
+///
+/// It stops when `patience` evaluations in a row count. With Improvement::significant these are
+/// - while the rate falls to 0: those that are worse than the best (see worsened). A loss that is as low as the best
+///   one within its noise falls further with the rate, so that stopping early would lose what the run was made for;
+/// - with a constant rate: those that are not significantly lower than the last one that was. Noise alone brings better
+///   values now and then, and must not prolong the run for ever.
+/// docs/early_stopping.md has what other rules come to.
 class EarlyStopping {
  public:
-  /// patience: evaluations in a row without an improvement after which stop() is true; off: never.
-  EarlyStopping(MonitorMode mode, Improvement improvement, OrOff<Index> patience)
-      : mode_(mode), improvement_(improvement), patience_(patience) {}
+  /// patience: evaluations in a row that count after which stop() is true; off: never. rate_falls: whether the learning
+  /// rate falls to 0 by the end of the run.
+  EarlyStopping(MonitorMode mode, Improvement improvement, OrOff<Index> patience, bool rate_falls = false)
+      : mode_(mode), improvement_(improvement), patience_(patience), rate_falls_(rate_falls) {}
 
   /// Adds the next evaluation. value: the monitored value. group_losses: the mean losses of groups of samples when
   /// `value` is their mean, otherwise empty. loss: that of the evaluation, which decides between equal values; NaN when
   /// there is none. Returns whether the evaluation is the best so far; a value that is not finite never is, and counts
-  /// as an evaluation without improvement.
+  /// for the patience.
   bool add(double value, std::span<const double> group_losses,
            double loss = std::numeric_limits<double>::quiet_NaN());
-  /// Whether `patience` evaluations in a row brought no improvement.
+  /// Whether the patience is used up.
   bool stop() const { return patience_ && waited_ >= *patience_; }
-  /// The number of evaluations since the last improvement.
+  /// The number of evaluations in a row that count.
   Index waited() const { return waited_; }
 
   /// Reads or writes the state, for checkpoints: see StateVisitor.
@@ -59,9 +72,10 @@ class EarlyStopping {
   MonitorMode mode_;
   Improvement improvement_;
   OrOff<Index> patience_;
+  bool rate_falls_;
   Index waited_ = 0;
   std::optional<Score> best_;
-  std::optional<Score> reference_;        // that of the last improvement
+  std::optional<Score> reference_;        // what the next evaluation is compared with for the patience
   std::vector<double> reference_groups_;  // its group losses
 };
 

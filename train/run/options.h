@@ -107,9 +107,10 @@ struct TrainerOptions {
   std::string monitor = "val_loss";
   /// Whether a lower or a higher value of `monitor` is better.
   MonitorMode mode = MonitorMode::min;
-  /// Evaluations in a row without improvement after which training stops. `overfit_batches` turns it off.
+  /// Evaluations in a row that are worse, or no better, after which training stops. `overfit_batches` turns it off.
   OrOff<Index> patience = 10;
-  /// What counts as an improvement for `patience`.
+  /// Which evaluations count for `patience`: by default, with a rate that falls, those whose val_loss is worse than the
+  /// best one beyond its noise.
   Improvement improvement = Improvement::significant;
   /// Whether the model gets the weights of the best evaluation when a run ends, also by an exception.
   bool restore_best = true;
@@ -269,13 +270,13 @@ void visit_options(Options& options, Visit&& visit) {
          .problem = mode_problem(mode, monitor)},
         mode);
   visit({.name = "patience",
-         .help = "evaluations without improvement after which training stops",
+         .help = "evaluations in a row that are worse, or no better, after which training stops",
          .range = {.min = 1},
          .hint = "off means no limit",
          .label = "early stopping",
          .without = "all epochs are run"},
         patience);
-  visit({.name = "improvement", .help = "what counts as an improvement for patience"}, improvement);
+  visit({.name = "improvement", .help = "which evaluations count for patience"}, improvement);
   visit({.name = "restore_best",
          .help = "leave the model with the weights of the best evaluation",
          .label = "restore best",

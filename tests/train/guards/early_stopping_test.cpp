@@ -118,6 +118,36 @@ TEST_CASE("the paired test is one-sided at 95 %") {
   CHECK(train::improved_significantly(groups(1, 0), groups(0.999, 0)));
 }
 
+TEST_CASE("while the rate falls, only evaluations that are worse than the best count") {
+  EarlyStopping stopping(MonitorMode::min, Improvement::significant, 2, true);
+  CHECK(stopping.add(1.0, groups(1.0, 0.5)));
+  // The standard error of groups that differ by 1 in either direction is 0.19.
+  for (int i = 0; i < 5; ++i) CHECK_FALSE(stopping.add(1.1, groups(1.1, 0.5, true)));
+  CHECK(stopping.waited() == 0);
+  CHECK_FALSE(stopping.add(1.3, groups(1.3, 0.5, true)));
+  CHECK(stopping.waited() == 1);
+  CHECK_FALSE(stopping.add(1.1, groups(1.1, 0.5, true)));
+  CHECK(stopping.waited() == 0);  // in a row
+  CHECK(stopping.add(0.99, groups(0.99, 0.5, true)));
+  for (int i = 0; i < 2; ++i) CHECK_FALSE(stopping.add(1.2, groups(1.2, 0.5)));
+  CHECK(stopping.stop());
+  // A loss that stays exactly the same is no noise.
+  EarlyStopping stuck(MonitorMode::min, Improvement::significant, 2, true);
+  for (int i = 0; i < 3; ++i) stuck.add(1.0, groups(1.0, 0.5));
+  CHECK(stuck.stop());
+  // The plain rule knows no noise, and other values have no groups.
+  EarlyStopping plain(MonitorMode::min, Improvement::plain, 2, true), accuracy(MonitorMode::max,
+                                                                               Improvement::significant, 2, true);
+  plain.add(1.0, groups(1.0, 0.5));
+  accuracy.add(0.9, {});
+  for (int i = 0; i < 2; ++i) {
+    plain.add(1.01, groups(1.01, 0.5, true));
+    accuracy.add(0.9, {});
+  }
+  CHECK(plain.stop());
+  CHECK(accuracy.stop());
+}
+
 TEST_CASE("with few samples any improvement counts, because a test would miss real ones") {
   const std::vector<double> reference(29, 1.0);
   std::vector<double> now(29, 1.0);

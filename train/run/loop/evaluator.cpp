@@ -20,7 +20,8 @@ Evaluator::Evaluator(const Setup& setup, Desk& desk, Stop& stop, Position& at, G
       stop_(stop),
       at_(at),
       good_(good),
-      early_stopping_(setup.options.mode, setup.options.improvement, setup.options.patience) {}
+      early_stopping_(setup.options.mode, setup.options.improvement, setup.options.patience,
+                      setup.options.decay != Decay::constant) {}
 
 bool Evaluator::due() const {
   return setup_.validation && at_.step % setup_.options.val_check_interval == 0 && at_.step > 0 &&

@@ -1,0 +1,172 @@
+// When to stop a run whose rate falls along a cosine: the table of docs/early_stopping.md. About ten seconds.
+// usage: early_stopping FOLDER [SEEDS [FIRST]]      FOLDER: what export_tables.py wrote; the seeds 1 to 20 by default
+// Each run goes to its last epoch. Every rule is told of its evaluations, and gets the score of the best weights there
+// were when it would have stopped.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <handrail/train/math/robust.h>
+
+#include "scores/tables.h"
+
+using namespace handrail;
+using namespace handrail::train;
+
+namespace {
+
+constexpr Index epochs = 100;
+
+// Returns whether to stop after this evaluation.
+using Rule = std::function<bool(const EvaluationStats&)>;
+
+struct NamedRule {
+  const char* name;
+  std::function<Rule()> make;
+};
+
+NamedRule waits(const char* name, Improvement improvement, Index patience, bool rate_falls) {
+  return {name, [=]() -> Rule {
+            return [stopping = EarlyStopping(MonitorMode::min, improvement, patience, rate_falls)](
+                       const EvaluationStats& stats) mutable {
+              stopping.add(stats.monitored, stats.evaluation.group_losses);
+              return stopping.stop();
+            };
+          }};
+}
+
+// Evaluations in a row that are worse than the best by more than `errors` standard errors.
+NamedRule worse(const char* name, Index patience, double errors) {
+  return {name, [=]() -> Rule {
+            return [=, best = std::vector<double>(), waited = Index{0}](const EvaluationStats& stats) mutable {
+              const std::vector<double>& now = stats.evaluation.group_losses;
+              if (stats.best) {
+                best = now;
+                waited = 0;
+                return false;
+              }
+              std::vector<double> rise(now.size());
+              for (std::size_t i = 0; i < now.size(); ++i) rise[i] = now[i] - best[i];
+              const auto [mean, error] = moments(rise);
+              waited = mean < errors * error ? 0 : waited + 1;
+              return waited >= patience;
+            };
+          }};
+}
+
+const std::vector<NamedRule>& rules() {
+  static const std::vector<NamedRule> all{
+      waits("10, significantly lower", Improvement::significant, 10, false),
+      waits("10, plain", Improvement::plain, 10, false),
+      waits("20, plain", Improvement::plain, 20, false),
+      waits("33, plain", Improvement::plain, 33, false),
+      waits("**10, worse by 1 error**", Improvement::significant, 10, true),
+      worse("10, worse at all", 10, 0),
+      worse("10, worse by 1/2 error", 10, 0.5),
+      worse("5, worse by 1 error", 5, 1),
+      {"never", []() -> Rule { return [](const EvaluationStats&) { return false; }; }},
+  };
+  return all;
+}
+
+struct Ending {
+  double score = 0;  // accuracy or R2 on the test rows, in percent
+  Index epochs = 0;
+};
+
+class Followed : public Trainer {
+ public:
+  Followed(nn::Layer& model, Loss loss, const TrainerOptions& options, std::function<double(Trainer&)> score)
+      : Trainer(model, std::move(loss), options), score_(std::move(score)), endings_(rules().size()) {
+    for (const NamedRule& rule : rules()) rules_.push_back(rule.make());
+  }
+  const std::vector<Ending>& endings() const { return endings_; }
+
+ private:
+  void on_validation_end(const EvaluationStats& stats) override {
+    if (stats.best) best_ = score_(*this);
+    for (std::size_t r = 0; r < rules_.size(); ++r) {
+      if (!rules_[r]) continue;
+      endings_[r] = {best_, stats.epoch};
+      if (rules_[r](stats)) rules_[r] = nullptr;
+    }
+  }
+
+  std::function<double(Trainer&)> score_;
+  double best_ = 0;
+  std::vector<Rule> rules_;
+  std::vector<Ending> endings_;
+};
+
+std::vector<Ending> run(const bench::ScoredTable& table, const TensorDataset& data, std::uint64_t seed) {
+  const auto [train_set, test_set] = stratified_split(data, 0.2, seed);
+  const Batch test = first_samples(test_set, test_set.size());
+  nn::Sequential model{nn::Standardize::fit(train_set)};
+  bench::push_mlp(model, {data.input_shape().size(), 32, std::max<Index>(table.classes, 1)}, seed);
+  if (table.classes == 0)
+    model.push_back(nn::Standardize::fit(first_samples(train_set, train_set.size()).targets, {.invert = true}));
+  const auto score = [&](Trainer& trainer) {
+    const Tensor outputs = trainer.predict(test.inputs);
+    if (table.classes == 0) {
+      R2 r2;
+      r2.add(outputs, test.targets);
+      return 100 * r2.result();
+    }
+    Index right = 0;
+    for (Index i = 0; i < test_set.size(); ++i) {
+      const Scalar* row = outputs.data() + i * table.classes;
+      right += std::max_element(row, row + table.classes) - row == static_cast<Index>(test.targets.data()[i]) ? 1 : 0;
+    }
+    return 100 * static_cast<double>(right) / static_cast<double>(test_set.size());
+  };
+  Followed trainer(model, table.classes > 0 ? Loss(cross_entropy) : Loss(mse_loss),
+                   {.epochs = epochs, .patience = off, .checkpoints = off, .seed = seed, .metrics_csv = off, .sinks = {}},
+                   score);
+  trainer.fit(train_set);
+  return trainer.endings();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: early_stopping FOLDER [SEEDS [FIRST]]\n");
+    return 2;
+  }
+  set_num_threads(1);
+  const int seeds = argc > 2 ? std::atoi(argv[2]) : 20, first = argc > 3 ? std::atoi(argv[3]) : 1;
+  std::printf("| table | never stops: score |");
+  for (std::size_t r = 0; r + 1 < rules().size(); ++r) std::printf(" %s |", rules()[r].name);
+  std::printf("\n| --- | --- |");
+  for (std::size_t r = 0; r + 1 < rules().size(); ++r) std::printf(" --- |");
+  const std::vector<bench::ScoredTable> tables = bench::scored_tables(argv[1]);
+  std::vector<Ending> all(rules().size());
+  const auto print = [](const char* name, const std::vector<Ending>& sums, double runs) {
+    std::printf("\n| %s | %.2f |", name, sums.back().score / runs);
+    for (std::size_t r = 0; r + 1 < sums.size(); ++r)
+      std::printf(" %+.2f at %.0f |", (sums[r].score - sums.back().score) / runs,
+                  static_cast<double>(sums[r].epochs) / runs);
+    std::fflush(stdout);
+  };
+  for (const bench::ScoredTable& table : tables) {
+    const TensorDataset data = table.read();
+    std::vector<Ending> sums(rules().size());
+    for (int seed = first; seed < first + seeds; ++seed) {
+      const std::vector<Ending> endings = run(table, data, static_cast<std::uint64_t>(seed));
+      for (std::size_t r = 0; r < sums.size(); ++r)
+        for (std::vector<Ending>* to : {&sums, &all}) {
+          (*to)[r].score += endings[r].score;
+          (*to)[r].epochs += endings[r].epochs;
+        }
+    }
+    print(table.name.c_str(), sums, seeds);
+  }
+  print("**mean**", all, seeds * static_cast<double>(tables.size()));
+  std::printf("\n");
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "early_stopping: %s\n", error.what());
+  return 1;
+}

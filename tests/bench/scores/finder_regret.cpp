@@ -1,0 +1,78 @@
+// What the rate of the LR finder costs against the best single rate of seven: a table of docs/lr_finder.md.
+// usage: finder_regret FOLDER [SEEDS]      FOLDER: what export_tables.py wrote; 20 seeds by default
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "scores/tables.h"
+
+using namespace handrail;
+using namespace handrail::train;
+
+namespace {
+
+constexpr double rates[] = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1};
+constexpr std::size_t count = std::size(rates);
+
+struct Run {
+  double score;  // accuracy or R2 on the test rows, in percent
+  double lr;
+};
+
+Run run(const bench::ScoredTable& table, const TensorDataset& data, std::uint64_t seed, OrAuto<double> lr) {
+  const auto [train_set, test_set] = stratified_split(data, 0.2, seed);
+  nn::Sequential model{nn::Standardize::fit(train_set)};
+  bench::push_mlp(model, {data.input_shape().size(), 32, std::max<Index>(table.classes, 1)}, seed);
+  if (table.classes == 0)
+    model.push_back(nn::Standardize::fit(first_samples(train_set, train_set.size()).targets, {.invert = true}));
+  TrainerOptions options{.epochs = 100, .lr = lr, .lr_scaling = LrScaling::none, .checkpoints = off, .seed = seed,
+                         .metrics_csv = off, .sinks = {}};
+  options.checks.settings = off;  // no second sweep for a rate that is given
+  if (table.classes == 0) options.metrics = {R2{}};
+  Trainer trainer{model, table.classes > 0 ? Loss(cross_entropy) : Loss(mse_loss), options};
+  const double peak = trainer.fit(train_set).lr;
+  const Evaluation test = trainer.evaluate(test_set);
+  return {100 * (table.classes > 0 ? test.accuracy() : test.metric("r2")), peak};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: finder_regret FOLDER [SEEDS]\n");
+    return 2;
+  }
+  set_num_threads(1);
+  const int seeds = argc > 2 ? std::atoi(argv[2]) : 20;
+  std::printf("| table | found: score | rates found |");
+  for (const double rate : rates) std::printf(" %.0e |", rate);
+  std::printf(" regret |\n| --- | --- | --- |");
+  for (std::size_t r = 0; r < count; ++r) std::printf(" --- |");
+  std::printf(" --- |\n");
+  double total = 0, worst = 0;
+  const std::vector<bench::ScoredTable> tables = bench::scored_tables(argv[1]);
+  for (const bench::ScoredTable& table : tables) {
+    const TensorDataset data = table.read();
+    double found = 0, low = 1e300, high = 0, given[count] = {};
+    for (int s = 1; s <= seeds; ++s) {
+      const auto seed = static_cast<std::uint64_t>(s);
+      const Run by_finder = run(table, data, seed, automatic);
+      found += by_finder.score / seeds;
+      low = std::min(low, by_finder.lr);
+      high = std::max(high, by_finder.lr);
+      for (std::size_t r = 0; r < count; ++r) given[r] += run(table, data, seed, rates[r]).score / seeds;
+    }
+    std::printf("| %s | %.2f | %.1e to %.1e |", table.name.c_str(), found, low, high);
+    for (const double score : given) std::printf(" %.2f |", score);
+    const double regret = std::ranges::max(given) - found;
+    std::printf(" %.2f |\n", regret);
+    std::fflush(stdout);
+    total += regret;
+    worst = std::max(worst, regret);
+  }
+  std::printf("\nMean regret %.2f, worst %.2f\n", total / static_cast<double>(tables.size()), worst);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "finder_regret: %s\n", error.what());
+  return 1;
+}
