@@ -145,6 +145,13 @@ std::optional<double> pick_for_few_samples(const LrFinderResult& result, const L
   return std::min(*result.half_fall * sweep_share * std::pow(more_steps, -0.75), *result.minimum / 2);
 }
 
+// What was read, moved a quarter of the way to the usual rate on a logarithmic axis; by a factor of three at most.
+double towards_usual(double pick, double usual, double minimum) {
+  constexpr double furthest = 3;
+  const double moved = pick * std::clamp(std::pow(usual / pick, 0.25), 1 / furthest, furthest);
+  return std::min(moved, std::max(pick, minimum / 2));
+}
+
 std::string three_digits(double value) { return short_form(value, 3); }
 
 void add_note(std::string& note, const std::string& text) { note += note.empty() ? text : "; " + text; }
@@ -211,6 +218,12 @@ void validate(const LrFinderOptions& o) {
 Index sweep_steps(const PlannedRun& run) {
   constexpr Index min_sweep_steps = 40;
   return std::clamp<Index>(run.steps / 5, min_sweep_steps, max_sweep_steps);
+}
+
+double usual_lr(const PlannedRun& run) {
+  constexpr double usual_steps = 1500, factor = 10;
+  const double steps = static_cast<double>(std::max<Index>(run.steps, 1));
+  return run.default_lr * std::clamp(factor * std::sqrt(usual_steps / steps), 1.0, 3 * factor);
 }
 
 LrSweep::LrSweep(const LrFinderOptions& options) : options_(options) { validate(options_); }
@@ -308,6 +321,7 @@ LrFinderResult LrSweep::result(const std::optional<PlannedRun>& run) const {
       pick = *few_samples_pick;
       result.few_samples = true;
     }
+  if (run && run->default_lr > 0) pick = towards_usual(pick, usual_lr(*run), *result.minimum);
   result.suggestion = std::clamp(pick, r.lr.front(), r.lr[r.minimum - 1]);
 
   result.censored = !result.diverged_at;

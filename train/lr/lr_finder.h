@@ -29,7 +29,12 @@ struct PlannedRun {
   Index samples;  // training samples in an epoch
   Task task = Task::regression;
   bool plain_loss = true;  // whether the loss is one of the library's for the task, not the user's own
+  double default_lr = 0;   // of the optimizer; 0: the suggestion is what is read from the curve alone
 };
+
+/// The rate that is usual for a run of so many steps, before anything is known of it: ten times the default of the
+/// optimizer for 1,500 steps, with the inverse square root of the steps, and from once to thirty times the default.
+double usual_lr(const PlannedRun& run);
 
 /// How many steps the sweep before a run takes: a fifth of the planned steps, which limits its cost, but at least 40,
 /// because a shorter curve is hard to read, and at most 200.
@@ -86,8 +91,10 @@ struct LrFinderResult {
 /// | if that is before the descent | the geometric mean of descent_start and minimum |
 /// | classifier, <= 800 samples | half_fall * (sweep steps / 200) * (400 / planned steps)^(3/4), <= minimum / 2 |
 /// | regression, <= 800 samples | a seventh of the rate at the end of the bottom, <= end / 10 |
+/// | with usual_lr(run) | suggestion^(3/4) usual^(1/4), <= minimum / 2, at most three times off |
 ///
-/// A suggestion is always below the rate at the minimum. The end of the bottom is used because the lowest point alone
+/// A suggestion is always below the rate at the minimum. A curve of 200 steps is a noisy witness, and the usual rate a
+/// blunt one; both together are better than either. The end of the bottom is used because the lowest point alone
 /// scatters and is mostly too early. Small data sets have rules of their own because a sweep sees training losses only,
 /// and those go on falling while a model memorises few samples. A regression with a loss of the user's own follows the
 /// rules for larger data. docs/lr_finder.md has the measurements.

@@ -262,6 +262,29 @@ TEST_CASE("for a regression of few samples the suggestion is a seventh of the ra
   CHECK_FALSE(own.few_samples);
 }
 
+TEST_CASE("the usual rate falls with the steps, within bounds") {
+  const auto usual = [](Index steps) { return train::usual_lr({.steps = steps, .samples = 100, .default_lr = 1e-3}); };
+  CHECK(usual(1500) == doctest::Approx(1e-2));
+  CHECK(usual(6000) == doctest::Approx(5e-3));
+  CHECK(usual(0) == doctest::Approx(3e-2));
+  CHECK(usual(1'000'000) == doctest::Approx(1e-3));
+}
+
+TEST_CASE("where the default of the optimizer is known, the suggestion moves a quarter of the way to the usual rate") {
+  PlannedRun run{.steps = 1500, .samples = 10'000, .task = Task::multiclass};
+  const auto read = sweep(digits, {}, run);
+  REQUIRE(read.suggestion);
+  const double pick = *read.suggestion;
+  const auto with_usual = [&](double usual) {
+    run.default_lr = usual / 10;
+    return *sweep(digits, {}, run).suggestion;
+  };
+  CHECK(with_usual(16 * pick) == doctest::Approx(2 * pick));
+  CHECK(with_usual(pick / 16) == doctest::Approx(pick / 2));
+  CHECK(with_usual(pick / 1e6) == doctest::Approx(pick / 3));  // the curve has the last word
+  CHECK(with_usual(1e6 * pick) == doctest::Approx(std::min(3 * pick, *read.minimum / 2)));
+}
+
 TEST_CASE("losses may be negative") {
   const auto below = sweep([](double lr) { return digits(lr) - 10; });
   const auto across = sweep([](double lr) { return digits(lr) - 1.4; });

@@ -211,7 +211,8 @@ TEST_CASE("evaluations come in the middle of long epochs, and each counts for ea
                             .patience = 3}));
   const auto stopped = stopping.fit(points(32 * 25), points(60, 2));
   CHECK(stopped.reason == train::StopReason::early_stopping);
-  CHECK(stopped.steps == 20);  // the best at 5, then three as good
-  CHECK(stopped.epochs == 0);
-  CHECK(stopped.best->step == 5);
+  CHECK(stopped.best->value == 1);  // at step 5 already, but the loss falls until step 25
+  CHECK(stopped.best->step == 25);
+  CHECK(stopped.steps == 40);  // three are no better; an epoch has 25 steps
+  CHECK(stopped.epochs == 1);
 }

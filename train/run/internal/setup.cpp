@@ -69,8 +69,11 @@ void Setup::make_loaders() {
 }
 
 PlannedRun Setup::planned_run() const {
-  return {
-      .steps = decisions.planned_steps, .samples = data.train.size(), .task = info.task, .plain_loss = plain_loss()};
+  return {.steps = decisions.planned_steps,
+          .samples = data.train.size(),
+          .task = info.task,
+          .plain_loss = plain_loss(),
+          .default_lr = optimizer->default_lr()};
 }
 
 StepOutput Setup::training_output(const Batch& batch, Index number) const {

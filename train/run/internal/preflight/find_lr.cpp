@@ -41,13 +41,14 @@ LrFinderResult Preflight::sweep() {
     found = sweep(options);
   }
   if (is_hidden() && setup_.info.task == Task::regression && setup_.samples_per_step() < few_samples)
-    found = sweep(options, fixed_rows);
+    found = sweep(options, setup_.planned_run(), fixed_rows);
   return found;
 }
 
 // fixed_rows: how many rows the loss is measured on, evenly spaced; 0: those of each step. A sweep that would take
 // longer than max_seconds is given up; its result is empty.
-LrFinderResult Preflight::sweep(const LrFinderOptions& options, Index fixed_rows, double max_seconds) {
+LrFinderResult Preflight::sweep(const LrFinderOptions& options, const PlannedRun& run, Index fixed_rows,
+                                double max_seconds) {
   // With equal targets the loss would fall towards a constant model. A loss of the user's own may not use the targets,
   // and is not asked.
   if (setup_.plain_loss() && !targets_vary(*setup_.loader, stop_)) {
@@ -95,7 +96,7 @@ LrFinderResult Preflight::sweep(const LrFinderOptions& options, Index fixed_rows
       break;
     }
   }
-  return sweep.result(setup_.planned_run());
+  return sweep.result(run);
 }
 
 // Whether the inputs and targets of these batches, and their squares, are finite.
@@ -112,15 +113,18 @@ bool Preflight::are_finite(const MicroBatches& batches) const {
 }
 
 // Makes a sweep of 200 steps, and one of 400 when noise hides the descent. All sweeps together take at most 50 ms, but
-// one that has at most 5 % of the steps of the run is always made. Where 200 steps take too long, there are fewer.
+// one that has at most 5 % of the steps of the run is always made. Where 200 steps take too long, there are fewer. It
+// judges a rate, so that what is usual has no say.
 LrFinderResult Preflight::bounded_sweep() {
+  PlannedRun run = setup_.planned_run();
+  run.default_lr = 0;
   constexpr Index full = LrFinderOptions{}.steps, min_steps = 40;
   constexpr double max_seconds = 0.05;
   const Index affordable = setup_.decisions.planned_steps / 20;
   const double begun = Stop::now();
   const auto try_sweep = [&](Index steps) {
     const double left = max_seconds - (Stop::now() - begun);
-    return sweep({.end = setup_.optimizer->max_lr(), .steps = steps}, 0,
+    return sweep({.end = setup_.optimizer->max_lr(), .steps = steps}, run, 0,
                  steps <= affordable ? std::numeric_limits<double>::infinity() : left);
   };
   LrFinderResult found;
@@ -160,14 +164,40 @@ void Preflight::check_lr() {
               .severity = is_far ? Severity::warning : Severity::note});
 }
 
+// The rate when no sweep found one: the default of the optimizer, which harms no model that is trained already. Where
+// noise hides the descent of a regression and the model is no better than the mean of the targets, so that there is all
+// to learn, it is the usual rate for the length of the run.
+double Preflight::lr_without_sweep(const LrFinderResult& found) const {
+  constexpr double trained = 0.7;  // share of the loss of the mean
+  const double default_lr = setup_.optimizer->default_lr();
+  if (found.noise == 0 || !setup_.plain_loss() || setup_.info.task != Task::regression) return default_lr;
+  const DataPart train{.rows = setup_.rows_to_train(), .normalization = setup_.info.normalization};
+  const Rows sample = sample_rows(train, 256);
+  const Tensor targets = gather(train, sample.numbers()).targets;
+  Tensor means(targets.shape());
+  const Index rows = targets.shape()[0], width = targets.size() / rows;
+  for (Index j = 0; j < width; ++j) {
+    double sum = 0;
+    for (Index i = 0; i < rows; ++i) sum += static_cast<double>(targets.data()[i * width + j]);
+    for (Index i = 0; i < rows; ++i)
+      means.mutable_data()[i * width + j] = static_cast<Scalar>(sum / static_cast<double>(rows));
+  }
+  const auto of_means = static_cast<double>((*setup_.loss)(means, targets).item());
+  return found.initial_loss > trained * of_means ? usual_lr(setup_.planned_run()) : default_lr;
+}
+
 void Preflight::pick_lr() {
   const LrFinderResult found = sweep();
   if (found.suggestion) {
     setup_.set_lr(*found.suggestion);
   } else {
+    const double lr = lr_without_sweep(found);
+    setup_.set_lr(lr);
     desk_.warn({.name = "no_usable_lr",
-                .evidence =
-                    concat("the LR finder found none; using the optimizer's default ", short_form(setup_.decisions.lr)),
+                .evidence = concat("the LR finder found none; using ",
+                                   lr == setup_.optimizer->default_lr() ? "the optimizer's default "
+                                                                        : "what is usual for as many steps, ",
+                                   short_form(lr)),
                 .cause = "a loss that does not depend on the parameters, targets without a pattern, or a model that is "
                          "trained already",
                 .remedy = "check the data and the loss, or set lr",

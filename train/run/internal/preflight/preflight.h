@@ -50,7 +50,7 @@ class Preflight {
   /// Makes the sweep of fit. The model is unchanged afterwards.
   LrFinderResult sweep();
   /// Makes the sweep that `options` describe. The model is unchanged afterwards.
-  LrFinderResult sweep(const LrFinderOptions& options) { return sweep(options, 0); }
+  LrFinderResult sweep(const LrFinderOptions& options) { return sweep(options, setup_.planned_run()); }
 
   /// What the rules about data found, for those that look at the finished run.
   const DataReview& review() const { return review_; }
@@ -63,9 +63,10 @@ class Preflight {
   PlannedSteps planned_steps() const;
   void check_reading(const DataPart& kept);
   void check_overfit_batch();
-  LrFinderResult sweep(const LrFinderOptions& options, Index fixed_rows,
+  LrFinderResult sweep(const LrFinderOptions& options, const PlannedRun& run, Index fixed_rows = 0,
                        double max_seconds = std::numeric_limits<double>::infinity());
   LrFinderResult bounded_sweep();
+  double lr_without_sweep(const LrFinderResult& found) const;
   bool are_finite(const MicroBatches& batches) const;
 
   Setup& setup_;
