@@ -101,10 +101,10 @@ Task sensors(std::uint64_t seed, Index size) {
 }  // namespace
 
 std::vector<TaskKind> fresh_tasks() {
-  return {{"spirals", train::Task::multiclass, spirals, true},
-          {"counts", train::Task::binary, counts, true},
-          {"steps", train::Task::regression, steps, true},
-          {"sensors", train::Task::regression, sensors, true}};
+  return {{"spirals", train::Task::multiclass, spirals, Part::fresh},
+          {"counts", train::Task::binary, counts, Part::fresh},
+          {"steps", train::Task::regression, steps, Part::fresh},
+          {"sensors", train::Task::regression, sensors, Part::fresh}};
 }
 
 }  // namespace faulty_runs

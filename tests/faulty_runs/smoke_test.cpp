@@ -24,7 +24,7 @@ const TaskKind& task_named(const std::string& name) {
 
 const TaskKind& first_task(const Fault& fault) {
   for (const TaskKind& task : tasks())
-    if (fits(fault, task.kind) && task.fresh == fault.fresh) return task;
+    if (fits(fault, task.kind) && task.part == fault.part) return task;
   FAIL("no task fits");
   return tasks().front();
 }
@@ -61,12 +61,13 @@ TEST_CASE("there are a hundred fault types, no two of one name, and each part ha
   CHECK(counts[Part::dev] >= 50);
   CHECK(counts[Part::held_out] >= 50);
   CHECK(counts[Part::fresh] >= 40);
+  CHECK(counts[Part::variants] >= 70);
 }
 
 TEST_CASE("each part has tasks of all three kinds") {
   std::map<Part, std::set<train::Task>> kinds;
   for (const TaskKind& task : tasks()) kinds[part_of_task(task)].insert(task.kind);
-  for (const Part part : {Part::dev, Part::held_out, Part::fresh})
+  for (const Part part : {Part::dev, Part::held_out, Part::fresh, Part::variants})
     CHECK_MESSAGE(kinds[part].size() == 3, to_string(part));
 }
 

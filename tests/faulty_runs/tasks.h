@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -7,20 +8,25 @@
 
 namespace faulty_runs {
 
+/// The parts of the benchmark: rules are written looking at `dev` alone. The others are run once, at the end; `fresh`
+/// and `variants` have faults and tasks of their own, which were written without a look at the rules.
+enum class Part { dev, held_out, fresh, variants };
+
 /// A task that can be drawn again and again: each seed gives another problem of its kind, and other rows.
 struct TaskKind {
   std::string name;
   train::Task kind;
   Task (*make)(std::uint64_t seed, Index size);
-  bool fresh = false;  // whether it is of the part `fresh`
+  std::optional<Part> part = {};  // empty: dev or held out, by its place
   /// `size` times as many training rows as usual, where they are generated.
   Task draw(std::uint64_t seed, Index size = 1) const { return make(seed, size); }
 };
 /// All tasks, in the order of docs/faults.md.
 const std::vector<TaskKind>& tasks();
 
-/// The tasks of the part `fresh`.
+/// The tasks of the parts `fresh` and `variants`.
 std::vector<TaskKind> fresh_tasks();
+std::vector<TaskKind> variant_tasks();
 
 constexpr Index test_rows = 1500;
 /// Divides the rows into test, validation and the rest for training, and standardises the inputs by those of training,

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "variants/variants.h"
+
 namespace faulty_runs {
 
 const std::vector<Fault>& faults() {
@@ -12,18 +14,19 @@ const std::vector<Fault>& faults() {
         {"gradient", gradient_faults()},   {"outputs", output_faults()},    {"loss", loss_faults()},
         {"optimizer", optimizer_faults()}, {"schedule", schedule_faults()}, {"loop", loop_faults()}};
     std::vector<Fault> list;
-    const auto append = [&list](const std::vector<FaultGroup>& groups, bool fresh) {
+    const auto append = [&list](const std::vector<FaultGroup>& groups, std::optional<Part> part) {
       for (const auto& [subject, group] : groups)
         for (const Fault& fault : group) {
           list.push_back(fault);
           list.back().subject = subject;
-          list.back().fresh = fresh;
+          list.back().part = part;
         }
     };
-    append(usual, false);
+    append(usual, {});
     for (const auto fresh :
          {fresh_data_faults, fresh_label_faults, fresh_model_faults, fresh_loss_faults, fresh_training_faults})
-      append(fresh(), true);
+      append(fresh(), Part::fresh);
+    append(variants(), Part::variants);
     return list;
   }();
   return all;
@@ -34,10 +37,13 @@ bool fits(const Fault& fault, train::Task kind) {
   return (fault.needs & bit) != 0;
 }
 
-const char* to_string(Part part) { return part == Part::dev ? "dev" : part == Part::held_out ? "held out" : "fresh"; }
+const char* to_string(Part part) {
+  constexpr const char* names[] = {"dev", "held out", "fresh", "variants"};
+  return names[static_cast<std::size_t>(part)];
+}
 
 Part part_of_fault(const Fault& fault) {
-  if (fault.fresh) return Part::fresh;
+  if (fault.part) return *fault.part;
   std::uint64_t hash = 14695981039346656037U;
   for (const char c : fault.name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
   for (const int shift : {32, 16, 8, 4, 2, 1}) hash ^= hash >> shift;
@@ -45,7 +51,7 @@ Part part_of_fault(const Fault& fault) {
 }
 
 Part part_of_task(const TaskKind& task) {
-  if (task.fresh) return Part::fresh;
+  if (task.part) return *task.part;
   Part part = Part::dev;
   bool odd[3] = {};
   for (const TaskKind& other : tasks()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,7 +29,7 @@ struct Fault {
   bool own_loop = false;  // whether the program has a loop of its own
   bool alone = false;     // whether it cannot be planted together with another fault
   std::string subject = {};
-  bool fresh = false;  // whether it is of the part `fresh`
+  std::optional<Part> part = {};  // empty: dev or held out, by its name
 };
 
 std::vector<Fault> data_faults();
@@ -68,13 +69,10 @@ const std::vector<Fault>& faults();
 
 bool fits(const Fault& fault, train::Task kind);
 
-/// The parts of the benchmark: rules are written looking at `dev` alone. `held_out` and `fresh` are run once, at the
-/// end; `fresh` was written without a look at the rules.
-enum class Part { dev, held_out, fresh };
 const char* to_string(Part part);
-/// `fresh`, or else by the parity of the FNV-1a hash of the fault's name, folded to one bit.
+/// `fresh`, `variants`, or else by the parity of the FNV-1a hash of the fault's name, folded to one bit.
 Part part_of_fault(const Fault& fault);
-/// `fresh`, or else every second task of each kind, in the order of tasks(), is held out.
+/// `fresh`, `variants`, or else every second task of each kind, in the order of tasks(), is held out.
 Part part_of_task(const TaskKind& task);
 
 }  // namespace faulty_runs
