@@ -25,8 +25,10 @@
 #include <handrail/train/data/idx.h>
 #include <handrail/train/math/robust.h>
 #include <handrail/train/data/loader.h>
+#include <handrail/train/guards/clip_guard.h>
 #include <handrail/train/guards/layer_guard.h>
 #include <handrail/train/guards/loss_guards.h>
+#include <handrail/train/guards/overfitting_guard.h>
 #include <handrail/train/guards/progress_guards.h>
 
 #include "tasks.h"

@@ -1,22 +1,19 @@
 #include <handrail/train/guards/progress_guards.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/files/text.h>
-#include <handrail/train/math/robust.h>
 #include <handrail/train/math/trend.h>
 
 namespace handrail::train {
 namespace {
 
-constexpr double confidence = 1.645;        // one-sided 95 %
-constexpr double max_negligible = 0.03;     // share of the level that the loss falls in a window
-constexpr std::int64_t path_interval = 10;  // steps between two sums over all norms of ClipPressureGuard
+constexpr double confidence = 1.645;     // one-sided 95 %
+constexpr double max_negligible = 0.03;  // share of the level that the loss falls in a window
 
 // The number of epochs whose losses are compared.
 std::size_t epochs_to_compare(std::int64_t steps_per_epoch, std::int64_t planned_steps) {
@@ -214,139 +211,6 @@ void SlowProgressGuard::visit_state(StateVisitor& state) {
   state.flag(reported_);
   initial_.visit_state(state);
   losses_.visit_state(state);
-}
-
-std::optional<Anomaly> OverfittingGuard::accepted(const StepStats& stats) {
-  if (is_finite(stats.loss)) initial_.add(stats.loss);
-  return std::nullopt;
-}
-
-std::optional<Anomaly> OverfittingGuard::epoch_end(const EpochStats& stats) {
-  if (reported_ || !stats.validation) return std::nullopt;
-  const double train = stats.train_loss, validation = stats.validation->loss;
-  if (!is_finite(train) || !is_finite(validation)) return std::nullopt;
-  if (best_epoch_ == 0 || validation < best_) {
-    best_epoch_ = stats.epoch;
-    best_ = validation;
-    train_then_ = train;
-    return std::nullopt;
-  }
-  if (train >= train_then_ || validation - best_ <= 0.1 * std::abs(best_)) return std::nullopt;
-  reported_ = true;
-  const auto accuracy = stats.validation->measured_accuracy;
-  if (initial_.mean() < 0 && (best_ > 0 || accuracy.value_or(1) < 0.5)) return loss_sign(stats, validation);
-  constexpr Index min_epochs = 3;
-  if (matters() && stats.epoch - best_epoch_ >= min_epochs && validation - train > 0.1 * initial_.magnitude())
-    return overfitting(stats.step, train, validation);
-  reported_ = false;
-  return std::nullopt;
-}
-
-bool OverfittingGuard::matters() const {
-  constexpr Index parts = 20;
-  return severity_ == Severity::warning || planned_epochs_ == 0 || parts * best_epoch_ <= planned_epochs_;
-}
-
-Anomaly OverfittingGuard::overfitting(std::int64_t step, double train, double validation) const {
-  return {.name = "overfitting",
-          .step = step,
-          .evidence = concat("val_loss rose from ", short_form(best_), " in epoch ", best_epoch_, " to ",
-                             short_form(validation)),
-          .cause = "the model memorises its training samples",
-          .remedy = concat("stop at epoch ", best_epoch_, ", or add data, dropout or weight decay"),
-          .action = Action::proceed,
-          .details =
-              concat("the training loss fell from ", short_form(train_then_), " to ", short_form(train), " meanwhile",
-                     severity_ == Severity::note ? "; the best weights are restored when the run ends" : ""),
-          .rank = Rank::outcome,
-          .severity = severity_};
-}
-
-Anomaly OverfittingGuard::loss_sign(const EpochStats& stats, double validation) const {
-  return {.name = "loss_sign",
-          .step = stats.step,
-          .where = "training loss",
-          .evidence = best_ > 0 ? concat("it falls below 0 while val_loss rises from ", short_form(best_), " to ",
-                                         short_form(validation))
-                                : concat("it is negative and falls; val_accuracy is only ",
-                                         short_form(*stats.validation->measured_accuracy)),
-          .cause = "a training loss with the wrong sign: what should fall is made to grow",
-          .remedy = "change the sign in training_step",
-          .action = Action::proceed,
-          .details = concat("the training loss was ", short_form(initial_.mean()), " at first and is ",
-                            short_form(stats.train_loss)),
-          .rank = Rank::setup};
-}
-
-void OverfittingGuard::visit_state(StateVisitor& state) {
-  state.count(best_epoch_);
-  state.number(best_);
-  state.number(train_then_);
-  state.flag(reported_);
-  initial_.visit_state(state);
-}
-
-std::optional<Anomaly> ClipPressureGuard::accepted(const StepStats& stats) {
-  if (!is_finite(stats.grad_norm)) [[unlikely]]
-    return std::nullopt;
-  if (clipped_.full()) count_ -= clipped_.oldest() > 0;
-  count_ += stats.clipped;
-  clipped_.push(stats.clipped ? 1 : 0);
-  norms_.push(stats.grad_norm);
-  if (count_ < capacity / 4) reported_ = false;
-  if (count_ <= capacity / 2 || reported_ || !clipped_.full() ||
-      stats.step <= warmup_steps_ + static_cast<std::int64_t>(capacity)) [[likely]]
-    return std::nullopt;
-  if (rule_ == ClipRule::path && (stats.step % path_interval != 0 || length_left() >= 0.5)) return std::nullopt;
-  reported_ = true;
-  return found(stats);
-}
-
-// The share of the lengths of the gradients in the window that clipping leaves.
-double ClipPressureGuard::length_left() const {
-  double left = 0, whole = 0;
-  for (const double norm : norms_.values()) {
-    left += std::min(norm, clip_norm_);
-    whole += norm;
-  }
-  return left / whole;
-}
-
-Anomaly ClipPressureGuard::found(const StepStats& stats) const {
-  std::array<double, capacity> norms;
-  std::ranges::copy(norms_.values(), norms.begin());
-  const double usual = quantile(norms, 0.9), left = length_left();
-  Anomaly anomaly{.name = "clip_pressure",
-                  .step = stats.step,
-                  .evidence = concat(count_, " of the last ", capacity, " gradients were clipped"),
-                  .cause = "a clip_norm that is too low for this model, or a learning rate that is too high",
-                  .remedy = concat("set clip_norm = ", short_form(usual), ", or lr below ", short_form(stats.lr)),
-                  .action = Action::proceed,
-                  .details = concat("90 % of their norms are below ", short_form(usual), "; ", percent(left),
-                                    " of their length is left"),
-                  .rank = Rank::symptom};
-  if (rule_ == ClipRule::path) {
-    constexpr double min_left = 0.01;
-    if (left >= min_left) anomaly.severity = Severity::note;
-    anomaly.evidence += concat(", to ", percent(left), " of their length");
-    anomaly.cause = concat("a clip_norm that is too low for this model: lr ", short_form(stats.lr), " acts like ",
-                           short_form(left * stats.lr));
-  }
-  return anomaly;
-}
-
-void ClipPressureGuard::rolled_back() {
-  norms_.clear();
-  clipped_.clear();
-  count_ = 0;
-}
-
-void ClipPressureGuard::visit_state(StateVisitor& state) {
-  state.flag(reported_);
-  norms_.visit_state(state);
-  clipped_.visit_state(state);
-  if (norms_.size() != clipped_.size()) state.refuse();
-  count_ = static_cast<std::size_t>(std::ranges::count_if(clipped_.values(), [](double value) { return value > 0; }));
 }
 
 }  // namespace handrail::train

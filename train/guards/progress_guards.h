@@ -2,10 +2,7 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include <handrail/train/guards/guard.h>
 #include <handrail/train/guards/options.h>
@@ -96,78 +93,6 @@ class SlowProgressGuard final : public Guard {
   double peak_lr_ = 0;
   IsTrained is_trained_;
   std::int64_t steps_without_gradient_ = 0;  // in a row, in which some layer had none, or one that has vanished
-  bool reported_ = false;
-};
-
-/// Reports once ("overfitting") that the validation loss rises while the training loss falls. All of these must hold:
-///   epochs since the lowest validation loss        at least 3
-///   validation loss                                more than 10 % above the lowest
-///   training loss                                  lower than in the epoch of the lowest validation loss
-///   difference of validation and training loss     more than 10 % of the initial training loss
-/// Where the best weights are restored, it is a note, and only when the lowest validation loss came in the first
-/// twentieth of the planned epochs: then nearly all of the run has made the model worse.
-///
-/// Reports "loss_sign" instead, one epoch after the lowest validation loss already, when the training loss was
-/// negative from the beginning, and the validation loss never was or the accuracy is below one half: two losses of the
-/// same kind begin alike, and one that is negated teaches the wrong answers.
-class OverfittingGuard final : public Guard {
- public:
-  /// best_is_restored: whether the model gets the weights of the best evaluation when the run ends, so that overfitting
-  /// costs nothing but time. planned_epochs: 0 when their number is not known.
-  explicit OverfittingGuard(bool best_is_restored = false, Index planned_epochs = 0)
-      : severity_(best_is_restored ? Severity::note : Severity::warning), planned_epochs_(planned_epochs) {}
-
-  const char* name() const override { return "overfitting"; }
-  std::optional<Anomaly> accepted(const StepStats& stats) override;
-  std::optional<Anomaly> epoch_end(const EpochStats& stats) override;
-  void rolled_back() override { best_epoch_ = 0; }
-  void visit_state(StateVisitor& state) override;
-
- private:
-  bool matters() const;
-  Anomaly overfitting(std::int64_t step, double train, double validation) const;
-  Anomaly loss_sign(const EpochStats& stats, double validation) const;
-
-  Severity severity_;
-  Index planned_epochs_;
-  InitialLoss initial_;
-  Index best_epoch_ = 0;              // the epoch of the lowest validation loss; 0 when there is none yet
-  double best_ = 0, train_then_ = 0;  // the validation and training loss of that epoch
-  bool reported_ = false;
-};
-
-/// Reports ("clip_pressure") that clipping changes the path of training. From 100 steps after the warmup on, both must
-/// hold for the last 100 gradients:
-///   clipped           more than half of them
-///   length that is    less than half: sum of min(norm, clip_norm) < 0.5 * sum of norms
-///   left
-/// An update of SGD is as long as its gradient, so that such a run has less than half of its learning rate. An update
-/// of the Adam family is not, and a rate that the LR finder chose fits the clipped gradients: for these only the
-/// documented rule makes sense, if any, and no guard is made for the other one. ClipRule::documented is the first
-/// condition alone. Reports again only after less than a quarter of the gradients were clipped in between. By the rule
-/// of the path it is a note, unless less than 1 % of the length of the gradients is left.
-class ClipPressureGuard final : public Guard {
- public:
-  /// warmup_steps: in optimizer steps. clip_norm: the norm that longer gradients are scaled down to.
-  ClipPressureGuard(std::int64_t warmup_steps, double clip_norm, ClipRule rule = ClipRule::path)
-      : warmup_steps_(warmup_steps), clip_norm_(clip_norm), rule_(rule), norms_(capacity), clipped_(capacity) {}
-
-  const char* name() const override { return "clip_pressure"; }
-  std::optional<Anomaly> accepted(const StepStats& stats) override;
-  void rolled_back() override;
-  void visit_state(StateVisitor& state) override;
-
- private:
-  static constexpr std::size_t capacity = 100;
-
-  double length_left() const;
-  Anomaly found(const StepStats& stats) const;
-
-  std::int64_t warmup_steps_;
-  double clip_norm_;
-  ClipRule rule_;
-  Window norms_, clipped_;
-  std::size_t count_ = 0;  // how many in the window were clipped
   bool reported_ = false;
 };
 

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include <handrail/core/random.h>
+#include <handrail/train/guards/clip_guard.h>
+#include <handrail/train/guards/overfitting_guard.h>
 #include <handrail/train/guards/progress_guards.h>
 
 #include "support/guard_runs.h"

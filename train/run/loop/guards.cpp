@@ -8,10 +8,12 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/guards/clip_guard.h>
 #include <handrail/train/guards/collapse_guard.h>
 #include <handrail/train/guards/evaluation_guards.h>
 #include <handrail/train/guards/layer_guard.h>
 #include <handrail/train/guards/loss_guards.h>
+#include <handrail/train/guards/overfitting_guard.h>
 #include <handrail/train/guards/progress_guards.h>
 
 namespace handrail::train {
