@@ -27,12 +27,13 @@ const char* short_name(Action action, bool lowers_lr) {
 }
 
 // Whether something else than this cause must have made the effect: a rate that was given and is far from all usual
-// ones, or, of a cause in the updates, a first step that was not finite.
+// ones, a row of the data that is not finite, or, of a cause in the updates, a first step that was not finite.
 bool is_apart(const Anomaly& cause, const Anomaly& effect) {
   const bool is_rate = effect.name == "lr_too_high" || effect.name == "lr_too_low";
   const bool of_updates =
       cause.name == "lr_too_high" || cause.name == "momentum_too_high" || cause.name == "adam_betas";
-  return (is_rate && effect.rank == Rank::setup) || (of_updates && effect.name == "non_finite" && effect.step <= 1);
+  return effect.rank == Rank::bad_row || (is_rate && effect.rank == Rank::setup) ||
+         (of_updates && effect.name == "non_finite" && effect.step <= 1);
 }
 
 // The number of the first warning in the list that explains this anomaly; its own when there is none. Of two that

@@ -37,8 +37,10 @@ struct Explanation {
 
 constexpr std::array<std::string_view, 3> outlier_names{"outliers", "input_scale", "target_scale"};
 // What large inputs do to a model before the first step.
-constexpr std::array<std::string_view, 4> of_large_inputs{"exploding_activations", "saturated_units", "dead_at_start",
-                                                          "initial_loss"};
+constexpr std::array<std::string_view, 3> of_large_inputs{"saturated_units", "dead_at_start", "initial_loss"};
+// What weights that are far too large do, whatever the rate is: a rate that is wrong too has names of its own.
+constexpr std::array<std::string_view, 6> of_large_weights{"overfit_batch",      "no_usable_lr", "exploding_gradient",
+                                                           "vanishing_gradient", "plateau",      "clip_pressure"};
 constexpr std::array<std::string_view, 2> reach{"unreached", "not_trained"};
 constexpr std::array<std::string_view, 6> of_few_rows{"missing_class", "small_validation_set",
                                                       "too_few_steps", "no_better_than_baseline",
@@ -47,6 +49,7 @@ constexpr std::array<std::string_view, 2> drifts{"validation_drift", "labels_rec
 constexpr std::array<std::string_view, 3> of_sorted_rows{"validation_drift", "missing_class", "columns_permuted"};
 constexpr std::array<std::string_view, 3> of_no_gradient{"targets_ignored", "dead_units", "vanishing_gradient"};
 constexpr std::array<std::string_view, 2> mixes{"rows_mixed", "sum_loss"};
+constexpr std::array<std::string_view, 2> of_mixed_rows{"loss_mismatch", "rows_ignored"};
 constexpr std::array<std::string_view, 1> gap{"train_eval_gap"};
 constexpr std::array<std::string_view, 1> few_steps{"too_few_steps"};  // not for a model that fits its training rows
 constexpr std::array<std::string_view, 1> noisy{"label_noise"};
@@ -59,7 +62,7 @@ constexpr std::array<std::string_view, 5> of_unstable_rows{"conflicting_labels",
                                                            "labels_shuffled", "label_noise"};
 constexpr std::array<std::string_view, 1> shares{"target_drift"};
 
-constexpr std::array<Explanation, 54> explanations{{
+constexpr std::array<Explanation, 57> explanations{{
     {"coded_missing", {stall_names, blows_up, of_large_inputs, outlier_names}},
     {"mixed_units", {stall_names, blows_up, of_large_inputs, outlier_names}},
     {"outliers", {stall_names, blows_up, of_large_inputs, outlier_names}},
@@ -73,7 +76,7 @@ constexpr std::array<Explanation, 54> explanations{{
     {"inputs_ignored", {stall_names, no_gradient, generalises_badly}},
     {"equal_units", {stall_names, is_dead, generalises_badly}},
     {"saturated_units", {stall_names, is_dead, blows_up, starts_badly}},
-    {"exploding_activations", {stall_names, is_dead, blows_up, starts_badly}},
+    {"exploding_activations", {of_large_weights, starts_badly, generalises_badly}},
     {"vanishing_activations", {stall_names, is_dead, starts_badly}},
     {"too_deep", {stall_names, is_dead, starts_badly}},
     {"bottleneck", {stall_names, is_dead, starts_badly}},
@@ -82,7 +85,10 @@ constexpr std::array<Explanation, 54> explanations{{
     {"not_trained", {stall_names, reach}},
     {"wrong_gradient", {stall_names, blows_up, generalises_badly}},
     {"activation_before_loss", {stall_names, blows_up, is_dead}},
-    {"output_range", {stall_names, blows_up, is_dead}},
+    {"output_range", {stall_names, blows_up, is_dead, starts_badly}},
+    {"rows_ignored", {stall_names, blows_up, generalises_badly}},
+    {"rows_mixed", {stall_names, blows_up, generalises_badly, of_mixed_rows}},
+    {"loss_mismatch", {stall_names, blows_up, generalises_badly}},
     {"broadcast_loss", {stall_names, mixes, generalises_badly}},
     {"sum_loss", {stall_names, blows_up}},
     {"loss_sign", {stall_names, blows_up, generalises_badly}},

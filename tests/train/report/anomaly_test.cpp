@@ -46,16 +46,30 @@ TEST_CASE("a diagnosis has the first warning of a name, also when a note of that
 }
 
 TEST_CASE("what follows from a cause has no place of its own in a diagnosis, and is named with the cause") {
-  const std::vector<Anomaly> all{anomaly("exploding_activations", 0, Rank::setup, Severity::warning),
+  const std::vector<Anomaly> all{anomaly("saturated_units", 0, Rank::setup, Severity::warning),
                                  anomaly("input_scale", 0, Rank::setup, Severity::warning),
                                  anomaly("dead_units", 40, Rank::blow_up, Severity::warning),
                                  anomaly("overfitting", 90, Rank::outcome, Severity::warning)};
   const std::vector<Anomaly> found = diagnosis(all);
   REQUIRE(found.size() == 2);
   CHECK(found[0].name == "input_scale");
-  CHECK(found[0].effects == std::vector<std::string>{"exploding_activations", "dead_units"});
-  CHECK(found[0].text().ends_with("it explains exploding_activations, dead_units"));
+  CHECK(found[0].effects == std::vector<std::string>{"saturated_units", "dead_units"});
+  CHECK(found[0].text().ends_with("it explains saturated_units, dead_units"));
   CHECK(found[1].name == "overfitting");
+}
+
+TEST_CASE("a row that is not finite, and a rate beside weights that are too large, keep places of their own") {
+  const auto names = [](const std::vector<Anomaly>& all) {
+    std::vector<std::string> found;
+    for (const Anomaly& a : diagnosis(all)) found.push_back(a.name);
+    return found;
+  };
+  CHECK(names({anomaly("input_scale", 0, Rank::setup, Severity::warning),
+               anomaly("non_finite", 3, Rank::bad_row, Severity::warning)})
+            .size() == 2);
+  CHECK(names({anomaly("exploding_activations", 0, Rank::setup, Severity::warning),
+               anomaly("divergence", 3, Rank::blow_up, Severity::warning)})
+            .size() == 2);
 }
 
 TEST_CASE("gradients of 0 follow from inputs that are ignored") {
