@@ -16,6 +16,7 @@
 #include <handrail/train/files/text.h>
 #include <handrail/train/guards/internal/pace_watch.h>
 #include <handrail/train/guards/internal/row_watch.h>
+#include <handrail/train/guards/internal/scale_watch.h>
 #include <handrail/train/guards/internal/update_watch.h>
 #include <handrail/train/guards/loss_guards.h>
 #include <handrail/train/guards/progress_guards.h>
@@ -50,6 +51,7 @@ struct Watch::State {
         updates(model.parameters(), optimizer),
         pace(options.rows, optimizer),
         rows(options.rows),
+        looks_at_scale(options.check_inputs && !normalises_inputs(model)),
         guards(guards_of(options)) {}
 
   void report(Anomaly anomaly);
@@ -68,6 +70,8 @@ struct Watch::State {
   UpdateWatch updates;
   PaceWatch pace;
   RowWatch rows;
+  ScaleWatch scale;
+  bool looks_at_scale;
   std::vector<std::unique_ptr<Guard>> guards;
   std::int64_t step = 0;
   struct {
@@ -224,6 +228,7 @@ Action Watch::step(const Tensor& loss) { return state_->look(loss, 1); }
 
 Action Watch::step(const Tensor& loss, const Tensor& inputs, const Tensor& targets) {
   const Action action = state_->look(loss, inputs.shape().rank() > 0 ? inputs.shape()[0] : 1);
+  if (state_->looks_at_scale) state_->report(state_->scale.add(state_->step, inputs));
   state_->report(state_->rows.add(state_->step, inputs, targets));
   return action;
 }

@@ -22,6 +22,8 @@ struct WatchOptions {
   std::int64_t planned_steps = 0;
   /// Of these, non_finite, spike, divergence, plateau and overwrites are looked at.
   GuardOptions guards = {};
+  /// Whether the scale of the inputs of the first batches is checked.
+  bool check_inputs = true;
   /// Whether the parameters and the numbers of the optimizer are checked when the watch is made.
   bool check_settings = true;
   /// Called with each anomaly; empty: nothing is.
@@ -59,8 +61,10 @@ struct WatchOptions {
 ///   too_few_steps          one update in several steps, for at least half of the rows of the training set
 ///   lr_too_high            a rate of 100 times the default_lr() of the optimizer
 ///   lr_too_low             500 updates at less than a hundredth of it, without a warmup; or a rate below it that rose
-///   12
-///                          times by the same amount, in equal intervals of several updates
+///                          12 times by the same amount, in equal intervals of several updates
+///   schedule_ends_early    more than half of the updates, and at least 100, had less than 0.1 % of the highest rate
+///   input_scale            the root mean square of the inputs of the first batches, zeros not counted, is above 5 or
+///                          below 0.04, and the model does not normalise them
 ///   repeated_rows, sorted_rows, unstable_data    with inputs and targets: see step()
 /// The evidence of the first four are counters of writes to gradients and weights, and certain.
 ///
@@ -77,7 +81,7 @@ class Watch {
   /// Looks at one step. Call it at one place of the loop, after the loss was computed, best before backward. loss: one
   /// element. Returns what a Trainer would do about this step.
   Action step(const Tensor& loss);
-  /// Looks at the rows of the batch too. inputs, targets: [N, ...].
+  /// Looks at the rows of the batch too. inputs, targets: [N, ...], as the model and the loss get them.
   Action step(const Tensor& loss, const Tensor& inputs, const Tensor& targets);
 
   /// What was found, in order of time; at most 100 of a name.

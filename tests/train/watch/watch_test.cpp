@@ -125,6 +125,30 @@ TEST_CASE("a rate that nobody uses is named") {
   CHECK(first({.steps = 600, .lr = 1e-6}) == "lr_too_low");
 }
 
+TEST_CASE("a schedule that is over long before the loop is named") {
+  const auto cosine = [](Index total) {
+    const optim::Schedule schedule = optim::warmup_cosine({.peak = 1e-2, .warmup_steps = 10, .total_steps = total});
+    return [=](Index step) { return schedule(std::min(step, total)); };
+  };
+  const auto by_rows = [&](Index step) { return cosine(1000)(std::min<Index>(32 * step, 1000)); };
+  CHECK(first({.steps = 1000, .rate = by_rows}) == "schedule_ends_early");
+  CHECK(names({.steps = 1000, .rate = cosine(1000)}) == Names{});
+  CHECK(names({.steps = 1000, .rate = cosine(800)}) == Names{});
+}
+
+TEST_CASE("inputs of a scale that does not suit the model are named, unless the model normalises them") {
+  const auto in_bytes = [](const Tensor& x) {
+    for (Scalar& v : x.mutable_span()) v *= 255;
+  };
+  OwnLoop loop{.lr = 1e-3, .change_inputs = in_bytes};
+  CHECK(first(loop) == "input_scale");
+  const Names off = run(loop, small_model(), {.check_inputs = false}).names;
+  CHECK(std::ranges::count(off, "input_scale") == 0);
+  CHECK(names({.change_inputs = [](const Tensor& x) {
+          for (Scalar& v : x.mutable_span()) v *= 2;
+        }}) == Names{});
+}
+
 TEST_CASE("gradients of several batches are added up in one update without a word") {
   nn::Sequential model = small_model();
   const TensorDataset data = points(64);

@@ -11,6 +11,7 @@ namespace {
 
 constexpr double never_used = 100;         // times the default rate, or below it
 constexpr std::int64_t max_updates = 500;  // after which a rate must have come near the usual ones
+constexpr double nearly_none = 1e-3;       // of the highest rate
 
 }  // namespace
 
@@ -21,6 +22,7 @@ std::optional<Anomaly> PaceWatch::look(std::int64_t step, Index samples, std::in
   samples_ += samples;
   if (!found) found = bad_rate(step);
   if (!found) found = slow_warmup(step);
+  if (!found) found = ended_schedule(step);
   return found;
 }
 
@@ -45,6 +47,7 @@ void PaceWatch::follow(std::int64_t updates, double lr) {
   updates_ = updates;
   lr_ = lr;
   highest_ = std::max(highest_, lr);
+  if (lr < nearly_none * highest_) idle_ += made;
 }
 
 std::optional<Anomaly> PaceWatch::few_updates(std::int64_t step) {
@@ -94,6 +97,23 @@ std::optional<Anomaly> PaceWatch::slow_warmup(std::int64_t step) {
                  .remedy = "give the schedule the number of the step",
                  .details = concat("it rose once in ", stairs_.length, " updates; usual for ", name_, " is ",
                                    short_form(default_lr_))};
+}
+
+// Schedules that fall to 0 are so low for a few hundredths of a run, if they are made for it.
+std::optional<Anomaly> PaceWatch::ended_schedule(std::int64_t step) {
+  constexpr std::int64_t min_idle = 100;
+  if (end_reported_ || idle_ < min_idle || 2 * idle_ <= updates_) return std::nullopt;
+  end_reported_ = true;
+  return Anomaly{
+      .name = "schedule_ends_early",
+      .step = step,
+      .where = "loop",
+      .evidence = concat("the rate was below 0.1 % of its highest in ", idle_, " of ", counted(updates_, "update")),
+      .cause =
+          "a schedule that is given something else than the step, such as the number of rows, or whose end "
+          "is too early",
+      .remedy = "give the schedule the step",
+      .details = concat("the highest was ", short_form(highest_))};
 }
 
 }  // namespace handrail::train

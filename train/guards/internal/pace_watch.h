@@ -10,7 +10,8 @@
 namespace handrail::train {
 
 /// Looks at the number and the rates of the updates of a loop that it does not see, and reports once each, with the
-/// rules that train/watch.h describes: too_few_steps, lr_too_high, lr_too_low. It allocates no memory.
+/// rules that train/watch.h describes: too_few_steps, lr_too_high, lr_too_low, schedule_ends_early. It allocates no
+/// memory.
 class PaceWatch {
  public:
   /// rows: of the training set; 0 when it is not known, and then too_few_steps is not reported.
@@ -24,6 +25,7 @@ class PaceWatch {
   std::optional<Anomaly> few_updates(std::int64_t step);
   std::optional<Anomaly> bad_rate(std::int64_t step);
   std::optional<Anomaly> slow_warmup(std::int64_t step);
+  std::optional<Anomaly> ended_schedule(std::int64_t step);
   void follow(std::int64_t updates, double lr);
 
   Index rows_;
@@ -39,7 +41,8 @@ class PaceWatch {
     std::int64_t length = 0;  // updates of each
     std::int64_t made = 0;    // updates of the last one
   } stairs_;
-  bool few_reported_ = false, rate_reported_ = false;
+  std::int64_t idle_ = 0;  // updates at nearly none of the highest rate
+  bool few_reported_ = false, rate_reported_ = false, end_reported_ = false;
 };
 
 }  // namespace handrail::train

@@ -8,6 +8,14 @@
 
 namespace handrail::train {
 
+bool normalises_inputs(const nn::Module& model) {
+  for (const nn::Module* module : model.modules()) {
+    if (module->normalises()) return true;
+    if (!module->parameters().empty() && module->modules().size() == 1) return false;
+  }
+  return false;
+}
+
 std::optional<Anomaly> check_batch_norms(const nn::Module& model, std::int64_t steps) {
   constexpr double max_momentum = 0.5, min_momentum = 1e-3, max_left = 0.5;
   for (const nn::Module* module : model.modules()) {

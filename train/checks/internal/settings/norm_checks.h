@@ -8,6 +8,9 @@
 
 namespace handrail::train {
 
+/// Whether the model normalises its inputs before the first other layer with parameters.
+bool normalises_inputs(const nn::Module& model);
+
 /// Reports one fault of the momentum m of a batch norm, the share that a batch has in the running statistics:
 ///   "batch_norm_momentum"  m > 0.5: evaluation uses the statistics of the last batches alone
 ///   "train_eval_gap"       m < 1e-3, and after all steps more than half of the running statistics is still the mean 0

@@ -14,6 +14,7 @@
 #include <handrail/train/checks/internal/row_checks.h>
 #include <handrail/train/checks/internal/scale_checks.h>
 #include <handrail/train/checks/internal/model/step_graph.h>
+#include <handrail/train/checks/internal/settings/norm_checks.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/run/internal/evaluate.h>
 #include <handrail/train/run/internal/preflight/first_batch.h>
@@ -21,15 +22,6 @@
 
 namespace handrail::train {
 namespace {
-
-// Whether the model normalises its inputs before the first other layer with parameters.
-bool normalises_inputs(const nn::Module& model) {
-  for (const nn::Module* module : model.modules()) {
-    if (module->normalises()) return true;
-    if (!module->parameters().empty() && module->modules().size() == 1) return false;
-  }
-  return false;
-}
 
 // Whether the targets of a regression are so large that outputs, which begin near 0, must move far to reach them.
 bool has_large_targets(const Setup& setup) {
