@@ -215,7 +215,7 @@ Watch::Watch(const nn::Module& model, const optim::Optimizer& optimizer, WatchOp
     : state_(std::make_unique<State>(model, optimizer, std::move(options))) {
   if (!state_->options.check_settings) return;
   const std::vector<Parameter> parameters = model.parameters();
-  state_->report(check_trained(trained_parameters(parameters, optimizer.groups()), are_loaded(parameters)));
+  state_->report(check_trained(trained_parameters(parameters, optimizer.groups())));
   for (Anomaly& anomaly : check_hyperparameters(optimizer)) state_->report(std::move(anomaly));
   constexpr std::int64_t usual_steps = 1000;
   const std::int64_t planned = state_->options.planned_steps;

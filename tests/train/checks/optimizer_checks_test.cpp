@@ -27,7 +27,9 @@ using Names = std::vector<std::string>;
 
 std::optional<Anomaly> trained(const nn::Module& model, const std::vector<optim::ParamGroup>& groups,
                                bool loaded = true) {
-  return check_trained(trained_parameters(model.parameters(), groups), loaded);
+  Trained found = trained_parameters(model.parameters(), groups);
+  found.loaded = loaded;
+  return check_trained(found);
 }
 
 }  // namespace
@@ -68,6 +70,19 @@ TEST_CASE("a group with lr_scale 0 counts as frozen") {
   CHECK(name_of(found) == "not_trained");
   CHECK(found->severity == Severity::note);
   CHECK(contains(found->evidence, "frozen: 58.5 %"));
+}
+
+TEST_CASE("weights that begin at random in a group that hardly moves are a warning, loaded ones are not") {
+  nn::Sequential model = small_model();
+  const auto all = model.parameters();
+  const auto name = [&](double scale) {
+    return name_of(trained(model, {{.name = "body", .params = {all[0], all[1]}, .lr_scale = scale},
+                                   {.name = "head", .params = {all[2], all[3]}}}));
+  };
+  CHECK(name(1e-4) == "not_trained");
+  CHECK(name(1e-2) == "");
+  for (const Parameter& p : all) p.tensor.mutable_span()[0] += 1;  // as loading does
+  CHECK(name(1e-4) == "");
 }
 
 TEST_CASE("unusual numbers of an optimizer are named, and usual ones are not") {

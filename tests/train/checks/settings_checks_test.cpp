@@ -81,6 +81,11 @@ TEST_CASE("a schedule that grows, ends early or warms up for too long is named")
   REQUIRE(slow);
   CHECK(slow->name == "lr_too_low");
   CHECK(contains(slow->cause, "number of the epoch"));
+  const auto in_epoch = [cosine](auto step) { return cosine(1e-3, 600, 1000)(1 + step % 50); };
+  const auto again = check_schedule(sampled_rates(in_epoch, 500), {.steps = 500, .epochs = 10, .rows = 1, .lr = 1e-3});
+  REQUIRE(again);
+  CHECK(again->name == "lr_too_low");
+  CHECK(contains(again->cause, "again and again"));
 }
 
 TEST_CASE("usual schedules are silent") {
@@ -101,6 +106,9 @@ TEST_CASE("usual schedules are silent") {
                 return 1e-2 * (at < 0.4 ? 0.04 + 2.4 * at : 1.67 * (1 - at) + 1e-6);
               },
               steps, 10, 1e-2) == "");
+    CHECK(schedule_name(  // warm restarts
+              [n](auto step) { return 1e-3 * (1 - std::fmod(4 * static_cast<double>(step) / (n + 1), 1.0)); }, steps) ==
+          "");
   }
 }
 

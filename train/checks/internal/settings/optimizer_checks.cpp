@@ -28,12 +28,21 @@ std::optional<double> value_of(const optim::Optimizer& optimizer, std::string_vi
   return std::nullopt;
 }
 
+// Whether it was written to since it was made, as loading and training do.
+bool is_written(const Parameter& p) {
+  constexpr std::uint32_t initial_writes = 1;  // by an initialiser
+  return p.tensor.version() > initial_writes;
+}
+
 }  // namespace
 
 bool scales_penalty(const optim::Optimizer& optimizer) { return value_of(optimizer, "scaled_penalty") == 1.0; }
 
 Trained trained_parameters(const std::vector<Parameter>& model, std::span<const optim::ParamGroup> groups) {
-  Trained result;
+  constexpr double slow = 1e-3;  // times the highest rate
+  double highest = 0;
+  for (const optim::ParamGroup& group : groups) highest = std::max(highest, group.lr_scale);
+  Trained result{.loaded = are_loaded(model)};
   for (const Parameter& p : model) {
     const Index size = p.tensor.size();
     ++result.parameters;
@@ -51,6 +60,10 @@ Trained trained_parameters(const std::vector<Parameter>& model, std::span<const 
     } else {
       ++result.trained;
       result.trained_weights += size;
+      if (group->lr_scale >= slow * highest) continue;
+      result.slow.push_back(p.name);
+      result.slow_weights += size;
+      if (!is_written(p)) result.new_slow_weights += size;
     }
   }
   for (const optim::ParamGroup& group : groups)
@@ -60,13 +73,11 @@ Trained trained_parameters(const std::vector<Parameter>& model, std::span<const 
 }
 
 bool are_loaded(const std::vector<Parameter>& model) {
-  constexpr std::uint32_t initial_writes = 1;  // by an initialiser
-  return std::ranges::none_of(model, [](const Parameter& p) {
-    return p.role == Role::weight && !p.tensor.requires_grad() && p.tensor.version() <= initial_writes;
-  });
+  return std::ranges::none_of(
+      model, [](const Parameter& p) { return p.role == Role::weight && !p.tensor.requires_grad() && !is_written(p); });
 }
 
-std::optional<Anomaly> check_trained(const Trained& t, bool loaded) {
+std::optional<Anomaly> check_trained(const Trained& t) {
   Anomaly anomaly{.name = "not_trained",
                   .evidence = {},
                   .cause = {},
@@ -85,16 +96,22 @@ std::optional<Anomaly> check_trained(const Trained& t, bool loaded) {
                               " of all weights are not in the optimizer");
     anomaly.cause = "a list of parameters that was made by hand, or before the last layers were added";
     anomaly.remedy = "give it all parameters()";
+  } else if (2 * t.new_slow_weights > t.weights) {
+    anomaly.where = some_names(t.slow);
+    anomaly.evidence = concat(share_text(static_cast<double>(t.slow_weights), static_cast<double>(t.weights)),
+                              " of all weights, never loaded, have less than 0.1 % of the rate");
+    anomaly.cause = "an lr_scale for a trained body left on: weights that begin at random hardly move";
+    anomaly.remedy = "set lr_scale = 1";
   } else if (!t.frozen.empty()) {
     const bool most = 2 * t.frozen_weights > t.weights;
     anomaly.where = some_names(t.frozen);
     anomaly.evidence =
         concat("frozen: ", share_text(static_cast<double>(t.frozen_weights), static_cast<double>(t.weights)),
-               " of all weights", loaded ? "" : ", never loaded or trained");
-    anomaly.cause = loaded ? "freeze(), or a group with lr_scale 0, as for fine-tuning"
-                           : "freeze() or lr_scale 0 left on: weights that were never trained stay random";
-    anomaly.remedy = loaded ? "unfreeze() to train them too" : "unfreeze(), or load_model() before";
-    anomaly.severity = most && !loaded ? Severity::warning : Severity::note;
+               " of all weights", t.loaded ? "" : ", never loaded or trained");
+    anomaly.cause = t.loaded ? "freeze(), or a group with lr_scale 0, as for fine-tuning"
+                             : "freeze() or lr_scale 0 left on: weights that were never trained stay random";
+    anomaly.remedy = t.loaded ? "unfreeze() to train them too" : "unfreeze(), or load_model() before";
+    anomaly.severity = most && !t.loaded ? Severity::warning : Severity::note;
   } else {
     return std::nullopt;
   }

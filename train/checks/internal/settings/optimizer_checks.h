@@ -23,15 +23,19 @@ struct Trained {
   Index frozen_weights = 0;
   std::vector<std::string> left_out = {};  // that require a gradient and are in no group
   Index left_out_weights = 0;
-  Index foreign = 0;  // tensors in the groups that are no parameters of the model
+  std::vector<std::string> slow = {};            // in a group with less than a thousandth of the highest lr_scale
+  Index slow_weights = 0, new_slow_weights = 0;  // of which the latter were not written to since they were made
+  bool loaded = true;                            // see are_loaded()
+  Index foreign = 0;                             // tensors in the groups that are no parameters of the model
 };
 Trained trained_parameters(const std::vector<Parameter>& model, std::span<const optim::ParamGroup> groups);
 
 /// Reports "not_trained": parameters that the optimizer does not move. Those of another model in its groups, and those
 /// that were left out, are a warning: nobody wants them. Frozen parameters are what fine-tuning wants: they are a note,
 /// and a warning when they are most weights of a model whose weights were never written to since they were made, so
-/// that nothing was loaded and what is frozen is random.
-std::optional<Anomaly> check_trained(const Trained& trained, bool loaded);
+/// that nothing was loaded and what is frozen is random. So are parameters that train at less than a thousandth of the
+/// highest rate: a group for loaded weights has a tenth or a hundredth, and random ones hardly move at less.
+std::optional<Anomaly> check_trained(const Trained& trained);
 /// Whether the frozen parameters were written to since they were made, as loading and training do.
 bool are_loaded(const std::vector<Parameter>& model);
 

@@ -30,6 +30,14 @@ std::int64_t step_of(std::size_t sample, std::size_t samples, std::int64_t steps
                  static_cast<std::int64_t>(std::max<std::size_t>(1, samples - 1));
 }
 
+// How often the rate falls to less than half at once and rises again after it.
+Index restarts_of(std::span<const double> rates) {
+  Index restarts = 0;
+  for (std::size_t i = 1; i + 1 < rates.size(); ++i)
+    restarts += rates[i] < 0.5 * rates[i - 1] && rates[i + 1] > rates[i];
+  return restarts;
+}
+
 }  // namespace
 
 std::vector<double> sampled_rates(const optim::Schedule& schedule, std::int64_t steps) {
@@ -90,13 +98,16 @@ std::optional<Anomaly> check_schedule(std::span<const double> rates, const Plann
     anomaly.remedy = "let lr fall after its warmup";
     return anomaly;
   }
-  if (ends_high && highest < 0.1 * plan.lr) {
+  const Index restarts = restarts_of(rates);
+  if ((ends_high || restarts > 0) && highest < 0.1 * plan.lr) {
     const auto changes = std::ranges::count_if(
         rates, [before = 0.0](double rate) mutable { return std::exchange(before, rate) != rate; });
     anomaly.name = "lr_too_low";
     anomaly.evidence = concat("lr comes only to ", short_form(highest, 3), ", ", percent(highest, plan.lr),
                               " of the peak of ", short_form(plan.lr, 3));
-    anomaly.cause = changes <= plan.epochs + 1 && plan.steps > 2 * plan.epochs
+    anomaly.cause = restarts > 0 ? "a schedule that begins again and again, such as one that is given the number of "
+                                   "the batch in its epoch, and stays in its warmup"
+                    : changes <= plan.epochs + 1 && plan.steps > 2 * plan.epochs
                         ? "a schedule that counts steps is given the number of the epoch, and stays in its warmup"
                         : "a warmup that is far longer than the run";
     anomaly.remedy = "give the schedule the step, and warm up for 5 % of the steps";

@@ -35,7 +35,8 @@ std::vector<double> sampled_rates(const optim::Schedule& schedule, std::int64_t 
 /// Reports one fault of a schedule:
 ///   "schedule_grows"       the rate is highest in the last tenth, above 1.2 lr, and half-way less than 0.3 of that, or
 ///                          less than 0.7 of it when the first rate is above 0.5 lr
-///   "lr_too_low"           the rate is highest in the last tenth, and below 0.1 lr
+///   "lr_too_low"           the rate is always below 0.1 lr, and is highest in the last tenth or falls to less than
+///                          half at once and rises again
 ///   "schedule_ends_early"  the mean rate is below 10 % of the highest, or more than 30 % of the steps at the end have
 ///                          a rate below 0.1 % of it
 ///   "warmup_too_long"      90 % of the highest rate are first reached after half of the steps

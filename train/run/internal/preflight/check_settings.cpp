@@ -27,20 +27,19 @@ void Preflight::check_settings() {
     if (anomaly) desk_.warn(std::move(*anomaly));
   };
   const optim::Optimizer& optimizer = *setup_.optimizer;
-  const Trained trained = trained_parameters(setup_.parameters, optimizer.groups());
-  if (trained.trained < trained.parameters)
+  if (trained_.trained < trained_.parameters)
     found_.push_back(
-        {"trained", concat(trained.trained, " of ", counted(trained.parameters, "tensor"), ", ",
-                           grouped(trained.trained_weights), " of ", grouped(trained.weights), " weights")});
-  warn_one(check_trained(trained, loaded_));
+        {"trained", concat(trained_.trained, " of ", counted(trained_.parameters, "tensor"), ", ",
+                           grouped(trained_.trained_weights), " of ", grouped(trained_.weights), " weights")});
+  warn_one(check_trained(trained_));
   for (Anomaly& anomaly : check_hyperparameters(optimizer)) desk_.warn(std::move(anomaly));
-  if (o.clip_norm) warn_one(check_clip(*o.clip_norm, optimizer, trained.trained_weights));
+  if (o.clip_norm) warn_one(check_clip(*o.clip_norm, optimizer, trained_.trained_weights));
   if (o.lr) check_decay();
   const PlannedSteps plan = planned_steps();
   warn_one(check_schedule(sampled_rates(setup_.schedule, plan.steps), plan));
   warn_one(check_batch_norms(setup_.model, plan.steps));
   const bool limited = o.limit_train_batches || o.overfit_batches;
-  if (!setup_.validation && !limited) desk_.warn(check_validation(plan, trained.trained_weights));
+  if (!setup_.validation && !limited) desk_.warn(check_validation(plan, trained_.trained_weights));
 }
 
 PlannedSteps Preflight::planned_steps() const {

@@ -16,7 +16,13 @@ namespace handrail::train {
 /// Does what comes before the first step: reads the rows, checks data and model, and chooses the learning rate.
 class Preflight {
  public:
-  Preflight(Setup& setup, Loop& loop, Desk& desk, Stop& stop) : setup_(setup), loop_(loop), desk_(desk), stop_(stop) {}
+  /// Made before rehearsals, which write to the parameters.
+  Preflight(Setup& setup, Loop& loop, Desk& desk, Stop& stop)
+      : setup_(setup),
+        loop_(loop),
+        desk_(desk),
+        stop_(stop),
+        trained_(trained_parameters(setup.parameters, setup.optimizer->groups())) {}
 
   /// Warns when another library has changed the floating-point mode of the processor.
   void check_floating_point();
@@ -75,7 +81,7 @@ class Preflight {
   Stop& stop_;
   std::vector<SummaryItem> found_;
   DataReview review_;
-  bool loaded_ = are_loaded(setup_.parameters);  // before rehearsals write to them
+  Trained trained_;
 };
 
 }  // namespace handrail::train
