@@ -146,6 +146,25 @@ TEST_CASE("a dropout on the output and one that drops nearly everything are repo
   CHECK(rate[0].name == "dropout_too_high");
 }
 
+TEST_CASE("dropouts in several narrow layers are reported, in wide or few ones they are not") {
+  Rng rng(1);
+  const auto name = [&](double p, Index units, int layers) {
+    nn::Sequential model;
+    for (Index in = 8, layer = 0; layer < layers; ++layer, in = units) {
+      model.push_back(nn::Linear{in, units, rng});
+      model.push_back(nn::ReLU{});
+      model.push_back(nn::Dropout{p});
+    }
+    model.push_back(nn::Linear{units, 3, rng});
+    const auto found = check_dropout(Recorded(model, plain(cross_entropy), classes_of(), Task::multiclass).step());
+    return found.empty() ? std::string() : found[0].name;
+  };
+  CHECK(name(0.6, 16, 4) == "dropout_too_high");
+  CHECK(name(0.6, 64, 4) == "");
+  CHECK(name(0.2, 16, 4) == "");
+  CHECK(name(0.5, 16, 2) == "");
+}
+
 TEST_CASE("predictions and targets that are stretched to a square are reported") {
   Rng rng(1);
   const auto model = regressor(rng);
@@ -247,6 +266,19 @@ TEST_CASE("a hidden layer that is too narrow for the classes is reported") {
   CHECK(!check_bottleneck(Recorded(normed, plain(mse_loss), numbers_of(0, 1), Task::regression).step()));
   const nn::Sequential linear{nn::Linear{8, 3, rng}};
   CHECK(!check_bottleneck(Recorded(linear, plain(cross_entropy), classes_of(), Task::multiclass).step()));
+}
+
+TEST_CASE("a mean over the units that leaves a layer one number is reported") {
+  struct Mean : nn::Layer {
+    Tensor forward(const Tensor& x) const override { return mean(x, 1, true); }
+  };
+  Rng rng(1);
+  const nn::Sequential lost{nn::Linear{8, 48, rng}, nn::ReLU{}, Mean{}, nn::Linear{1, 3, rng}};
+  const auto found = check_bottleneck(Recorded(lost, plain(cross_entropy), classes_of(), Task::multiclass).step());
+  REQUIRE(found);
+  CHECK(found->name == "bottleneck");
+  const nn::Sequential one_column{nn::Linear{8, 1, rng}};
+  CHECK(!check_bottleneck(Recorded(one_column, plain(mse_loss), numbers_of(0, 1), Task::regression).step()));
 }
 
 TEST_CASE("a norm on the output and one over a few samples are reported") {

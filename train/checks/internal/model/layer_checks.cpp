@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <utility>
 
 #include <handrail/core/error.h>
 #include <handrail/train/files/text.h>
@@ -27,6 +28,62 @@ bool has_activation(const StepGraph& graph, const Op& op) {
                              [&](const Op& next) { return is_activation(next) && graph.previous(next) == &op; });
 }
 
+// Of the numbers that were not 0, how many there are and how many this dropout sets to 0.
+struct Dropped {
+  Index numbers = 0, dropped = 0;
+};
+Dropped dropped_by(const Op& op) {
+  const auto before = op.inputs.front().span(), after = op.output.span();
+  Dropped count;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    count.numbers += before[i] != 0;
+    count.dropped += before[i] != 0 && after[i] == 0;
+  }
+  return count;
+}
+
+// A layer that gets one number of many units, which a mean or a sum over them leaves.
+std::optional<Anomaly> check_lost_units(const StepGraph& graph) {
+  constexpr Index many_units = 4;
+  for (const Op& op : graph.ops()) {
+    const Op* previous = is_linear(op) ? graph.previous(op) : nullptr;
+    if (!previous || is_linear(*previous) || op.inputs.front().shape().cols() != 1) continue;
+    const Shape before = previous->inputs.front().shape();
+    if (before.rank() != 2 || before.cols() < many_units || before.rows() != op.output.shape().rows()) continue;
+    return Anomaly{.name = "bottleneck",
+                   .where = concat("op '", previous->name, "'"),
+                   .evidence = concat("it leaves one number of ", before.cols(), " units for ", layer_name(op)),
+                   .cause = "an operation over the wrong axis: what tells the samples apart does not get through it",
+                   .remedy = "remove it, or use the axis that was meant"};
+  }
+  return std::nullopt;
+}
+
+// Dropouts of narrow layers one after another: a path from the inputs to the outputs is left with the product of the
+// shares that each keeps, and few units of a layer are left for what is lost.
+std::optional<Anomaly> check_many_dropouts(const StepGraph& graph) {
+  constexpr double min_paths = 0.05;
+  constexpr Index few_units = 10;
+  double paths = 1;
+  Index dropouts = 0, fewest = few_units;
+  for (const Op& op : graph.ops()) {
+    if (op.name != "dropout" || op.output.shape().rank() != 2) continue;
+    const auto [numbers, dropped] = dropped_by(op);
+    const double kept = 1 - static_cast<double>(dropped) / static_cast<double>(std::max<Index>(numbers, 1));
+    const auto units = static_cast<double>(op.output.shape().cols());
+    paths *= kept;
+    fewest = std::min(fewest, static_cast<Index>(std::lround(kept * units)));
+    ++dropouts;
+  }
+  if (dropouts < 2 || paths >= min_paths || fewest >= few_units) return std::nullopt;
+  return Anomaly{.name = "dropout_too_high",
+                 .where = concat(dropouts, " dropouts"),
+                 .evidence = concat("together they leave ", short_form(100 * paths, 2), " % of the paths, and ", fewest,
+                                    " units of a layer"),
+                 .cause = "dropout in every one of several narrow layers: hardly any of the signal gets through",
+                 .remedy = "use p of 0.1 to 0.2, or wider layers"};
+}
+
 }  // namespace
 
 std::vector<Anomaly> check_dropout(const RecordedStep& step) {
@@ -42,12 +99,7 @@ std::vector<Anomaly> check_dropout(const RecordedStep& step) {
                      .remedy = "remove the dropout after the last layer"});
   for (const Op& op : step.graph.ops()) {
     if (op.name != "dropout") continue;
-    const auto before = op.inputs.front().span(), after = op.output.span();
-    Index numbers = 0, dropped = 0;
-    for (std::size_t i = 0; i < before.size(); ++i) {
-      numbers += before[i] != 0;
-      dropped += before[i] != 0 && after[i] == 0;
-    }
+    const auto [numbers, dropped] = dropped_by(op);
     const double share = static_cast<double>(dropped) / static_cast<double>(std::max<Index>(numbers, 1));
     if (numbers < min_numbers || share <= max_share) continue;
     found.push_back(
@@ -56,8 +108,9 @@ std::vector<Anomaly> check_dropout(const RecordedStep& step) {
          .evidence = concat("it sets ", short_form(100 * share, 2), " % of its inputs to 0"),
          .cause = "a dropout probability that leaves too little of the signal; p is the share that is dropped",
          .remedy = "use p from 0.1 to 0.5"});
-    break;
+    return found;
   }
+  if (auto many = check_many_dropouts(step.graph)) found.push_back(std::move(*many));
   return found;
 }
 
@@ -117,7 +170,7 @@ std::optional<Anomaly> check_bottleneck(const RecordedStep& step) {
         .cause = "a hidden layer that is too narrow: what tells the samples apart does not get through it",
         .remedy = "make it as wide as there are classes, or at least 8 units"};
   }
-  return std::nullopt;
+  return check_lost_units(step.graph);
 }
 
 std::vector<Anomaly> check_norms(const RecordedStep& step) {

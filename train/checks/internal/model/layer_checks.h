@@ -12,7 +12,8 @@
 namespace handrail::train {
 
 /// Reports "dropout_on_output" when dropout made the predictions, and "dropout_too_high" when a dropout sets more than
-/// 75 % of at least 100 numbers that were not 0 to 0.
+/// 75 % of at least 100 numbers that were not 0 to 0, or several dropouts together leave less than 5 % of the paths
+/// from inputs to outputs, and one of them fewer than 10 units.
 std::vector<Anomaly> check_dropout(const RecordedStep& step);
 
 /// Reports "linear_after_linear" when a linear layer directly follows another, so that both compute one linear map.
@@ -26,7 +27,7 @@ std::optional<Anomaly> check_activation_twice(const RecordedStep& step);
 
 /// Reports "bottleneck" when a hidden layer is less than half as wide as there are classes, or has one unit after a
 /// wider layer, or 2 or 3 units with an activation after a layer that is more than twice as wide and for fewer outputs
-/// than that.
+/// than that; or when an op leaves a layer one number of at least 4 units.
 std::optional<Anomaly> check_bottleneck(const RecordedStep& step);
 
 /// Reports "norm_on_output" when a norm made the predictions, "small_batch_norm" when a batch norm gets fewer than 8
