@@ -13,13 +13,14 @@ using train::StepGraph;
 namespace {
 
 struct Start {
-  explicit Start(const nn::Layer& built) : model(built), graph(built.parameters()) {
+  explicit Start(const nn::Layer& built, Scalar scale = 1, double loss_scale = 1)
+      : model(built), graph(built.parameters()) {
     Rng rng(3);
-    inputs = normal({32, 8}, 0, 1, rng);
+    inputs = normal({32, 8}, 0, scale, rng);
     Tape tape(Mode::train, {.seed = 1, .position = 0});
     tape.observe(&graph);
     predictions = model(inputs);
-    loss = cross_entropy(predictions, Tensor::zeros({32}));
+    loss = cross_entropy(predictions * loss_scale, Tensor::zeros({32}));
     tape.observe(nullptr);
   }
   RecordedStep step() const { return {graph, loss, predictions, inputs, Tensor::zeros({32}), train::Task::multiclass}; }
@@ -46,6 +47,35 @@ void scale_weights(const nn::Module& model, const std::string& name, Scalar fact
 }
 
 }  // namespace
+
+TEST_CASE("an output bias that is far from 0 is named for what it does to the first loss") {
+  const auto model = network<nn::ReLU>();
+  scale_weights(model, "4.bias", 1, 50);
+  const auto found = check_size_of_outputs(Start(model).step());
+  REQUIRE(found);
+  CHECK(found->name == "initial_loss");
+  scale_weights(model, "4.weight", 1000);
+  CHECK(check_size_of_outputs(Start(model).step())->name == "exploding_activations");
+}
+
+TEST_CASE("weights that are too large are told from large inputs, and a large loss from large outputs") {
+  const auto name = [](const nn::Sequential& model, Scalar inputs) {
+    Start start(model, inputs);
+    const auto found = check_size_of_outputs(start.step());
+    return found ? found->name : std::string();
+  };
+  CHECK(name(network<nn::ReLU>(), 255) == "");
+  const auto large = network<nn::ReLU>();
+  for (const char* layer : {"0.weight", "2.weight", "4.weight"}) scale_weights(large, layer, 30);
+  CHECK(name(large, 1) == "exploding_activations");
+  CHECK(name(large, 255) == "exploding_activations");
+  Rng rng(1);
+  const train::TensorDataset raw(normal({100, 8}, 0, 255, rng), Tensor::zeros({100}));
+  const nn::Sequential normalised{nn::Standardize::fit(raw), nn::Linear{8, 3, rng}};
+  CHECK(name(normalised, 255) == "");
+  const auto usual = network<nn::ReLU>();
+  CHECK(!check_size_of_outputs(Start(usual, 1, 1e6).step()));
+}
 
 TEST_CASE("the default weights and an output layer of zeros are not reported") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {

@@ -96,16 +96,32 @@ std::optional<Anomaly> check_dead_at_start(const RecordedStep& step) {
 }
 
 std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step) {
-  constexpr double max_output = 30, min_gain = 0.01, min_input = 0.1, max_input = 5;
+  constexpr double max_gain = 30, min_gain = 0.01, min_input = 0.1, max_input = 5;
   const auto* last = output_layer(step);
-  const double of_inputs = root_mean_square(step.inputs);
-  if (!(of_inputs >= min_input && of_inputs <= max_input)) return std::nullopt;
+  const Tensor inputs = first_layer_inputs(step.graph);
+  if (!inputs.defined()) return std::nullopt;
+  const double of_inputs = root_mean_square(inputs), max_output = max_gain * std::max(1.0, of_inputs);
+  const bool usual = of_inputs >= min_input && of_inputs <= max_input;
+  const auto* outputs = last_op(step);
+  bool begun = false;  // whether the first layer has come; before it inputs are normalised
   for (const auto& op : step.graph.ops()) {
+    if (outputs && &op > outputs) break;  // ops of the loss
+    begun = begun || !op.layer.empty();
+    if (!begun) continue;
     if (op.output.shape().rank() < 2) continue;
     const double out = root_mean_square(op.output);
     const double varies_in = deviation(op.inputs.front()), varies_out = deviation(op.output);
-    const bool large = out > max_output, small = is_linear(op) && &op != last && varies_out < min_gain * varies_in;
+    const bool large = out > max_output,
+               small = usual && is_linear(op) && &op != last && varies_out < min_gain * varies_in;
     if (!large && !small) continue;
+    if (large && &op == last && varies_out <= max_output)
+      return Anomaly{.name = "initial_loss",
+                     .where = layer_before(step.graph, op),
+                     .evidence = concat("its outputs begin at a root mean square of ", short_form(out),
+                                        " and differ by ", short_form(varies_out), " between samples"),
+                     .cause = "an output bias that is far from 0: the first loss is far above that of a guess",
+                     .remedy = "start the bias at 0",
+                     .details = "of a regression, it may start at the mean of the targets"};
     return Anomaly{.name = large ? "exploding_activations" : "vanishing_activations",
                    .where = layer_before(step.graph, op),
                    .evidence = large

@@ -22,10 +22,14 @@ std::optional<Anomaly> check_saturation(const RecordedStep& step);
 /// Reports "dead_at_start" when more than 80 % of the units of a relu are 0 for every sample of a batch of at least 16.
 std::optional<Anomaly> check_dead_at_start(const RecordedStep& step);
 
-/// Reports the first op through which the signal does not pass as it should: "exploding_activations" when its outputs
-/// have a root mean square above 30, "vanishing_activations" when the outputs of a hidden linear layer differ between
-/// samples by less than 1 % of what its inputs do. Models that read inputs of another size than about 1 are left to
-/// "input_scale"; the last layer may begin with zeros.
+/// Reports the first op through which the signal does not pass as it should, from the first layer with parameters to
+/// the predictions:
+///   "exploding_activations"   its outputs have a root mean square above 30, and above 30 times that of the inputs of
+///                             the first layer
+///   "initial_loss"            so have those of the last layer, and they hardly differ between the samples: its bias
+///   "vanishing_activations"   the outputs of a hidden linear layer differ between samples by less than 1 % of what its
+///                             inputs do. Models that read inputs of another size than about 1 are left to
+///                             "input_scale"; the last layer may begin with zeros.
 std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step);
 
 /// Reports "vanishing_activations" when something between the output layer and the predictions makes them small: an op

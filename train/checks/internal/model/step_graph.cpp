@@ -36,8 +36,17 @@ std::string layer_among(std::span<const Tensor> tensors, std::span<const Paramet
   return {};
 }
 
-void StepGraph::forward(const char* name, Index, std::span<const Input> inputs, const Tensor& output) {
-  Op op{.name = name, .inputs = {}, .output = output, .layer = {}, .previous = {}};
+void StepGraph::keep_gradient_of(const Tensor& tensor) {
+  const auto number = maker(tensor);
+  kept_node_ = number ? ops_[*number].node : -1;
+}
+
+void StepGraph::backward(const char*, Index node, const Tensor& output_grad, std::span<const InputGrad>) {
+  if (node == kept_node_ && node >= 0) kept_ = output_grad.clone();
+}
+
+void StepGraph::forward(const char* name, Index node, std::span<const Input> inputs, const Tensor& output) {
+  Op op{.name = name, .inputs = {}, .output = output, .layer = {}, .previous = {}, .node = node};
   for (const Input& input : inputs) op.inputs.push_back(input.tensor());
   op.layer = layer_among(op.inputs, parameters_);
   if (!op.inputs.empty()) op.previous = maker(op.inputs.front());
@@ -61,6 +70,12 @@ bool is_activation(const StepGraph::Op& op) { return is_one_of(op.name, activati
 bool is_norm(const StepGraph::Op& op) { return op.name == "batch_norm" || op.name == "layer_norm"; }
 
 bool is_linear(const StepGraph::Op& op) { return (op.name == "linear" || op.name == "matmul") && !op.layer.empty(); }
+
+Tensor first_layer_inputs(const StepGraph& graph) {
+  for (const auto& op : graph.ops())
+    if (!op.layer.empty()) return op.inputs.front();
+  return {};
+}
 
 const StepGraph::Op* loss_op(const StepGraph& graph) {
   const StepGraph::Op* found = nullptr;

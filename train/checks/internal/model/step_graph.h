@@ -29,6 +29,7 @@ class StepGraph final : public TapeObserver {
     Tensor output;
     std::string layer;                    // to which a parameter among the inputs belongs; empty when there is none
     std::optional<std::size_t> previous;  // the op that made its first input, views looked through
+    Index node;                           // on the tape; -1 when it was not recorded
   };
 
   /// parameters: those of the model, which give the names of the layers.
@@ -43,11 +44,17 @@ class StepGraph final : public TapeObserver {
   bool depends_on(std::size_t op, const Tensor& tensor) const;
 
   void forward(const char* op, Index node, std::span<const Input> inputs, const Tensor& output) override;
-  void backward(const char*, Index, const Tensor&, std::span<const InputGrad>) override {}
+  /// Keeps the gradient of the tensor when the tape runs backward and still observes.
+  void keep_gradient_of(const Tensor& tensor);
+  /// The gradient of that tensor; undefined before backward, and when the loss does not depend on the tensor.
+  Tensor kept_gradient() const { return kept_; }
+  void backward(const char*, Index node, const Tensor& output_grad, std::span<const InputGrad>) override;
 
  private:
   std::vector<Parameter> parameters_;
   std::vector<Op> ops_;
+  Index kept_node_ = -1;
+  Tensor kept_;
 };
 
 /// The layer to which the first of these tensors that is a parameter belongs; empty when none is.
@@ -69,6 +76,8 @@ const StepGraph::Op* last_op(const RecordedStep& step);
 /// The last linear layer on the way to the predictions, whatever scales or normalises its outputs; null when none is
 /// known.
 const StepGraph::Op* output_layer(const RecordedStep& step);
+/// What the first layer with parameters reads; undefined when there is none.
+Tensor first_layer_inputs(const StepGraph& graph);
 /// The last op that is a loss of core/ops/ops.h; null when a program computes its loss otherwise.
 const StepGraph::Op* loss_op(const StepGraph& graph);
 /// Whether the op is relu, tanh, sigmoid, gelu, softplus or softmax.
