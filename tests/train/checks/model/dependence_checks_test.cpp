@@ -52,6 +52,19 @@ TEST_CASE("a model that does not use its inputs and a loss that does not use the
   CHECK(check_uses_targets(careless, e.predict(), e.batch));
 }
 
+TEST_CASE("a loss of mean predictions and mean targets mixes the rows") {
+  const Example e;
+  const auto of_means = [&](const Batch& b) {
+    return static_cast<double>(
+        mse_loss(mean(mean(e.model(b.inputs), 1, true), 0, true), mean(b.targets, 0, true)).item());
+  };
+  Batch batch = e.batch;
+  batch.targets = batch.targets.view({33, 1});
+  const auto found = check_uses_targets(of_means, e.predict(), batch);
+  REQUIRE(found);
+  CHECK(found->name == "rows_mixed");
+}
+
 TEST_CASE("a model that uses fewer than half of its columns is reported") {
   const Example e;
   const auto part = [&](Index used) {

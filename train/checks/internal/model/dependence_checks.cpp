@@ -157,6 +157,23 @@ std::optional<Anomaly> check_uses_inputs(const Predict& predict, const Tensor& i
                  .remedy = "pass all columns through the model, and use the default weights"};
 }
 
+namespace {
+
+// Whether the loss differs when all rows get the target of the first row and when all get another one.
+bool depends_on_all_targets(const LossOf& loss_of, const Batch& batch) {
+  const Index n = rows_of(batch.targets), width = batch.targets.size() / n;
+  const auto with_target_of = [&](Index row) {
+    const std::vector<Index> rows(static_cast<std::size_t>(n), row);
+    return loss_of({batch.inputs, pick_rows(batch.targets, rows)});
+  };
+  const Scalar* t = batch.targets.data();
+  for (Index other = 1; other < n; ++other)
+    if (!std::equal(t, t + width, t + other * width)) return with_target_of(0) != with_target_of(other);
+  return false;
+}
+
+}  // namespace
+
 std::optional<Anomaly> check_uses_targets(const LossOf& loss_of, const Predict& predict, const Batch& batch) {
   const Index n = rows_of(batch.targets);
   if (n < 2 || are_rows_equal(batch.targets, 0) || are_rows_equal(predict(batch.inputs), 1e-6)) return std::nullopt;
@@ -166,6 +183,12 @@ std::optional<Anomaly> check_uses_targets(const LossOf& loss_of, const Predict& 
   const double loss = loss_of(batch);
   for (const auto& order : {reversed, shifted})
     if (!is_finite(loss) || loss_of({batch.inputs, pick_rows(batch.targets, order)}) != loss) return std::nullopt;
+  if (depends_on_all_targets(loss_of, batch))
+    return Anomaly{.name = "rows_mixed",
+                   .where = "loss of the first batch",
+                   .evidence = "it changes with the targets, but not with which sample has which",
+                   .cause = "a mean over the samples before the loss: no prediction is compared with its own target",
+                   .remedy = "compute the loss of each sample by itself, and return the mean"};
   return Anomaly{.name = "targets_ignored",
                  .where = "first batch",
                  .evidence = concat("the loss stays ", short_form(loss), " when the targets change places"),

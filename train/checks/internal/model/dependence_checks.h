@@ -31,7 +31,8 @@ std::optional<Anomaly> check_rows_apart(const Predict& predict, const Tensor& in
 std::optional<Anomaly> check_uses_inputs(const Predict& predict, const Tensor& inputs);
 
 /// Reports "targets_ignored" when the loss is exactly the same after the targets of a batch were exchanged between its
-/// samples, unless the predictions are all the same.
+/// samples, unless the predictions are all the same; or "rows_mixed" when it does change with the targets, but not with
+/// which of them belongs to which sample.
 std::optional<Anomaly> check_uses_targets(const LossOf& loss_of, const Predict& predict, const Batch& batch);
 
 /// Reports one of three faults of a loss that should be a mean over the samples:

@@ -1,6 +1,7 @@
 #include <handrail/train/run/internal/preflight/first_batch.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <utility>
 
@@ -10,8 +11,10 @@
 #include <handrail/train/checks/internal/model/gradient_checks.h>
 #include <handrail/train/checks/internal/model/layer_checks.h>
 #include <handrail/train/checks/internal/model/loss_checks.h>
+#include <handrail/train/checks/internal/model/output_checks.h>
 #include <handrail/train/checks/internal/outcome/prediction_checks.h>
 #include <handrail/train/checks/internal/model/start_checks.h>
+#include <handrail/train/run/internal/preflight/output_trials.h>
 #include <handrail/train/run/internal/rehearsal.h>
 
 namespace handrail::train {
@@ -52,7 +55,6 @@ FirstBatchFindings FirstBatch::check(std::optional<Index> classes) {
   Tape tape(Mode::train, rehearsal_.random());
   tape.observe(&graph);
   const StepOutput output = setup_.training_output(batch_, 0);
-  tape.observe(nullptr);
   stop_.poll();
   check_loss(output, classes);
   const RecordedStep step{.graph = graph,
@@ -64,7 +66,10 @@ FirstBatchFindings FirstBatch::check(std::optional<Index> classes) {
   check_ops(step);
   if (on.reach) check_registered(tape);
   const auto loss = static_cast<double>(output.loss.item());
+  graph.keep_gradient_of(predictions_of(step));
   tape.backward(output.loss);
+  tape.observe(nullptr);
+  if (on.structure) add(try_outputs(setup_, rehearsal_, stop_, batch_, step, graph.kept_gradient()));
   if (on.reach) check_reached();
   if (on.reach) add(check_zero_gradient(step, setup_.parameters));
   if (on.gradients) check_gradients(loss);
@@ -163,6 +168,9 @@ std::vector<Anomaly> FirstBatch::wrong_gradients(const Batch& batch, double loss
     const NoGrad values_only;
     return static_cast<double>(setup_.training_output(batch, 0).loss.item());
   };
+  // A step with random numbers of its own gives another loss each time, which says nothing of the gradient.
+  constexpr double repeatable = 1e-3;
+  if (!(std::abs(again() - loss) <= repeatable * std::abs(loss))) return found;
   const std::span<const Parameter> all = setup_.parameters;
   const auto planned = static_cast<std::size_t>(std::max<std::int64_t>(setup_.decisions.planned_steps, 0));
   if (all.size() * steps_to_a_tensor > planned)
@@ -188,6 +196,14 @@ void FirstBatch::check_dependence(const RecordedStep& step) {
   const LossOf training = loss_by(&Recipe::training_step), validation = loss_by(&Recipe::validation_step);
   try {
     add(check_is_mean(training, batch_));
+    const auto read_in_evaluation = [&] {
+      StepGraph graph(setup_.parameters);
+      Tape tape(Mode::eval);
+      tape.observe(&graph);
+      predict(batch_.inputs);
+      return first_layer_inputs(graph);
+    };
+    const bool scaled = setup_.layer && add(check_same_scale(first_layer_inputs(step.graph), read_in_evaluation()));
     add(check_validation(validation, training, batch_));
     if (!setup_.layer) return;
     add(check_uses_targets(training, predict, batch_));
@@ -196,7 +212,7 @@ void FirstBatch::check_dependence(const RecordedStep& step) {
     add(check_uses_inputs(predict, batch_.inputs));
     const bool differs_by_design = std::ranges::any_of(
         step.graph.ops(), [](const auto& op) { return op.name == "dropout" || op.name == "batch_norm"; });
-    if (step.predictions.defined() && !differs_by_design)
+    if (step.predictions.defined() && !differs_by_design && !scaled)
       add(check_same_predictions(step.predictions, predict(batch_.inputs)));
   } catch (const ShapeError&) {
     // A program may take batches of one size only.

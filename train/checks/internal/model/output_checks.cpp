@@ -1,0 +1,244 @@
+#include <handrail/train/checks/internal/model/output_checks.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include <handrail/core/error.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/train/files/text.h>
+
+namespace handrail::train {
+namespace {
+
+// Where the loss pulls the rows of a class that are predicted wrong.
+struct Pull {
+  Index rows = 0, without = 0, away = 0;  // without: those that have no gradient
+};
+
+struct Pulls {
+  std::map<Index, Pull> of_class = {};
+  Index rows = 0, without = 0, away = 0;
+
+  void add(Index label, bool has_gradient, bool is_away) {
+    Pull& pull = of_class[label];
+    for (Index* count : {&pull.rows, &rows}) *count += 1;
+    for (Index* count : {&pull.without, &without}) *count += !has_gradient;
+    for (Index* count : {&pull.away, &away}) *count += has_gradient && is_away;
+  }
+};
+
+std::optional<Pulls> pulls_of_classes(const Tensor& predictions, const Tensor& gradient, const Tensor& targets) {
+  const Index rows = targets.size(), classes = predictions.size() / std::max<Index>(rows, 1);
+  if (classes < 2 || predictions.size() != rows * classes) return std::nullopt;
+  Pulls pulls;
+  for (Index i = 0; i < rows; ++i) {
+    const Scalar *y = predictions.data() + i * classes, *g = gradient.data() + i * classes;
+    const auto label = static_cast<Index>(targets.data()[i]);
+    if (label < 0 || label >= classes) return std::nullopt;
+    if (std::max_element(y, y + classes) - y == label) continue;
+    pulls.add(label, std::any_of(g, g + classes, [](Scalar v) { return v != 0; }), g[label] > 0);
+  }
+  return pulls;
+}
+
+std::optional<Pulls> pulls_of_binary(const Tensor& predictions, const Tensor& gradient, const Tensor& targets) {
+  if (predictions.size() != targets.size()) return std::nullopt;
+  Pulls pulls;
+  for (Index i = 0; i < targets.size(); ++i) {
+    const Scalar y = predictions.data()[i], g = gradient.data()[i], t = targets.data()[i];
+    if (t != 0 && t != 1) return std::nullopt;
+    if ((y > 0) != (t > 0)) pulls.add(static_cast<Index>(t), g != 0, (g > 0) == (t > 0));
+  }
+  return pulls;
+}
+
+double largest_of(const Tensor& x) {
+  double largest = 0;
+  for (const Scalar v : x.span()) largest = std::max(largest, std::abs(static_cast<double>(v)));
+  return largest;
+}
+
+// How far predictions come, of all samples together.
+struct Reach {
+  double lowest = HUGE_VAL, highest = -HUGE_VAL;
+  // In the direction of `sign`, with its sign changed for the lowest one.
+  double in(double sign) const { return sign < 0 ? -lowest : highest; }
+};
+
+// Adds a number to all elements, until its end.
+class Shift {
+ public:
+  Shift(const Tensor& x, double by) : x_(x), before_(x.clone()) {
+    for (Scalar& v : x_.mutable_span()) v += static_cast<Scalar>(by);
+  }
+  ~Shift() { std::ranges::copy(before_.span(), x_.mutable_data()); }
+  Shift(const Shift&) = delete;
+  Shift& operator=(const Shift&) = delete;
+
+ private:
+  Tensor x_, before_;
+};
+
+// The reach while a bias is moved up and down by a distance and by smaller ones.
+Reach reach_of(const std::function<Tensor()>& predict, const Tensor& bias, double distance) {
+  Reach reach;
+  for (const double part : {-1.0, -0.1, -0.01, 0.0, 0.01, 0.1, 1.0}) {
+    const Shift shift(bias, part * distance);
+    const Tensor predictions = predict();
+    for (const Scalar y : predictions.span()) {  // what is not a number may be anything
+      reach.lowest = std::min(reach.lowest, std::isnan(y) ? -HUGE_VAL : static_cast<double>(y));
+      reach.highest = std::max(reach.highest, std::isnan(y) ? HUGE_VAL : static_cast<double>(y));
+    }
+  }
+  return reach;
+}
+
+}  // namespace
+
+Tensor wrong_predictions(const Shape& shape, const Tensor& targets, Task task) {
+  const auto is_label = [](Scalar t) { return t == 0 || t == 1; };
+  if (shape.rank() == 0 || (task == Task::regression && !std::ranges::all_of(targets.span(), is_label))) return {};
+  const Tensor wrong = Tensor::zeros(shape);
+  const Index rows = targets.size(), classes = task == Task::multiclass ? shape.cols() : 1;
+  if (wrong.size() != rows * classes) return {};
+  for (Index i = 0; i < rows; ++i) {
+    const Scalar target = targets.data()[i];
+    const auto label = static_cast<Index>(target);
+    if (classes == 1)
+      wrong.mutable_data()[i] = target > 0 ? -1 : 1;
+    else if (label >= 0 && label < classes)
+      wrong.mutable_data()[i * classes + label] = -1;
+  }
+  return wrong;
+}
+
+std::optional<Anomaly> check_pull(const Tensor& predictions, const Tensor& gradient, const Tensor& targets, Task task) {
+  constexpr Index min_ignored = 2, min_away = 8, min_rows = 16;
+  constexpr double nearly_all = 0.9;
+  if (!predictions.defined() || !gradient.defined() || gradient.size() != predictions.size()) return std::nullopt;
+  if (!targets.defined() || first_non_finite(gradient.span()) >= 0) return std::nullopt;
+  const auto pulls = task == Task::multiclass ? pulls_of_classes(predictions, gradient, targets)
+                                              : pulls_of_binary(predictions, gradient, targets);
+  if (!pulls) return std::nullopt;
+  if (pulls->rows >= min_rows && static_cast<double>(pulls->away) > nearly_all * static_cast<double>(pulls->rows))
+    return Anomaly{
+        .name = "loss_sign",
+        .where = "loss",
+        .evidence = concat("it moves ", pulls->away, " of ", pulls->rows, " wrong predictions away from their targets"),
+        .cause = "a loss with the wrong sign, or one that exchanges targets and predictions",
+        .remedy = "change the sign of the loss"};
+  for (const auto& [label, pull] : pulls->of_class) {
+    if (pull.rows >= min_ignored && pull.without == pull.rows && pulls->without < pulls->rows)
+      return Anomaly{.name = "rows_ignored",
+                     .where = concat("rows of class ", label),
+                     .evidence = concat("none of the ", pull.rows, " that are predicted wrong has a gradient"),
+                     .cause =
+                         "a loss that leaves out this class, such as one that takes its number for padding, or that "
+                         "wants other labels: a hinge loss wants -1 and 1",
+                     .remedy = "give all rows a part in the loss"};
+    if (pull.rows >= min_away && pull.away == pull.rows)
+      return Anomaly{.name = "loss_mismatch",
+                     .where = concat("rows of class ", label),
+                     .evidence = concat("the loss moves all ", pull.rows, " wrong predictions away from their targets"),
+                     .cause = "a loss that wants other labels, or a wrong sign in the part for this class",
+                     .remedy = "use a loss for these labels"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Anomaly> check_weighs_rows_alike(const GradientOf& gradient_of, const Tensor& targets) {
+  constexpr Index min_elements = 32;
+  constexpr double max_ratio = 100, near_zero = 0.05, no_gradient = 1e-3;
+  const auto t = targets.span();
+  const double spread = deviation(targets);
+  if (targets.size() < min_elements || !(spread > 0) || !is_finite(spread)) return std::nullopt;
+  if (std::ranges::none_of(t, [](Scalar v) { return v < 0; }) ||
+      std::ranges::none_of(t, [](Scalar v) { return v > 0; }))
+    return std::nullopt;
+  const Tensor missed = targets.clone();
+  for (Scalar& y : missed.mutable_span()) y += static_cast<Scalar>(spread);
+  const Tensor when_missed = gradient_of(missed, targets), when_right = gradient_of(targets.clone(), targets);
+  if (!when_missed.defined() || !when_right.defined() || when_missed.size() != targets.size()) return std::nullopt;
+  if (first_non_finite(when_missed.span()) >= 0 || first_non_finite(when_right.span()) >= 0) return std::nullopt;
+  const double largest = largest_of(when_missed);
+  if (largest_of(when_right) > no_gradient * largest) return std::nullopt;
+  std::vector<std::pair<double, Index>> weights;
+  for (Index i = 0; i < targets.size(); ++i)
+    weights.emplace_back(std::abs(static_cast<double>(when_missed.data()[i])), i);
+  std::ranges::sort(weights);
+  const double median = weights[weights.size() / 2].first;
+  const auto target = static_cast<double>(t[static_cast<std::size_t>(weights.back().second)]);
+  if (!(median > 0) || largest < max_ratio * median || std::abs(target) >= near_zero * spread) return std::nullopt;
+  return Anomaly{
+      .name = "loss_mismatch",
+      .where = "rows with targets near 0",
+      .evidence = concat("an error there counts ", short_form(largest / median), " times as much as in the median row"),
+      .cause = "an error relative to the target, where targets have both signs and may be 0: a few rows are the loss",
+      .remedy = "use mse_loss or huber_loss",
+      .details = concat("largest in a row with the target ", short_form(target))};
+}
+
+Tensor output_bias(const RecordedStep& step) {
+  const auto *layer = output_layer(step), *last = last_op(step);
+  if (!layer || layer->name != "linear" || layer->inputs.size() < 3) return {};
+  for (const auto* op = last; op && op != layer; op = step.graph.previous(*op))
+    if (is_norm(*op)) return {};
+  return layer->inputs.back();
+}
+
+std::optional<Anomaly> check_reach_of_outputs(const RecordedStep& step, const Tensor& bias,
+                                              const std::function<Tensor()>& predict) {
+  constexpr double far = 100, min_share = 0.05, tolerance = 0.01;
+  const Tensor predictions = predictions_of(step);
+  if (step.task != Task::regression || !predictions.defined() || !step.targets.defined()) return std::nullopt;
+  if (step.targets.size() == 0 || first_non_finite(step.targets.span()) >= 0) return std::nullopt;
+  const auto [smallest, largest] = std::ranges::minmax(step.targets.span());
+  const double spread = static_cast<double>(largest) - static_cast<double>(smallest);
+  const double unit = std::max({spread, largest_of(step.targets), largest_of(predictions)});
+  if (!(spread > 0) || !is_finite(unit)) return std::nullopt;
+  const Reach reach = reach_of(predict, bias, far * unit), beyond = reach_of(predict, bias, 10 * far * unit);
+  for (const double sign : {-1.0, 1.0}) {
+    const double bound = reach.in(sign);
+    if (!is_finite(bound) || beyond.in(sign) > bound + tolerance * spread) continue;
+    Index outside = 0;
+    for (const Scalar t : step.targets.span()) outside += sign * static_cast<double>(t) > bound + tolerance * spread;
+    if (static_cast<double>(outside) < min_share * static_cast<double>(step.targets.size())) continue;
+    const auto* last = last_op(step);
+    return Anomaly{.name = "output_range",
+                   .where = last ? concat("op '", last->name, "' at the output") : "outputs",
+                   .evidence = concat("no output comes ", sign < 0 ? "below " : "above ", short_form(sign * bound),
+                                      "; the targets go from ", short_form(smallest), " to ", short_form(largest)),
+                   .cause = "an operation after the last layer that cannot reach the targets",
+                   .remedy = "remove it",
+                   .details = "of the first batch, however far the output bias is moved"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Anomaly> check_same_scale(const Tensor& training, const Tensor& evaluation) {
+  constexpr double max_ratio = 1.5;
+  if (!training.defined() || !evaluation.defined() || training.shape() != evaluation.shape()) return std::nullopt;
+  if (first_non_finite(training.span()) >= 0 || first_non_finite(evaluation.span()) >= 0) return std::nullopt;
+  double products = 0, squares = 0;
+  for (Index i = 0; i < training.size(); ++i) {
+    const auto in_training = static_cast<double>(training.data()[i]), e = static_cast<double>(evaluation.data()[i]);
+    products += in_training * e;
+    squares += e * e;
+  }
+  if (!(squares > 0)) return std::nullopt;
+  const double slope = products / squares, ratio = root_mean_square(training) / root_mean_square(evaluation);
+  const auto is_large = [](double x) { return x > max_ratio; };
+  const auto is_small = [](double x) { return x < 1 / max_ratio; };
+  if (!(is_large(slope) && is_large(ratio)) && !(is_small(slope) && is_small(ratio))) return std::nullopt;
+  return Anomaly{.name = "train_eval_gap",
+                 .where = "inputs of the first layer",
+                 .evidence = concat("in training they are ", short_form(slope), " times as large as in evaluation"),
+                 .cause = "something that is done to the inputs in training_step or in predict_step only",
+                 .remedy = "do the same in both",
+                 .details = "of the same batch; what is left after masking is to be divided by the share that is kept"};
+}
+
+}  // namespace handrail::train
