@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 #include <handrail/core/error.h>
@@ -113,10 +114,13 @@ class Lines {
   static std::string label(const OptionInfo& info) { return info.label.empty() ? info.name : info.label; }
   template <class Option>
   OptionInfo info_of(const Option& option) {
+    return info_at(&option, typeid(Option));
+  }
+  // By address and type, as one walk through the options takes seconds to compile.
+  OptionInfo info_at(const void* address, const std::type_info& type) {
     OptionInfo found;
     visit_options(options_, [&]<class T>(const OptionInfo& info, const T& value) {
-      if constexpr (std::is_same_v<T, Option>)
-        if (&value == &option) found = info;
+      if (&value == address && typeid(T) == type) found = info;
     });
     shown_.insert(found.name);
     return found;
