@@ -25,6 +25,28 @@ bool targets_vary(const Loader& loader, Stop& stop) {
   return false;
 }
 
+// The rate when no sweep found one: the default of the optimizer, which harms no model that is trained already. Where
+// noise hides the descent of a regression and the model is no better than the mean of the targets, so that there is all
+// to learn, it is the usual rate for the length of the run.
+double lr_without_sweep(const Setup& setup, const LrFinderResult& found) {
+  constexpr double trained = 0.7;  // share of the loss of the mean
+  const double default_lr = setup.optimizer->default_lr();
+  if (found.noise == 0 || !setup.plain_loss() || setup.info.task != Task::regression) return default_lr;
+  const DataPart train{.rows = setup.rows_to_train(), .normalization = setup.info.normalization};
+  const Rows sample = sample_rows(train, 256);
+  const Tensor targets = gather(train, sample.numbers()).targets;
+  Tensor means(targets.shape());
+  const Index rows = targets.shape()[0], width = targets.size() / rows;
+  for (Index j = 0; j < width; ++j) {
+    double sum = 0;
+    for (Index i = 0; i < rows; ++i) sum += static_cast<double>(targets.data()[i * width + j]);
+    for (Index i = 0; i < rows; ++i)
+      means.mutable_data()[i * width + j] = static_cast<Scalar>(sum / static_cast<double>(rows));
+  }
+  const auto of_means = static_cast<double>((*setup.loss)(means, targets).item());
+  return found.initial_loss > trained * of_means ? usual_lr(setup.planned_run()) : default_lr;
+}
+
 }  // namespace
 
 // A short sweep may not show a fall of the loss that is small against its noise: then a full one is made. In a
@@ -164,34 +186,12 @@ void Preflight::check_lr() {
               .severity = is_far ? Severity::warning : Severity::note});
 }
 
-// The rate when no sweep found one: the default of the optimizer, which harms no model that is trained already. Where
-// noise hides the descent of a regression and the model is no better than the mean of the targets, so that there is all
-// to learn, it is the usual rate for the length of the run.
-double Preflight::lr_without_sweep(const LrFinderResult& found) const {
-  constexpr double trained = 0.7;  // share of the loss of the mean
-  const double default_lr = setup_.optimizer->default_lr();
-  if (found.noise == 0 || !setup_.plain_loss() || setup_.info.task != Task::regression) return default_lr;
-  const DataPart train{.rows = setup_.rows_to_train(), .normalization = setup_.info.normalization};
-  const Rows sample = sample_rows(train, 256);
-  const Tensor targets = gather(train, sample.numbers()).targets;
-  Tensor means(targets.shape());
-  const Index rows = targets.shape()[0], width = targets.size() / rows;
-  for (Index j = 0; j < width; ++j) {
-    double sum = 0;
-    for (Index i = 0; i < rows; ++i) sum += static_cast<double>(targets.data()[i * width + j]);
-    for (Index i = 0; i < rows; ++i)
-      means.mutable_data()[i * width + j] = static_cast<Scalar>(sum / static_cast<double>(rows));
-  }
-  const auto of_means = static_cast<double>((*setup_.loss)(means, targets).item());
-  return found.initial_loss > trained * of_means ? usual_lr(setup_.planned_run()) : default_lr;
-}
-
 void Preflight::pick_lr() {
   const LrFinderResult found = sweep();
   if (found.suggestion) {
     setup_.set_lr(*found.suggestion);
   } else {
-    const double lr = lr_without_sweep(found);
+    const double lr = lr_without_sweep(setup_, found);
     setup_.set_lr(lr);
     desk_.warn({.name = "no_usable_lr",
                 .evidence = concat("the LR finder found none; using ",

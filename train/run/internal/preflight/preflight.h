@@ -72,7 +72,6 @@ class Preflight {
   LrFinderResult sweep(const LrFinderOptions& options, const PlannedRun& run, Index fixed_rows = 0,
                        double max_seconds = std::numeric_limits<double>::infinity());
   LrFinderResult bounded_sweep();
-  double lr_without_sweep(const LrFinderResult& found) const;
   bool are_finite(const MicroBatches& batches) const;
 
   Setup& setup_;
