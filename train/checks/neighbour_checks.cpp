@@ -1,85 +1,17 @@
 #include <handrail/train/checks/internal/neighbour_checks.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <string>
 
 #include <handrail/train/checks/internal/association.h>
 #include <handrail/train/checks/internal/layout_checks.h>
+#include <handrail/train/checks/internal/neighbours/near_duplicates.h>
+#include <handrail/train/checks/internal/neighbours/points.h>
 #include <handrail/train/checks/internal/recoding.h>
 #include <handrail/train/files/text.h>
-#include <handrail/train/math/robust.h>
 
 namespace handrail::train {
 namespace {
-
-constexpr std::size_t max_points = 1000, max_coordinates = 64, tenth = 10;
-
-// Points as columns of coordinates.
-struct Points {
-  std::vector<std::size_t> positions = {};  // in their table
-  std::vector<std::vector<float>> coordinates = {};
-
-  std::size_t size() const { return positions.size(); }
-};
-
-std::vector<std::size_t> evenly(std::size_t count, std::size_t wanted) {
-  const std::size_t taken = std::min(count, wanted);
-  std::vector<std::size_t> picked;
-  for (std::size_t i = 0; i < taken; ++i) picked.push_back(i * count / taken);
-  return picked;
-}
-
-std::vector<std::size_t> varying_columns(const Described& data) {
-  std::vector<std::size_t> varying, picked;
-  for (std::size_t j = 0; j < data.table.inputs; ++j)
-    if (data.columns[j].sd > 0) varying.push_back(j);
-  for (const std::size_t k : evenly(varying.size(), max_coordinates)) picked.push_back(varying[k]);
-  return picked;
-}
-
-// Some rows of a table, in coordinates that are standardised by the training set.
-Points points_of(const DataTable& table, std::span<const Column> train, std::span<const std::size_t> columns,
-                 std::size_t count) {
-  Points points{.positions = evenly(table.size(), count)};
-  for (const std::size_t j : columns) {
-    auto& coordinate = points.coordinates.emplace_back();
-    const auto values = table.column(j);
-    for (const std::size_t i : points.positions)
-      coordinate.push_back(
-          static_cast<float>(std::clamp((static_cast<double>(values[i]) - train[j].mean) / train[j].sd, -5.0, 5.0)));
-  }
-  return points;
-}
-
-struct Neighbour {
-  std::size_t index = 0;                                                    // of the nearest point
-  float distance = 0;                                                       // its distance
-  float tenth_distance = 0, twentieth_distance = 0, sixtieth_distance = 0;  // those of neighbours farther away
-};
-
-// The nearest point of a query; `self` is left out.
-Neighbour nearest(const Points& points, const Points& queries, std::size_t query, std::size_t self,
-                  std::vector<float>& distances) {
-  distances.assign(points.size(), 0);
-  for (std::size_t k = 0; k < points.coordinates.size(); ++k) {
-    const float at = queries.coordinates[k][query];
-    const float* values = points.coordinates[k].data();
-    for (std::size_t i = 0; i < distances.size(); ++i) distances[i] += (values[i] - at) * (values[i] - at);
-  }
-  if (self < distances.size()) distances[self] = std::numeric_limits<float>::infinity();
-  const auto first = std::ranges::min_element(distances);
-  Neighbour found{.index = static_cast<std::size_t>(first - distances.begin()), .distance = std::sqrt(*first)};
-  const auto distance_of = [&](std::size_t rank) {
-    const auto place = distances.begin() + std::min(std::ssize(distances) - 1, static_cast<std::ptrdiff_t>(rank));
-    std::nth_element(distances.begin(), place, distances.end());
-    return std::sqrt(*place);
-  };
-  found.tenth_distance = distance_of(tenth);
-  found.twentieth_distance = distance_of(2 * tenth);
-  found.sixtieth_distance = distance_of(6 * tenth);
-  return found;
-}
 
 // ---- Targets of neighbours
 
@@ -189,78 +121,11 @@ std::optional<Anomaly> recoded_labels(const DataTable& train, const DataTable& v
                  .remedy = "number the classes of both alike"};
 }
 
-// ---- Near duplicates
-
-constexpr float rather = 5;
-
-// How many rows should be nearer than the tenth neighbour by that factor: in d dimensions, the number of neighbours
-// grows with the distance to the power d.
-double expected_share(double twentieth_distance, double sixtieth_distance) {
-  const double dimensions = std::log(3) / std::log(std::max(sixtieth_distance / twentieth_distance, 1 + 1e-6));
-  return static_cast<double>(tenth) * std::pow(static_cast<double>(rather), -dimensions);
-}
-
-struct Nearness {
-  double near = 0, very_near = 0, rather_near = 0;  // shares of the queries
-  std::size_t example = 0;                          // the query nearest to a point
-};
-Nearness nearness(std::span<const Neighbour> neighbours, float usual) {
-  Nearness result;
-  float smallest = std::numeric_limits<float>::infinity();
-  const auto n = static_cast<double>(neighbours.size());
-  for (std::size_t q = 0; q < neighbours.size(); ++q) {
-    const float distance = neighbours[q].distance;
-    if (!(distance > 0)) continue;
-    result.near += distance < usual / 10 ? 1 / n : 0;
-    result.rather_near += distance < usual / rather ? 1 / n : 0;
-    result.very_near += distance < usual / 100 ? 1 / n : 0;
-    if (distance < smallest) smallest = distance, result.example = q;
-  }
-  return result;
-}
-
-std::optional<Anomaly> near_duplicates(const Described& train, const DataTable& validation, const Points& points,
-                                       const Points& queries, std::span<const Neighbour> of_train,
-                                       std::span<const Neighbour> of_validation) {
-  constexpr std::size_t min_columns = 3, min_validation = 20;
-  constexpr double min_rows = 5, min_errors = 4;
-  if (points.coordinates.size() < min_columns || of_validation.size() < min_validation) return std::nullopt;
-  std::vector<double> tenths, twentieths, sixtieths;
-  for (const Neighbour& neighbour : of_train) {
-    tenths.push_back(static_cast<double>(neighbour.tenth_distance));
-    twentieths.push_back(static_cast<double>(neighbour.twentieth_distance));
-    sixtieths.push_back(static_cast<double>(neighbour.sixtieth_distance));
-  }
-  const auto usual = static_cast<float>(median(tenths));
-  if (!(usual > 0)) return std::nullopt;
-  const Nearness here = nearness(of_validation, usual), there = nearness(of_train, usual);
-  const auto n = static_cast<double>(of_train.size()), m = static_cast<double>(of_validation.size());
-  const double share = (here.near * m + there.near * n) / (m + n);
-  const double error = std::sqrt(share * (1 - share) * (1 / m + 1 / n));
-  const bool near = here.near > 0.05 && here.near > 3 * there.near && here.near - there.near > min_errors * error;
-  const bool copied = here.rather_near > 0.3 && expected_share(median(twentieths), median(sixtieths)) < 0.1;
-  if ((!near && !copied && here.very_near < 0.3) || here.rather_near * m < min_rows) return std::nullopt;
-  const Neighbour& example = of_validation[here.example];
-  return Anomaly{
-      .name = "near_duplicates",
-      .where = concat("row ", validation.rows[queries.positions[here.example]], " of the ", validation.name, " set"),
-      .evidence =
-          concat(short_form(100 * (near ? here.near : here.rather_near), 2),
-                 " % nearly equal a training row, this one row ", train.table.rows[points.positions[example.index]]),
-      .cause =
-          "copies with a little noise in both sets, as when rows are augmented before they are split: the "
-          "validation loss looks better than it is",
-      .remedy = "split first, then augment",
-      .details = concat("their distance is ", short_form(static_cast<double>(example.distance), 3),
-                        " standard deviations, that to a tenth neighbour ", short_form(static_cast<double>(usual), 3)),
-      .rank = Rank::outcome};
-}
-
 }  // namespace
 
 NeighbourReport check_neighbours(const Described& train, std::span<const RowKey> keys, const Described* validation,
                                  Task task) {
-  constexpr std::size_t min_rows = 100, max_queries = 200, max_validation = 150;
+  constexpr std::size_t min_rows = 100, max_points = 1000, max_queries = 200, max_validation = 150;
   NeighbourReport report;
   const DataTable& table = train.table;
   const auto columns = varying_columns(train);

@@ -13,14 +13,7 @@
 
 namespace handrail::train {
 
-/// Reports "mixed_units" when a column is the same quantity in two units. The logarithms of its absolute values fall
-/// into two clusters (Otsu 1979), each with 2 % of the rows and 10 rows at least, and all of these hold:
-///   distance of the clusters     above 4 standard deviations of each
-///   values in the gap            at most 10 % of the smaller cluster in the middle third of the gap
-///   shape                        the standard deviations of the logarithms are within a factor of 1.5
-///   ratio of their medians       that of two common units, such as 1,000 or 2.54, within 2.5 standard errors
-///   other columns and targets    none has a correlation above 0.5 with the cluster, unless it is larger by the same
-///                                ratio (within a factor of 1.5) in these rows
+/// Reports "mixed_units": see find_mixed_units.
 /// Reports "coded_missing" as find_coded_value says, for inputs and for the targets of a regression. A number that is
 /// no usual code is not reported where more columns have outliers than such a number. Reports "outliers" when some
 /// cells are far out, and there is nothing between them and the others: for a distance of 18, 30, 100 or 500 some

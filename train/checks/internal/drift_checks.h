@@ -21,12 +21,7 @@ struct Described {
 
 /// Reports how the validation set differs from the training set. Only the first that is found of the first three is
 /// reported.
-///   "columns_permuted"   columns of the validation set differ from those of the same number by more than 4.5 standard
-///                        errors in mean, standard deviation or correlation of the values, or of their squared
-///                        deviations, with the target, or its 3 largest ones with other columns of at most 64, and at
-///                        least 80 % of them, and 2, agree with another one of these columns within 4. Columns that
-///                        have their common value in all but 5 % or 10 of the rows of both sets are left out. At most
-///                        256 columns, and 100 rows of each set at least.
+///   "columns_permuted"   see find_permutation
 ///   "noisy_inputs"       no means drift, and of at least 4 columns 80 % vary more in the training set, with a median
 ///                        factor of 1.5 to 6, or 1.25 as a note, by 4 standard errors
 ///   "validation_drift"   a column whose means are more than half a standard deviation and 6 standard errors apart, or

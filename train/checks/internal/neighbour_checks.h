@@ -31,12 +31,7 @@ struct NeighbourReport {
 ///   "labels_recoded"    the labels of validation rows are not those of their nearest training rows, but other ones:
 ///                       see describe_recoding; of two classes, also when they disagree by 4 standard errors, or
 ///                       when a linear score of the training set does (transferred_agreement)
-///   "near_duplicates"   5 % of the validation rows, and 5, are nearer to a training row, but not equal to it, than a
-///                       tenth of the usual distance to the tenth neighbour, and this is 3 times as common as among
-///                       training rows, by 4 standard errors; or 30 % are nearer than a hundredth of it; or 30 % are
-///                       nearer than a fifth of it, where less than 10 % should be in the number of dimensions that
-///                       the distances to the 20th and the 60th neighbour tell. At least 3 columns that vary,
-///                       and 20 validation rows.
+///   "near_duplicates"   see near_duplicates
 /// keys: of the training rows, ascending. validation: when there is one.
 NeighbourReport check_neighbours(const Described& train, std::span<const RowKey> keys, const Described* validation,
                                  Task task);
