@@ -5,6 +5,7 @@
 #include <string>
 
 #include <handrail/train/checks/internal/column_checks.h>
+#include <handrail/train/checks/internal/columns/atom_checks.h>
 #include <handrail/train/checks/internal/columns/unit_checks.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/math/coded_value.h>
@@ -148,6 +149,7 @@ std::vector<Anomaly> check_cells(const DataTable& table, std::span<const Column>
   std::vector<Anomaly> found;
   if (auto anomaly = find_mixed_units(table, columns, end, explained)) found.push_back(std::move(*anomaly));
   for (Anomaly& anomaly : find_coded_missing(table, columns, scan, explained)) found.push_back(std::move(anomaly));
+  if (auto anomaly = find_filled_columns(table, columns, explained)) found.push_back(std::move(*anomaly));
   for (const auto& [begin, stop] : {std::pair{table.inputs, end}, std::pair{std::size_t{0}, table.inputs}})
     if (auto anomaly = find_outliers(table, columns, scan, begin, stop, explained))
       found.push_back(std::move(*anomaly));

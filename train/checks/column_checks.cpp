@@ -8,6 +8,8 @@
 #include <unordered_map>
 
 #include <handrail/train/data/internal/hash.h>
+#include <handrail/train/checks/internal/columns/atom_checks.h>
+#include <handrail/train/checks/internal/layout_checks.h>
 #include <handrail/train/files/text.h>
 
 namespace handrail::train {
@@ -207,6 +209,8 @@ std::vector<Anomaly> check_columns(const DataTable& table, std::span<const Colum
   add(find_duplicate_columns(table, columns));
   constexpr double min_signal = 3;
   add(find_truncated_columns(table, columns, !signal || *signal >= min_signal));
+  add(find_clipped_columns(table, columns));
+  add(find_sorted_cells(table));
   add(find_coded_category(table, columns, regression));
   return found;
 }

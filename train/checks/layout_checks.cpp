@@ -106,6 +106,33 @@ ColumnSignal column_signal(const Described& train, std::span<const RowKey> keys,
   return {largest - association_by_chance(taken, series), share_of_noise(all, series)};
 }
 
+std::optional<Anomaly> find_sorted_cells(const DataTable& table) {
+  constexpr std::size_t min_columns = 4, min_rows = 50;
+  constexpr double min_share = 0.99;
+  if (table.inputs < min_columns || table.size() < min_rows || table.input_shape.rank() != 1) return std::nullopt;
+  std::vector<char> rising(table.size(), 1), falling(table.size(), 1);
+  for (std::size_t j = 1; j < table.inputs; ++j) {
+    const auto before = table.column(j - 1), column = table.column(j);
+    for (std::size_t i = 0; i < column.size(); ++i) {
+      rising[i] = rising[i] && column[i] >= before[i];
+      falling[i] = falling[i] && column[i] <= before[i];
+    }
+  }
+  double up = 0, down = 0;  // rows of equal numbers are both
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    up += rising[i] && !falling[i];
+    down += falling[i] && !rising[i];
+  }
+  const double share = std::max(up, down) / static_cast<double>(table.size());
+  if (share < min_share) return std::nullopt;
+  return Anomaly{.name = "scrambled_inputs",
+                 .where = "training rows",
+                 .evidence = concat("their ", table.inputs, " numbers are in ", up > down ? "as" : "des",
+                                    "cending order, in ", short_form(100 * share, 3), " % of the rows"),
+                 .cause = "a sort along the wrong axis: a number is in the column of its rank, not of what it measures",
+                 .remedy = "sort rows, not numbers in them"};
+}
+
 std::optional<Anomaly> check_layout(const Described& train, std::span<const RowKey> keys, double own_signal,
                                     Task task) {
   constexpr double none = 3, clear = 6;

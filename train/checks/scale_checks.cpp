@@ -9,6 +9,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/math/robust.h>
 
 namespace handrail::train {
 namespace {
@@ -98,6 +99,14 @@ Extremes compare_columns(const ColumnSums& sums) {
   return found;
 }
 
+// The median offset of the columns that vary, of which there are two at least.
+std::optional<double> median_offset(const ColumnSums& sums) {
+  std::vector<double> offsets;
+  for (std::size_t j = 0; j < sums.size(); ++j)
+    if (sums.varies(j)) offsets.push_back(sums.offset(j));
+  return offsets.size() < 2 ? std::nullopt : std::optional(median(offsets));
+}
+
 std::size_t largest_column(const ColumnSums& sums) {
   std::size_t largest = 0;
   for (std::size_t j = 1; j < sums.size(); ++j)
@@ -108,9 +117,10 @@ std::size_t largest_column(const ColumnSums& sums) {
 }  // namespace
 
 std::optional<Anomaly> check_input_scale(const DataPart& train) {
-  constexpr double max_value = 5, min_value = 0.04, max_scale_ratio = 100;
+  constexpr double max_value = 5, min_value = 0.04, max_scale_ratio = 100, max_usual_offset = 10;
   const ColumnSums sums = measure(train, &Batch::inputs);
   const auto [largest, smallest, farthest] = compare_columns(sums);
+  const auto usual_offset = median_offset(sums);
   const double value = sums.value();
   Anomaly anomaly{
       .name = "input_scale",
@@ -132,6 +142,14 @@ std::optional<Anomaly> check_input_scale(const DataPart& train) {
     anomaly.where = concat("column ", *farthest, " of the inputs");
     anomaly.evidence = concat("values about ", short_form(sums.usual[*farthest]), " that vary by only ",
                               short_form(sums.scale(*farthest)));
+  } else if (usual_offset && *usual_offset > max_usual_offset) {
+    anomaly.where = concat("column ", *farthest, " of the inputs");
+    anomaly.evidence = concat("values about ", short_form(sums.usual[*farthest]), " that vary by only ",
+                              short_form(sums.scale(*farthest)), "; most columns are like it");
+    anomaly.cause =
+        "inputs that were normalised twice, or by the constants of other data: they hardly differ from row to "
+        "row for a model whose weights suit inputs with mean 0 and standard deviation 1";
+    anomaly.remedy = "normalise once, or nn::Standardize::fit(train)";
   } else {
     return std::nullopt;
   }

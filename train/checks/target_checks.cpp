@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 #include <string>
@@ -162,6 +163,25 @@ std::vector<Anomaly> check_targets(const DataTable& table, std::span<const Colum
   return found;
 }
 
+namespace {
+
+// Whether equal inputs are neighbours, so that there are hardly more runs of them than different ones, while the rows
+// are not sorted by a column, which has the same effect. keys: in the order of rows.
+bool are_blocks(const DataTable& table, std::span<const RowKey> keys, double different) {
+  constexpr double max_more = 1.1;
+  double runs = 1;
+  for (std::size_t i = 1; i < keys.size(); ++i) runs += keys[i].inputs != keys[i - 1].inputs;
+  if (runs > max_more * different) return false;
+  for (std::size_t j = 0; j < table.inputs; ++j)
+    if (const auto column = table.column(j);
+        column.front() != column.back() &&
+        (std::ranges::is_sorted(column) || std::ranges::is_sorted(column, std::greater{})))
+      return false;
+  return true;
+}
+
+}  // namespace
+
 std::optional<Anomaly> check_conflicts(const DataTable& table, std::span<const Column> columns,
                                        std::span<const RowKey> keys, Task task) {
   constexpr double min_share = 0.02, hopeless_share = 0.8;
@@ -202,21 +222,26 @@ std::optional<Anomaly> check_conflicts(const DataTable& table, std::span<const C
   std::size_t most_distinct = 0;
   for (const Column& column : columns.first(table.inputs)) most_distinct = std::max(most_distinct, column.distinct);
   const bool one_tells = keys.size() == table.size() && static_cast<double>(most_distinct) > 0.8 * different;
+  // Blocks of equal rows that follow each other, as from one buffer that is filled again for each block.
+  const bool blocks = different >= 20 && 2 * different <= n && are_blocks(table, keys, different);
   const bool rich = (different > 0.5 * n && (2 * most_distinct > table.size() || table.inputs >= 20)) ||
                     (different > 0.2 * n && one_tells);
   const double others = n - commonest;
   const bool hopeless =
       !classes.empty() && different < 0.1 * n && others > 0.3 * n && conflicts > hopeless_share * others;
-  if (conflicts < 3 || !((rich && share >= min_share) || hopeless)) return std::nullopt;
+  if (conflicts < 3 || !(((rich || blocks) && share >= min_share) || hopeless)) return std::nullopt;
   return Anomaly{
       .name = "conflicting_labels",
       .where = concat("rows ", std::min(first->row, second->row), " and ", std::max(first->row, second->row)),
       .evidence =
           concat("equal inputs, different targets; ", short_form(100 * share, 2), " % of the rows are not predictable"),
-      .cause = rich ? "rows that were entered twice with different labels"
-                    : concat("inputs that hardly tell the rows apart: there are only ", short_form(different, 7),
-                             " different ones"),
-      .remedy = rich ? "correct these labels" : "look at the inputs"};
+      .cause = blocks
+                   ? "rows that follow each other have the same inputs, as from a reader that fills one buffer again "
+                     "and again"
+               : rich ? "rows that were entered twice with different labels"
+                      : concat("inputs that hardly tell the rows apart: there are only ", short_form(different, 7),
+                               " different ones"),
+      .remedy = rich && !blocks ? "correct these labels" : "look at the inputs"};
 }
 
 }  // namespace handrail::train

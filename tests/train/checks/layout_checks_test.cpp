@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <doctest/doctest.h>
 #include <handrail/core/ops/ops.h>
 #include <handrail/train/checks/internal/layout_checks.h>
@@ -48,4 +49,16 @@ TEST_CASE("inputs that tell their own targets, or none, are not called scrambled
       rng.shuffle(table.y.mutable_span());
       CHECK(!find(review(table, task), "scrambled_inputs"));
     }
+}
+
+TEST_CASE("numbers that were sorted in each row are reported, columns in ascending order of their means are not") {
+  const Table table = values(200);
+  for (Index i = 0; i < table.rows(); ++i) std::sort(&table.at(i, 0), &table.at(i, 0) + table.cols());
+  const auto found = review(table, Task::regression);
+  REQUIRE(find(found, "scrambled_inputs"));
+  CHECK(contains(find(found, "scrambled_inputs")->evidence, "ascending"));
+
+  const Table rising = values(200);
+  for (Index j = 0; j < rising.cols(); ++j) rising.edit(j, [&](Index, double x) { return x + static_cast<double>(j); });
+  CHECK(!find(review(rising, Task::regression), "scrambled_inputs"));
 }

@@ -115,6 +115,17 @@ TEST_CASE("a column that hardly varies about a large value is named") {
   CHECK(found->evidence.find("values about 4") == 0);
 }
 
+TEST_CASE("inputs that were normalised twice are named") {
+  Tensor twice = standard();
+  for (Index j = 0; j < col_count; ++j) twice = with_column(twice, j, 0.05, -2);
+  const auto found = check_inputs(twice);
+  REQUIRE(found);
+  CHECK(found->evidence.find("most columns are like it") != std::string::npos);
+  Tensor few = standard();
+  for (Index j = 0; j < 2; ++j) few = with_column(few, j, 0.1, -2);
+  CHECK(!check_inputs(few));
+}
+
 TEST_CASE("targets of a regression that are far from 1 in size are named") {
   CHECK(!check_targets(standard()));
   CHECK(!check_targets(times(standard(), 30)));

@@ -121,3 +121,17 @@ TEST_CASE("inputs that are nearly all equal are reported as what makes labels co
   REQUIRE(find(found, "conflicting_labels"));
   CHECK(find(found, "conflicting_labels")->severity == Severity::warning);
 }
+
+TEST_CASE(
+    "blocks of rows with the inputs of their last one are reported, rows that are sorted by their inputs are not") {
+  const Table table = values(400);
+  for (Index i = 0; i < table.rows(); ++i)
+    for (Index j = 0; j < table.cols(); ++j) table.at(i, j) = table.at(i / 8 * 8 + 7, j);
+  const auto found = review(table, Task::regression);
+  REQUIRE(find(found, "conflicting_labels"));
+  CHECK(contains(find(found, "conflicting_labels")->cause, "buffer"));
+
+  const Table sorted = values(400);
+  for (Index j = 0; j < sorted.cols(); ++j) sorted.edit(j, [](Index i, double) { return static_cast<double>(i / 8); });
+  CHECK(!find(review(sorted, Task::regression), "conflicting_labels"));
+}

@@ -15,7 +15,9 @@ namespace handrail::train {
 /// Reports "input_scale" when the inputs are not roughly normalised. One of these is enough:
 ///   root mean square of all values that are not 0   above 5 or below 0.04
 ///   largest scale of a column / smallest scale      above 100
-///   |usual value| of a column / its scale           above 50
+///   |usual value| of a column / its scale           above 50, or above 10 in the median over 2 columns or more: the
+///                                                   loss is then 100 times as curved along the common offset as along
+///                                                   what tells the rows apart
 /// Columns that have their usual value in 95 % of the rows or more are left out of the last two.
 /// Looks at the inputs as the model gets them. A model whose first layer normalises them needs no such check.
 std::optional<Anomaly> check_input_scale(const DataPart& train);

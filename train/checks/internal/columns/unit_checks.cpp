@@ -71,7 +71,7 @@ std::optional<double> mixed_ratio(const Column& column, Clusters& found) {
   const std::size_t smaller = std::min(found.low_count, found.high_count);
   if (smaller < min_cluster || static_cast<double>(smaller) < 0.02 * static_cast<double>(n)) return std::nullopt;
   const double distance = found.high - found.low, sd = std::max(found.low_sd, found.high_sd);
-  if (!(distance > 4 * sd) || 10 * found.between > smaller) return std::nullopt;
+  if (!(distance > 3.5 * sd) || 4 * found.between > smaller) return std::nullopt;
   if (!(std::min(found.low_sd, found.high_sd) * 1.5 > sd)) return std::nullopt;
   const double ratio = std::exp(found.high_middle - found.low_middle), unit = unit_ratio(ratio);
   const double error =

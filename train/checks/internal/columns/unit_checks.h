@@ -16,8 +16,8 @@ std::string place_of(const DataTable& table, std::size_t column);
 /// Reports "mixed_units" when one of the first `end` columns is the same quantity in two units. The logarithms of its
 /// absolute values fall into two clusters (Otsu 1979), each with 2 % of the rows and 10 rows at least, and all of these
 /// hold:
-///   distance of the clusters     above 4 standard deviations of each
-///   values in the gap            at most 10 % of the smaller cluster in the middle third of the gap
+///   distance of the clusters     above 3.5 standard deviations of each
+///   values in the gap            at most 25 % of the smaller cluster in the middle third of the gap
 ///   shape                        the standard deviations of the logarithms are within a factor of 1.5
 ///   ratio of their medians       that of two common units, such as 1,000 or 2.54, within 2.5 standard errors
 ///   other columns and targets    none has a correlation above 0.5 with the cluster, unless it is larger by the same
