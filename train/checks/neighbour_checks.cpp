@@ -164,8 +164,9 @@ NeighbourReport check_neighbours(const Described& train, std::span<const RowKey>
     if (auto found = recoded_labels(table, validation->table, points, held_out, of_validation,
                                     static_cast<std::size_t>(target.highest()) + 1))
       report.anomalies.push_back(std::move(*found));
-  if (auto found = near_duplicates(train, validation->table, points, held_out, neighbours, of_validation))
-    report.anomalies.push_back(std::move(*found));
+  auto near = near_duplicates(train, validation->table, points, held_out, neighbours, of_validation);
+  if (!near) near = find_groups(validation->table, points, held_out, neighbours, of_validation);
+  if (near) report.anomalies.push_back(std::move(*near));
   return report;
 }
 

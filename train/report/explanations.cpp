@@ -56,6 +56,7 @@ constexpr std::array<std::string_view, 1> noisy{"label_noise"};
 constexpr std::array<std::string_view, 1> no_gain{"no_better_than_baseline"};
 constexpr std::array<std::string_view, 1> one_class{"constant_targets"};
 constexpr std::array<std::string_view, 2> repeats{"repeated_rows", "near_duplicates"};
+constexpr std::array<std::string_view, 3> of_conflicts{"repeated_rows", "near_duplicates", "two_regimes"};
 constexpr std::array<std::string_view, 2> unrelated{"labels_shuffled", "label_noise"};
 
 constexpr std::array<std::string_view, 5> of_unstable_rows{"conflicting_labels", "duplicate_rows", "near_duplicates",
@@ -120,16 +121,19 @@ constexpr std::array<Explanation, 57> explanations{{
     {"unstable_data", {stall_names, of_unstable_rows, generalises_badly}},
     {"labels_recoded", {shares, generalises_badly}},
     {"coded_category", {stall_names, generalises_badly}},
+    {"truncated_columns", {stall_names, generalises_badly}},
+    {"two_regimes", {stall_names, unrelated, generalises_badly}},
+    {"conflicting_labels", {of_conflicts}},
 }};
 
 constexpr std::array<std::string_view, 13> of_columns{
     "coded_missing",     "mixed_units",    "outliers",      "large_offset",     "constant_columns",
     "duplicate_columns", "coded_category", "noise_columns", "scrambled_inputs", "truncated_columns",
     "input_scale",       "target_scale",   "noisy_inputs"};
-constexpr std::array<std::string_view, 11> of_targets{"constant_targets",   "truncated_targets", "repeated_target",
+constexpr std::array<std::string_view, 12> of_targets{"constant_targets",   "truncated_targets", "repeated_target",
                                                       "conflicting_labels", "labels_shifted",    "labels_recoded",
                                                       "labels_shuffled",    "label_noise",       "missing_class",
-                                                      "class_imbalance",    "loss_mismatch"};
+                                                      "class_imbalance",    "loss_mismatch",     "two_regimes"};
 constexpr std::array<std::string_view, 10> of_split{
     "small_training_set", "small_validation_set", "duplicate_rows", "near_duplicates", "validation_drift",
     "target_drift",       "columns_permuted",     "no_validation",  "sorted_rows",     "repeated_rows"};

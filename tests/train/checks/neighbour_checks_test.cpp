@@ -112,3 +112,34 @@ TEST_CASE("rows on a curve are near each other by nature") {
   const Table train_set = curve(400), held_out = curve(100);
   CHECK(!find(review(train_set, &held_out, Task::regression), "near_duplicates"));
 }
+
+TEST_CASE("rows of one patient on both sides of a split are reported, those of a split by patient are not") {
+  const auto patients = [](std::uint64_t seed, Index rows) {
+    Rng rng(seed);
+    const Table table = values(rows);
+    for (Index i = 0; i < rows; ++i)
+      for (Index j = 0; j < table.cols(); ++j)
+        table.at(i, j) = table.at(i % (rows / 8), j) + static_cast<Scalar>(0.2 * rng.normal());
+    return table;
+  };
+  const auto part = [](const Table& from, const std::function<bool(Index)>& wanted) {
+    std::vector<Scalar> x, y;
+    for (Index i = 0; i < from.rows(); ++i) {
+      if (!wanted(i)) continue;
+      for (Index j = 0; j < from.cols(); ++j) x.push_back(from.at(i, j));
+      y.push_back(from.target(i));
+    }
+    const auto rows = static_cast<Index>(y.size());
+    return Table{Tensor({rows, from.cols()}, x), Tensor({rows, 1}, y)};
+  };
+  const Table all = patients(1, 960);
+  const Table some = part(all, [](Index i) { return i % 7 != 0; }),
+              other = part(all, [](Index i) { return i % 7 == 0; });
+  const auto found = review(some, &other, Task::regression);
+  REQUIRE(find(found, "near_duplicates"));
+  CHECK(contains(find(found, "near_duplicates")->remedy, "groups"));
+
+  const auto of_patient = [](Index i) { return i % 120 < 100; };
+  const Table known = part(all, of_patient), unknown = part(all, [&](Index i) { return !of_patient(i); });
+  CHECK(!find(review(known, &unknown, Task::regression), "near_duplicates"));
+}

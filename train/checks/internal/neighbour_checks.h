@@ -31,7 +31,7 @@ struct NeighbourReport {
 ///   "labels_recoded"    the labels of validation rows are not those of their nearest training rows, but other ones:
 ///                       see describe_recoding; of two classes, also when they disagree by 4 standard errors, or
 ///                       when a linear score of the training set does (transferred_agreement)
-///   "near_duplicates"   see near_duplicates
+///   "near_duplicates"   see near_duplicates and find_groups
 /// keys: of the training rows, ascending. validation: when there is one.
 NeighbourReport check_neighbours(const Described& train, std::span<const RowKey> keys, const Described* validation,
                                  Task task);

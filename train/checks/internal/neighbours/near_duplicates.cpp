@@ -79,4 +79,48 @@ std::optional<Anomaly> near_duplicates(const Described& train, const DataTable& 
       .rank = Rank::outcome};
 }
 
+std::optional<Anomaly> find_groups(const DataTable& validation, const Points& points, const Points& queries,
+                                   std::span<const Neighbour> of_train, std::span<const Neighbour> of_validation) {
+  constexpr std::size_t min_queries = 50, max_group = 12, first_usual = 21, last_usual = 40, min_columns = 3;
+  constexpr double min_ratio = 2, max_farther = 1.5;
+  if (queries.size() < min_queries || points.size() < 4 * last_usual || points.coordinates.size() < min_columns)
+    return std::nullopt;
+  std::vector<double> sums(last_usual + 1), counts(last_usual + 1);  // of k times the jump behind the k-th neighbour
+  std::vector<float> distances;
+  for (std::size_t q = 0; q < queries.size(); ++q) {
+    squared_distances(points, queries, q, points.size(), distances);
+    std::partial_sort(distances.begin(), distances.begin() + last_usual + 1, distances.end());
+    for (std::size_t k = 1; k <= last_usual; ++k) {
+      if (!(distances[k - 1] > 0)) continue;
+      sums[k] += static_cast<double>(k) / 2 * std::log(static_cast<double>(distances[k] / distances[k - 1]));
+      ++counts[k];
+    }
+  }
+  double usual = 0;
+  for (std::size_t k = first_usual; k <= last_usual; ++k) {
+    if (counts[k] < min_queries) return std::nullopt;
+    usual += sums[k] / counts[k] / static_cast<double>(last_usual - first_usual + 1);
+  }
+  std::size_t size = 0;
+  double largest = 0;
+  for (std::size_t k = 1; k <= max_group; ++k)
+    if (counts[k] >= min_queries && sums[k] / counts[k] > largest) largest = sums[k] / counts[k], size = k;
+  if (!(usual > 0) || !(largest > min_ratio * usual)) return std::nullopt;
+  // Rows of groups that are in the validation set alone are as far from the groups of others as these from each other.
+  const auto usual_distance = [](std::span<const Neighbour> neighbours) {
+    std::vector<double> nearest;
+    for (const Neighbour& neighbour : neighbours) nearest.push_back(static_cast<double>(neighbour.distance));
+    return median(nearest);
+  };
+  if (usual_distance(of_validation) > max_farther * usual_distance(of_train)) return std::nullopt;
+  return Anomaly{
+      .name = "near_duplicates",
+      .where = concat(validation.name, " rows"),
+      .evidence = concat("about ", size, " training rows are near, the gap behind is ", short_form(largest / usual, 2),
+                         " times the usual"),
+      .cause = "rows of one patient, customer or recording in both sets: the validation loss looks better than it is",
+      .remedy = "split groups, not rows",
+      .rank = Rank::outcome};
+}
+
 }  // namespace handrail::train

@@ -19,4 +19,13 @@ std::optional<Anomaly> near_duplicates(const Described& train, const DataTable& 
                                        const Points& queries, std::span<const Neighbour> of_train,
                                        std::span<const Neighbour> of_validation);
 
+/// Reports "near_duplicates" when validation rows have a small group of training rows about them, such as the other
+/// rows of a patient. The distances to the k-th and the next neighbour differ by a jump: k times the difference of
+/// their logarithms, which is 1 / d on average for any k where points have a density in d dimensions, is in the mean
+/// over at least 50 validation rows, for a k of at most 12, more than twice what it is for k from 21 to 40. This mean
+/// has a standard error of 1 / (d sqrt(rows)), so that the bound is 7 standard errors away or more. Pairs with a
+/// distance of 0 are left out.
+std::optional<Anomaly> find_groups(const DataTable& validation, const Points& points, const Points& queries,
+                                   std::span<const Neighbour> of_train, std::span<const Neighbour> of_validation);
+
 }  // namespace handrail::train

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include <handrail/core/random.h>
+
 namespace handrail::train {
 
 std::vector<std::size_t> evenly(std::size_t count, std::size_t wanted) {
@@ -23,8 +25,15 @@ std::vector<std::size_t> varying_columns(const Described& data) {
 }
 
 Points points_of(const DataTable& table, std::span<const Column> train, std::span<const std::size_t> columns,
-                 std::size_t count) {
+                 std::size_t count, bool irregular) {
   Points points{.positions = evenly(table.size(), count)};
+  if (irregular) {
+    Rng rng(table.size());
+    for (std::size_t k = 0; k < points.size(); ++k) {
+      const std::size_t end = k + 1 < points.size() ? points.positions[k + 1] : table.size();
+      points.positions[k] += rng.below(end - points.positions[k]);
+    }
+  }
   for (const std::size_t j : columns) {
     auto& coordinate = points.coordinates.emplace_back();
     const auto values = table.column(j);

@@ -26,9 +26,10 @@ std::vector<std::size_t> evenly(std::size_t count, std::size_t wanted);
 std::vector<std::size_t> varying_columns(const Described& data);
 
 /// At most `count` rows of a table, evenly spaced, with these columns as coordinates. train: describes the training
-/// set.
+/// set. irregular: one row of each stretch of rows instead, so that a pattern that repeats, such as every second row,
+/// is not met in step.
 Points points_of(const DataTable& table, std::span<const Column> train, std::span<const std::size_t> columns,
-                 std::size_t count);
+                 std::size_t count, bool irregular = false);
 
 /// The squared distances of all points from a query, an infinite one for the point `self`.
 void squared_distances(const Points& points, const Points& queries, std::size_t query, std::size_t self,
