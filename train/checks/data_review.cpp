@@ -10,6 +10,7 @@
 #include <handrail/train/checks/internal/drift_checks.h>
 #include <handrail/train/checks/internal/leak_checks.h>
 #include <handrail/train/checks/internal/neighbour_checks.h>
+#include <handrail/train/checks/internal/neighbours/label_regimes.h>
 #include <handrail/train/checks/internal/neighbours/regime_checks.h>
 #include <handrail/train/checks/internal/row_checks.h>
 #include <handrail/train/checks/internal/target_checks.h>
