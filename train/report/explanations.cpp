@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <span>
 
 namespace handrail::train {
@@ -63,7 +64,7 @@ constexpr std::array<std::string_view, 5> of_unstable_rows{"conflicting_labels",
                                                            "labels_shuffled", "label_noise"};
 constexpr std::array<std::string_view, 1> shares{"target_drift"};
 
-constexpr std::array<Explanation, 57> explanations{{
+constexpr Explanation explanations[] = {
     {"coded_missing", {stall_names, blows_up, of_large_inputs, outlier_names}},
     {"mixed_units", {stall_names, blows_up, of_large_inputs, outlier_names}},
     {"outliers", {stall_names, blows_up, of_large_inputs, outlier_names}},
@@ -124,7 +125,7 @@ constexpr std::array<Explanation, 57> explanations{{
     {"truncated_columns", {stall_names, generalises_badly}},
     {"two_regimes", {stall_names, unrelated, generalises_badly}},
     {"conflicting_labels", {of_conflicts}},
-}};
+};
 
 constexpr std::array<std::string_view, 13> of_columns{
     "coded_missing",     "mixed_units",    "outliers",      "large_offset",     "constant_columns",
@@ -175,7 +176,7 @@ bool share_a_subject(std::string_view a, std::string_view b) {
 
 bool explains(std::string_view cause, std::string_view effect) {
   const auto row = std::ranges::find(explanations, cause, &Explanation::cause);
-  return row != explanations.end() && cause != effect &&
+  return row != std::end(explanations) && cause != effect &&
          std::ranges::any_of(row->effects, [effect](Group group) { return contains(group, effect); });
 }
 

@@ -26,8 +26,7 @@ std::optional<Change> find_change(const NeighbourGraph& graph);
 ///   "columns_permuted"  columns of the rows behind look like other columns of those before: see find_permutation
 ///   "labels_recoded"    rows behind have other classes than similar rows before: see describe_recoding
 ///   "two_regimes"       else, when the targets of the two parts do not differ, as those of sorted rows do: by a
-///   quarter
-///                       of a standard deviation in their medians, or by 0.15 in the shares of the classes
+///                       quarter of a standard deviation in their medians, or by 0.15 in the shares of the classes
 std::optional<Anomaly> check_regimes(const Described& train, const NeighbourGraph& graph, Task task);
 
 }  // namespace handrail::train
