@@ -11,6 +11,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/random.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/files/text.h>
 
 namespace handrail::train {
 namespace {
@@ -94,6 +95,26 @@ Rows in_order(const Rows& rows, std::vector<Index> positions) {
   return rows.pick(positions);
 }
 
+void check_folds(const Rows& rows, Index count) {
+  if (count < 2) fail<OptionError>("folds: want at least 2 folds; got ", count);
+  if (rows.size() < count)
+    fail<DataError>("folds: want at least one row for each of the ", count, " folds; got ",
+                    counted(rows.size(), "row"));
+}
+
+// Deals the positions out one after another, class by class, so that neither a class nor all rows are uneven by more
+// than one row. classes: of each row; empty when there are none.
+std::vector<Rows> deal(const Rows& rows, const std::vector<std::size_t>& classes, Index count, std::uint64_t seed) {
+  std::vector<Index> order = shuffled_positions(rows.size(), seed);
+  if (!classes.empty())
+    std::ranges::stable_sort(order, {}, [&](Index position) { return classes[static_cast<std::size_t>(position)]; });
+  std::vector<std::vector<Index>> dealt(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < order.size(); ++i) dealt[i % dealt.size()].push_back(order[i]);
+  std::vector<Rows> folds;
+  for (std::vector<Index>& positions : dealt) folds.push_back(in_order(rows, std::move(positions)));
+  return folds;
+}
+
 }  // namespace
 
 std::pair<Rows, Rows> random_split(const Rows& rows, double fraction, std::uint64_t seed) {
@@ -126,6 +147,16 @@ std::pair<Rows, Rows> stratified_split(const Rows& rows, std::span<const Scalar>
     --left;
   }
   return {in_order(rows, std::move(first)), in_order(rows, std::move(second))};
+}
+
+std::vector<Rows> random_folds(const Rows& rows, Index count, std::uint64_t seed) {
+  check_folds(rows, count);
+  return deal(rows, {}, count, seed);
+}
+
+std::vector<Rows> stratified_folds(const Rows& rows, Index count, std::uint64_t seed) {
+  check_folds(rows, count);
+  return deal(rows, number_classes(read_classes(rows)), count, seed);
 }
 
 std::pair<Subset, Subset> subsets(const std::shared_ptr<const Dataset>& dataset, const std::pair<Rows, Rows>& parts) {

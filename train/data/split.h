@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include <handrail/train/data/subset.h>
 
@@ -28,6 +29,15 @@ std::pair<Rows, Rows> stratified_split(const Rows& rows, double fraction, std::u
 /// 0 < fraction < 1, and DataError when there are fewer than two rows.
 std::pair<Rows, Rows> stratified_split(const Rows& rows, std::span<const Scalar> targets, double fraction,
                                        std::uint64_t seed = 42);
+
+/// Deals rows out to `count` folds at random. Each row is in one fold, the sizes of folds differ by one row at most, and
+/// each fold keeps the order of the rows. The seed alone decides which rows they are. Throws OptionError unless
+/// count >= 2; DataError when there are fewer rows than folds.
+std::vector<Rows> random_folds(const Rows& rows, Index count, std::uint64_t seed = 42);
+/// Deals rows out to `count` folds at random, of each class as many to every fold, but for one row at most. What counts
+/// as a class is as for stratified_split; without classes the result is that of random_folds. Reads the samples of all
+/// rows. Throws OptionError unless count >= 2; DataError when there are fewer rows than folds.
+std::vector<Rows> stratified_folds(const Rows& rows, Index count, std::uint64_t seed = 42);
 
 /// The two parts as data sets that share the data set. Throws DataError when a part is empty.
 std::pair<Subset, Subset> subsets(const std::shared_ptr<const Dataset>& dataset, const std::pair<Rows, Rows>& parts);
