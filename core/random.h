@@ -13,7 +13,7 @@ namespace handrail {
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
 
 /// The purposes of random numbers. The streams of one seed do not overlap.
-enum class Stream : std::uint8_t { init, shuffle, split, dropout, verify, user = 128 };
+enum class Stream : std::uint8_t { init, shuffle, split, dropout, verify, part, user = 128 };
 
 /// A point in the random streams of a seed.
 struct StreamKey {

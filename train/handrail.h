@@ -25,6 +25,7 @@
 #include <handrail/optim/schedule.h>
 #include <handrail/optim/sgd.h>
 #include <handrail/train/checkpoints/checkpoint.h>
+#include <handrail/train/cross_validation.h>
 #include <handrail/train/data/csv.h>
 #include <handrail/train/data/dataset.h>
 #include <handrail/train/data/idx.h>
@@ -33,6 +34,7 @@
 #include <handrail/train/data/rows.h>
 #include <handrail/train/data/split.h>
 #include <handrail/train/data/subset.h>
+#include <handrail/train/ensemble.h>
 #include <handrail/train/lr/lr_finder.h>
 #include <handrail/train/metrics/metrics.h>
 #include <handrail/train/report/console.h>

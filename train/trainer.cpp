@@ -99,9 +99,7 @@ void Trainer::save_model(const std::filesystem::path& path) const { train::save_
 
 void Trainer::load_model(const std::filesystem::path& path) {
   SavedModel saved = read_model(path);
-  if (saved.info.task != info_.task)
-    fail<CheckpointError>("load_model: '", path.string(), "': want a model for ", to_string(info_.task),
-                          ", as the loss of this trainer is; got one for ", to_string(saved.info.task));
+  check_task("load_model", path, info_.task, saved.info.task);
   restore(model_, saved.weights.parameters, saved.weights.buffers);
   info_ = std::move(saved.info);
 }

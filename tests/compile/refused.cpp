@@ -124,3 +124,10 @@ void rest(train::Trainer& trainer) {
   // says: deleted
   train::Trainer other = trainer;
 }
+
+void model_makers(nn::Sequential& model, const train::TensorDataset& data) {
+  // says: want a function of Rng&, or Rng& and const Dataset&, that returns a Layer
+  train::cross_validate(model, cross_entropy, {.epochs = 5}, data);
+  // says: want a function of Rng&, or Rng& and const Dataset&, that returns a Layer
+  train::fit_ensemble([](Rng&) { return 5; }, cross_entropy, {.epochs = 5}, data);
+}

@@ -125,7 +125,7 @@ class Console final : public LogSink {
     if (at_.batch == at_.batches_per_epoch || seconds_since(last_epoch_) < 1) return;
     last_epoch_ = Clock::now();
     live_.clear();
-    print(concat("step ", grouped(stats.step), evaluation_text(stats.evaluation),
+    print(concat("step ", grouped(stats.step), evaluation_text(stats.evaluation, "val_"),
                  std::exchange(best_, false) ? "  best" : ""));
     std::fflush(stream_);
   }
@@ -174,13 +174,36 @@ class Console final : public LogSink {
     std::fflush(stream_);
   }
 
+  void part_end(const PartEnd& part) override {
+    std::string line = concat(part.kind, " ", part.number, "/", part.count);
+    if (part.test)
+      line += evaluation_text(*part.test, "test_");
+    else if (part.fit.best && part.fit.best->evaluation.samples > 0)
+      line += evaluation_text(part.fit.best->evaluation, "val_");
+    line += concat("  ", to_string(part.fit.reason), ": ", counted(part.fit.epochs, "epoch"), ", ",
+                   clock_text(part.fit.seconds));
+    std::string warnings;
+    for (const Anomaly& cause : warnings_of(part.fit))
+      warnings += (warnings.empty() ? "  warnings: " : ", ") + cause.name;
+    print(line + warnings);
+    std::fflush(stream_);
+  }
+
  private:
-  static std::string evaluation_text(const Evaluation& evaluation) {
-    std::string text = concat("  val_loss ", four_digits(evaluation.loss));
-    if (const auto accuracy = evaluation.measured_accuracy) text += concat("  val_accuracy ", four_digits(*accuracy));
+  // prefix: of the names, such as "val_".
+  static std::string evaluation_text(const Evaluation& evaluation, const char* prefix) {
+    std::string text = concat("  ", prefix, "loss ", four_digits(evaluation.loss));
+    if (const auto accuracy = evaluation.measured_accuracy)
+      text += concat("  ", prefix, "accuracy ", four_digits(*accuracy));
     for (const MetricValue& metric : evaluation.metrics)
-      text += concat("  val_", metric.name, " ", four_digits(metric.value));
+      text += concat("  ", prefix, metric.name, " ", four_digits(metric.value));
     return text;
+  }
+
+  static std::vector<Anomaly> warnings_of(const FitEnd& result) {
+    auto causes = diagnosis(result.anomalies);
+    std::erase_if(causes, [](const Anomaly& cause) { return cause.severity == Severity::note; });
+    return causes;
   }
 
   std::size_t columns() const { return terminal_columns(stream_); }
@@ -213,8 +236,7 @@ class Console final : public LogSink {
   }
 
   void print_anomalies(const FitEnd& result) {
-    auto causes = diagnosis(result.anomalies);
-    std::erase_if(causes, [](const Anomaly& cause) { return cause.severity == Severity::note; });
+    const auto causes = warnings_of(result);
     if (causes.empty()) return;
     std::string counts = "anomalies:";
     for (const auto& [name, count] : result.anomaly_counts)

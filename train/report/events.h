@@ -164,4 +164,13 @@ struct FitEnd {
   double seconds = 0;                   // of training, with the sessions before a resume
 };
 
+/// The end of one of several fits: that of a fold of cross_validate, or of a member of fit_ensemble.
+struct PartEnd {
+  const char* kind;                     // "fold" or "member"
+  Index number;                         // from 1
+  Index count;                          // how many there will be
+  FitEnd fit;                           // of its own run, which reports nothing else
+  std::optional<Evaluation> test = {};  // on the rows of the fold; absent for a member and an interrupted fold
+};
+
 }  // namespace handrail::train

@@ -35,6 +35,8 @@ class LogSink {
   virtual void fit_end(const FitEnd&) {}
   /// Called between fits, before and after the one with a fix that TrainerOptions::repair tries.
   virtual void repair(const RepairAttempt&) {}
+  /// Called after each fit of cross_validate and fit_ensemble. Besides, they send activities only, which count epochs.
+  virtual void part_end(const PartEnd&) {}
 
  protected:
   LogSink() = default;
@@ -60,6 +62,7 @@ class MemorySink : public LogSink {
   void anomaly(const Anomaly& event) override { anomalies.push_back(event); }
   void fit_end(const FitEnd& event) override { results.push_back(event); }
   void repair(const RepairAttempt& event) override { repairs.push_back(event); }
+  void part_end(const PartEnd& event) override { parts.push_back(event); }
 
   std::vector<FitStart> starts;
   std::vector<TrainStart> train_starts;
@@ -70,6 +73,7 @@ class MemorySink : public LogSink {
   std::vector<Anomaly> anomalies;
   std::vector<FitEnd> results;
   std::vector<RepairAttempt> repairs;
+  std::vector<PartEnd> parts;
 };
 
 }  // namespace handrail::train

@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include <handrail/core/error.h>
+#include <handrail/core/random.h>
 
 namespace handrail::train {
 namespace {
@@ -48,6 +49,14 @@ Seed random_seed() {
   Seed seed = (std::uint64_t{entropy()} << 32) | entropy();
   seed.drawn = true;
   return seed;
+}
+
+Seed derived_seed(Seed seed, Index number) {
+  const auto words =
+      random_block({.seed = seed, .stream = Stream::part, .position = static_cast<std::uint64_t>(number)}, 0);
+  Seed derived = (std::uint64_t{words[0]} << 32) | words[1];
+  derived.drawn = seed.drawn;
+  return derived;
 }
 
 bool is_training_figure(std::string_view monitor) { return monitor.starts_with("train_"); }

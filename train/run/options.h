@@ -51,6 +51,9 @@ struct Seed {
 };
 /// Draws a seed from the entropy of the system, for a run that is different each time. The summary shows the seed.
 Seed random_seed();
+/// The seed of one of several fits, such as that of fold or member `number`: a function of both numbers alone. Those of
+/// neighbouring seeds have nothing in common.
+Seed derived_seed(Seed seed, Index number);
 
 /// Makes the optimizer of a run from the groups of its parameters.
 using OptimizerFactory = std::function<std::unique_ptr<optim::Optimizer>(std::vector<optim::ParamGroup>)>;

@@ -393,3 +393,25 @@ TEST_CASE("numbers are grouped by thousands") {
     found = found || item.value == "1,800 samples, 1 batch of 1 per epoch, 1 epoch";
   CHECK(found);
 }
+
+TEST_CASE("a fold is one line, with the names of its warnings") {
+  const train::FitEnd fit{.reason = train::StopReason::early_stopping,
+                          .epochs = 42,
+                          .best = train::Best{.epoch = 1, .step = 10, .value = 0.5, .evaluation = evaluation},
+                          .anomalies = {not_finite},
+                          .seconds = 61};
+  train::FitEnd unvalidated;  // which monitors the training loss
+  unvalidated.best = train::Best{.epoch = 1, .step = 10, .value = 0.5, .evaluation = {}};
+  CHECK(written([&](train::LogSink& sink) {
+          sink.part_end({.kind = "fold", .number = 2, .count = 5, .fit = fit, .test = evaluation});
+          sink.part_end({.kind = "member", .number = 1, .count = 3, .fit = fit});
+          sink.part_end({.kind = "member", .number = 2, .count = 3, .fit = unvalidated});
+          sink.part_end({.kind = "fold", .number = 3, .count = 5, .fit = {.reason = train::StopReason::interrupted}});
+        }) ==
+        "fold 2/5  test_loss 0.1250  test_accuracy 0.5000  test_f1 0.7500  stopped early: 42 epochs, 1:01  "
+        "warnings: non_finite\n"
+        "member 1/3  val_loss 0.1250  val_accuracy 0.5000  val_f1 0.7500  stopped early: 42 epochs, 1:01  "
+        "warnings: non_finite\n"
+        "member 2/3  finished: 0 epochs, 0:00\n"
+        "fold 3/5  interrupted: 0 epochs, 0:00\n");
+}

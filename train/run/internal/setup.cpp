@@ -139,4 +139,10 @@ void check_known(const ModelInfo& info, const Dataset& data, const char* functio
                     "none. fit() fits it and load_model() reads it; .normalization = Normalization{} is byte / 255");
 }
 
+void check_task(const char* function, const std::filesystem::path& path, Task wanted, Task got) {
+  if (wanted != got)
+    fail<CheckpointError>(function, ": '", path.string(), "': want a model for ", to_string(wanted),
+                          ", as the loss is; got one for ", to_string(got));
+}
+
 }  // namespace handrail::train

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -118,5 +119,8 @@ void stratify(RunData& data, const TrainerOptions& options);
 /// Throws OptionError when the data is raw and the normalization that the model was trained with is not known.
 /// function: the name of the caller, for the message.
 void check_known(const ModelInfo& info, const Dataset& data, const char* function);
+
+/// Throws CheckpointError, starting with `function`, when a file is of a model for another task than that of the loss.
+void check_task(const char* function, const std::filesystem::path& path, Task wanted, Task got);
 
 }  // namespace handrail::train
