@@ -52,10 +52,11 @@ struct CsvTable {
 /// Reads a text file of numbers, plain or compressed by gzip: one line a row, with the same number of cells in each. A
 /// cell may be in quotes, which end on the same line. Numbers have a decimal point whatever the locale, and may have a
 /// sign and blanks around them. A UTF-8 byte order mark, CRLF line ends and blank lines at the end are accepted. A
-/// number that is too small for Scalar but not for double is rounded.
+/// number that is too small for Scalar but not for double is rounded. The file is read twice, once to count the rows,
+/// in blocks of lines on num_threads() threads; besides the numbers, memory holds one block of 1 MB for each thread.
 /// Throws DataError naming file, line and column, counted from 1, of a cell that is empty, not a number, out of
 /// range, or not finite without allow_non_finite; DataError naming the file, and the line where there is one, of
-/// any other mistake; OptionError on options out of range.
+/// any other mistake, such as a pipe, which cannot be read twice; OptionError on options out of range.
 CsvTable read_csv(const std::filesystem::path& path, const CsvOptions& options = {});
 
 }  // namespace handrail::train

@@ -22,11 +22,12 @@ InputFile::InputFile(std::string_view reader, const std::filesystem::path& path)
   struct stat status {};
   if (fstat(fileno(file_.get()), &status) != 0) fail<DataError>(name_, ": cannot read the file: ", errno_text());
   if (S_ISDIR(status.st_mode)) fail<DataError>(name_, ": want a file; got a directory");
+  regular_ = S_ISREG(status.st_mode);
   buffer_.resize(buffer_size);
   refill();
   if (end_ >= 2 && std::equal(std::begin(gzip_magic), std::end(gzip_magic), buffer_.begin()))
     start_inflating();
-  else if (S_ISREG(status.st_mode))
+  else if (regular_)
     size_ = static_cast<std::uint64_t>(status.st_size);
 }
 

@@ -34,6 +34,8 @@ class InputFile {
   /// of gzip data is checked by the read that reaches its end, so ask for one byte more than is expected.
   std::size_t read(std::span<std::uint8_t> out);
   bool is_gzip() const { return inflater_ != nullptr; }
+  /// Whether it can be opened and read again, unlike a pipe.
+  bool is_regular() const { return regular_; }
   /// The size of the file in bytes; nothing for gzip data and for a pipe, whose size is not known beforehand.
   std::optional<std::uint64_t> size() const { return size_; }
   /// How messages start, such as "read_idx: 'file'".
@@ -61,6 +63,7 @@ class InputFile {
   std::string name_;
   std::unique_ptr<std::FILE, Close> file_;
   std::optional<std::uint64_t> size_;
+  bool regular_ = false;
   std::vector<std::uint8_t> buffer_;  // bytes as stored; those from next_ to end_ are unread
   std::size_t next_ = 0, end_ = 0;
   std::uint64_t refilled_ = 0;                      // bytes read from the file so far

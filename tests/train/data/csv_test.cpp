@@ -1,10 +1,14 @@
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+
 #include <clocale>
-#include <cstddef>
 #include <cmath>
+#include <cstddef>
+#include <fstream>
 #include <limits>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <handrail/core/error.h>
@@ -107,6 +111,41 @@ TEST_CASE("read_csv reads lines and files that are larger than its buffers") {
   reads(gzip(text), {2, 50'000}, values);
 }
 
+TEST_CASE("read_csv gives the same values and the same first error on any number of threads") {
+  std::string text = "a,b\n";
+  std::vector<double> values;
+  for (int i = 0; i < 60'000; ++i) {
+    text += std::to_string(i) + "," + std::to_string(i % 7) + ".5\n";
+    values.insert(values.end(), {double(i), i % 7 + 0.5});
+  }
+  std::string two_errors = text + "1\n";  // more than a block before the end
+  two_errors.replace(two_errors.find("\n20000,") + 1, 5, "2000x");
+  const std::string blank = text + "\n \n" + text.substr(4);
+  for (const int threads : {1, 2, 3}) {
+    CAPTURE(threads);
+    const ThreadCount use(threads);
+    reads(text + "\n\r\n", {60'000, 2}, values);
+    rejects(two_errors, {}, "line 20002, column 1 'a': want a number; got '2000x'");
+    rejects(blank, {}, "line 60002: want a row; got a blank line, and more text in line 60004");
+  }
+}
+
+TEST_CASE("read_csv refuses what it cannot read twice") {
+  const TempDir dir;
+  const auto path = dir.path() / "pipe";
+  REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+  std::thread writer([&] { std::ofstream(path) << "1,2\n"; });
+  check_throws<DataError>([&] { read_csv(path); }, "pipe'", "want a regular file, as it is read twice");
+  writer.join();
+}
+
+TEST_CASE("a first line that is much wider than the others costs no memory") {
+  std::string text = "1", ragged;
+  for (int i = 0; i < 400'000; ++i) text += ",1";
+  for (int i = 0; i < 400'000; ++i) ragged += "\n1";
+  rejects(text + ragged, {}, "line 2: want 400001 columns as in line 1; got 1");
+}
+
 TEST_CASE("read_csv says why a file cannot be read") {
   const TempDir dir;
   check_throws<DataError>([&] { read_csv(dir.path() / "none.csv"); }, "read_csv: '", "none.csv'", "No such file");
@@ -146,7 +185,7 @@ TEST_CASE("read_csv suggests what may have been meant") {
   rejects("a,b\n1,\"1,5\"\n", {}, "got '1,5'; write a decimal point, not a comma");
   rejects("1;2\n3;4\n", {}, "line 2, column 1 '1;2': want a number; got '3;4'; is the delimiter ';' instead of ','?");
   rejects("1,2\n3,x\n", {}, "line 2, column 2 '1': want a number; got 'x'");
-  rejects("1.x,2\n3,4\n", {}, "line 1, column 1", "all numbers, or all names", "'1.x' among numbers");
+  rejects("1.x,2\n3,4\n", {}, "line 1, column 1 '0': want a number; got '1.x'; if the first line is a header");
   rejects("a,\n1,2\n", {},
           "line 1, column 2: want a column name; got an empty cell; if the first line is not a header");
 }
