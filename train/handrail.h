@@ -34,6 +34,7 @@
 #include <handrail/train/data/rows.h>
 #include <handrail/train/data/split.h>
 #include <handrail/train/data/subset.h>
+#include <handrail/train/data/table/table_encoder.h>
 #include <handrail/train/ensemble.h>
 #include <handrail/train/lr/lr_finder.h>
 #include <handrail/train/metrics/metrics.h>

@@ -20,7 +20,9 @@ class NumberBlock : public CsvBlockReader {
 
   void take(Index row, const CsvLine& line) override {
     if (row >= rows_) fail<DataError>(file_, ": want the same rows each time; the file changed while it was read");
-    for (Index i = 0; i < columns_; ++i) values_[row * columns_ + i] = line.number_at(static_cast<std::size_t>(i), row);
+    for (Index i = 0; i < columns_; ++i)
+      values_[row * columns_ + i] =
+          line.number_at(static_cast<std::size_t>(i), row, "clean the data, or set allow_non_finite = true");
     ++taken;
   }
   Index taken = 0;
@@ -31,20 +33,11 @@ class NumberBlock : public CsvBlockReader {
   const std::string& file_;
 };
 
-// Checks that each row has its cells, which CsvFile does.
-struct NoNumbers : CsvBlockReader {
-  void take(Index, const CsvLine&) override {}
-};
-
 }  // namespace
 
 CsvTable read_csv(const std::filesystem::path& path, const CsvOptions& options) {
   const CsvFile file("read_csv", path, options);
-  const CsvFile::Size size = file.count();
-  const Index rows = size.rows, columns = std::ssize(file.columns());
-  // A cell takes a byte, with what ends it: a first line that is wider than the others must not cost memory.
-  if (static_cast<std::uint64_t>(rows) > (size.bytes + 1) / static_cast<std::uint64_t>(columns))
-    file.read([] { return std::make_unique<NoNumbers>(); });
+  const Index rows = file.count(), columns = std::ssize(file.columns());
   CsvTable table{
       .columns = file.columns(), .values = Tensor({rows, columns}), .path = path, .first_line = file.first_line()};
   Scalar* const values = table.values.mutable_data();
@@ -59,13 +52,7 @@ CsvTable read_csv(const std::filesystem::path& path, const CsvOptions& options) 
 }
 
 Index CsvTable::column(std::string_view name) const {
-  if (const auto found = std::ranges::find(columns, name); found != columns.end()) return found - columns.begin();
-  constexpr std::size_t max_listed = 30;
-  std::string all;
-  for (std::size_t i = 0; i < std::min(max_listed, columns.size()); ++i)
-    all += concat(i ? ", " : "", excerpt(columns[i]));
-  if (columns.size() > max_listed) all += concat(", ... (", columns.size(), " in all)");
-  fail<OptionError>("CsvTable: '", path.string(), "': want one of the columns ", all, "; got ", excerpt(name));
+  return static_cast<Index>(find_column(columns, name, concat("CsvTable: '", path.string(), "'")));
 }
 
 TensorDataset CsvTable::dataset(std::string_view target, Target kind, TensorDatasetOptions options) const {

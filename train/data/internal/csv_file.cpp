@@ -127,6 +127,11 @@ void for_each_line(CsvBlock& block, const std::string& file, const CsvOptions& o
   }
 }
 
+// Leaves the cells of a row as they are.
+struct OnlyCells : CsvBlockReader {
+  void take(Index, const CsvLine&) override {}
+};
+
 }  // namespace
 
 void check_csv_options(const CsvOptions& options, std::string_view reader) {
@@ -185,7 +190,7 @@ const char* CsvFile::no_header_hint() const {
   return options_.header ? "" : "; if the first line is not a header, set header = false";
 }
 
-CsvFile::Size CsvFile::count() const {
+Index CsvFile::count() const {
   CsvBlocks blocks(reader_, path_, options_);
   std::int64_t last = 0;
   // Blank lines count when more text follows, which read() refuses.
@@ -203,7 +208,10 @@ CsvFile::Size CsvFile::count() const {
   const Index rows = last - first_line() + 1;
   if (rows <= 0)
     fail<DataError>(name_, ": want at least one row of numbers; got ", last == 0 ? "an empty file" : "only a header");
-  return {rows, blocks.bytes()};
+  // A cell takes a byte at least, with what ends it.
+  if (static_cast<std::uint64_t>(rows) > (blocks.bytes() + 1) / columns_.size())
+    read([] { return std::make_unique<OnlyCells>(); });
+  return rows;
 }
 
 void CsvFile::read(const std::function<std::unique_ptr<CsvBlockReader>()>& make,
@@ -238,6 +246,17 @@ void CsvFile::read(const std::function<std::unique_ptr<CsvBlockReader>()>& make,
     for (std::size_t i = 0; done && i < count; ++i) done(*readers[i]);
   }
   if (problem) std::rethrow_exception(problem);
+}
+
+std::size_t find_column(const std::vector<std::string>& columns, std::string_view name, const std::string& who) {
+  if (const auto found = std::ranges::find(columns, name); found != columns.end())
+    return static_cast<std::size_t>(found - columns.begin());
+  constexpr std::size_t max_listed = 30;
+  std::string all;
+  for (std::size_t i = 0; i < std::min(max_listed, columns.size()); ++i)
+    all += concat(i ? ", " : "", excerpt(columns[i]));
+  if (columns.size() > max_listed) all += concat(", ... (", columns.size(), " in all)");
+  fail<OptionError>(who, ": want one of the columns ", all, "; got ", excerpt(name));
 }
 
 std::vector<std::string> coded_value_notes(const Tensor& table, const std::function<std::string(Index)>& label) {

@@ -43,11 +43,13 @@ class CsvLine {
   std::string cell_name(std::size_t column) const;
   /// What is wrong with a cell that should be a number, and what to do: "want a number; got 'x'".
   std::string number_problem(std::size_t column, CellKind kind) const;
-  /// The cell as a finite number. Throws DataError, naming the cell, when it is none.
-  Scalar number_at(std::size_t column, Index row) const {
+  /// The cell as a number, finite unless options.allow_non_finite. Throws DataError, naming the cell, when it is none.
+  /// remedy: what to do about one that is not finite.
+  Scalar number_at(std::size_t column, Index row, const char* remedy = "clean the data") const {
     Scalar value = 0;
     const CellKind kind = parse_number(cells_[column], value);
-    if (kind != CellKind::number || !(options_.allow_non_finite || value - value == 0)) refuse(column, kind, row);
+    if (kind != CellKind::number || !(options_.allow_non_finite || value - value == 0))
+      refuse(column, kind, row, remedy);
     return value;
   }
 
@@ -55,7 +57,7 @@ class CsvLine {
   bool is_padding(char c) const { return (c == ' ' || c == '\t') && c != options_.delimiter; }
   std::string_view trimmed(std::string_view text) const;
   char* split_quoted(char* first, char* end);
-  [[noreturn]] void refuse(std::size_t column, CellKind kind, Index row) const;
+  [[noreturn]] void refuse(std::size_t column, CellKind kind, Index row, const char* remedy) const;
 
   const std::string& file_;
   const CsvOptions& options_;
@@ -89,12 +91,9 @@ class CsvFile {
   /// How messages start, such as "read_csv: 'file'".
   const std::string& name() const { return name_; }
 
-  struct Size {
-    Index rows;
-    std::uint64_t bytes;  // after decompression
-  };
-  /// Counts the rows without looking into them. Throws DataError when there are none.
-  Size count() const;
+  /// Counts the rows. Throws DataError when there are none, and on a row of another length when there are so few bytes
+  /// that not all rows can have all cells: a first line that is wider than the others must not cost memory.
+  Index count() const;
   /// Gives all rows to readers: make() returns one for each block, and done() gets it back in the order of the file.
   /// Throws what they throw, and DataError on any mistake of the file; of several, the first one in the file.
   void read(const std::function<std::unique_ptr<CsvBlockReader>()>& make,
@@ -112,6 +111,10 @@ class CsvFile {
   std::vector<std::string> columns_;
   bool header_ = false;
 };
+
+/// The position of the column of this name. Throws OptionError, starting with `who` and listing the columns, when there
+/// is none.
+std::size_t find_column(const std::vector<std::string>& columns, std::string_view name, const std::string& who);
 
 /// A sentence for each column with a number that seems to stand for a missing value, by the 20,000 rows or fewer that
 /// are evenly spaced in `values`, [rows, columns]. label(column) names it, and is empty for a column that is skipped.

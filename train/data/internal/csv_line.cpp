@@ -84,8 +84,8 @@ std::string CsvLine::number_problem(std::size_t column, CellKind kind) const {
   return concat("want a number; got ", excerpt(cell), hint);
 }
 
-void CsvLine::refuse(std::size_t column, CellKind kind, Index row) const {
-  const char* const hint = kind == CellKind::number ? "; clean the data, or set allow_non_finite = true" : "";
+void CsvLine::refuse(std::size_t column, CellKind kind, Index row, const char* remedy) const {
+  const std::string hint = kind == CellKind::number ? concat("; ", remedy) : "";
   throw DataError(concat(cell_name(column), ": ", number_problem(column, kind), hint), row);
 }
 
