@@ -35,7 +35,7 @@ int main(int argc, char** argv) try {
   std::printf("gradient check: %s, largest relative error %.1e\n\n", check.passed ? "passed" : check.worst.c_str(),
               check.max_relative_error);
 
-  const auto iris = train::read_csv(EXAMPLES_DATA "iris.csv").dataset("species");
+  const auto iris = train::load_csv(EXAMPLES_DATA "iris.csv", {.targets = {"species"}}).data;
   const auto [train_set, test_set] = train::random_split(iris, 0.2, options.seed);
   nn::Sequential model{nn::Standardize::fit(train_set), nn::Linear{4, 32, rng}, Swish{}, nn::Linear{32, 3, rng}};
   train::Trainer trainer{model, cross_entropy, options};

@@ -15,7 +15,7 @@ constexpr Index batch_size = 32, epochs = 20;
 // Trains on iris. forgets: whether the gradients of earlier steps are left where they are.
 void train_model(bool forgets) {
   Rng rng(42);
-  const auto iris = train::read_csv(EXAMPLES_DATA "iris.csv").dataset("species");
+  const auto iris = train::load_csv(EXAMPLES_DATA "iris.csv", {.targets = {"species"}}).data;
   const auto [train_set, test_set] = train::random_split(iris, 0.2, 42);
   const nn::Sequential model{nn::Standardize::fit(train_set), nn::Linear{4, 32, rng}, nn::ReLU{},
                              nn::Linear{32, 3, rng}};

@@ -15,8 +15,9 @@ int main(int argc, char** argv) try {
   const auto options =
       arguments.options({.epochs = 200, .batch_size = 16, .lr = 3e-3, .metrics = {train::R2{}, train::Mae{}}});
 
-  const train::TensorDataset table = train::read_csv(file).dataset(target, train::Target::value);
-  const auto [train_set, test_set] = train::random_split(table, 0.2, options.seed);
+  const auto table = train::load_csv(file, {.targets = {target}, .kind = train::Target::value});
+  std::printf("%s\n", table.encoder.text().c_str());
+  const auto [train_set, test_set] = train::random_split(table.data, 0.2, options.seed);
   const train::Batch test_rows = train::first_samples(test_set, test_set.size());
 
   Rng rng(options.seed);

@@ -52,9 +52,10 @@ Split split_table(const D& data, bool standard_targets, std::uint64_t seed) {
 
 void add_public_tables(std::vector<Table>& tasks, const std::filesystem::path& folder) {
   const auto add = [&](const char* name, Index classes, std::vector<Index> hidden) {
-    const auto data =
-        std::make_shared<TensorDataset>(read_csv(folder / (std::string(name) + ".csv"))
-                                            .dataset("target", classes > 0 ? Target::class_index : Target::value));
+    const auto data = std::make_shared<TensorDataset>(
+        load_csv(folder / (std::string(name) + ".csv"),
+                 {.targets = {"target"}, .kind = classes > 0 ? Target::class_index : Target::value})
+            .data);
     tasks.push_back({.name = name,
                      .loss = classes > 0 ? Loss(cross_entropy) : Loss(mse_loss),
                      .hidden = std::move(hidden),

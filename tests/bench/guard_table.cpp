@@ -21,7 +21,7 @@
 #include <handrail/optim/adam.h>
 #include <handrail/optim/clip.h>
 #include <handrail/optim/schedule.h>
-#include <handrail/train/data/csv.h>
+#include <handrail/train/data/table/table_encoder.h>
 #include <handrail/train/data/idx.h>
 #include <handrail/train/math/robust.h>
 #include <handrail/train/data/loader.h>
@@ -62,7 +62,7 @@ Task digits() {
 }
 
 Task iris() {
-  auto data = read_csv(std::string(EXAMPLES_DATA) + "iris.csv").dataset("species");
+  auto data = load_csv(EXAMPLES_DATA "iris.csv", {.targets = {"species"}}).data;
   return {"iris", std::make_unique<TensorDataset>(std::move(data)), {4, 32, 3}, true};
 }
 

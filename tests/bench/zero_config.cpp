@@ -111,8 +111,9 @@ constexpr Table all_tables[] = {
 constexpr Index table_epochs = 100;
 
 TensorDataset read_table(const Table& table) {
-  return read_csv(tables / (std::string(table.name) + ".csv"))
-      .dataset("target", table.classes > 0 ? Target::class_index : Target::value);
+  return load_csv(tables / (std::string(table.name) + ".csv"),
+                  {.targets = {"target"}, .kind = table.classes > 0 ? Target::class_index : Target::value})
+      .data;
 }
 
 Run table_run(const Table& table, const TensorDataset& data, bool standardize, std::uint64_t seed) {

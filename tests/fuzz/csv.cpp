@@ -1,13 +1,15 @@
-// A CSV file, plain or compressed.
+// A CSV file, plain or compressed, as a table of numbers and as a data set.
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <string>
 
 #include <handrail/core/system/finite.h>
-#include <handrail/train/data/csv.h>
+#include <handrail/train/data/table/table_encoder.h>
 
 #include "target.h"
 
@@ -69,16 +71,54 @@ void read(std::string_view bytes) {
   const bool finite = first_non_finite(table.values.span()) < 0;
   const CsvTable strict = read_csv(path, {.delimiter = delimiter});
   fuzz::require(finite && same(strict, table), "read without NaN, the table differs");
+}
+
+// Any file that is a table, by its last column. The encoder reads the same file to the same inputs.
+void encode(std::string_view bytes) {
+  static fuzz::MemoryFile file;
+  const auto& path = file.write(bytes);
+  const CsvOptions options{.delimiter = delimiter_of(bytes), .max_line_bytes = 256, .max_inflated_bytes = 4096};
+  std::string target;
   try {
-    table.dataset(table.columns.back());
-  } catch (const DataError&) {  // no classes, or no inputs
+    const CsvTable names = read_csv(path, options);
+    target = names.columns.back();
+  } catch (const DataError&) {
+    // A table of texts. Its first line names the columns, or they are numbered.
+    std::string line(bytes.substr(0, std::min(bytes.find('\n'), bytes.size())));
+    const std::size_t at = line.rfind(options.delimiter) + 1;
+    target = line.substr(at, line.find_last_not_of(" \r\t") + 1 - at);
   }
-  if (table.columns.size() > 1)
-    fuzz::require(table.dataset(table.columns[0], Target::value).size() == table.values.shape()[0], "a row was lost");
+  for (const Target kind : {Target::class_index, Target::value}) {
+    try {
+      const TableData table = load_csv(path, {.targets = {target}, .kind = kind, .max_categories = 3, .csv = options});
+      const TableEncoder& encoder = table.encoder;
+      fuzz::require(encoder.problem().empty(), "the encoder contradicts itself");
+      fuzz::require(std::ssize(encoder.input_names()) == encoder.width() && !encoder.text().empty(),
+                    "an input has no name, or a name no input");
+      const TensorDataset again = encoder.load(path);
+      fuzz::require(std::ranges::equal(again.inputs().span(), table.data.inputs().span()) &&
+                        std::ranges::equal(again.targets().span(), table.data.targets().span()),
+                    "the encoder makes other inputs or targets");
+      fuzz::require(std::ranges::equal(encoder.inputs(path).span(), table.data.inputs().span()),
+                    "the encoder makes other inputs without the targets");
+    } catch (const OptionError&) {  // no such column
+    } catch (const DataError&) {
+    }
+  }
+}
+
+void read_and_encode(std::string_view bytes) {
+  encode(bytes);
+  // With texts and missing cells in the columns.
+  std::string changed(bytes);
+  std::ranges::replace(changed, '1', 'u');
+  std::ranges::replace(changed, '4', '?');
+  encode(changed);
+  read(bytes);
 }
 
 }  // namespace
 
 // Names of one letter and its delimiter are objects of 32 bytes, whose array doubles as it grows; text may
 // inflate to max_inflated_bytes.
-const fuzz::Target fuzz::target{.read = read, .memory = {.fixed = 256 << 10, .per_byte = 64}};
+const fuzz::Target fuzz::target{.read = read_and_encode, .memory = {.fixed = 256 << 10, .per_byte = 128}};

@@ -231,6 +231,7 @@ void write_csv() {
   write("regressions/csv/ragged_long", "x,y\n1,2\n3,4,5\n");
   write("regressions/csv/blank_line", "1,2\n\n3,4\n");
   write("regressions/csv/text_cell", "x,y\n1,two\n");
+  write("regressions/csv/texts", "town,a,y\nUlm,1,u\nBonn,,v\nUlm,?,u\n");
   write("regressions/csv/empty_cell", "x,y\n1,\n");
   write("regressions/csv/open_quote", "x,y\n1,\"2\n3,4\n");
   write("regressions/csv/text_after_quote", "x,y\n\"1\"0,2\n");

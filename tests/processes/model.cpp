@@ -53,7 +53,7 @@ Sets shared(D train_set, D test_set) {
 
 Sets sets_of(const std::string& kind, const std::filesystem::path& dir) {
   if (kind == "table") {
-    auto [train_set, test] = stratified_split(train::read_csv(EXAMPLES_DATA "iris.csv").dataset("species"), 0.3);
+    auto [train_set, test] = stratified_split(train::load_csv(EXAMPLES_DATA "iris.csv", {.targets = {"species"}}).data, 0.3);
     return shared(train_set, test);
   }
   train::Mnist mnist = train::load_mnist(dir / "mnist");

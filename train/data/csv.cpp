@@ -1,11 +1,8 @@
 #include <handrail/train/data/csv.h>
 
-#include <algorithm>
-#include <cmath>
 #include <memory>
 
 #include <handrail/core/error.h>
-#include <handrail/core/system/finite.h>
 #include <handrail/train/data/internal/csv_file.h>
 #include <handrail/train/files/text.h>
 
@@ -53,30 +50,6 @@ CsvTable read_csv(const std::filesystem::path& path, const CsvOptions& options) 
 
 Index CsvTable::column(std::string_view name) const {
   return static_cast<Index>(find_column(columns, name, concat("CsvTable: '", path.string(), "'")));
-}
-
-TensorDataset CsvTable::dataset(std::string_view target, Target kind, TensorDatasetOptions options) const {
-  if (values.shape().rank() != 2 || values.shape()[1] != std::ssize(columns))
-    fail<ShapeError>("CsvTable: want values [N, ", columns.size(), "], a column for each name; got ", values.shape());
-  const Index skip = column(target), rows = values.shape()[0], cols = values.shape()[1];
-  if (cols < 2)
-    fail<DataError>("CsvTable: '", path.string(), "': want columns besides the target ", excerpt(target), "; got none");
-  const Tensor inputs({rows, cols - 1});
-  const Tensor targets(kind == Target::class_index ? Shape{rows} : Shape{rows, 1});
-  const Scalar* in = values.data();
-  Scalar* x = inputs.mutable_data();
-  Scalar* y = targets.mutable_data();
-  for (Index row = 0; row < rows; ++row, in += cols) {
-    x = std::copy(in, in + skip, x);
-    x = std::copy(in + skip + 1, in + cols, x);
-    y[row] = in[skip];
-    if (kind == Target::class_index && !(is_finite(y[row]) && y[row] >= 0 && y[row] == std::floor(y[row])))
-      throw DataError(concat("CsvTable: '", path.string(), "' line ", first_line + row, " (row ", row, "), column ",
-                             skip + 1, " ", excerpt(target), ": want a class index, a whole number >= 0; got ", y[row],
-                             "; for regression use Target::value"),
-                      row);
-  }
-  return {inputs, targets, options};
 }
 
 }  // namespace handrail::train

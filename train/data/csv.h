@@ -9,11 +9,10 @@
 #include <vector>
 
 #include <handrail/core/tensor.h>
-#include <handrail/train/data/dataset.h>
 
 namespace handrail::train {
 
-/// How read_csv reads a file.
+/// How read_csv and load_csv read a file.
 struct CsvOptions {
   char delimiter = ',';                  // any character but a quote, a line end and those that numbers consist of
   std::optional<bool> header = {};       // absent: the first line is a header when none of its cells is a number
@@ -22,13 +21,7 @@ struct CsvOptions {
   std::uint64_t max_inflated_bytes = 1ULL << 32;  // of a compressed file, as a small one can hold any amount of text
 };
 
-/// What the target column of a table is.
-enum class Target {
-  class_index,  // a class, a whole number from 0 on: targets [N], for cross_entropy
-  value,        // any number: targets [N, 1], for mse_loss against outputs [N, 1]
-};
-
-/// A table of numbers with named columns.
+/// A table of numbers with named columns. To train on a file, use load_csv, which makes a data set of it.
 struct CsvTable {
   std::vector<std::string> columns;  // their names; "0", "1", ... when there is no header
   Tensor values;                     // [rows, columns]
@@ -40,13 +33,6 @@ struct CsvTable {
 
   /// The position of the column of this name. Throws OptionError, listing the columns, when there is none.
   Index column(std::string_view name) const;
-  /// A data set whose targets are the column `target`, [N] for Target::class_index or [N, 1] for Target::value, and
-  /// whose inputs [N, columns - 1] are the other columns in order.
-  /// Throws OptionError when there is no such column, ShapeError when `values` has not one column for each name,
-  /// DataError when no column is left for the inputs, DataError naming line and row of a class index that is negative
-  /// or not whole, and DataError naming row and column of a value that is not finite unless check_finite is off.
-  TensorDataset dataset(std::string_view target, Target kind = Target::class_index,
-                        TensorDatasetOptions options = {}) const;
 };
 
 /// Reads a text file of numbers, plain or compressed by gzip: one line a row, with the same number of cells in each. A

@@ -74,10 +74,10 @@ inline std::vector<VariedTask> nine_tasks() {
          Rng rng(seed);
          return Sequential{Linear{64, 64, rng}, nn::GELU{}, Linear{64, 32, rng}, nn::GELU{}, Linear{32, 10, rng}};
        }});
-  tasks.push_back({"iris", owned(train::read_csv(EXAMPLES_DATA "iris.csv").dataset("species")), cross_entropy, 60,
-                   [](std::uint64_t seed) {
+  tasks.push_back({"iris", owned(train::load_csv(EXAMPLES_DATA "iris.csv", {.targets = {"species"}}).data),
+                   cross_entropy, 60, [](std::uint64_t seed) {
                      Rng rng(seed);
-                     const auto iris = train::read_csv(EXAMPLES_DATA "iris.csv").dataset("species");
+                     const auto iris = train::load_csv(EXAMPLES_DATA "iris.csv", {.targets = {"species"}}).data;
                      return Sequential{nn::Standardize::fit(iris), Linear{4, 32, rng}, ReLU{}, Linear{32, 3, rng}};
                    }});
   tasks.push_back({"disc and ring", owned(plane(800, 11)), cross_entropy, 20, [](std::uint64_t seed) {

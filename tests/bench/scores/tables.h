@@ -80,8 +80,10 @@ inline std::vector<ScoredTable> scored_tables(const std::filesystem::path& folde
   std::vector<ScoredTable> all;
   const auto file = [&](const std::string& name, Index classes) {
     all.push_back({name, classes, [path = folder / (name + ".csv"), classes] {
-                     return train::read_csv(path).dataset(
-                         "target", classes > 0 ? train::Target::class_index : train::Target::value);
+                     return train::load_csv(path,
+                                            {.targets = {"target"},
+                                             .kind = classes > 0 ? train::Target::class_index : train::Target::value})
+                         .data;
                    }});
   };
   file("iris", 3);
@@ -95,9 +97,8 @@ inline std::vector<ScoredTable> scored_tables(const std::filesystem::path& folde
     all.push_back({name, classes, [=] { return detail::table(rows, columns, classes, seed, target); }});
   };
   drawn("wide", 500, 100, 4, detail::LinearScores(4, 10, 0.3, 21));
-  drawn("noisy", 600, 8, 0, [](Scalar* row, Rng& rng) {
-    return std::sin(2 * x(row, 0)) + x(row, 1) * x(row, 2) + 1.3 * rng.normal();
-  });
+  drawn("noisy", 600, 8, 0,
+        [](Scalar* row, Rng& rng) { return std::sin(2 * x(row, 0)) + x(row, 1) * x(row, 2) + 1.3 * rng.normal(); });
   drawn("imbalanced", 1500, 10, 2, [](Scalar* row, Rng& rng) {
     return x(row, 0) + x(row, 1) * x(row, 2) + std::abs(x(row, 3)) + 0.3 * rng.normal() > 3.2 ? 1.0 : 0.0;
   });

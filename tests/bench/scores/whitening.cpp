@@ -23,7 +23,9 @@ TensorDataset powers() {
   return {inputs, targets};
 }
 
-TensorDataset iris(const char* target, Target kind) { return read_csv(EXAMPLES_DATA "iris.csv").dataset(target, kind); }
+TensorDataset iris(const char* target, Target kind) {
+  return load_csv(EXAMPLES_DATA "iris.csv", {.targets = {target}, .kind = kind}).data;
+}
 
 TensorDataset digits() {
   const Batch all = first_samples(bench::digits(), bench::digits().size());

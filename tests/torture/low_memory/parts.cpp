@@ -92,7 +92,7 @@ Attempt make_tape(const fs::path&) {
 }
 
 std::vector<std::vector<Scalar>> read(const fs::path& dir) {
-  const auto table = train::read_csv(dir / "table.csv").dataset("label");
+  const auto table = train::load_csv(dir / "table.csv", {.targets = {"label"}}).data;
   const auto packed = train::read_csv(dir / "table.csv.gz");
   const auto bytes = train::load_idx(dir / "images", dir / "labels", {.classes = 3, .flatten = true});
   const train::Loader loader(bytes, {.batch_size = 2, .normalization = train::Normalization{}});

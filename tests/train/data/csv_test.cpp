@@ -246,54 +246,13 @@ TEST_CASE("read_csv does not depend on the locale") {
   std::setlocale(LC_NUMERIC, before.c_str());
 }
 
-TEST_CASE("a table's column of classes becomes targets [N]") {
-  const TensorDataset samples = read("a,y,b\n1,0,2\n3,2,4\n").dataset("y");
-  CHECK(samples.inputs().shape() == Shape{2, 2});
-  check_values(samples.inputs(), {1, 2, 3, 4});
-  CHECK(samples.targets().shape() == Shape{2});
-  check_values(samples.targets(), {0, 2});
-}
-
-TEST_CASE("a table's column of values becomes targets [N, 1]") {
-  const TensorDataset samples = read("0.5,1,2\n-1.5,3,4\n").dataset("0", Target::value);
-  check_values(samples.inputs(), {1, 2, 3, 4});
-  CHECK(samples.targets().shape() == Shape{2, 1});
-  check_values(samples.targets(), {0.5, -1.5});
-}
-
 TEST_CASE("a table lists its columns when none has the name asked for") {
   const auto table = read("a,b\n1,2\n");
-  check_throws<OptionError>([&] { table.dataset("y"); }, "a.csv'", "want one of the columns 'a', 'b'; got 'y'");
+  check_throws<OptionError>([&] { table.column("y"); }, "a.csv'", "want one of the columns 'a', 'b'; got 'y'");
   CHECK(table.column("b") == 1);
   std::string wide = "0";
   for (int i = 1; i < 100; ++i) wide += ",0";
   check_throws<OptionError>([&] { read(wide).column("y"); }, "'28', '29', ... (100 in all); got 'y'");
-}
-
-TEST_CASE("a table names line and row of a target that is not a class index") {
-  for (const std::string bad : {"1.5", "-1"}) {
-    check_throws<DataError>([&] { read("a,y\n1,0\n2," + bad + "\n").dataset("y"); },
-                            "a.csv' line 3 (row 1), column 2 'y'", "want a class index", "got " + bad, "Target::value");
-    check_throws<DataError>([&] { read("1,0\n2," + bad + "\n").dataset("1"); }, "line 2 (row 1)");
-  }
-  const auto table = read("a,y\n1,nan\n", {.allow_non_finite = true});
-  check_throws<DataError>([&] { table.dataset("y"); }, "line 2 (row 0)", "want a class index");
-}
-
-TEST_CASE("a table with values that are not finite becomes a data set only on request") {
-  const auto table = read("a,y\nnan,1\n", {.allow_non_finite = true});
-  check_throws<DataError>([&] { table.dataset("y"); }, "row 0, column 0");
-  CHECK(table.dataset("y", Target::value, {.check_finite = false}).size() == 1);
-}
-
-TEST_CASE("a table without columns besides the target makes no data set") {
-  check_throws<DataError>([&] { read("y\n1\n").dataset("y"); }, "want columns besides the target 'y'");
-}
-
-TEST_CASE("a table whose values were replaced by others of another width is rejected") {
-  auto table = read("a,y\n1,2\n");
-  table.values = Tensor({1, 3}, {1, 2, 3});
-  check_throws<ShapeError>([&] { table.dataset("y"); }, "want values [N, 2]", "got [1, 3]");
 }
 
 TEST_CASE("read_csv rejects every truncation of a compressed file") {

@@ -194,7 +194,7 @@ TEST_CASE("a short sweep in which noise hides the descent is repeated in full") 
 }
 
 TEST_CASE("on a small table the rate found costs at most a tenth of test loss against the best of a grid") {
-  const auto iris = train::read_csv(EXAMPLES_DATA "iris.csv").dataset("species");
+  const auto iris = train::load_csv(EXAMPLES_DATA "iris.csv", {.targets = {"species"}}).data;
   const auto mean_loss = [&](OrAuto<double> lr) {
     constexpr std::uint64_t seeds = 8;
     double sum = 0;

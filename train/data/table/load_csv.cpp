@@ -172,7 +172,7 @@ class TableFit {
     check_options();
   }
 
-  Table run() && {
+  TableData run() && {
     scan();
     if (plan_mixed_columns()) scan();
     encoder_.rows = rows_;
@@ -246,7 +246,7 @@ class TableFit {
     if (!is_target && (plans_[at].names || scan.numbers < scan.texts)) return type_category(at);
     if (is_target || scan.numbers > 0) {
       refuse_texts(at, is_target ? "" : ", or the column in `categories` or `leave_out`");
-      column.median = std::numeric_limits<double>::quiet_NaN();  // until it is known
+      if (!is_target) column.median = std::numeric_limits<double>::quiet_NaN();  // until it is known
     } else {
       leave_out(at, "every cell is missing");
     }
@@ -350,6 +350,8 @@ class TableFit {
 
 }  // namespace
 
-Table load_csv(const std::filesystem::path& path, const TableOptions& options) { return TableFit(path, options).run(); }
+TableData load_csv(const std::filesystem::path& path, const TableOptions& options) {
+  return TableFit(path, options).run();
+}
 
 }  // namespace handrail::train

@@ -13,6 +13,12 @@
 
 namespace handrail::train {
 
+/// What the target columns of a table are.
+enum class Target : std::uint8_t {
+  class_index,  // names or whole numbers: targets [N] are class indices, for cross_entropy
+  value,        // any numbers: targets [N, columns], for mse_loss against outputs of this shape
+};
+
 /// A column of a table, and what becomes of it.
 struct TableColumn {
   enum class Role : std::uint8_t {
@@ -84,7 +90,7 @@ struct TableOptions {
 };
 
 /// A data set of a table, and how it was made.
-struct Table {
+struct TableData {
   TensorDataset data;
   TableEncoder encoder;
 };
@@ -103,6 +109,6 @@ struct Table {
 /// The file is read as read_csv does. Memory holds the data set, the texts of categories, and a block of 1 MB for each
 /// thread. Throws as read_csv and TableEncoder::load do; DataError when a column that should be a number, a class or a
 /// value is not, or when there are no inputs; OptionError when there is no such column.
-Table load_csv(const std::filesystem::path& path, const TableOptions& options);
+TableData load_csv(const std::filesystem::path& path, const TableOptions& options);
 
 }  // namespace handrail::train

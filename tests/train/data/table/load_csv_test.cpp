@@ -18,7 +18,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-Table load(const std::string& text, const TableOptions& options) {
+TableData load(const std::string& text, const TableOptions& options) {
   const TempDir dir;
   return load_csv(dir.write("a.csv", text), options);
 }
@@ -31,12 +31,12 @@ void rejects(const std::string& text, const TableOptions& options, const Parts&.
   check_throws<DataError>([&] { load(text, options); }, "load_csv: '", "a.csv'", parts...);
 }
 
-void check_first_row(const Table& table, const std::vector<double>& want) {
+void check_first_row(const TableData& table, const std::vector<double>& want) {
   REQUIRE(table.data.input_shape() == Shape{std::ssize(want)});
   for (std::size_t i = 0; i < want.size(); ++i) CHECK(table.data.inputs().span()[i] == want[i]);
 }
 
-bool says(const Table& table, std::string_view part) {
+bool says(const TableData& table, std::string_view part) {
   CAPTURE(table.encoder.text());
   CAPTURE(part);
   return table.encoder.text().find(part) != std::string::npos;
@@ -45,7 +45,7 @@ bool says(const Table& table, std::string_view part) {
 }  // namespace
 
 TEST_CASE("load_csv makes inputs and class indices of a table of numbers") {
-  const Table table = load("a,b,y\n1,2,0\n3,4,1\n-5,6e1,0\n", {.targets = {"y"}});
+  const TableData table = load("a,b,y\n1,2,0\n3,4,1\n-5,6e1,0\n", {.targets = {"y"}});
   CHECK(table.data.inputs().shape() == Shape{3, 2});
   check_values(table.data.inputs(), {1, 2, 3, 4, -5, 60});
   CHECK(table.data.targets().shape() == Shape{3});
@@ -55,35 +55,36 @@ TEST_CASE("load_csv makes inputs and class indices of a table of numbers") {
 }
 
 TEST_CASE("load_csv gives a text an input for each of its values, in ascending order") {
-  const Table table = load("town,y,a\nUlm,0,1\nBonn,1,2\nUlm,1,3\n", {.targets = {"y"}});
+  const TableData table = load("town,y,a\nUlm,0,1\nBonn,1,2\nUlm,1,3\n", {.targets = {"y"}});
   CHECK(table.encoder.input_names() == Names{"town = Bonn", "town = Ulm", "a"});
   check_values(table.data.inputs(), {0, 1, 1, 1, 0, 2, 0, 1, 3});
   CHECK(says(table, "'town': category; 'Bonn', 'Ulm'"));
 }
 
 TEST_CASE("load_csv takes a text target for classes, in ascending order of their names") {
-  const Table table = load("a,kind\n1,rose\n2,iris\n3,rose\n", {.targets = {"kind"}});
+  const TableData table = load("a,kind\n1,rose\n2,iris\n3,rose\n", {.targets = {"kind"}});
   CHECK(table.encoder.classes == Names{"iris", "rose"});
   check_values(table.data.targets(), {1, 0, 1});
 }
 
 TEST_CASE("load_csv numbers classes that are numbers by their values") {
-  const Table table = load("a,y\n1,10\n2,9\n3,+10.0\n4,-1\n5,-0\n6,0\n", {.targets = {"y"}});
+  const TableData table = load("a,y\n1,10\n2,9\n3,+10.0\n4,-1\n5,-0\n6,0\n", {.targets = {"y"}});
   CHECK(table.encoder.classes == Names{"-1", "0", "9", "10"});
   check_values(table.data.targets(), {3, 2, 3, 0, 1, 1});
 }
 
 TEST_CASE("load_csv takes several targets of a regression, in the order asked for") {
-  const Table table = load("y1,a,y2\n0.5,1,2.5\n1.5,2,3.5\n", values({"y2", "y1"}));
+  const TableData table = load("y1,a,y2\n0.5,1,2.5\n1.5,2,3.5\n", values({"y2", "y1"}));
   check_values(table.data.inputs(), {1, 2});
   CHECK(table.data.targets().shape() == Shape{2, 2});
   check_values(table.data.targets(), {2.5, 0.5, 3.5, 1.5});
   CHECK(table.encoder.classes.empty());
+  CHECK(table.encoder.problem().empty());
   CHECK(says(table, "target 'y2', 'y1': 2 values"));
 }
 
 TEST_CASE("load_csv replaces missing numbers by the median and says where they were") {
-  const Table table =
+  const TableData table =
       load("a,b,y\n1,5,0\n,6,1\n100,7,0\nNA,8,1\nNaN,9,0\nnull,1,0\n?,2,0\n3,3,1\n", {.targets = {"y"}});
   CHECK(table.encoder.input_names() == Names{"a", "a is missing", "b"});
   check_values(table.data.inputs(), {1, 0, 5, 3, 1, 6, 100, 0, 7, 3, 1, 8, 3, 1, 9, 3, 1, 1, 3, 1, 2, 3, 0, 3});
@@ -101,21 +102,21 @@ TEST_CASE("the median is that of a sorted column") {
     }
     std::ranges::sort(column);
     CAPTURE(rows);
-    const Table table = load(text, {.targets = {"y"}});
+    const TableData table = load(text, {.targets = {"y"}});
     CHECK(table.encoder.columns[1].median == doctest::Approx(column[(column.size() - 1) / 2]).epsilon(1e-6));
     CHECK(table.encoder.columns[0].median == (rows - 1) / 2);
   }
 }
 
 TEST_CASE("load_csv says where a text is missing") {
-  const Table table = load("t,y\nu,0\nNA,1\nv,0\n", {.targets = {"y"}});
+  const TableData table = load("t,y\nu,0\nNA,1\nv,0\n", {.targets = {"y"}});
   CHECK(table.encoder.input_names() == Names{"t = u", "t = v", "t is missing"});
   check_values(table.data.inputs(), {1, 0, 0, 0, 0, 1, 0, 1, 0});
 }
 
 TEST_CASE("load_csv takes other codes of missing cells") {
   TableOptions options{.targets = {"y"}, .missing = {"none", "-9"}};
-  const Table table = load("a,t,y\n1,NA,0\n-9,None,1\n3,u,0\n", options);
+  const TableData table = load("a,t,y\n1,NA,0\n-9,None,1\n3,u,0\n", options);
   CHECK(table.encoder.input_names() == Names{"a", "a is missing", "t = NA", "t = u", "t is missing"});
   check_values(table.data.inputs(), {1, 0, 1, 0, 0, 1, 1, 0, 0, 1, 3, 0, 0, 1, 0});
 }
@@ -124,7 +125,7 @@ TEST_CASE("load_csv pools the texts of a column that has many") {
   std::string text = "t,y\n";
   for (int i = 0; i < 40; ++i)
     for (int times = 0; times <= i / 10; ++times) text += "t" + std::to_string(i) + "," + std::to_string(i % 2) + "\n";
-  const Table table = load(text, {.targets = {"y"}, .max_categories = 12});
+  const TableData table = load(text, {.targets = {"y"}, .max_categories = 12});
   const TableColumn& column = table.encoder.columns[0];
   // Ten occur four times; t20 is the first of those that occur three times. The other 29 have one input together.
   CHECK(column.values.size() == 11);
@@ -138,7 +139,7 @@ TEST_CASE("load_csv pools the texts of a column that has many") {
 TEST_CASE("load_csv leaves out what nothing can be learnt from") {
   std::string text = "name,a,void,skip,y\n";
   for (int i = 0; i < 40; ++i) text += "n" + std::to_string(i) + "," + std::to_string(i) + ",NA,7,1\n";
-  const Table table = load(text, {.targets = {"y"}, .leave_out = {"skip"}});
+  const TableData table = load(text, {.targets = {"y"}, .leave_out = {"skip"}});
   CHECK(table.encoder.input_names() == Names{"a"});
   CHECK(says(table, "'name': left out: no text occurs twice"));
   CHECK(says(table, "'void': left out: every cell is missing"));
@@ -149,9 +150,9 @@ TEST_CASE("load_csv leaves out what nothing can be learnt from") {
 }
 
 TEST_CASE("load_csv takes numbers for names on request, and where most cells are texts") {
-  const Table postcodes = load("code,y\n01067,0\n1067,1\n89073,0\n", {.targets = {"y"}, .categories = {"code"}});
+  const TableData postcodes = load("code,y\n01067,0\n1067,1\n89073,0\n", {.targets = {"y"}, .categories = {"code"}});
   CHECK(postcodes.encoder.columns[0].values == Names{"01067", "1067", "89073"});
-  const Table mixed = load("code,y\n17,0\nA1,1\nB2,0\n", {.targets = {"y"}});
+  const TableData mixed = load("code,y\n17,0\nA1,1\nB2,0\n", {.targets = {"y"}});
   CHECK(mixed.encoder.columns[0].values == Names{"17", "A1", "B2"});
 }
 
@@ -198,7 +199,7 @@ TEST_CASE("load_csv lists the columns when an option names another one, and refu
 }
 
 TEST_CASE("load_csv reads a file without a header when a cell of the first line is a number") {
-  const Table table = load("5.1,setosa\n4.9,setosa\n6.3,virginica\n", {.targets = {"1"}});
+  const TableData table = load("5.1,setosa\n4.9,setosa\n6.3,virginica\n", {.targets = {"1"}});
   CHECK(table.encoder.classes == Names{"setosa", "virginica"});
   check_values(table.data.inputs(), {Scalar(5.1), Scalar(4.9), Scalar(6.3)});
 }
@@ -207,7 +208,7 @@ TEST_CASE("load_csv notes numbers that seem to stand for missing values") {
   std::string text = "t,age,y\n";
   for (int i = 0; i < 100; ++i)
     text += std::string(i % 2 ? "u" : "v") + "," + (i % 10 == 3 ? "-999" : std::to_string(20 + i * 37 % 61)) + ",1\n";
-  const Table table = load(text, {.targets = {"y"}});
+  const TableData table = load(text, {.targets = {"y"}});
   REQUIRE(table.encoder.notes.size() == 1);
   CHECK(table.encoder.notes[0].find("column 2 'age': -999 in 10 % of the rows") == 0);
   CHECK(says(table, "note: column 2 'age': -999"));
@@ -222,7 +223,7 @@ TEST_CASE("load_csv gives the same table on any number of threads") {
     const ThreadCount use(threads);
     return load(text, {.targets = {"y"}});
   };
-  const Table one = on(1), three = on(3);
+  const TableData one = on(1), three = on(3);
   CHECK(std::ranges::equal(one.data.inputs().span(), three.data.inputs().span()));
   CHECK(std::ranges::equal(one.data.targets().span(), three.data.targets().span()));
   CHECK(one.encoder.text() == three.encoder.text());
@@ -233,7 +234,7 @@ TEST_CASE("load_csv gives the same table on any number of threads") {
 // What users of mlpack have met: its issues 3161, 658 and 1754.
 
 TEST_CASE("a table with texts and numbers under a header is not read as zeros (mlpack 3161)") {
-  const Table table = load(
+  const TableData table = load(
       "Date,Order ID,Customer Name,Product ID,Product Name,Quantity\n"
       "2021-06-01,B0000001,Customer - 0001,P0001,Product - 0001,1.0\n"
       "2021-06-01,B0000001,Customer - 0001,P0002,Product - 0002,4.0\n"
@@ -258,7 +259,7 @@ TEST_CASE("a missing cell leaves the numbers of its column as they are, wherever
       text += row == bad ? " , 1, 1\n" : "1, 1, 1\n";
       inputs.insert(inputs.end(), {1.0, row == bad ? 1.0 : 0.0, 1.0});
     }
-    const Table table = load(text, values({"2"}));
+    const TableData table = load(text, values({"2"}));
     CHECK(table.data.inputs().shape() == Shape{4, 3});
     CHECK(table.encoder.input_names() == Names{"0", "0 is missing", "1"});
     check_values(table.data.inputs(), inputs);
@@ -266,7 +267,7 @@ TEST_CASE("a missing cell leaves the numbers of its column as they are, wherever
 }
 
 TEST_CASE("a row is a sample and a column a feature: nothing is transposed") {
-  const Table table = load("1,2,3\n4,5,6\n", values({"2"}));
+  const TableData table = load("1,2,3\n4,5,6\n", values({"2"}));
   CHECK(table.data.size() == 2);
   CHECK(table.data.input_shape() == Shape{2});
   check_values(table.data.inputs(), {1, 2, 4, 5});
@@ -274,7 +275,7 @@ TEST_CASE("a row is a sample and a column a feature: nothing is transposed") {
 }
 
 TEST_CASE("texts keep their blanks, commas, quotes and backslashes, and an empty one is missing (mlpack 1754)") {
-  const Table table = load(
+  const TableData table = load(
       "1,row 2,row 3\n"
       "2,\"row 2, with comma\",row 3\n"
       "3,\"row 2 with \"\"embedded quote\"\"\",row 3\n"

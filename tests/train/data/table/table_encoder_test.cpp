@@ -89,7 +89,7 @@ TEST_CASE("an encoder puts a text that it has not seen with those it has pooled"
   const TempDir dir;
   std::string text = "t,y\n";
   for (int i = 0; i < 6; ++i) text += std::string("a,0\nb,1\n") + std::to_string(i) + "x,1\n";
-  const Table table = load_csv(dir.write("a.csv", text), {.targets = {"y"}, .max_categories = 3});
+  const TableData table = load_csv(dir.write("a.csv", text), {.targets = {"y"}, .max_categories = 3});
   check_values(table.encoder.inputs_of("new"), {0, 0, 1});
   check_values(table.encoder.inputs_of("b"), {0, 1, 0});
 }
