@@ -16,6 +16,7 @@ namespace {
 
 // The options with what overfit_batches and fast_dev_run imply.
 TrainerOptions effective(TrainerOptions o) {
+  if (o.table && o.class_names.empty()) o.class_names = o.table->classes;
   // A model that memorises a few batches does not generalise: that must not stop the run.
   if (o.overfit_batches) {
     o.patience = off;
@@ -41,7 +42,8 @@ Trainer::Trainer(nn::Module& model, TrainerOptions options, Task task)
     : model_(model),
       layer_(dynamic_cast<const nn::Layer*>(&model)),
       options_(effective(std::move(options))),
-      info_{.task = task, .normalization = options_.normalization, .class_names = options_.class_names} {
+      info_{.task = task, .normalization = options_.normalization, .class_names = options_.class_names,
+            .table = options_.table} {
   validate(options_);
 }
 

@@ -45,11 +45,25 @@ inline handrail::train::TrainingState full_state() {
   s.best_buffers = {{"norm.mean", Tensor::scalar(36)}, {"norm.none", Tensor({0, 4}, {})}};
   s.settings = {{"epochs", "37"}, {"training samples", "100, 9a"}};
   s.log_length = 38;
-  s.model = {.task = handrail::train::Task::binary,
-             .input_shape = {39, 40},
-             .target_shape = {},
-             .normalization = {{.mean = 0.5, .stddev = 2}},
-             .class_names = {"yes", ""}};
+  s.model = {
+      .task = handrail::train::Task::binary,
+      .input_shape = {39, 40},
+      .target_shape = {},
+      .normalization = {{.mean = 0.5, .stddev = 2}},
+      .class_names = {"yes", ""},
+      .table = {
+          {.csv = {.delimiter = ';', .header = true},
+           .missing = {"", "NA"},
+           .columns =
+               {{.name = "a", .missing = 41, .median = 0.5},
+                {.name = "b", .role = handrail::train::TableColumn::Role::category, .values = {"u", "v"}, .pooled = 42},
+                {.name = "c", .role = handrail::train::TableColumn::Role::left_out, .reason = "as asked for"},
+                {.name = "y", .role = handrail::train::TableColumn::Role::target}},
+           .targets = {"y"},
+           .classes = {"no", "yes"},
+           .rows = 43,
+           .notes = {"odd"},
+           .allow_unknown = true}}};
   s.train_loss = 41.5;
   s.validation = {{.loss = 42.5, .measured_accuracy = {}, .samples = 43, .metrics = {{"mae", 44}}, .group_losses = {}}};
 
@@ -107,12 +121,13 @@ inline void check_same(const Decisions& a, const Decisions& b) {
   CHECK(std::tie(lr, planned_steps, seed) == std::tie(b.lr, b.planned_steps, b.seed));
 }
 inline void check_same(const ModelInfo& a, const ModelInfo& b) {
-  const auto& [task, input_shape, target_shape, normalization, class_names] = a;
+  const auto& [task, input_shape, target_shape, normalization, class_names, table] = a;
   CHECK(std::tie(task, input_shape, target_shape, class_names) ==
         std::tie(b.task, b.input_shape, b.target_shape, b.class_names));
   REQUIRE(normalization.has_value() == b.normalization.has_value());
   if (normalization) CHECK(normalization->mean == b.normalization->mean);
   if (normalization) CHECK(normalization->stddev == b.normalization->stddev);
+  CHECK((table && b.table ? table->text() == b.table->text() : !table && !b.table));
 }
 inline void check_same(const Evaluation& a, const Evaluation& b) {
   const auto& [loss, accuracy, samples, metrics, group_losses, confusion] = a;

@@ -28,11 +28,17 @@ void check_finite(const NamedTensors& tensors, const char* kind, const std::stri
 }
 
 // These checks are made both before writing and after reading, so that whatever is saved can be loaded.
+void check(const TableEncoder& table, const std::string& who) {
+  if (const std::string problem = table.problem(); !problem.empty())
+    fail<CheckpointError>(who, ": want a table whose parts fit; ", problem);
+}
+
 void check(const ModelInfo& info, const std::string& who) {
   const auto& constants = info.normalization;
   if (constants && !(is_finite(constants->mean) && is_finite(constants->stddev) && constants->stddev > 0))
     fail<CheckpointError>(who, ": want a normalization with a finite mean and stddev > 0; got ", constants->mean,
                           " and ", constants->stddev);
+  if (info.table) check(*info.table, who);
 }
 
 void check(const ModelState& state, const std::string& who) {
@@ -210,6 +216,20 @@ SavedModel read_model(const std::filesystem::path& path, FileSystem& files) {
   check(saved.weights, who);
   check(saved.info, who);
   return saved;
+}
+
+void save_table(const TableEncoder& table, const std::filesystem::path& path, FileSystem& files) {
+  const std::string who = about("save_table", path);
+  check(table, who);
+  write(files, path, encode(table), 0, who);
+}
+
+TableEncoder load_table(const std::filesystem::path& path, FileSystem& files) {
+  const std::string who = about("load_table", path);
+  const std::string file = read_container(files, path, who);
+  TableEncoder table = decode_table(unpack(file, who), who);
+  check(table, who);
+  return table;
 }
 
 }  // namespace handrail::train

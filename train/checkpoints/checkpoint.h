@@ -84,4 +84,11 @@ struct SavedModel {
 /// one. Throws CheckpointError when the file cannot be read, and for a file of save_weights, which has no info.
 SavedModel read_model(const std::filesystem::path& path, FileSystem& files = posix_file_system());
 
+/// Writes how a table becomes inputs and targets, as safely as save_checkpoint does. Throws CheckpointError as it does,
+/// and when the fields contradict each other.
+void save_table(const TableEncoder& table, const std::filesystem::path& path, FileSystem& files = posix_file_system());
+/// Reads a file that save_table wrote, or a model or checkpoint of a Trainer with TrainerOptions::table. Throws
+/// CheckpointError when the file cannot be read or holds no table.
+TableEncoder load_table(const std::filesystem::path& path, FileSystem& files = posix_file_system());
+
 }  // namespace handrail::train

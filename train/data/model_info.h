@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <handrail/train/data/dataset.h>
+#include <handrail/train/data/table/table_encoder.h>
 #include <handrail/train/data/task.h>
 
 namespace handrail::train {
@@ -16,6 +17,7 @@ struct ModelInfo {
   Shape input_shape = {}, target_shape = {};        // of one sample
   std::optional<Normalization> normalization = {};  // of raw data, such as a ByteDataset; absent for other data
   std::vector<std::string> class_names = {};        // TrainerOptions::class_names, in the order of the outputs
+  std::optional<TableEncoder> table = {};           // TrainerOptions::table, which makes inputs of rows as text
 };
 
 }  // namespace handrail::train

@@ -90,6 +90,11 @@ std::string normalization_problem(const std::optional<Normalization>& normalizat
   return concat(" with a finite mean and stddev > 0; got ", normalization->mean, " and ", normalization->stddev);
 }
 
+std::string table_problem(const std::optional<TableEncoder>& table) {
+  const std::string problem = table ? table->problem() : "";
+  return problem.empty() ? "" : " that load_csv or load_table made; " + problem;
+}
+
 std::string sinks_problem(const LogSinks& sinks) {
   return std::ranges::count(sinks, nullptr) > 0 ? " that are not null" : "";
 }

@@ -17,6 +17,7 @@
 #include <handrail/train/checkpoints/options.h>
 #include <handrail/train/checks/options.h>
 #include <handrail/train/data/dataset.h>
+#include <handrail/train/data/table/table_encoder.h>
 #include <handrail/train/guards/early_stopping.h>
 #include <handrail/train/guards/options.h>
 #include <handrail/train/lr/lr_scaling.h>
@@ -155,8 +156,10 @@ struct TrainerOptions {
   /// The mean and the standard deviation that raw data, such as bytes, are normalised with; {} fits them to the
   /// training split.
   std::optional<Normalization> normalization = {};
-  /// The names of the classes in the order of the outputs. They are saved with the model.
+  /// The names of the classes in the order of the outputs. They are saved with the model. {}: those of `table`.
   std::vector<std::string> class_names = {};
+  /// How load_csv made the inputs. It is saved with the model, so that it can predict from files and rows.
+  std::optional<TableEncoder> table = {};
   /// Optimizer steps between measurements of the layers, and between the rows of steps in metrics.csv.
   std::int64_t log_every_n_steps = 100;
   /// The file for the figures of the run, as rows of step,epoch,name,value. An empty path: metrics.csv in the directory
@@ -174,6 +177,7 @@ std::string monitor_problem(const std::string& monitor);
 std::string mode_problem(MonitorMode mode, const std::string& monitor);
 std::string metrics_problem(const std::vector<Metric>& metrics);
 std::string normalization_problem(const std::optional<Normalization>& normalization);
+std::string table_problem(const std::optional<TableEncoder>& table);
 std::string sinks_problem(const LogSinks& sinks);
 
 /// Calls visit(OptionInfo, value) for every field, and for those of guards, checks and checkpoints, as "guards.spike".
@@ -190,7 +194,7 @@ void visit_options(Options& options, Visit&& visit) {
          weight_decay, decay_exempt, clip_norm, ema_beta, validation_split, stratify, val_check_interval, metrics,
          monitor, mode, patience, improvement, restore_best, guards, checks, verify_fixes, repair, checkpoints,
          verify_steps, limit_train_batches, limit_val_batches, overfit_batches, max_seconds, handle_signals,
-         fast_dev_run, seed, normalization, class_names, log_every_n_steps, metrics_csv, sinks] = options;
+         fast_dev_run, seed, normalization, class_names, table, log_every_n_steps, metrics_csv, sinks] = options;
 
   visit({.name = "epochs", .help = "passes over the training set", .range = {.min = 1, .max = 1e9}}, epochs);
   visit({.name = "batch_size", .help = "samples in a batch", .range = {.min = 1}}, batch_size);
@@ -349,6 +353,11 @@ void visit_options(Options& options, Visit&& visit) {
          .problem = normalization_problem(normalization)},
         normalization);
   visit({.name = "class_names", .help = "saved with the model", .fixed = false}, class_names);
+  visit({.name = "table",
+         .help = "makes the inputs of a table; saved with the model",
+         .problem = table_problem(table),
+         .fixed = false},
+        table);
   // It is fixed because LayerGuard acts on the measurements at these steps.
   visit({.name = "log_every_n_steps", .help = "steps between measurements of the layers", .range = {.min = 1}},
         log_every_n_steps);

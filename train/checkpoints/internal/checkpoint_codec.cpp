@@ -67,6 +67,15 @@ void load(Reader& in, bool& value) {
   if (byte > 1) throw cereal::Exception("want true or false; got another byte");
   value = byte == 1;
 }
+// A value of an enumeration whose values are 0 to `last`.
+template <class E>
+void load_enum(Reader& in, E& value, E last) {
+  std::uint8_t number = 0;
+  in(number);
+  if (number > static_cast<std::uint8_t>(last))
+    throw cereal::Exception(concat("want a number from 0 to ", static_cast<int>(last), "; got ", int{number}));
+  value = static_cast<E>(number);
+}
 template <class T>
 void serialize(Reader& in, cereal::NameValuePair<T>& pair) {
   in(pair.value);
@@ -195,16 +204,41 @@ static void serialize(Archive& archive, Decisions& decisions) {
   archive(lr, planned_steps, seed);
 }
 static void save(cereal::PortableBinaryOutputArchive& out, const ModelInfo& info) {
-  const auto& [task, input_shape, target_shape, normalization, class_names] = info;
+  const auto& [task, input_shape, target_shape, normalization, class_names, table] = info;
+  static_cast<void>(table);  // has a section of its own
   out(static_cast<std::uint8_t>(task), input_shape, target_shape, normalization, class_names);
 }
 static void load(Reader& in, ModelInfo& info) {
-  auto& [task, input_shape, target_shape, normalization, class_names] = info;
-  std::uint8_t number = 0;
-  in(number, input_shape, target_shape, normalization, class_names);
-  if (number > static_cast<std::uint8_t>(Task::regression))
-    throw cereal::Exception(concat("want a task numbered 0 to 2; got ", int{number}));
-  task = static_cast<Task>(number);
+  auto& [task, input_shape, target_shape, normalization, class_names, table] = info;
+  load_enum(in, task, Task::regression);
+  in(input_shape, target_shape, normalization, class_names);
+  table = std::nullopt;  // see decode_info
+}
+template <class Archive>
+static void serialize(Archive& archive, CsvOptions& csv) {
+  auto& [delimiter, header, allow_non_finite, max_line_bytes, max_inflated_bytes] = csv;
+  archive(delimiter, header, allow_non_finite, max_line_bytes, max_inflated_bytes);
+}
+static void save(cereal::PortableBinaryOutputArchive& out, const TableColumn& column) {
+  const auto& [name, role, missing, median, values, pooled, reason] = column;
+  out(name, static_cast<std::uint8_t>(role), missing, median, values, pooled, reason);
+}
+static void load(Reader& in, TableColumn& column) {
+  auto& [name, role, missing, median, values, pooled, reason] = column;
+  in(name);
+  load_enum(in, role, TableColumn::Role::left_out);
+  in(missing, median, values, pooled, reason);
+}
+static void save(cereal::PortableBinaryOutputArchive& out, const TableEncoder& table) {
+  const auto& [csv, missing, columns, targets, kind, classes, numeric_classes, rows, notes, allow_unknown] = table;
+  out(csv, missing, columns, targets, static_cast<std::uint8_t>(kind), classes, numeric_classes, rows, notes,
+      allow_unknown);
+}
+static void load(Reader& in, TableEncoder& table) {
+  auto& [csv, missing, columns, targets, kind, classes, numeric_classes, rows, notes, allow_unknown] = table;
+  in(csv, missing, columns, targets);
+  load_enum(in, kind, Target::value);
+  in(classes, numeric_classes, rows, notes, allow_unknown);
 }
 
 namespace {
@@ -246,6 +280,7 @@ Section section(const char* name, const Parts&... parts) {
 
 const char* missing_section(std::string_view name) {
   if (name == "model") return "it holds weights alone, which load_weights reads, or is of an earlier handrail";
+  if (name == "table") return "it is a model without one: set TrainerOptions::table, or call save_table";
   if (name == "epochs")
     return "it is a checkpoint of an earlier handrail, without the last good state: resume it with that version; "
            "load_model reads its weights";
@@ -273,6 +308,8 @@ void decode(const Container& container, const char* name, const std::string& who
 
 }  // namespace
 
+std::vector<Section> encode(const TableEncoder& table) { return {section("table", table)}; }
+
 std::vector<Section> encode(const ModelState& model) {
   return {section("parameters", model.parameters), section("buffers", model.buffers)};
 }
@@ -280,6 +317,7 @@ std::vector<Section> encode(const ModelState& model) {
 std::vector<Section> encode(const ModelState& model, const ModelInfo& info) {
   auto sections = encode(model);
   sections.push_back(section("model", info));
+  if (info.table) sections.push_back(section("table", *info.table));
   return sections;
 }
 
@@ -300,7 +338,14 @@ ModelState decode_best(const Container& container, const std::string& who) {
 ModelInfo decode_info(const Container& container, const std::string& who) {
   ModelInfo info;
   decode(container, "model", who, info);
+  if (container.sections.contains("table")) info.table = decode_table(container, who);
   return info;
+}
+
+TableEncoder decode_table(const Container& container, const std::string& who) {
+  TableEncoder table;
+  decode(container, "table", who, table);
+  return table;
 }
 
 namespace {
@@ -350,6 +395,7 @@ std::vector<Section> encode(const TrainingState& state) {
                                 section("best", best, best_parameters, best_buffers),
                                 section("model", model),
                                 section("epochs", train_loss, validation)};
+  if (model.table) sections.push_back(section("table", *model.table));
   if (good) sections.push_back(good_section(*good, state));
   return sections;
 }
@@ -393,7 +439,7 @@ TrainingState decode_state(const Container& container, const std::string& who) {
   decode(container, "decisions", who, state.decisions, state.settings, state.log_length);
   decode(container, "guards", who, state.guards);
   decode(container, "best", who, state.best, state.best_parameters, state.best_buffers);
-  decode(container, "model", who, state.model);
+  state.model = decode_info(container, who);
   decode(container, "epochs", who, state.train_loss, state.validation);
   if (container.sections.contains("good")) state.good = decode_good(container, state, who);
   check_numbers(state, who);

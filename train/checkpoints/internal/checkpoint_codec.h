@@ -15,6 +15,7 @@ namespace handrail::train {
 std::vector<Section> encode(const TrainingState& state);
 std::vector<Section> encode(const ModelState& model);
 std::vector<Section> encode(const ModelState& model, const ModelInfo& info);
+std::vector<Section> encode(const TableEncoder& table);
 
 // Each of these throws CheckpointError, starting with `who`, when a section is missing or malformed. The memory used is
 // proportional to the bytes of the file, whatever sizes it claims.
@@ -27,5 +28,7 @@ ModelState decode_model(const Container& container, const std::string& who);
 ModelState decode_best(const Container& container, const std::string& who);
 /// The info of a checkpoint or of a file of save_model.
 ModelInfo decode_info(const Container& container, const std::string& who);
+/// The encoder of a file that has one.
+TableEncoder decode_table(const Container& container, const std::string& who);
 
 }  // namespace handrail::train
