@@ -15,10 +15,16 @@ void read(std::string_view input) {
   static const std::vector<Section> sections = [] {
     TrainingState state;
     state.good = std::make_shared<const TrainingState>();
+    state.model.table = {{.csv = {.header = true},
+                          .columns = {{.name = "a"}, {.name = "y", .role = TableColumn::Role::target}},
+                          .targets = {"y"},
+                          .kind = Target::value,
+                          .rows = 1}};
     return encode(state);
   }();
   fuzz::OneFile file(fuzz::with_section(sections, input));
   const TrainingState state = load_checkpoint("file", file);
+  if (state.model.table) load_table("file", file);
   save_checkpoint("file", state, false, file);
   const std::string saved = file.bytes;
   save_checkpoint("file", load_checkpoint("file", file), false, file);

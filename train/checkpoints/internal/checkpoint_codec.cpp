@@ -395,8 +395,8 @@ std::vector<Section> encode(const TrainingState& state) {
                                 section("best", best, best_parameters, best_buffers),
                                 section("model", model),
                                 section("epochs", train_loss, validation)};
-  if (model.table) sections.push_back(section("table", *model.table));
   if (good) sections.push_back(good_section(*good, state));
+  if (model.table) sections.push_back(section("table", *model.table));
   return sections;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <exception>
 #include <utility>
 
@@ -17,11 +18,21 @@ bool is_blank_line(std::string_view line) {
   return std::ranges::all_of(line, [](char c) { return c == ' ' || c == '\t' || c == '\r'; });
 }
 
+// The last line may have no end.
+std::int64_t count_lines(std::string_view text) {
+  std::int64_t count = 0;
+  for (std::size_t at = 0; at < text.size(); ++count) at = std::min(text.find('\n', at), text.size() - 1) + 1;
+  return count;
+}
+
 // Whole lines of a file. The last one of the file may have no line end.
 struct CsvBlock {
-  std::vector<char> text = {};
+  std::vector<char> buffer = {};  // keeps its size, as filling it with zeros for each block would take time
+  std::size_t size = 0;           // of the lines, which begin the buffer
   std::int64_t first_line = 0;    // the number of its first line
   std::int64_t blank_before = 0;  // the first of the blank lines right before the block; 0: there is none
+
+  std::string_view text() const { return {buffer.data(), size}; }
 };
 
 // Cuts a file into blocks, the same ones each time.
@@ -40,35 +51,43 @@ class CsvBlocks {
 
   /// The next block; false at the end of the file. A block with an unfinished line is completed by the next one.
   bool next(CsvBlock& block) {
-    block.text.assign(rest_.begin(), rest_.end());
+    block.size = 0;
+    append(block, rest_);
     rest_.clear();
     std::size_t lines_end = 0;
     while (!at_end_ && lines_end == 0) {
-      if (block.text.size() > options_.max_line_bytes)
+      if (block.size > options_.max_line_bytes)
         fail<DataError>(file_.name(), " line ", line_, ": want at most ", options_.max_line_bytes,
                         " bytes in a line; got more; if the file is correct, raise max_line_bytes");
-      fill(block.text);
-      const auto last = std::find(block.text.rbegin(), block.text.rend(), '\n');
-      lines_end = static_cast<std::size_t>(block.text.rend() - last);
+      fill(block);
+      lines_end = block.text().rfind('\n') + 1;
     }
     if (!at_end_) {
-      rest_.assign(block.text.begin() + static_cast<std::ptrdiff_t>(lines_end), block.text.end());
-      block.text.resize(lines_end);
+      rest_ = block.text().substr(lines_end);
+      block.size = lines_end;
     }
-    if (block.text.empty()) return false;
+    if (block.size == 0) return false;
     block.first_line = line_;
     block.blank_before = blank_;
-    line_ += std::ranges::count(block.text, '\n') + (block.text.back() == '\n' ? 0 : 1);
+    line_ += count_lines(block.text());
     note_blank_end(block);
     return true;
   }
 
  private:
-  void fill(std::vector<char>& text) {
-    const std::size_t before = text.size();
-    text.resize(before + block_bytes_);
-    const std::size_t got = file_.read({reinterpret_cast<std::uint8_t*>(text.data()) + before, block_bytes_});
-    text.resize(before + got);
+  static void make_room(CsvBlock& block, std::size_t bytes) {
+    if (block.buffer.size() < block.size + bytes) block.buffer.resize(block.size + bytes);
+  }
+  static void append(CsvBlock& block, std::string_view text) {
+    make_room(block, text.size());
+    std::ranges::copy(text, block.buffer.begin() + static_cast<std::ptrdiff_t>(block.size));
+    block.size += text.size();
+  }
+  void fill(CsvBlock& block) {
+    make_room(block, block_bytes_);
+    const std::size_t got =
+        file_.read({reinterpret_cast<std::uint8_t*>(block.buffer.data()) + block.size, block_bytes_});
+    block.size += got;
     bytes_ += got;
     at_end_ = got < block_bytes_;
     constexpr std::size_t max_block_bytes = std::size_t{1} << 20;
@@ -79,7 +98,7 @@ class CsvBlocks {
   }
   // Follows the blank lines at the end of the block.
   void note_blank_end(const CsvBlock& block) {
-    std::string_view text(block.text.data(), block.text.size());
+    std::string_view text = block.text();
     std::int64_t first_blank = line_;
     while (!text.empty()) {
       if (text.ends_with('\n')) text.remove_suffix(1);
@@ -95,7 +114,7 @@ class CsvBlocks {
   InputFile file_;
   const CsvOptions& options_;
   std::size_t block_bytes_ = std::size_t{32} << 10;  // small at first, so that a small file takes little memory
-  std::vector<char> rest_;                           // the beginning of a line
+  std::string rest_;                                 // the beginning of a line
   std::uint64_t bytes_ = 0;
   bool at_end_ = false;
   std::int64_t line_ = 1;   // of the first line that has not been read
@@ -107,11 +126,11 @@ template <class Use>
 void for_each_line(CsvBlock& block, const std::string& file, const CsvOptions& options, Use&& use) {
   constexpr std::string_view mark = "\xEF\xBB\xBF";
   std::int64_t number = block.first_line, blank = block.blank_before;
-  char* const end = block.text.data() + block.text.size();
-  for (char* first = block.text.data(); first != end; ++number) {
-    char* const last = std::find(first, end, '\n');
-    std::span<char> line(first, last);
-    first = last == end ? end : last + 1;
+  char* const end = block.buffer.data() + block.size;
+  for (char* first = block.buffer.data(); first != end; ++number) {
+    auto* const newline = static_cast<char*>(std::memchr(first, '\n', static_cast<std::size_t>(end - first)));
+    std::span<char> line(first, newline ? newline : end);
+    first = newline ? newline + 1 : end;
     if (line.size() > options.max_line_bytes)
       fail<DataError>(file, " line ", number, ": want at most ", options.max_line_bytes,
                       " bytes in a line; got more; if the file is correct, raise max_line_bytes");
@@ -195,8 +214,8 @@ Index CsvFile::count() const {
   std::int64_t last = 0;
   // Blank lines count when more text follows, which read() refuses.
   for (CsvBlock block; blocks.next(block);) {
-    std::string_view text(block.text.data(), block.text.size());
-    std::int64_t line = block.first_line + std::ranges::count(text, '\n') - (text.ends_with('\n') ? 1 : 0);
+    std::string_view text = block.text();
+    std::int64_t line = block.first_line + count_lines(text) - 1;
     for (; !text.empty(); --line) {
       if (text.ends_with('\n')) text.remove_suffix(1);
       const std::size_t start = text.rfind('\n') + 1;

@@ -55,7 +55,11 @@ class CsvLine {
 
  private:
   bool is_padding(char c) const { return (c == ' ' || c == '\t') && c != options_.delimiter; }
-  std::string_view trimmed(std::string_view text) const;
+  std::string_view trimmed(std::string_view text) const {
+    while (!text.empty() && is_padding(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_padding(text.back())) text.remove_suffix(1);
+    return text;
+  }
   char* split_quoted(char* first, char* end);
   [[noreturn]] void refuse(std::size_t column, CellKind kind, Index row, const char* remedy) const;
 

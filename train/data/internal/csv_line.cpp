@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <system_error>
 
 #include <handrail/core/error.h>
@@ -23,12 +24,6 @@ CellKind parse_number(std::string_view cell, Scalar& value) {
   return CellKind::number;
 }
 
-std::string_view CsvLine::trimmed(std::string_view text) const {
-  while (!text.empty() && is_padding(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_padding(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 std::string CsvLine::name() const { return concat(file_, " line ", number_); }
 
 std::string CsvLine::cell_name(std::size_t column) const {
@@ -38,12 +33,13 @@ std::string CsvLine::cell_name(std::size_t column) const {
 
 void CsvLine::split(std::span<char> text, std::int64_t number) {
   number_ = number;
-  if (const auto nul = std::ranges::find(text, '\0'); nul != text.end())
-    fail<DataError>(name(), ": want text in UTF-8; got a NUL in byte ", nul - text.begin() + 1);
+  if (const void* const nul = std::memchr(text.data(), '\0', text.size()))
+    fail<DataError>(name(), ": want text in UTF-8; got a NUL in byte ",
+                    static_cast<const char*>(nul) - text.data() + 1);
   cells_.clear();
   char* const end = text.data() + text.size();
   for (char* first = text.data();; ++first) {
-    first = std::find_if_not(first, end, [this](char c) { return is_padding(c); });
+    while (first != end && is_padding(*first)) ++first;
     const bool in_quotes = first != end && *first == '"';
     char* const last = in_quotes ? split_quoted(first, end) : std::find(first, end, options_.delimiter);
     if (!in_quotes) cells_.push_back(trimmed({first, last}));
