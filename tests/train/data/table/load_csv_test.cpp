@@ -1,5 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -9,6 +13,7 @@
 
 #include "support/check_throws.h"
 #include "support/files.h"
+#include "support/sanitized.h"
 #include "support/tensors.h"
 
 using namespace handrail;
@@ -229,6 +234,36 @@ TEST_CASE("load_csv gives the same table on any number of threads") {
   CHECK(one.encoder.text() == three.encoder.text());
   CHECK(one.encoder.columns[0].pooled == 66);
   CHECK(one.encoder.rows == 40'000);
+}
+
+TEST_CASE("load_csv takes hardly more memory than the numbers that it returns") {
+  if (sanitized) return;
+  constexpr int rows = 1'000'000;
+  std::string text = "a,b,y\n";
+  for (int i = 0; i < rows; ++i)
+    text +=
+        std::to_string(i % 97) + (i % 50 == 7 ? ",," : ",0." + std::to_string(i % 89) + ",") + (i % 2 ? "v\n" : "u\n");
+  const TempDir dir;
+  const auto path = dir.write("a.csv", text);
+  text = {};
+  // In a process of its own, whose peak is that of this call.
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const auto peak = [] {
+      struct rusage usage {};
+      getrusage(RUSAGE_SELF, &usage);
+      return static_cast<double>(usage.ru_maxrss) * 1024;
+    };
+    set_num_threads(2);
+    const double before = peak();
+    const TableData table = load_csv(path, {.targets = {"y"}});
+    const double numbers = rows * (4.0 * sizeof(Scalar)), blocks = 8 << 20;
+    _exit(table.data.input_shape() == Shape{3} && peak() - before < 1.2 * numbers + blocks ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
 }
 
 // What users of mlpack have met: its issues 3161, 658 and 1754.
