@@ -163,6 +163,7 @@ TEST_CASE("read_csv names the line of a row of another length") {
   rejects("1,2\n1,2,\n", {}, "line 2: want 2 columns as in line 1; got 3");
   rejects("1,2\n\n\n3,4\n", {}, "line 2: want a row; got a blank line, and more text in line 4");
   rejects("\n1,2\n", {}, "line 1: want a row; got a blank line");
+  rejects("1\n\r\r\n", {}, "line 2, column 1 '0': want a number; got '\\x0d'");
 }
 
 TEST_CASE("read_csv names line and column of a cell that is not a number") {

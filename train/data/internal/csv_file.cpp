@@ -6,120 +6,13 @@
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/core/system/parallel.h>
+#include <handrail/train/data/internal/csv_blocks.h>
 #include <handrail/train/data/internal/csv_file.h>
-#include <handrail/train/files/input_file.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/math/coded_value.h>
 
 namespace handrail::train {
 namespace {
-
-bool is_blank_line(std::string_view line) {
-  return std::ranges::all_of(line, [](char c) { return c == ' ' || c == '\t' || c == '\r'; });
-}
-
-// The last line may have no end.
-std::int64_t count_lines(std::string_view text) {
-  std::int64_t count = 0;
-  for (std::size_t at = 0; at < text.size(); ++count) at = std::min(text.find('\n', at), text.size() - 1) + 1;
-  return count;
-}
-
-// Whole lines of a file. The last one of the file may have no line end.
-struct CsvBlock {
-  std::vector<char> buffer = {};  // keeps its size, as filling it with zeros for each block would take time
-  std::size_t size = 0;           // of the lines, which begin the buffer
-  std::int64_t first_line = 0;    // the number of its first line
-  std::int64_t blank_before = 0;  // the first of the blank lines right before the block; 0: there is none
-
-  std::string_view text() const { return {buffer.data(), size}; }
-};
-
-// Cuts a file into blocks, the same ones each time.
-class CsvBlocks {
- public:
-  CsvBlocks(std::string_view reader, const std::filesystem::path& path, const CsvOptions& options)
-      : file_(reader, path), options_(options) {
-    if (!file_.is_regular())
-      fail<DataError>(file_.name(),
-                      ": want a regular file, as it is read twice; got a pipe or a device; write it to a "
-                      "file first");
-  }
-
-  const std::string& file_name() const { return file_.name(); }
-  std::uint64_t bytes() const { return bytes_; }
-
-  /// The next block; false at the end of the file. A block with an unfinished line is completed by the next one.
-  bool next(CsvBlock& block) {
-    block.size = 0;
-    append(block, rest_);
-    rest_.clear();
-    std::size_t lines_end = 0;
-    while (!at_end_ && lines_end == 0) {
-      if (block.size > options_.max_line_bytes)
-        fail<DataError>(file_.name(), " line ", line_, ": want at most ", options_.max_line_bytes,
-                        " bytes in a line; got more; if the file is correct, raise max_line_bytes");
-      fill(block);
-      lines_end = block.text().rfind('\n') + 1;
-    }
-    if (!at_end_) {
-      rest_ = block.text().substr(lines_end);
-      block.size = lines_end;
-    }
-    if (block.size == 0) return false;
-    block.first_line = line_;
-    block.blank_before = blank_;
-    line_ += count_lines(block.text());
-    note_blank_end(block);
-    return true;
-  }
-
- private:
-  static void make_room(CsvBlock& block, std::size_t bytes) {
-    if (block.buffer.size() < block.size + bytes) block.buffer.resize(block.size + bytes);
-  }
-  static void append(CsvBlock& block, std::string_view text) {
-    make_room(block, text.size());
-    std::ranges::copy(text, block.buffer.begin() + static_cast<std::ptrdiff_t>(block.size));
-    block.size += text.size();
-  }
-  void fill(CsvBlock& block) {
-    make_room(block, block_bytes_);
-    const std::size_t got =
-        file_.read({reinterpret_cast<std::uint8_t*>(block.buffer.data()) + block.size, block_bytes_});
-    block.size += got;
-    bytes_ += got;
-    at_end_ = got < block_bytes_;
-    constexpr std::size_t max_block_bytes = std::size_t{1} << 20;
-    block_bytes_ = std::min(2 * block_bytes_, max_block_bytes);
-    if (file_.is_gzip() && bytes_ > options_.max_inflated_bytes)
-      fail<DataError>(file_.name(), " line ", line_, ": want at most ", options_.max_inflated_bytes,
-                      " bytes after decompression; got more; decompress the file, or raise max_inflated_bytes");
-  }
-  // Follows the blank lines at the end of the block.
-  void note_blank_end(const CsvBlock& block) {
-    std::string_view text = block.text();
-    std::int64_t first_blank = line_;
-    while (!text.empty()) {
-      if (text.ends_with('\n')) text.remove_suffix(1);
-      const std::size_t start = text.rfind('\n') + 1;
-      if (!is_blank_line(text.substr(start))) break;
-      --first_blank;
-      text = text.substr(0, start);
-    }
-    if (!text.empty()) blank_ = 0;
-    if (blank_ == 0 && first_blank < line_) blank_ = first_blank;
-  }
-
-  InputFile file_;
-  const CsvOptions& options_;
-  std::size_t block_bytes_ = std::size_t{32} << 10;  // small at first, so that a small file takes little memory
-  std::string rest_;                                 // the beginning of a line
-  std::uint64_t bytes_ = 0;
-  bool at_end_ = false;
-  std::int64_t line_ = 1;   // of the first line that has not been read
-  std::int64_t blank_ = 0;  // the first of the blank lines before it
-};
 
 // Calls use(number, line) for each line of a block, without its end, up to the blank lines at the end of the file.
 template <class Use>
@@ -134,15 +27,14 @@ void for_each_line(CsvBlock& block, const std::string& file, const CsvOptions& o
     if (line.size() > options.max_line_bytes)
       fail<DataError>(file, " line ", number, ": want at most ", options.max_line_bytes,
                       " bytes in a line; got more; if the file is correct, raise max_line_bytes");
-    if (!line.empty() && line.back() == '\r') line = line.first(line.size() - 1);
     if (number == 1 && std::string_view(line.data(), line.size()).starts_with(mark)) line = line.subspan(mark.size());
-    if (std::ranges::all_of(line, [](char c) { return c == ' ' || c == '\t'; })) {
+    if (is_blank_line({line.data(), line.size()})) {
       if (blank == 0) blank = number;
       continue;
     }
     if (blank != 0)
       fail<DataError>(file, " line ", blank, ": want a row; got a blank line, and more text in line ", number);
-    use(number, line);
+    use(number, line.back() == '\r' ? line.first(line.size() - 1) : line);
   }
 }
 

@@ -1,18 +1,12 @@
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cmath>
 #include <limits>
-#include <memory>
-#include <span>
-#include <tuple>
-#include <type_traits>
-#include <unordered_map>
 #include <utility>
 
 #include <handrail/core/error.h>
-#include <handrail/core/system/parallel.h>
 #include <handrail/train/data/internal/csv_file.h>
+#include <handrail/train/data/table/internal/column_medians.h>
+#include <handrail/train/data/table/internal/column_scan.h>
 #include <handrail/train/data/table/internal/row_encoder.h>
 #include <handrail/train/data/table/table_encoder.h>
 #include <handrail/train/files/text.h>
@@ -21,145 +15,6 @@ namespace handrail::train {
 namespace {
 
 using Role = TableColumn::Role;
-
-constexpr std::size_t max_texts = 10'000;  // of a column; with more it is an identifier, not a category
-
-// Whether parse_number takes the cell for a number, but without its value: most cells need one look at each character.
-bool is_number(std::string_view cell) {
-  const char *at = cell.data(), *const end = at + cell.size();
-  const auto digits = [&] {
-    const char* const from = at;
-    while (at != end && *at >= '0' && *at <= '9') ++at;
-    return at - from;
-  };
-  if (at != end && (*at == '-' || *at == '+')) ++at;
-  auto count = digits();
-  if (at != end && *at == '.') {
-    ++at;
-    count += digits();
-  }
-  if (at == end && count > 0) return true;
-  Scalar ignored = 0;
-  return parse_number(cell, ignored) != CellKind::text;
-}
-
-// The texts of a column and how often each occurs. Text is std::string, or a view while a block is in memory.
-template <class Text>
-struct ColumnScan {
-  std::int64_t numbers = 0, texts = 0, missing = 0;
-  Text first_text = {};  // that is no number
-  std::int64_t first_text_line = 0;
-  std::unordered_map<Text, std::int64_t> counts = {};
-  bool too_many = false;  // different ones; then they are no longer counted
-
-  void count(const Text& text, std::int64_t times) {
-    if (too_many) return;
-    counts[text] += times;
-    if (counts.size() <= max_texts) return;
-    too_many = true;
-    counts = {};
-  }
-};
-using ColumnScans = std::vector<ColumnScan<std::string>>;
-
-// What is done with a column of the file.
-struct ColumnPlan {
-  bool ignored = false;
-  bool names = false;  // its numbers are names, too
-};
-
-class ScanBlock : public CsvBlockReader {
- public:
-  ScanBlock(const std::vector<ColumnPlan>& plans, const MissingCells& missing)
-      : plans_(plans), missing_(missing), columns_(plans.size()) {}
-
-  void take(Index, const CsvLine& line) override {
-    ++rows_;
-    for (std::size_t at = 0; at < columns_.size(); ++at) {
-      if (plans_[at].ignored) continue;
-      auto& column = columns_[at];
-      const std::string_view cell = line.cells()[at];
-      if (missing_.contains(cell)) {
-        ++column.missing;
-      } else if (is_number(cell)) {
-        ++column.numbers;
-        if (plans_[at].names) column.count(cell, 1);
-      } else {
-        if (column.texts++ == 0) std::tie(column.first_text, column.first_text_line) = std::pair(cell, line.number());
-        column.count(cell, 1);
-      }
-    }
-  }
-  void add_to(ColumnScans& sum, Index& rows) const {
-    rows += rows_;
-    for (std::size_t at = 0; at < columns_.size(); ++at) {
-      const auto& from = columns_[at];
-      auto& to = sum[at];
-      if (to.texts == 0 && from.texts > 0)
-        std::tie(to.first_text, to.first_text_line) = std::pair(std::string(from.first_text), from.first_text_line);
-      to.numbers += from.numbers;
-      to.texts += from.texts;
-      to.missing += from.missing;
-      if (from.too_many && !std::exchange(to.too_many, true)) to.counts = {};
-      for (const auto& [text, times] : from.counts) to.count(std::string(text), times);
-    }
-  }
-
- private:
-  const std::vector<ColumnPlan>& plans_;
-  const MissingCells& missing_;
-  std::vector<ColumnScan<std::string_view>> columns_;
-  Index rows_ = 0;
-};
-
-// The medians of these columns of values [rows, width], of an even number the lower one of the two in the middle, as
-// torch.median; NaN is left out. It finds the bits of each median from the highest on, by counting: a copy of a column
-// would take memory.
-std::vector<Scalar> medians_of(const Tensor& values, std::span<const Index> columns) {
-  using Bits = std::conditional_t<sizeof(Scalar) == 4, std::uint32_t, std::uint64_t>;
-  constexpr int digit_bits = 8, all_bits = 8 * sizeof(Bits);
-  constexpr Bits sign = Bits{1} << (all_bits - 1);
-  // Bits whose order is that of the numbers.
-  const auto key_of = [](Scalar value) {
-    const auto bits = std::bit_cast<Bits>(value);
-    return static_cast<Bits>((bits & sign) != 0 ? ~bits : bits | sign);
-  };
-  struct Search {
-    Bits found = 0;         // the highest bits of the median
-    std::int64_t rank = 0;  // of the median among the values with these bits
-    std::array<std::int64_t, 1 << digit_bits> counts = {};
-  };
-  const Index width = values.shape()[1];
-  const Scalar *const first = values.data(), *const end = first + values.size();
-  std::vector<Search> searches(columns.size());
-  for (int shift = all_bits - digit_bits; shift >= 0; shift -= digit_bits) {
-    for (auto& search : searches) search.counts = {};
-    for (const Scalar* row = first; row != end; row += width)
-      for (std::size_t i = 0; i < columns.size(); ++i) {
-        const Scalar value = row[columns[i]];
-        if (std::isnan(value)) continue;
-        const Bits key = key_of(value);
-        auto& [found, rank, counts] = searches[i];
-        const bool same = shift == all_bits - digit_bits || ((key ^ found) >> (shift + digit_bits)) == 0;
-        counts[(key >> shift) & 0xFF] += same ? 1 : 0;
-      }
-    for (auto& [found, rank, counts] : searches) {
-      if (shift == all_bits - digit_bits) {
-        std::int64_t total = 0;
-        for (const std::int64_t count : counts) total += count;
-        rank = (total - 1) / 2;
-      }
-      Bits digit = 0;
-      while (digit < 0xFF && rank >= counts[digit]) rank -= counts[digit++];
-      found |= digit << shift;
-    }
-  }
-  std::vector<Scalar> medians;
-  for (const auto& search : searches)
-    medians.push_back(
-        std::bit_cast<Scalar>((search.found & sign) != 0 ? search.found ^ sign : static_cast<Bits>(~search.found)));
-  return medians;
-}
 
 class TableFit {
  public:
@@ -177,11 +32,12 @@ class TableFit {
   TableData run() && {
     scan();
     if (plan_mixed_columns()) scan();
-    encoder_.rows = rows_;
+    encoder_.rows = scan_.rows;
     for (std::size_t at = 0; at < plans_.size(); ++at) type_column(at);
     if (encoder_.width() == 0) fail<DataError>(file_.name(), ": want columns besides the targets; got none");
-    const Tensor x({rows_, encoder_.width()});
-    const Tensor y(encoder_.kind == Target::value ? Shape{rows_, std::ssize(encoder_.targets)} : Shape{rows_});
+    const Tensor x({scan_.rows, encoder_.width()});
+    const Tensor y(encoder_.kind == Target::value ? Shape{scan_.rows, std::ssize(encoder_.targets)}
+                                                  : Shape{scan_.rows});
     encode_rows(file_, encoder_, x, y);
     impute(x);
     note_coded_values(x);
@@ -222,25 +78,22 @@ class TableFit {
   }
 
   void scan() {
-    scans_.assign(plans_.size(), {});
-    rows_ = 0;
-    const MissingCells missing(options_.missing);
-    file_.read([&] { return std::make_unique<ScanBlock>(plans_, missing); },
-               [&](CsvBlockReader& block) { static_cast<ScanBlock&>(block).add_to(scans_, rows_); });
-    if (rows_ == 0) fail<DataError>(file_.name(), ": want at least one row; got only a header");
+    scan_ = scan_columns(file_, plans_, MissingCells(options_.missing));
+    if (scan_.rows == 0) fail<DataError>(file_.name(), ": want at least one row; got only a header");
   }
   // Of a category with some numbers, these are names, too, which the first scan did not keep. Whether there is one.
   bool plan_mixed_columns() {
     bool any = false;
     for (std::size_t at = 0; at < plans_.size(); ++at)
-      if (scans_[at].numbers > 0 && scans_[at].numbers < scans_[at].texts && !plans_[at].names && !scans_[at].too_many)
+      if (scan_.columns[at].numbers > 0 && scan_.columns[at].numbers < scan_.columns[at].texts && !plans_[at].names &&
+          !scan_.columns[at].too_many)
         any = plans_[at].names = true;
     return any;
   }
 
   void type_column(std::size_t at) {
     TableColumn& column = encoder_.columns[at];
-    const auto& scan = scans_[at];
+    const auto& scan = scan_.columns[at];
     const bool is_target = column.role == Role::target;
     if (column.role == Role::left_out) return;
     if (is_target && encoder_.kind == Target::class_index) return name_classes(at);
@@ -254,7 +107,7 @@ class TableFit {
     }
   }
   void refuse_texts(std::size_t at, const char* places) const {
-    const auto& scan = scans_[at];
+    const auto& scan = scan_.columns[at];
     if (scan.texts == 0) return;
     fail<DataError>(
         file_.name(), " line ", scan.first_text_line, ", ", column_name(at), ": want a number, as in ",
@@ -266,7 +119,7 @@ class TableFit {
   void type_category(std::size_t at) {
     TableColumn& column = encoder_.columns[at];
     column.role = Role::category;
-    const auto& scan = scans_[at];
+    const auto& scan = scan_.columns[at];
     if (scan.too_many) return leave_out(at, "more than 10,000 different texts");
     if (scan.counts.empty()) return leave_out(at, "every cell is missing");
     std::vector<std::pair<std::int64_t, std::string>> values;  // minus how often, and the text
@@ -284,7 +137,7 @@ class TableFit {
   }
 
   void name_classes(std::size_t at) {
-    const auto& scan = scans_[at];
+    const auto& scan = scan_.columns[at];
     const std::string where = concat(file_.name(), ": ", column_name(at));
     encoder_.numeric_classes = scan.numbers > 0 && scan.numbers >= scan.texts;
     if (encoder_.numeric_classes) refuse_texts(at, "");
@@ -322,21 +175,12 @@ class TableFit {
       }
       at += column.width();
     }
-    std::vector<Scalar> medians(inputs.size());
-    // Columns that lie side by side are looked at together, as a look at one reads the memory of all.
-    constexpr Index columns_at_once = 16;
-    const Index count = std::ssize(inputs);
-    const Index grain = std::min(columns_at_once, (count + num_threads() - 1) / num_threads());
-    parallel_ranges(count, std::max<Index>(grain, 1), num_threads(), [&](Index begin, Index end) {
-      const auto some = medians_of(
-          x, std::span(inputs).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
-      std::ranges::copy(some, medians.begin() + begin);
-    });
+    const std::vector<Scalar> medians = column_medians(x, inputs);
     Scalar* const values = x.mutable_data();
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       numbers[i]->median = static_cast<double>(medians[i]);
       if (numbers[i]->missing == 0) continue;
-      for (Index row = 0; row < rows_; ++row)
+      for (Index row = 0; row < scan_.rows; ++row)
         if (Scalar& value = values[row * at + inputs[i]]; std::isnan(value)) value = medians[i];
     }
   }
@@ -354,9 +198,8 @@ class TableFit {
   const TableOptions& options_;
   CsvFile file_;
   std::vector<ColumnPlan> plans_;  // one for each column of the file, as the two below
-  ColumnScans scans_;
+  TableScan scan_;
   TableEncoder encoder_;
-  Index rows_ = 0;
 };
 
 }  // namespace

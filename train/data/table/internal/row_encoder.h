@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,25 +7,10 @@
 #include <vector>
 
 #include <handrail/train/data/internal/csv_file.h>
+#include <handrail/train/data/table/internal/missing_cells.h>
 #include <handrail/train/data/table/table_encoder.h>
 
 namespace handrail::train {
-
-/// The cells that stand for a missing value, whatever their case.
-class MissingCells {
- public:
-  explicit MissingCells(const std::vector<std::string>& codes);
-  bool contains(std::string_view cell) const {
-    return cell.empty() ? empty_ : starts_[static_cast<unsigned char>(cell[0])] && is_code(cell);
-  }
-
- private:
-  bool is_code(std::string_view cell) const;
-
-  const std::vector<std::string>& codes_;
-  std::array<bool, 256> starts_ = {};  // whether a code starts with this character
-  bool empty_ = false;
-};
 
 /// The finite number that the cell holds, in double.
 std::optional<double> number_of(std::string_view cell);
