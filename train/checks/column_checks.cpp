@@ -88,6 +88,30 @@ std::optional<Anomaly> find_duplicate_columns(const DataTable& table, std::span<
                  .severity = is_half(repeated.size(), table) ? Severity::warning : Severity::note};
 }
 
+// All columns may have two values because they are yes and no, or because fractions were cut off: nothing but the
+// program tells which. Indicators of one category have exactly one 1 in each row, which fractions have not.
+std::optional<Anomaly> find_two_values(const DataTable& table, std::span<const Column> inputs) {
+  constexpr std::size_t min_columns = 4;
+  constexpr double min_share = 0.05;
+  const auto n = static_cast<double>(table.size());
+  if (inputs.size() < min_columns) return std::nullopt;
+  for (const Column& column : inputs)
+    if (!column.whole || column.distinct != 2 || column.highest() - column.lowest() != 1 ||
+        static_cast<double>(column.common_count) > (1 - min_share) * n)
+      return std::nullopt;
+  std::vector<double> sums(table.size());
+  for (std::size_t j = 0; j < inputs.size(); ++j)
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += static_cast<double>(table.column(j)[i]);
+  if (std::ranges::all_of(sums, [&](double sum) { return sum == sums[0]; })) return std::nullopt;
+  return Anomaly{.name = "truncated_columns",
+                 .where = concat("all ", inputs.size(), " columns"),
+                 .evidence = concat("only the numbers ", short_form(inputs[0].lowest()), " and ",
+                                    short_form(inputs[0].highest()), ", both often"),
+                 .cause = "answers of yes and no, or fractions that were cut off by an integer division",
+                 .remedy = "if these were measured, compute them as floats",
+                 .severity = Severity::note};
+}
+
 // told: whether the inputs tell the targets. Columns of two or three values may well be natural then.
 std::optional<Anomaly> find_truncated_columns(const DataTable& table, std::span<const Column> columns, bool told) {
   constexpr std::size_t natural = 4;
@@ -103,7 +127,8 @@ std::optional<Anomaly> find_truncated_columns(const DataTable& table, std::span<
         column.highest() - column.lowest() <= 20)
       truncated.push_back(j);
   }
-  if (truncated.empty() || table.size() < 30) return std::nullopt;
+  if (table.size() < 30) return std::nullopt;
+  if (truncated.empty()) return find_two_values(table, inputs);
   const Column& column = columns[truncated[0]];
   return Anomaly{
       .name = "truncated_columns",

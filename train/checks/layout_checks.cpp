@@ -106,6 +106,47 @@ ColumnSignal column_signal(const Described& train, std::span<const RowKey> keys,
   return {largest - association_by_chance(taken, series), share_of_noise(all, series)};
 }
 
+std::optional<Anomaly> find_shifted_cells(const Described& train, std::span<const RowKey> keys, Task task) {
+  constexpr double none = 3, clear = 6, same = 0.98;
+  constexpr std::size_t max_columns = 256, min_shifted = 2;
+  const DataTable& table = train.table;
+  if (table.targets != 1 || table.inputs < 2 * min_shifted || table.inputs > max_columns) return std::nullopt;
+  const KnownTargets known(table, keys);
+  std::vector<std::size_t> rows;
+  std::vector<double> own, before, values;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const double previous = known.at(table.rows[i] - 1);
+    if (std::isnan(previous)) continue;
+    rows.push_back(i);
+    own.push_back(static_cast<double>(table.target()[i]));
+    before.push_back(previous);
+  }
+  if (rows.size() < 50) return std::nullopt;
+  const TargetSeries of_own = target_series(own, task), of_before = target_series(before, task);
+  const double chance = association_by_chance(table.inputs, of_own);
+  std::size_t shifted = 0, last_shifted = 0, first_own = table.inputs;
+  for (std::size_t j = 0; j < table.inputs; ++j) {
+    if (train.columns[j].constant()) continue;
+    values.clear();
+    for (const std::size_t i : rows) values.push_back(static_cast<double>(table.column(j)[i]));
+    const double here = association(values, of_own) - chance, there = association(values, of_before) - chance;
+    if (here > clear) first_own = std::min(first_own, j);
+    if (here >= none || there < clear || std::abs(correlation(values, before)) > same) continue;
+    ++shifted;
+    last_shifted = j;
+  }
+  if (shifted < min_shifted || first_own == table.inputs || last_shifted > first_own) return std::nullopt;
+  return Anomaly{
+      .name = "scrambled_inputs",
+      .where = concat("columns 0 to ", last_shifted),
+      .evidence =
+          concat(shifted, " of them tell the target of the row before; columns from ", first_own, " on tell their own"),
+      .cause =
+          "a header, or a cell, too many at the beginning of what is read: all numbers stand further on than they "
+          "belong, and the last of a row at the beginning of the next",
+      .remedy = "skip the header"};
+}
+
 std::optional<Anomaly> find_sorted_cells(const DataTable& table) {
   constexpr std::size_t min_columns = 4, min_rows = 50;
   constexpr double min_share = 0.99;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include <handrail/train/files/text.h>
 
@@ -95,6 +96,64 @@ bool numbers_rows(const Column& column) {
          n * n > 2 * 20 * (column.highest() - column.lowest() + 1);
 }
 
+// How many of the rows of a class, or of the others when these are fewer, a flag tells: at most 1, with 1.6 standard
+// errors and 1.6 more errors.
+double closed_by_flag(std::span<const char> flags, std::span<const Scalar> targets, Scalar target_class) {
+  double members = 0, wrong = 0;
+  const auto n = static_cast<double>(targets.size());
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    members += targets[i] == target_class;
+    wrong += (targets[i] == target_class) != (flags[i] != 0);
+  }
+  const double fewer = std::min(members, n - members), errors = std::min(wrong, n - wrong);
+  return fewer < 10 ? 0 : 1 - (errors + 1.645 * std::sqrt(errors) + 1.645) / fewer;
+}
+
+// Whether a column has two values, or one frequent one amid numbers that rarely come again.
+bool is_flag(const Column& column) {
+  constexpr double min_share = 0.05, max_other = 0.02;
+  const auto n = static_cast<double>(column.sorted.size());
+  const double share = static_cast<double>(column.common_count) / n;
+  if (share < min_share || share > 1 - min_share) return false;
+  if (column.distinct == 2) return true;
+  for (std::size_t begin = 0, end = 0; begin < column.sorted.size(); begin = end) {
+    while (end < column.sorted.size() && column.sorted[end] == column.sorted[begin]) ++end;
+    if (column.sorted[begin] != column.common && static_cast<double>(end - begin) > max_other * n) return false;
+  }
+  return true;
+}
+
+// Whether the most frequent value of a column is there, or another one, may tell a class, as a column does that is
+// filled in for its rows alone.
+std::optional<Anomaly> find_flag(const DataTable& table, std::span<const Column> columns) {
+  constexpr double tells = 0.8, max_second = 0.6, max_classes = 20;
+  if (columns[table.inputs].highest() >= max_classes) return std::nullopt;
+  double best = 0, second = 0;
+  std::size_t column = 0;
+  Scalar told = 0;
+  std::vector<char> flags(table.size());
+  for (std::size_t j = 0; j < table.inputs; ++j) {
+    if (!is_flag(columns[j])) continue;
+    std::ranges::transform(table.column(j), flags.begin(), [&](Scalar x) { return x != columns[j].common; });
+    double largest = 0;
+    for (Scalar c = 0; c <= static_cast<Scalar>(columns[table.inputs].highest()); ++c) {
+      const double closed = closed_by_flag(flags, table.target(), c);
+      if (closed > largest && closed > best) column = j, told = c;
+      largest = std::max(largest, closed);
+    }
+    second = std::max(second, std::min(largest, best));
+    best = std::max(best, largest);
+  }
+  if (best < tells || second > max_second) return std::nullopt;
+  return Anomaly{
+      .name = "label_leak",
+      .where = concat("column ", column, " of the inputs"),
+      .evidence = concat("whether it is ", short_form(static_cast<double>(columns[column].common)), " tells ",
+                         short_form(100 * best, 3), " % of class ", short_form(static_cast<double>(told))),
+      .cause = "a column that is set, or filled in, when the class of the row is known",
+      .remedy = "leave it out, unless it is known in use"};
+}
+
 }  // namespace
 
 double closed_gap(const Column& column, std::span<const Scalar> targets, Task task) {
@@ -133,6 +192,8 @@ std::vector<Anomaly> check_leaks(const DataTable& table, std::span<const Column>
          .evidence = concat("alone it closes ", short_form(100 * best_gap, 3), " % of the gap to a perfect prediction"),
          .cause = "the target, or something that is only known with it, is among the inputs",
          .remedy = "leave it out, unless it is known in use"});
+  if (auto flag = found.empty() && task != Task::regression ? find_flag(table, columns) : std::nullopt)
+    found.push_back(std::move(*flag));
   if (const auto identifier = identifier_column(table, columns)) {
     const double gap = closed_gap(columns[*identifier], table.target(), task);
     found.push_back({.name = "identifier_column",

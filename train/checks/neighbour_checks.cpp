@@ -150,6 +150,8 @@ NeighbourReport check_neighbours(const Described& train, std::span<const RowKey>
     auto found = shifted_labels(*report.signal, signal(-1), signal(1));
     if (!found) found = check_layout(train, keys, *report.signal, task);
     if (found) report.anomalies.push_back(std::move(*found));
+  } else if (auto found = find_shifted_cells(train, keys, task)) {
+    report.anomalies.push_back(std::move(*found));
   }
 
   if (!validation || validation->table.input_shape != table.input_shape || validation->table.targets != 1)

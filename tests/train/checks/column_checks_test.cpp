@@ -177,3 +177,31 @@ TEST_CASE("columns of two or three whole numbers are cut off only where they tel
   for (Index j = 0; j < 5; ++j) signs.edit(j, [](Index, double x) { return x < -0.5 ? -1 : x > 0.5 ? 1 : 0; });
   CHECK(!find(review(signs, Task::multiclass), "truncated_columns"));
 }
+
+TEST_CASE("columns of two numbers throughout are a note, indicators of a category and single flags are none") {
+  const auto with = [](auto&& value) {
+    const Table table = classes(300);
+    for (Index j = 0; j < 5; ++j) table.edit(j, [&](Index i, double x) { return value(i, j, x); });
+    const auto found = review(table, Task::multiclass);
+    const auto* note = find(found, "truncated_columns");
+    return note ? static_cast<int>(note->severity) : -1;
+  };
+  CHECK(with([](Index, Index, double x) { return x > 0.5 ? 1.0 : 0.0; }) == static_cast<int>(Severity::note));
+  CHECK(with([](Index i, Index j, double) { return i * 7 % 5 == j ? 1.0 : 0.0; }) == -1);
+  CHECK(with([](Index, Index j, double x) { return j > 0 && x > 0.5 ? 1.0 : j > 0 ? 0.0 : x; }) == -1);
+}
+
+TEST_CASE("temperatures in two scales are reported when the same rows have them, two natural groups are not") {
+  const auto found = [](double factor, double offset) {
+    const Table table = classes(500);
+    for (const Index j : {2, 3})
+      table.edit(j, [&](Index i, double x) { return i % 5 < 2 ? (15 + 8 * x) * factor + offset : 15 + 8 * x; });
+    return review(table, Task::multiclass);
+  };
+  const auto fahrenheit = found(1.8, 32), kelvin = found(1, 273.15);
+  REQUIRE((find(fahrenheit, "mixed_units") && find(kelvin, "mixed_units")));
+  CHECK(contains(find(fahrenheit, "mixed_units")->cause, "Fahrenheit"));
+  CHECK(contains(find(kelvin, "mixed_units")->cause, "kelvin"));
+  CHECK(!find(found(1, 44), "mixed_units"));
+  CHECK(!find(found(1.8, 50), "mixed_units"));
+}

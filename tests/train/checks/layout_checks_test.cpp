@@ -62,3 +62,24 @@ TEST_CASE("numbers that were sorted in each row are reported, columns in ascendi
   for (Index j = 0; j < rising.cols(); ++j) rising.edit(j, [&](Index, double x) { return x + static_cast<double>(j); });
   CHECK(!find(review(rising, Task::regression), "scrambled_inputs"));
 }
+
+TEST_CASE("numbers that stand a few cells further on are reported, those of a series that looks back are not") {
+  const Table table = classes(600, 1, 8);
+  const Tensor x = table.x.clone();
+  // The columns that tell the targets are the last ones, and 3 in the middle.
+  const auto at = [&](Index i, Index j) { return x.data()[8 * i + j]; };
+  for (Index i = 0; i < 600; ++i)
+    for (Index j = 0; j < 8; ++j)
+      table.at(i, j) = j >= 6 ? at(i, j - 6) : j == 3 ? at(i, 0) + at(i, 1) : at(i, j < 2 ? j + 6 : j);
+  const Tensor right = table.x.clone();
+  CHECK(!find(review(table, Task::multiclass), "scrambled_inputs"));
+  for (Index cell = 0; cell < x.size(); ++cell)
+    table.x.mutable_data()[cell] = cell < 3 ? Scalar(0) : right.data()[cell - 3];
+  const auto found = review(table, Task::multiclass);
+  REQUIRE(find(found, "scrambled_inputs"));
+  CHECK(contains(find(found, "scrambled_inputs")->where, "columns 0 to 2"));
+  for (Index i = 0; i < 600; ++i)  // one column of the row before, behind the others
+    for (Index j = 0; j < 8; ++j)
+      table.at(i, j) = j == 7 && i > 0 ? right.data()[8 * (i - 1) + 6] : right.data()[8 * i + j];
+  CHECK(!find(review(table, Task::multiclass), "scrambled_inputs"));
+}

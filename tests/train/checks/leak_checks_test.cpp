@@ -73,3 +73,21 @@ TEST_CASE("a customer number in no order is an identifier, prices in cents are n
   prices.edit(2, [&](Index, double) { return static_cast<double>(rng.below(1'000'000)); });
   CHECK(!find(review(prices, Task::multiclass), "identifier_column"));
 }
+
+TEST_CASE("a flag that is set for one class is a leak, with some errors too, and one of many such flags is not") {
+  Rng rng(7);
+  const Table flagged = classes(600), filled = classes(600), many = classes(600), related = classes(600);
+  for (Index i = 0; i < 600; ++i) {
+    const bool last = flagged.target(i) == 2;
+    flagged.at(i, 4) = last != (rng.uniform() < 0.02) ? 1 : 0;
+    filled.at(i, 4) = last ? static_cast<Scalar>(rng.uniform(0.5, 3)) : Scalar(0);
+    many.at(i, 3) = many.at(i, 4) = flagged.at(i, 4);
+    related.at(i, 4) = last != (rng.uniform() < 0.1) ? 1 : 0;
+  }
+  const auto found = review(flagged, Task::multiclass);
+  REQUIRE(find(found, "label_leak"));
+  CHECK(contains(find(found, "label_leak")->where, "column 4"));
+  CHECK(find(review(filled, Task::multiclass), "label_leak"));
+  CHECK(!find(review(many, Task::multiclass), "label_leak"));
+  CHECK(!find(review(related, Task::multiclass), "label_leak"));
+}

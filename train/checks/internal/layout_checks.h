@@ -27,6 +27,12 @@ ColumnSignal column_signal(const Described& train, std::span<const RowKey> keys,
 ///   other layout  above 6 for the best of these layouts, and 50 numbers of a column at least
 std::optional<Anomaly> check_layout(const Described& train, std::span<const RowKey> keys, double own_signal, Task task);
 
+/// Reports "scrambled_inputs" when numbers stand a few cells further on than they belong, so that the first columns of
+/// a row have the last numbers of the row before: two columns or more tell the target of the row before (6 standard
+/// errors above chance) and not that of their own (3), and columns that tell their own (6) all come behind them. A
+/// column that is the target of the row before does not count.
+std::optional<Anomaly> find_shifted_cells(const Described& train, std::span<const RowKey> keys, Task task);
+
 /// Reports "scrambled_inputs" when the numbers of nearly each row are in ascending order, or in descending order, from
 /// the first column to the last, as a sort along the wrong axis leaves them. Exchangeable columns are so by chance in
 /// one row of d!; this must hold in 99 % of at least 50 rows of 4 columns or more, none of which is a row of equal

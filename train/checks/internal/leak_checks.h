@@ -27,6 +27,10 @@ double closed_gap(const Column& column, std::span<const Scalar> targets, Task ta
 ///   "label_leak"          a column closes more than 97 % of the gap for classes, or 95 % for a regression, and no
 ///   other
 ///                         one 90 %: where several do, the task is easy, or they are functions of one quantity
+///   "label_leak"          of classes, too: whether a column has its most frequent value tells the rows of one class,
+///   or
+///                         all others, in 80 % after the same additions, and no other column does in 60 %. It has two
+///                         values, or no other one comes in 2 % of the rows
 ///   "identifier_column"   the column rises or falls from each row to the next, while another column does not; or it
 ///   has
 ///                         another whole number in every row and they are denser than chance (n distinct of R possible

@@ -108,6 +108,62 @@ bool is_group(const DataTable& table, std::span<const Column> columns, std::size
   return false;
 }
 
+// Two scales of a temperature: one is `factor` times the other, and `offset`.
+struct Degrees {
+  double factor, offset;
+  const char* names;
+};
+
+// Where a column falls into two clusters, and the higher one, converted, has the mean and the deviation of the lower.
+// Returns the bound between the two.
+std::optional<double> bound_of_degrees(const Column& column, const Degrees& scale) {
+  constexpr double min_share = 0.05, min_distance = 3;  // in deviations (Ashman et al. 1994 want 2)
+  constexpr double max_shift = 0.2, max_stretch = 1.5;  // tails lie across the bound
+  const auto n = static_cast<double>(column.sorted.size());
+  if (column.sorted.size() < 100 || column.distinct < 20) return std::nullopt;
+  const std::vector<double> values(column.sorted.begin(), column.sorted.end());
+  const Clusters found = split(values);
+  const double deviation = std::sqrt((found.low_sd * found.low_sd + found.high_sd * found.high_sd) / 2);
+  if (static_cast<double>(std::min(found.low_count, found.high_count)) < min_share * n ||
+      !(found.high - found.low > min_distance * deviation))
+    return std::nullopt;
+  const double mean = (found.high - scale.offset) / scale.factor, stretch = found.high_sd / scale.factor / found.low_sd;
+  if (std::abs(mean - found.low) > max_shift * found.low_sd || stretch > max_stretch || stretch < 1 / max_stretch)
+    return std::nullopt;
+  return (found.low + found.high) / 2;
+}
+
+// Temperatures of two columns or more that are in two scales in the same rows.
+std::optional<Anomaly> find_mixed_degrees(const DataTable& table, std::span<const Column> columns, std::size_t end,
+                                          std::vector<bool>& explained) {
+  constexpr std::size_t min_columns = 2;
+  constexpr double same_rows = 0.85;
+  for (const Degrees& scale :
+       {Degrees{1.8, 32, "degrees Celsius and Fahrenheit"}, Degrees{1, 273.15, "degrees Celsius and kelvins"}}) {
+    std::vector<std::size_t> like;
+    std::vector<char> high(table.size());
+    for (std::size_t j = 0; j < end; ++j) {
+      const auto bound = bound_of_degrees(columns[j], scale);
+      if (!bound) continue;
+      double same = 0;
+      for (std::size_t i = 0; i < table.size(); ++i) {
+        const bool above = static_cast<double>(table.column(j)[i]) > *bound;
+        if (like.empty()) high[i] = above;
+        same += above == (high[i] != 0);
+      }
+      if (same >= same_rows * static_cast<double>(table.size())) like.push_back(j);
+    }
+    if (like.size() < min_columns) continue;
+    for (const std::size_t j : like) explained[j] = true;
+    return Anomaly{.name = "mixed_units",
+                   .where = place_of(table, like[0]),
+                   .evidence = concat("rows in two groups, alike when one is converted; ", like.size(), " columns"),
+                   .cause = concat("rows in ", scale.names),
+                   .remedy = "convert the rows to one unit"};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string place_of(const DataTable& table, std::size_t column) {
@@ -133,7 +189,7 @@ std::optional<Anomaly> find_mixed_units(const DataTable& table, std::span<const 
                       .remedy = "convert the rows to one unit"};
   }
   if (anomaly && count > 1) anomaly->details = concat(count, " columns are like it");
-  return anomaly;
+  return anomaly ? anomaly : find_mixed_degrees(table, columns, end, explained);
 }
 
 }  // namespace handrail::train

@@ -22,6 +22,9 @@ std::string place_of(const DataTable& table, std::size_t column);
 ///   ratio of their medians       that of two common units, such as 1,000 or 2.54, within 2.5 standard errors
 ///   other columns and targets    none has a correlation above 0.5 with the cluster, unless it is larger by the same
 ///                                ratio (within a factor of 1.5) in these rows
+/// Or two columns at least fall into two clusters, 3 standard deviations apart, in the same rows (85 %), and the higher
+/// one, converted from Fahrenheit or kelvins to Celsius, has the mean (0.2 standard deviations) and the standard
+/// deviation (a factor of 1.5) of the lower.
 /// explained: these columns become true.
 std::optional<Anomaly> find_mixed_units(const DataTable& table, std::span<const Column> columns, std::size_t end,
                                         std::vector<bool>& explained);
