@@ -153,3 +153,23 @@ TEST_CASE("an exception of the program in the checks after a run does not end it
   CHECK_NOTHROW(trainer.fit(points(600)));
   CHECK(calls == 1);
 }
+
+TEST_CASE("a model without a hidden layer is named where its inputs call for one, and only there") {
+  Rng data(5);
+  const Tensor x = normal({800, 3}, 0, 1, data), crossed(Shape{800}), straight(Shape{800});
+  for (Index i = 0; i < 800; ++i) {
+    crossed.mutable_data()[i] = x.data()[3 * i] * x.data()[3 * i + 1] > 0 ? Scalar(1) : Scalar(0);
+    straight.mutable_data()[i] = x.data()[3 * i] + x.data()[3 * i + 1] > 0 ? Scalar(1) : Scalar(0);
+  }
+  const auto named = [&](const Tensor& targets, bool hidden) {
+    Rng rng(1);
+    nn::Sequential model = hidden ? nn::Sequential{nn::Linear{3, 16, rng}, nn::ReLU{}, nn::Linear{16, 2, rng}}
+                                  : nn::Sequential{nn::Linear{3, 2, rng}};
+    OwnSteps trainer(model, cross_entropy, usual());
+    const FitResult result = trainer.fit(TensorDataset(x, targets));
+    return find_anomaly(result, "model_too_small") != nullptr;
+  };
+  CHECK(named(crossed, false));
+  CHECK_FALSE(named(crossed, true));
+  CHECK_FALSE(named(straight, false));
+}

@@ -9,13 +9,14 @@
 #include <handrail/train/checks/internal/outcome/label_diagnosis.h>
 #include <handrail/train/checks/internal/outcome/linear_model.h>
 #include <handrail/train/checks/internal/outcome/outcome_checks.h>
+#include <handrail/train/checks/internal/outcome/products.h>
 #include <handrail/train/run/internal/rehearsal.h>
 
 namespace handrail::train {
 namespace {
 
 constexpr Index max_judged_rows = 1000;     // that are predicted, and that a linear model is fitted to
-constexpr Index max_columns = 256;          // of inputs for a linear model
+constexpr Index max_columns = 256;          // of inputs for a linear model, or of their products
 constexpr Index max_linear_size = 100'000;  // elements of the inputs that it is fitted to
 
 // Rows of a data set that are put together again from batches.
@@ -167,6 +168,30 @@ class EndChecks {
     const auto rows = setup_.data.validation->numbers().first(static_cast<std::size_t>(validation_.rows));
     if (setup_.options.guards.labels) keep(diagnose_shift(predictions, targets, task, rows));
     if (const auto line = score_rows(predictions, targets, task)) keep(check_linear(*model, *line, task));
+    if (Products::columns(columns) > max_columns || !predicts_affinely()) return;
+    const Products products(training.all_inputs());
+    const LinearModel curve(products.of(training.all_inputs()), training.all_targets(), task, outputs);
+    predictions = curve.predict(products.of(validation_.all_inputs()));
+    if (task != Task::multiclass) predictions = predictions.view(targets.shape());
+    if (const auto curved = score_rows(predictions, targets, task)) keep(check_curved(*model, *curved, task));
+  }
+
+  bool predicts_affinely() const {
+    constexpr Index max_rows = 64;
+    const Tensor inputs = validation_.all_inputs();
+    const Index rows = std::min(validation_.rows, max_rows) / 2, size = validation_.input_shape.without_first().size();
+    if (rows == 0) return false;
+    const Shape shape = validation_.input_shape.with_first(rows);
+    const Tensor first(shape), second(shape), middle(shape);
+    for (Index i = 0; i < rows * size; ++i) {
+      const Scalar a = inputs.data()[i], b = inputs.data()[rows * size + i];
+      first.mutable_data()[i] = a;
+      second.mutable_data()[i] = b;
+      middle.mutable_data()[i] = (a + b) / 2;
+    }
+    const InferenceMode inference;
+    const auto predict = [&](const Tensor& x) { return setup_.recipe.predict_step(x); };
+    return is_affine(predict(first), predict(second), predict(middle));
   }
 
   const Setup& setup_;

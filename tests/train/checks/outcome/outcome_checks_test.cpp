@@ -7,6 +7,7 @@
 
 #include <handrail/train/checks/internal/outcome/linear_model.h>
 #include <handrail/train/checks/internal/outcome/outcome_checks.h>
+#include <handrail/train/checks/internal/outcome/products.h>
 
 #include "support/guard_runs.h"
 #include "support/tasks.h"
@@ -137,4 +138,26 @@ TEST_CASE("a run that ended early by its time or a low patience is named") {
   CHECK(late->severity == Severity::note);
   CHECK(name_of(check_end({.steps = 900, .planned_steps = 1000, .patience = 1, .steps_to_evaluation = 30})) == "");
   CHECK(name_of(check_end({.steps = 1000, .planned_steps = 1000})) == "");
+}
+
+TEST_CASE("a model is affine when it predicts the middle of two rows as the middle of their predictions") {
+  const Tensor a({2, 2}, {1, 2, 3, 4}), b({2, 2}, {3, 0, 1, 8});
+  CHECK(is_affine(a, b, Tensor({2, 2}, {2, 1, 2, 6})));
+  CHECK_FALSE(is_affine(a, b, Tensor({2, 2}, {2, 1, 2, Scalar(6.2)})));
+  CHECK_FALSE(is_affine(a, a, a));  // it predicts one value
+}
+
+TEST_CASE("a linear model of squares and products bends, and is what an affine model is compared with") {
+  Rng rng(1);
+  const Tensor x = normal({400, 3}, 0, 1, rng), y(Shape{400});
+  for (Index i = 0; i < 400; ++i)
+    y.mutable_data()[i] = x.data()[3 * i] * x.data()[3 * i + 1] > 0 ? Scalar(1) : Scalar(0);
+  const Products products(x);
+  CHECK(products.of(x).shape() == Shape{400, 9});
+  const auto scores = [&](const Tensor& inputs) {
+    return *score_rows(LinearModel(inputs, y, Task::multiclass, 2).predict(inputs), y, Task::multiclass);
+  };
+  const RowScores line = scores(x), curve = scores(products.of(x));
+  CHECK(name_of(check_curved(line, curve, Task::multiclass)) == "model_too_small");
+  CHECK_FALSE(check_curved(curve, curve, Task::multiclass));
 }

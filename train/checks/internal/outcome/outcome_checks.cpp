@@ -35,6 +35,14 @@ bool is_worse(const RowScores& scores, const RowScores& others, double gap) {
   return there.mean - here.mean > std::max(gap, min_errors * std::hypot(here.error, there.error));
 }
 
+// Whether another model has a clearly lower loss, and clearly more right, on the same rows.
+bool is_beaten(const RowScores& model, const RowScores& other) {
+  if (model.losses.size() < min_scored_rows) return false;
+  const Moments loss = paired(model.losses, other.losses), credit = paired(other.credits, model.credits);
+  return loss.mean > 3 * loss.error && loss.mean > 0.1 * average(other.losses) &&
+         credit.mean > std::max(0.03, 3 * credit.error);
+}
+
 }  // namespace
 
 std::optional<RowScores> score_rows(const Tensor& predictions, const Tensor& targets, Task task) {
@@ -80,10 +88,7 @@ std::optional<RowScores> score_rows(const Tensor& predictions, const Tensor& tar
 }
 
 std::optional<Anomaly> check_linear(const RowScores& model, const RowScores& linear, Task task) {
-  if (model.losses.size() < min_scored_rows) return std::nullopt;
-  const Moments loss = paired(model.losses, linear.losses), credit = paired(linear.credits, model.credits);
-  if (loss.mean <= 3 * loss.error || loss.mean <= 0.1 * average(linear.losses)) return std::nullopt;
-  if (credit.mean <= std::max(0.03, 3 * credit.error)) return std::nullopt;
+  if (!is_beaten(model, linear)) return std::nullopt;
   return Anomaly{
       .name = "model_worse_than_linear",
       .where = "validation set",
@@ -96,6 +101,32 @@ std::optional<Anomaly> check_linear(const RowScores& model, const RowScores& lin
                         " on ", model.losses.size(),
                         " rows, for a linear model that was fitted in closed form to a sample of the training rows"),
       .rank = Rank::outcome};
+}
+
+bool is_affine(const Tensor& first, const Tensor& second, const Tensor& middle) {
+  constexpr double tolerance = 1e-3;
+  if (first.size() != second.size() || first.size() != middle.size() || first.size() == 0) return false;
+  double largest = 0, difference = 0;
+  for (Index i = 0; i < first.size(); ++i) {
+    const auto a = static_cast<double>(first.data()[i]), b = static_cast<double>(second.data()[i]);
+    difference = std::max(difference, std::abs(static_cast<double>(middle.data()[i]) - (a + b) / 2));
+    largest = std::max(largest, std::abs(a - b));
+  }
+  return is_finite(difference) && largest > 0 && difference < tolerance * largest;
+}
+
+std::optional<Anomaly> check_curved(const RowScores& model, const RowScores& curved, Task task) {
+  if (!is_beaten(model, curved)) return std::nullopt;
+  return Anomaly{
+      .name = "model_too_small",
+      .where = "model",
+      .evidence = concat("it is linear: ", score_text(model, task), "; with squares and products of the inputs ",
+                         short_form(average(curved.credits), 3)),
+      .cause = "no hidden layer, or no activation between the layers: the model cannot bend",
+      .remedy = "add a hidden layer with ReLU",
+      .details = concat("on ", model.losses.size(),
+                        " rows of the validation set, for a linear model of squares and products that was fitted in "
+                        "closed form to a sample of the training rows")};
 }
 
 std::optional<Anomaly> check_modes(const RowScores& training, const RowScores& evaluation, Task task) {

@@ -30,6 +30,14 @@ std::optional<RowScores> score_rows(const Tensor& predictions, const Tensor& tar
 ///   credits  lower by more than 0.03 and by more than 3 standard errors, paired
 std::optional<Anomaly> check_linear(const RowScores& model, const RowScores& linear, Task task);
 
+/// Whether predictions of the middles between rows are the middles between their predictions, to 0.1 % of the largest
+/// difference, as only those of an affine function of the inputs are.
+bool is_affine(const Tensor& first, const Tensor& second, const Tensor& middle);
+
+/// Reports "model_too_small" when a model that is an affine function of its inputs is beaten, as in check_linear, by a
+/// linear model of the squares and products of the inputs.
+std::optional<Anomaly> check_curved(const RowScores& model, const RowScores& curved, Task task);
+
 /// Reports "train_eval_gap": on the same rows, at least 30, the model is worse in evaluation than in training, which
 /// dropout explains the other way round. All of these must hold:
 ///   loss     higher by more than a quarter, paired z > 4
