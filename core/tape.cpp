@@ -6,7 +6,9 @@
 #include <exception>
 #include <limits>
 #include <list>
+#include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include <handrail/core/error.h>
@@ -92,12 +94,15 @@ struct Tape::Memory {
   std::vector<std::int32_t> inputs;
   std::vector<Tensor> leaves;
   Arena arena;
-  std::list<Orphan> orphan;  // one, for orphan_list(): the destructor of a tape takes no memory
+  std::list<Orphan> orphan;                // one, for orphan_list(): the destructor of a tape takes no memory
+  std::shared_ptr<TapeObserver> observer;  // with which the tape began
 
   // The memory of the last tape of this thread, which the next one takes over.
   static thread_local std::unique_ptr<Memory> spare;
+  static thread_local std::shared_ptr<TapeObserver> next_observer;
 };
 thread_local std::unique_ptr<Tape::Memory> Tape::Memory::spare;
+thread_local std::shared_ptr<TapeObserver> Tape::Memory::next_observer;
 
 void Saved::changed() const {
   fail<TapeError>("a tensor saved for backward, shape ", tensor_.shape(), ", output of '", tensor_.op(),
@@ -137,6 +142,8 @@ Tape::Tape(Mode mode, std::optional<RandomPosition> random) : random_(random), m
     memory_->orphan.emplace_back();
   }
   if (mode == Mode::train) flush_.emplace();
+  memory_->observer = std::exchange(Memory::next_observer, nullptr);
+  observer_ = memory_->observer.get();
   active_ = {this, serial_};
   last_ = {.serial = serial_, .mode = mode, .random = random};
 }
@@ -144,8 +151,11 @@ Tape::Tape(Mode mode, std::optional<RandomPosition> random) : random_(random), m
 Tape::~Tape() {
   finish();
   clear();
+  memory_->observer.reset();
   Memory::spare = std::move(memory_);
 }
+
+void Tape::observe_next(std::shared_ptr<TapeObserver> observer) { Memory::next_observer = std::move(observer); }
 
 std::size_t Tape::size() const { return memory_->nodes.size(); }
 

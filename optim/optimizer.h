@@ -68,7 +68,8 @@ class Optimizer {
   /// The name and the options of the rule as text. It is shown in summaries, and a resumed run must have the same.
   virtual std::string settings() const { return name(); }
   /// The numbers of the rule, for checks whether they are usual: "momentum", "beta1", "beta2" and "eps" are looked at,
-  /// and "scaled_penalty": 1 when weight decay is a penalty in the gradient that the rule divides by its size.
+  /// "scaled_penalty": 1 when weight decay is a penalty in the gradient that the rule divides by its size, and
+  /// "penalty_in_gradient": 1 when it is one that the rule does not scale.
   virtual std::vector<Hyperparameter> hyperparameters() const { return {}; }
   /// The learning rate to use when the user gives none and none is found.
   virtual double default_lr() const = 0;

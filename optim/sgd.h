@@ -19,7 +19,9 @@ class SGD final : public Optimizer {
   explicit SGD(std::vector<ParamGroup> groups, SGDOptions options = {});
   const char* name() const override { return "SGD"; }
   std::string settings() const override;
-  std::vector<Hyperparameter> hyperparameters() const override { return {{"momentum", options_.momentum}}; }
+  std::vector<Hyperparameter> hyperparameters() const override {
+    return {{"momentum", options_.momentum}, {"penalty_in_gradient", 1.0}};
+  }
   double default_lr() const override { return 1e-2; }
 
  private:

@@ -11,6 +11,8 @@
 #include <handrail/core/tape.h>
 #include <handrail/nn/dropout.h>
 #include <handrail/nn/norm.h>
+#include <handrail/train/checks/internal/model/loss_checks.h>
+#include <handrail/train/checks/internal/model/structure_checks.h>
 #include <handrail/train/checks/internal/settings/norm_checks.h>
 #include <handrail/train/checks/internal/settings/optimizer_checks.h>
 #include <handrail/train/files/text.h>
@@ -42,6 +44,13 @@ std::vector<std::unique_ptr<Guard>> guards_of(const WatchOptions& options) {
   return guards;
 }
 
+// What the loss op of a step is for.
+Task task_of(const StepGraph& graph) {
+  const auto* loss = loss_op(graph);
+  if (loss && loss->name == "cross_entropy") return Task::multiclass;
+  return loss && loss->name == "binary_cross_entropy_with_logits" ? Task::binary : Task::regression;
+}
+
 }  // namespace
 
 struct Watch::State {
@@ -52,7 +61,11 @@ struct Watch::State {
         pace(options.rows, optimizer),
         rows(options.rows),
         looks_at_scale(options.check_inputs && !normalises_inputs(model)),
-        guards(guards_of(options)) {}
+        guards(guards_of(options)) {
+    if (!options.check_model) return;
+    graph = std::make_shared<StepGraph>(model.parameters());
+    Tape::observe_next(graph);
+  }
 
   void report(Anomaly anomaly);
   void report(std::optional<Anomaly> anomaly) {
@@ -61,6 +74,7 @@ struct Watch::State {
   }
   Action look(const Tensor& loss, Index samples);
   Action ask_guards(double loss, Index samples);
+  void look_at_ops(const Tensor& loss, const Tensor& inputs, const Tensor& targets);
   void look_at_tape(const Tensor& loss);
   void look_at_loss(double loss);
   bool falls_without_bound() const;
@@ -73,6 +87,7 @@ struct Watch::State {
   ScaleWatch scale;
   bool looks_at_scale;
   std::vector<std::unique_ptr<Guard>> guards;
+  std::shared_ptr<StepGraph> graph = {};  // of the first tape, until it was looked at
   std::int64_t step = 0;
   struct {
     std::uint64_t serial = 0, position = 0;  // of the last step
@@ -111,6 +126,17 @@ Action Watch::State::look(const Tensor& loss, Index samples) {
   const auto value = static_cast<double>(loss.item());
   if (is_finite(value)) look_at_loss(value);
   return ask_guards(value, samples);
+}
+
+// The ops of the first step, if a tape recorded them that was made after the watch.
+void Watch::State::look_at_ops(const Tensor& loss, const Tensor& inputs, const Tensor& targets) {
+  const std::shared_ptr<StepGraph> ops = std::exchange(graph, nullptr);
+  if (!ops || inputs.shape().rank() == 0) return;
+  const RecordedStep recorded{
+      .graph = *ops, .loss = loss, .predictions = {}, .inputs = inputs, .targets = targets, .task = task_of(*ops)};
+  if (!ops->maker(loss)) return;
+  for (Anomaly& anomaly : check_structure(recorded)) report(std::move(anomaly));
+  report(check_summed_loss(recorded));
 }
 
 Action Watch::State::ask_guards(double loss, Index samples) {
@@ -222,11 +248,14 @@ Watch::Watch(const nn::Module& model, const optim::Optimizer& optimizer, WatchOp
   state_->report(check_batch_norms(model, planned > 0 ? planned : usual_steps));
 }
 
-Watch::~Watch() = default;
+Watch::~Watch() {
+  if (state_->graph) Tape::observe_next(nullptr);
+}
 
 Action Watch::step(const Tensor& loss) { return state_->look(loss, 1); }
 
 Action Watch::step(const Tensor& loss, const Tensor& inputs, const Tensor& targets) {
+  state_->look_at_ops(loss, inputs, targets);
   const Action action = state_->look(loss, inputs.shape().rank() > 0 ? inputs.shape()[0] : 1);
   if (state_->looks_at_scale) state_->report(state_->scale.add(state_->step, inputs));
   state_->report(state_->rows.add(state_->step, inputs, targets));

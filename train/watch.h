@@ -22,6 +22,8 @@ struct WatchOptions {
   std::int64_t planned_steps = 0;
   /// Of these, non_finite, spike, divergence, plateau and overwrites are looked at.
   GuardOptions guards = {};
+  /// Whether the ops of the first step are looked at, if the watch was made before its tape.
+  bool check_model = true;
   /// Whether the scale of the inputs of the first batches is checked.
   bool check_inputs = true;
   /// Whether the parameters and the numbers of the optimizer are checked when the watch is made.
@@ -60,17 +62,23 @@ struct WatchOptions {
 ///                          value, or after 100 steps to 3 times, and faster than before
 ///   too_few_steps          one update in several steps, for at least half of the rows of the training set
 ///   lr_too_high            a rate of 100 times the default_lr() of the optimizer
-///   lr_too_low             500 updates at less than a hundredth of it, without a warmup; or a rate below it that rose
+///   lr_too_low             200 updates at less than a hundredth of it, without a warmup; or a rate below it that rose
 ///                          12 times by the same amount, in equal intervals of several updates
-///   schedule_ends_early    more than half of the updates, and at least 100, had less than 0.1 % of the highest rate
+///   schedule_ends_early    more than half of the updates, and at least 100, had less than 0.1 % of the highest rate,
+///                          or the last of them had one and the same rate below 5 % of it
+///   weight_decay_too_high  the decay of a group takes more off the weights than what gradients teach them
+///   sum_loss, broadcast_loss, activation_before_loss, linear_after_linear, ...
+///                          with inputs and targets: what the ops of the first step show of model and loss, as before
+///                          a run of a Trainer
 ///   input_scale            the root mean square of the inputs of the first batches, zeros not counted, is above 5 or
 ///                          below 0.04, and the model does not normalise them
 ///   repeated_rows, sorted_rows, unstable_data    with inputs and targets: see step()
-/// The evidence of the first four are counters of writes to gradients and weights, and certain.
+/// gradients_accumulate is reported too when zero_grad leaves out some parameters. The evidence of the first four are
+/// counters of writes to gradients and weights, and certain.
 ///
 /// Model and optimizer must outlive the last step(), except that an optimizer that was destroyed is reported. After the
-/// constructor no memory is allocated, except for an anomaly. One thread at a time may use a watch: the thread of the
-/// loop.
+/// constructor and the first step no memory is allocated, except for an anomaly. One thread at a time may use a watch:
+/// the thread of the loop.
 class Watch {
  public:
   explicit Watch(const nn::Module& model, const optim::Optimizer& optimizer, WatchOptions options = {});

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -132,6 +133,28 @@ TEST_CASE("an observer hears nothing of inputs that need no gradient, of ops off
   REQUIRE(log.backwards[1].inputs.size() == 1);
   CHECK(log.backwards[1].leaves[0].is_same(w));
   check_values(w.grad(), {24});
+}
+
+TEST_CASE("the next tape of the thread begins with an observer, and keeps it") {
+  const Tensor x = leaf(Tensor::ones({2}));
+  auto log = std::make_shared<Log>();
+  const std::weak_ptr<Log> alive = log;
+  Tape::observe_next(log);
+  {
+    Tape tape;
+    log.reset();
+    REQUIRE_FALSE(alive.expired());
+    const Tensor y = sum(x * 2);
+    CHECK(alive.lock()->forwards.size() == 2);
+    tape.backward(y);
+  }
+  CHECK(alive.expired());
+  log = std::make_shared<Log>();
+  Tape::observe_next(log);
+  Tape::observe_next(nullptr);
+  const Tape tape;
+  sum(x);
+  CHECK(log->forwards.empty());
 }
 
 TEST_CASE("an observed step has the bits of one that is not") {

@@ -51,6 +51,9 @@ constexpr std::array<std::string_view, 3> of_sorted_rows{"validation_drift", "mi
 constexpr std::array<std::string_view, 3> of_no_gradient{"targets_ignored", "dead_units", "vanishing_gradient"};
 constexpr std::array<std::string_view, 2> mixes{"rows_mixed", "sum_loss"};
 constexpr std::array<std::string_view, 2> of_mixed_rows{"loss_mismatch", "rows_ignored"};
+constexpr std::array<std::string_view, 3> fades{"dead_units", "below_chance", "class_collapse"};
+constexpr std::array<std::string_view, 1> small{"model_too_small"};
+constexpr std::array<std::string_view, 1> pressed{"clip_pressure"};
 constexpr std::array<std::string_view, 1> gap{"train_eval_gap"};
 constexpr std::array<std::string_view, 1> few_steps{"too_few_steps"};  // not for a model that fits its training rows
 constexpr std::array<std::string_view, 1> noisy{"label_noise"};
@@ -80,6 +83,8 @@ constexpr Explanation explanations[] = {
     {"saturated_units", {stall_names, is_dead, blows_up, starts_badly}},
     {"exploding_activations", {of_large_weights, starts_badly, generalises_badly}},
     {"vanishing_activations", {stall_names, is_dead, starts_badly}},
+    {"linear_after_linear", {stall_names, small, generalises_badly}},
+    {"model_too_small", {stall_names, generalises_badly}},
     {"too_deep", {stall_names, is_dead, starts_badly}},
     {"bottleneck", {stall_names, is_dead, starts_badly}},
     {"unregistered", {stall_names, reach}},
@@ -100,7 +105,8 @@ constexpr Explanation explanations[] = {
     {"too_few_steps", {stall_names}},
     {"limited_run", {stall_names, noisy, generalises_badly}},
     {"schedule_ends_early", {stall_names}},
-    {"weight_decay_too_high", {stall_names, generalises_badly}},
+    {"weight_decay_too_high", {stall_names, generalises_badly, fades}},
+    {"clip_too_small", {stall_names, generalises_badly, fades, pressed}},
     {"small_batch_norm", {stall_names, blows_up, generalises_badly, starts_badly}},
     {"columns_permuted", {drifts, generalises_badly}},
     {"validation_drift", {drifts, generalises_badly}},

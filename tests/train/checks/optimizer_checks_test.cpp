@@ -102,9 +102,24 @@ TEST_CASE("a tiny clip_norm is a warning for SGD and a note for Adam, which undo
   const auto groups = optim::decay_groups(model.parameters(), 0);
   const optim::SGD sgd(groups);
   const optim::AdamW adam(groups);
-  CHECK(name_of(check_clip(1e-4, sgd, 82)) == "clip_too_small");
-  CHECK(check_clip(1e-4, sgd, 82)->severity == Severity::warning);
-  CHECK(check_clip(1e-4, adam, 82)->severity == Severity::note);
-  CHECK(check_clip(1e-8, adam, 82)->severity == Severity::warning);
-  CHECK_FALSE(check_clip(1e-2, sgd, 82));
+  const auto weights = model.parameters();
+  CHECK(name_of(check_clip(1e-4, sgd, weights)) == "clip_too_small");
+  CHECK(check_clip(1e-4, sgd, weights)->severity == Severity::warning);
+  CHECK(check_clip(1e-4, adam, weights)->severity == Severity::note);
+  CHECK(check_clip(1e-8, adam, weights)->severity == Severity::warning);
+  CHECK_FALSE(check_clip(1e-2, sgd, weights));
+}
+
+TEST_CASE("a clip_norm is a warning when all updates together cannot move the weights, momentum counted") {
+  nn::Sequential model = small_model();
+  const auto groups = optim::decay_groups(model.parameters(), 0);
+  const auto weights = model.parameters();
+  const optim::SGD sgd(groups), with_momentum(groups, {.momentum = 0.9});
+  const auto found = check_clip(1e-3, sgd, weights, 0.02 * 500);
+  REQUIRE(name_of(found) == "clip_too_small");
+  CHECK(contains(found->details, "all updates together"));
+  CHECK_FALSE(check_clip(1e-2, with_momentum, weights, 0.02 * 500));
+  CHECK_FALSE(check_clip(1e-3, optim::AdamW(groups), weights, 0.02 * 500));
+  CHECK_FALSE(check_clip(1, sgd, weights, 0.02 * 500));
+  CHECK_FALSE(check_clip(1, sgd, weights, 1e-4 * 500));  // the rate is what is small
 }

@@ -42,15 +42,31 @@ TEST_CASE("weight decay is judged by what it takes off the weights") {
 TEST_CASE("a penalty in a gradient that Adam divides by its size is judged without the rate") {
   const auto penalty = [](double weight_decay, std::int64_t steps) {
     const std::vector<optim::ParamGroup> groups{{.name = "decay", .params = {}, .weight_decay = weight_decay}};
-    return name_of(check_weight_decay(groups, sampled_rates(optim::constant(1e-3), steps), steps, true));
+    return name_of(
+        check_weight_decay(groups, sampled_rates(optim::constant(1e-3), steps), steps, {.kind = Penalty::scaled}));
   };
   CHECK(penalty(1, 500) == "weight_decay_too_high");
   CHECK(penalty(1, 5) == "");
   CHECK(penalty(0.1, 500) == "");
   const std::vector<Parameter> parameters = small_model().parameters();
-  CHECK(scales_penalty(optim::Adam(optim::decay_groups(parameters, 1))));
-  CHECK_FALSE(scales_penalty(optim::AdamW(optim::decay_groups(parameters, 1))));
-  CHECK_FALSE(scales_penalty(optim::SGD(optim::decay_groups(parameters, 1))));
+  const auto groups = optim::decay_groups(parameters, 1);
+  CHECK(penalty_of(optim::Adam(groups)).kind == Penalty::scaled);
+  CHECK(penalty_of(optim::AdamW(groups)).kind == Penalty::decoupled);
+  CHECK(penalty_of(optim::SGD(groups)).kind == Penalty::in_gradient);
+  CHECK(penalty_of(optim::SGD(groups, {.momentum = 0.75})).gain == 4);
+}
+
+TEST_CASE("a penalty in a gradient is judged by what is left of a weight, with the momentum of the rule") {
+  const auto penalty = [](double weight_decay, double momentum, std::int64_t steps) {
+    const std::vector<optim::ParamGroup> groups{{.name = "decay", .params = {}, .weight_decay = weight_decay}};
+    return name_of(check_weight_decay(groups, sampled_rates(optim::constant(0.05), steps), steps,
+                                      {.kind = Penalty::in_gradient, .gain = 1 / (1 - momentum)}));
+  };
+  CHECK(penalty(0.1, 0.9, 500) == "weight_decay_too_high");
+  CHECK(penalty(0.1, 0, 500) == "");
+  CHECK(penalty(0.1, 0, 1000) == "weight_decay_too_high");
+  CHECK(penalty(0.05, 0.9, 5000) == "");
+  CHECK(penalty(0.01, 0.9, 5000) == "");  // the default
 }
 
 TEST_CASE("the momentum of a batch norm is named when evaluation would use the last batch, or no batch at all") {

@@ -19,7 +19,7 @@ using Names = std::vector<std::string>;
 // A loop that a user wrote, and the places where it can be wrong.
 struct OwnLoop {
   Index steps = 300, rows = 320, batch = 32;
-  double lr = 1e-2;
+  double lr = 1e-2, weight_decay = 0.01;
   bool zero_grad = true, shuffle = true, backward = true;
   Index updates_per_backward = 1;
   Mode mode = Mode::train;
@@ -41,7 +41,9 @@ struct Watched {
 
 Watched run(const OwnLoop& loop, nn::Layer&& model, const WatchOptions& options = {}) {
   const TensorDataset data = points(loop.rows);
-  auto make = [&] { return std::make_unique<optim::AdamW>(optim::decay_groups(model.parameters(), 0.01)); };
+  auto make = [&] {
+    return std::make_unique<optim::AdamW>(optim::decay_groups(model.parameters(), loop.weight_decay));
+  };
   auto optimizer = make();
   WatchOptions all = options;
   all.rows = loop.rows;
@@ -105,6 +107,36 @@ TEST_CASE("a forgotten zero_grad is named by the counters of the gradients") {
   CHECK(first({.zero_grad = false, .watch_last = true}) == "gradients_accumulate");
 }
 
+TEST_CASE("a zero_grad that leaves out some parameters is named") {
+  const auto clear_last = [](const nn::Module& model) { model.parameters().back().tensor.zero_grad(); };
+  const OwnLoop loop{.zero_grad = false, .after_step = clear_last};
+  const Watched watched = run(loop, small_model());
+  REQUIRE(!watched.names.empty());
+  CHECK(watched.names.front() == "gradients_accumulate");
+  CHECK(contains(watched.text, "3 gradients of 4 never cleared"));
+}
+
+TEST_CASE("a decay that is stronger than the gradients is named in a loop, a usual one is not") {
+  const auto decay = [](double weight_decay) {
+    OwnLoop loop;
+    loop.weight_decay = weight_decay;
+    return names(loop);
+  };
+  CHECK(decay(20).front() == "weight_decay_too_high");
+  CHECK(decay(0.1) == Names{});
+}
+
+TEST_CASE("the ops of the first step name what is wrong with model and loss") {
+  CHECK(first({.change_loss = [](const Tensor& loss) { return loss * 32; }}) == "sum_loss");
+  CHECK(names({.change_loss = [](const Tensor& loss) { return loss * 0.5; }}) == Names{});
+  Rng rng(1);
+  CHECK(run({}, nn::Sequential{nn::Linear{2, 16, rng}, nn::ReLU{}, nn::Linear{16, 2, rng}, nn::Sigmoid{}})
+            .names.front() == "activation_before_loss");
+  const auto stacked = [&] { return nn::Sequential{nn::Linear{2, 16, rng}, nn::Linear{16, 2, rng}}; };
+  CHECK(run({}, stacked()).names.front() == "linear_after_linear");
+  CHECK(run({}, stacked(), {.check_model = false}).names != Names{"linear_after_linear"});
+}
+
 TEST_CASE("an update that stands after the loop over the batches is named, one in a few batches is not") {
   CHECK(first({.batches_per_step = 10}) == "too_few_steps");
   CHECK(names({.batches_per_step = 2}) == Names{});
@@ -134,6 +166,11 @@ TEST_CASE("a schedule that is over long before the loop is named") {
   CHECK(first({.steps = 1000, .rate = by_rows}) == "schedule_ends_early");
   CHECK(names({.steps = 1000, .rate = cosine(1000)}) == Names{});
   CHECK(names({.steps = 1000, .rate = cosine(800)}) == Names{});
+  const auto to_floor = [&](Index total) {
+    return [rate = cosine(total)](Index step) { return std::max(rate(step), 2e-4); };
+  };
+  CHECK(first({.steps = 1000, .rate = to_floor(200)}) == "schedule_ends_early");
+  CHECK(names({.steps = 1000, .rate = to_floor(700)}) == Names{});
 }
 
 TEST_CASE("inputs of a scale that does not suit the model are named, unless the model normalises them") {

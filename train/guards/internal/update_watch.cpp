@@ -70,7 +70,7 @@ std::optional<Anomaly> UpdateWatch::stale(std::int64_t step) {
     renewals = std::max<std::int64_t>(renewals, now.renewals - start_[p].renewals);
     writes = std::max<std::int64_t>(writes, now.writes - start_[p].writes);
   }
-  if (updates - renewals < max_stale_updates) return std::nullopt;
+  if (updates - renewals < max_stale_updates) return partly_stale(step, updates);
   stale_reported_ = true;
   const bool accumulates = writes > renewals + max_stale_updates / 2;
   Anomaly anomaly{.name = accumulates ? "gradients_accumulate" : "step_before_backward",
@@ -83,6 +83,27 @@ std::optional<Anomaly> UpdateWatch::stale(std::int64_t step) {
                               : "the optimizer steps before backward, or more often than backward runs";
   anomaly.remedy = accumulates ? "call optimizer.zero_grad() in each step" : "call backward before each optimizer.step";
   return anomaly;
+}
+
+// A parameter whose gradient was added to in each update, and was not cleared since the first.
+std::optional<Anomaly> UpdateWatch::partly_stale(std::int64_t step, std::int64_t updates) {
+  const Parameter* first = nullptr;
+  Index never_cleared = 0;
+  for (std::size_t p = 0; p < parameters_.size(); ++p) {
+    const Counts now = count(p);
+    if (now.renewals - start_[p].renewals > 1 || now.writes - start_[p].writes < updates) continue;
+    if (!first) first = &parameters_[p];
+    ++never_cleared;
+  }
+  if (!first || never_cleared == std::ssize(parameters_)) return std::nullopt;
+  stale_reported_ = true;
+  return Anomaly{.name = "gradients_accumulate",
+                 .step = step,
+                 .where = first->name,
+                 .evidence = concat(counted(never_cleared, "gradient"), " of ", parameters_.size(),
+                                    " never cleared in ", updates, " updates"),
+                 .cause = "zero_grad() of a part of the parameters: for the others each update adds up all gradients",
+                 .remedy = "call zero_grad() of the optimizer"};
 }
 
 std::optional<Anomaly> UpdateWatch::overwritten(std::int64_t step, std::int64_t updates) {

@@ -37,6 +37,7 @@ class UpdateWatch {
   Counts count(std::size_t p) const;
   std::optional<Anomaly> reset(std::int64_t step);
   std::optional<Anomaly> stale(std::int64_t step);
+  std::optional<Anomaly> partly_stale(std::int64_t step, std::int64_t updates);
   std::optional<Anomaly> overwritten(std::int64_t step, std::int64_t updates);
   std::optional<Anomaly> unmoved(std::int64_t step);
 

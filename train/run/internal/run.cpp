@@ -150,7 +150,7 @@ void Run::prepare() {
     if (stop_.running()) {
       if (!setup_.options.lr) {
         preflight_.pick_lr();
-        preflight_.check_decay();
+        preflight_.check_decay_and_clip();
       } else if (setup_.options.checks.lr) {
         preflight_.check_lr();
       }

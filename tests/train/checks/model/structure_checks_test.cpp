@@ -237,6 +237,26 @@ TEST_CASE("a linear layer after another is reported, unless it lowers the rank")
   CHECK(count(stacked) == 1);
   CHECK(count(dropped) == 1);
   CHECK(count(low_rank) == 0);
+  const nn::Sequential normed{nn::Linear{8, 16, rng}, nn::BatchNorm1d{16}, nn::Linear{16, 3, rng}};
+  CHECK(count(normed) == 1);
+}
+
+TEST_CASE("a linear layer before residual blocks is not reported, one in a block without activation is") {
+  struct Residual : nn::Layer {
+    Residual(Rng& rng, bool bends)
+        : first(add("first", nn::Linear{16, 16, rng})), second(add("second", nn::Linear{16, 16, rng})), bends(bends) {}
+    Tensor forward(const Tensor& x) const override { return x + second(bends ? relu(first(x)) : first(x)); }
+    nn::Linear &first, &second;
+    bool bends;
+  };
+  Rng rng(1);
+  const auto count = [&](bool bends) {
+    const nn::Sequential model{nn::Linear{8, 16, rng}, Residual(rng, bends), nn::ReLU{}, nn::Linear{16, 3, rng}};
+    return check_linear_after_linear(Recorded(model, plain(cross_entropy), classes_of(), Task::multiclass).step())
+        .size();
+  };
+  CHECK(count(true) == 0);
+  CHECK(count(false) == 1);
 }
 
 TEST_CASE("two activations in a row are a warning, and a note when the second is a relu, which changes little") {

@@ -15,17 +15,36 @@ using Op = StepGraph::Op;
 
 std::string layer_name(const Op& op) { return op.layer.empty() ? std::string() : "layer '" + op.layer + "'"; }
 
-// The op before this one, dropout left out.
-const Op* before_dropout(const StepGraph& graph, const Op& op) {
+bool is_dropout(const Op& op) { return op.name == "dropout"; }
+
+// Whether it does no more than scale and shift each unit in evaluation.
+bool is_scaling(const Op& op) { return is_dropout(op) || op.name == "batch_norm"; }
+
+// The op before this one, those left out of which that holds.
+const Op* before(const StepGraph& graph, const Op& op, bool (*left_out)(const Op&)) {
   const Op* previous = graph.previous(op);
-  while (previous && previous->name == "dropout") previous = graph.previous(*previous);
+  while (previous && left_out(*previous)) previous = graph.previous(*previous);
   return previous;
+}
+
+// Whether another op than a linear layer reads the output of this one too, as a residual connection does.
+bool is_read_elsewhere(const StepGraph& graph, const Op& op) {
+  return std::ranges::any_of(graph.ops(), [&](const Op& reader) {
+    return !is_linear(reader) && !is_scaling(reader) &&
+           std::ranges::any_of(reader.inputs, [&](const Tensor& input) { return input.is_same(op.output); });
+  });
 }
 
 // Whether an activation follows this op.
 bool has_activation(const StepGraph& graph, const Op& op) {
   return std::ranges::any_of(graph.ops(),
                              [&](const Op& next) { return is_activation(next) && graph.previous(next) == &op; });
+}
+
+// Whether a softmax makes weights of the output of this op, so that it is not what later layers read.
+bool is_score(const StepGraph& graph, const Op& op) {
+  return std::ranges::any_of(graph.ops(),
+                             [&](const Op& next) { return next.name == "softmax" && graph.previous(next) == &op; });
 }
 
 // Of the numbers that were not 0, how many there are and how many this dropout sets to 0.
@@ -118,14 +137,14 @@ std::vector<Anomaly> check_linear_after_linear(const RecordedStep& step) {
   std::vector<Anomaly> found;
   for (const Op& op : step.graph.ops()) {
     if (!is_linear(op)) continue;
-    const Op* previous = before_dropout(step.graph, op);
-    if (!previous || !is_linear(*previous)) continue;
+    const Op* previous = before(step.graph, op, is_scaling);
+    if (!previous || !is_linear(*previous) || is_read_elsewhere(step.graph, *previous)) continue;
     const Index in = previous->inputs.front().shape().cols(), middle = previous->output.shape().cols(),
                 out = op.output.shape().cols();
     if (middle < std::min(in, out)) continue;
     found.push_back({.name = "linear_after_linear",
                      .where = concat(layer_name(*previous), " and ", layer_name(op)),
-                     .evidence = "one follows the other with no activation between them",
+                     .evidence = "no activation between them",
                      .cause = "a missing activation: together they compute no more than one linear layer",
                      .remedy = "put an activation such as ReLU between them"});
   }
@@ -135,7 +154,7 @@ std::vector<Anomaly> check_linear_after_linear(const RecordedStep& step) {
 std::optional<Anomaly> check_activation_twice(const RecordedStep& step) {
   for (const Op& op : step.graph.ops()) {
     if (!is_activation(op) || op.name == "softmax") continue;
-    const Op* previous = before_dropout(step.graph, op);
+    const Op* previous = before(step.graph, op, is_dropout);
     if (!previous || !is_activation(*previous)) continue;
     const bool narrows = op.name == "sigmoid" || op.name == "tanh" || op.name == "softplus";
     return Anomaly{.name = "activation_twice",
@@ -161,7 +180,7 @@ std::optional<Anomaly> check_bottleneck(const RecordedStep& step) {
     if (!is_linear(op)) continue;
     const Index width = op.output.shape().cols(), before = op.inputs.front().shape().cols();
     const bool few = width < min_units && 2 * width < before && outputs < before && has_activation(step.graph, op);
-    if (!(2 * width < classes || width == 1 || few) || before <= width) continue;
+    if (!(2 * width < classes || width == 1 || few) || before <= width || is_score(step.graph, op)) continue;
     return Anomaly{
         .name = "bottleneck",
         .where = layer_name(op),

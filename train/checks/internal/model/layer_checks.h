@@ -17,8 +17,9 @@ namespace handrail::train {
 std::vector<Anomaly> check_dropout(const RecordedStep& step);
 
 /// Reports "linear_after_linear" when a linear layer directly follows another, so that both compute one linear map.
-/// Dropout between them does not count. A layer that is narrower than what it stands between may be meant to lower the
-/// rank and is not reported.
+/// Dropout and batch norm between them do not count: in evaluation they are linear. A layer that is narrower than what
+/// it stands between may be meant to lower the rank, and one whose output something else reads too, as a residual
+/// connection does, is of use: they are not reported.
 std::vector<Anomaly> check_linear_after_linear(const RecordedStep& step);
 
 /// Reports "activation_twice" when sigmoid, tanh or softplus is applied to the output of an activation; as a note when
@@ -27,7 +28,8 @@ std::optional<Anomaly> check_activation_twice(const RecordedStep& step);
 
 /// Reports "bottleneck" when a hidden layer is less than half as wide as there are classes, or has one unit after a
 /// wider layer, or 2 or 3 units with an activation after a layer that is more than twice as wide and for fewer outputs
-/// than that; or when an op leaves a layer one number of at least 4 units.
+/// than that; or when an op leaves a layer one number of at least 4 units. A layer whose output a softmax gets makes
+/// weights of others, and is not reported.
 std::optional<Anomaly> check_bottleneck(const RecordedStep& step);
 
 /// Reports "norm_on_output" when a norm made the predictions, "small_batch_norm" when a batch norm gets fewer than 8

@@ -30,6 +30,23 @@ bool are_distributions(const Tensor& x) {
 
 double value_of(const Tensor& scalar) { return static_cast<double>(scalar.item()); }
 
+// How many times its loss op the loss is, when it was made from it by multiplication with a number.
+std::optional<double> factor_of_loss(const RecordedStep& step) {
+  const auto* loss = loss_op(step.graph);
+  const auto number = step.graph.maker(step.loss);
+  if (!loss || !number) return std::nullopt;
+  const auto* op = &step.graph.ops()[*number];
+  while (op && op != loss && (op->name == "affine" || op->name == "mul" || op->name == "div"))
+    op = step.graph.previous(*op);
+  if (op != loss || value_of(loss->output) == 0) return std::nullopt;
+  return std::abs(value_of(step.loss) / value_of(loss->output));
+}
+
+bool is_count_of_samples(double factor, const RecordedStep& step) {
+  constexpr double tolerance = 0.01;
+  return std::abs(factor / static_cast<double>(step.inputs.shape()[0]) - 1) < tolerance;
+}
+
 }  // namespace
 
 std::optional<Anomaly> check_loss_input(const RecordedStep& step) {
@@ -48,8 +65,8 @@ std::optional<Anomaly> check_loss_input(const RecordedStep& step) {
                  .evidence = concat(loss->name, " gets ", what, ", not logits"),
                  .cause = concat(loss->name, " applies ", softmax_inside ? "softmax" : "sigmoid",
                                  " itself: another activation before it leaves hardly any gradient"),
-                 .remedy = concat("remove ", named ? std::string(maker->name) : "what makes probabilities",
-                                  " from the end of the model; apply it to predictions only")};
+                 .remedy = concat("apply ", named ? std::string(maker->name) : "what makes probabilities",
+                                  " to predictions only")};
 }
 
 std::optional<Anomaly> check_logarithm(const RecordedStep& step) {
@@ -117,18 +134,25 @@ std::optional<Anomaly> check_loss_sign(const RecordedStep& step) {
                  .remedy = "return the loss without the minus sign"};
 }
 
+std::optional<Anomaly> check_summed_loss(const RecordedStep& step) {
+  constexpr Index min_samples = 4;
+  const auto factor = factor_of_loss(step);
+  if (!factor || step.inputs.shape()[0] < min_samples || !is_count_of_samples(*factor, step)) return std::nullopt;
+  return Anomaly{.name = "sum_loss",
+                 .where = concat("op '", loss_op(step.graph)->name, "'"),
+                 .evidence = concat("the loss is its mean over the samples times ", step.inputs.shape()[0],
+                                    ", the number of samples"),
+                 .cause = "a loss that is a sum over the samples: gradients grow with the batch size",
+                 .remedy = "return the mean over the samples"};
+}
+
 std::optional<Anomaly> check_loss_scale(const RecordedStep& step) {
-  constexpr double max_ratio = 100, tolerance = 0.01;
+  constexpr double max_ratio = 100;
+  const auto factor = factor_of_loss(step);
+  if (!factor || is_count_of_samples(*factor, step)) return std::nullopt;
+  const double ratio = *factor;
+  if (!(ratio > max_ratio || ratio < 1 / max_ratio)) return std::nullopt;
   const auto* loss = loss_op(step.graph);
-  const auto number = step.graph.maker(step.loss);
-  if (!loss || !number) return std::nullopt;
-  const auto* op = &step.graph.ops()[*number];
-  while (op && op != loss && (op->name == "affine" || op->name == "mul" || op->name == "div"))
-    op = step.graph.previous(*op);
-  if (op != loss || value_of(loss->output) == 0) return std::nullopt;
-  const double ratio = std::abs(value_of(step.loss) / value_of(loss->output));
-  const auto samples = static_cast<double>(step.inputs.shape()[0]);
-  if (!(ratio > max_ratio || ratio < 1 / max_ratio) || std::abs(ratio / samples - 1) < tolerance) return std::nullopt;
   return Anomaly{.name = "loss_scale",
                  .where = concat("op '", loss->name, "'"),
                  .evidence = concat("the loss is ", short_form(value_of(step.loss)), ", which is ", short_form(ratio),
@@ -138,7 +162,7 @@ std::optional<Anomaly> check_loss_scale(const RecordedStep& step) {
 }
 
 std::optional<Anomaly> check_regularisation(const RecordedStep& step) {
-  constexpr double max_ratio = 5;
+  constexpr double max_ratio = 2;
   const auto first = step.graph.maker(step.loss);
   if (!first) return std::nullopt;
   const auto ops = step.graph.ops();

@@ -33,12 +33,18 @@ std::optional<Anomaly> check_broadcast(const RecordedStep& step);
 /// Reports "loss_sign" when the loss is negative and a loss that cannot be negative was made on the way to it.
 std::optional<Anomaly> check_loss_sign(const RecordedStep& step);
 
+/// Reports "sum_loss" when the loss is that loss op, a mean, times the samples of the batch, of which there are at
+/// least
+/// 4. A loop whose loss cannot be computed again is told of it so.
+std::optional<Anomaly> check_summed_loss(const RecordedStep& step);
+
 /// Reports "loss_scale" when the loss is less than 1 % or more than 100 times the loss op that it was made from by
 /// multiplication with a number, and is not that op's mean times the samples of the batch, which is "sum_loss".
 std::optional<Anomaly> check_loss_scale(const RecordedStep& step);
 
 /// Reports "regularisation_dominates" when the loss is a sum and the parts that do not depend on the batch are more
-/// than 5 times as large as those that do.
+/// than twice as large as those that do: weights of half the size, that predict nothing, have a lower loss than these
+/// could have if they predicted all.
 std::optional<Anomaly> check_regularisation(const RecordedStep& step);
 
 }  // namespace handrail::train

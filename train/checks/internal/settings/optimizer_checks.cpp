@@ -36,7 +36,13 @@ bool is_written(const Parameter& p) {
 
 }  // namespace
 
-bool scales_penalty(const optim::Optimizer& optimizer) { return value_of(optimizer, "scaled_penalty") == 1.0; }
+Penalty penalty_of(const optim::Optimizer& optimizer) {
+  const auto is = [&](const char* name) { return value_of(optimizer, name) == 1.0; };
+  return {.kind = is("scaled_penalty")        ? Penalty::scaled
+                  : is("penalty_in_gradient") ? Penalty::in_gradient
+                                              : Penalty::decoupled,
+          .gain = 1 / (1 - value_of(optimizer, "momentum").value_or(0))};
+}
 
 Trained trained_parameters(const std::vector<Parameter>& model, std::span<const optim::ParamGroup> groups) {
   constexpr double slow = 1e-3;  // times the highest rate
@@ -153,21 +159,33 @@ std::vector<Anomaly> check_hyperparameters(const optim::Optimizer& optimizer) {
   return found;
 }
 
-std::optional<Anomaly> check_clip(double clip_norm, const optim::Optimizer& optimizer, Index weights) {
-  constexpr double min_clip = 1e-3, min_in_eps = 100;
-  if (clip_norm >= min_clip) return std::nullopt;
-  const double element = clip_norm / std::sqrt(static_cast<double>(std::max<Index>(1, weights)));
-  const bool scaled_away = optimizer.batch_scaling() == optim::BatchScaling::sqrt &&
-                           element > min_in_eps * value_of(optimizer, "eps").value_or(0);
+std::optional<Anomaly> check_clip(double clip_norm, const optim::Optimizer& optimizer,
+                                  std::span<const Parameter> weights, std::optional<double> path) {
+  constexpr double min_clip = 1e-3, min_in_eps = 100, min_reach = 0.1, small_clip = 0.1;
+  Index count = 0;
+  double squares = 0;
+  for (const Parameter& p : weights) {
+    if (!p.tensor.requires_grad()) continue;
+    count += p.tensor.size();
+    for (const Scalar w : p.tensor.span()) squares += static_cast<double>(w) * static_cast<double>(w);
+  }
+  const bool scales = optimizer.batch_scaling() == optim::BatchScaling::sqrt;
+  const double reach = path.value_or(0) * clip_norm * penalty_of(optimizer).gain / std::sqrt(squares);
+  const bool stays = path && !scales && clip_norm < small_clip && reach < min_reach;
+  if (clip_norm >= min_clip && !stays) return std::nullopt;
+  const double element = clip_norm / std::sqrt(static_cast<double>(std::max<Index>(1, count)));
+  const bool scaled_away = scales && element > min_in_eps * value_of(optimizer, "eps").value_or(0);
+  std::string details;
+  if (scaled_away) details = concat(optimizer.name(), " divides by the size of the gradient, which undoes most of it");
+  if (stays)
+    details =
+        concat("all updates together move the weights by at most ", short_form(100 * reach, 2), " % of their size");
   return Anomaly{.name = "clip_too_small",
                  .where = "clip_norm",
                  .evidence = concat("gradients are scaled down to a norm of ", short_form(clip_norm)),
                  .cause = "nearly every gradient is clipped, so that the steps are far shorter than lr says",
                  .remedy = "set clip_norm = 1",
-                 .details = scaled_away ? concat(optimizer.name(),
-                                                 " divides by the size of the gradient, which undoes "
-                                                 "most of it")
-                                        : std::string(),
+                 .details = std::move(details),
                  .severity = scaled_away ? Severity::note : Severity::warning};
 }
 

@@ -8,6 +8,7 @@
 
 #include <handrail/core/parameter.h>
 #include <handrail/optim/optimizer.h>
+#include <handrail/train/checks/internal/settings/settings_checks.h>
 #include <handrail/train/report/anomaly.h>
 
 // Pure functions that find, before the first step, parameters that an optimizer does not train, and numbers of it that
@@ -45,12 +46,15 @@ bool are_loaded(const std::vector<Parameter>& model);
 ///   "adam_eps"           eps > 1e-4: where gradients are smaller than eps, the update is no longer scaled by them
 std::vector<Anomaly> check_hyperparameters(const optim::Optimizer& optimizer);
 
-/// Whether weight decay is a penalty in the gradient that the rule divides by its size, as Adam does and AdamW does
-/// not.
-bool scales_penalty(const optim::Optimizer& optimizer);
+/// How the optimizer applies weight decay: scaled of Adam, in_gradient of SGD, decoupled of AdamW.
+Penalty penalty_of(const optim::Optimizer& optimizer);
 
 /// Reports "clip_too_small" for a clip_norm below 1e-3. A rule that divides by the size of the gradient, as Adam does,
 /// is hardly changed by clipping: for it this is a note, unless what is left of a gradient is about as small as eps.
-std::optional<Anomaly> check_clip(double clip_norm, const optim::Optimizer& optimizer, Index weights);
+/// For other rules one below 0.1, a tenth of what is usual, is reported too when all updates together cannot move the
+/// weights by 10 % of their norm; with a usual one that is the fault of the rate.
+/// weights: those that are trained. path: the sum of the rates of all steps; nothing when it is not known.
+std::optional<Anomaly> check_clip(double clip_norm, const optim::Optimizer& optimizer,
+                                  std::span<const Parameter> weights, std::optional<double> path = {});
 
 }  // namespace handrail::train

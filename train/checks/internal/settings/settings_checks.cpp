@@ -49,16 +49,27 @@ std::vector<double> sampled_rates(const optim::Schedule& schedule, std::int64_t 
 }
 
 std::optional<Anomaly> check_weight_decay(std::span<const optim::ParamGroup> groups, std::span<const double> rates,
-                                          std::int64_t steps, bool penalty_is_scaled) {
+                                          std::int64_t steps, Penalty penalty) {
   constexpr double max_step = 3e-3, min_total = 0.105, usual = 0.1, min_path = 0.02;  // exp(-0.105) is 0.9
+  constexpr double usual_in_gradient = 0.05, min_total_in_gradient = 3;               // exp(-3) is 0.05
   const optim::ParamGroup* worst = nullptr;
   for (const optim::ParamGroup& group : groups)
     if (!worst || group.lr_scale * group.weight_decay > worst->lr_scale * worst->weight_decay) worst = &group;
   if (!worst || rates.empty()) return std::nullopt;
   const double pull = worst->lr_scale * worst->weight_decay, step = pull * highest_of(rates),
                total = pull * mean_of(rates) * static_cast<double>(steps);
+  if (penalty.kind == Penalty::in_gradient && worst->weight_decay > usual_in_gradient &&
+      penalty.gain * total > min_total_in_gradient)
+    return Anomaly{.name = "weight_decay_too_high",
+                   .where = concat("group '", worst->name, "'"),
+                   .evidence = concat("a penalty of ", short_form(worst->weight_decay), " is part of the gradient"),
+                   .cause = "an L2 penalty that is larger than what the gradients of the mean loss teach the weights",
+                   .remedy = "set weight_decay = 1e-4",
+                   .details = concat("a weight that the loss does not hold up ends at ",
+                                     short_form(std::exp(-penalty.gain * total), 2),
+                                     " of its value; usual for such a rule is at most 1e-3")};
   if (worst->weight_decay <= usual) return std::nullopt;
-  if (penalty_is_scaled && mean_of(rates) * static_cast<double>(steps) > min_path)
+  if (penalty.kind == Penalty::scaled && mean_of(rates) * static_cast<double>(steps) > min_path)
     return Anomaly{.name = "weight_decay_too_high",
                    .where = concat("group '", worst->name, "'"),
                    .evidence = concat("a penalty of ", short_form(worst->weight_decay), " is part of the gradient"),

@@ -14,13 +14,21 @@
 
 namespace handrail::train {
 
+/// How an optimizer applies weight decay.
+struct Penalty {
+  enum Kind { decoupled, in_gradient, scaled } kind = decoupled;  // scaled: in a gradient that is divided by its size
+  double gain = 1;  // how many gradients an update adds up: 1 / (1 - momentum)
+};
+
 /// Reports "weight_decay_too_high" when the decay of a group is above 0.1, the highest rate times it is above 3e-3, and
 /// the decay of the planned steps together would shrink a weight that no gradient holds up to less than 0.9.
-/// With penalty_is_scaled, see scales_penalty(), it is reported when the decay of a group is above 0.1 and the rates of
-/// all steps together are above 0.02.
+/// A penalty that the rule scales is reported when it is above 0.1 and the rates of all steps together are above 0.02.
+/// A penalty in the gradient is reported when it is above 0.05 and would shrink a weight that no gradient holds up to
+/// less than 5 %: from two linear layers it takes every direction whose correlation with the outputs is below it
+/// (Kunin et al. 2019).
 /// rates: those of the planned steps, or a sample of them at equal distances. steps: planned.
 std::optional<Anomaly> check_weight_decay(std::span<const optim::ParamGroup> groups, std::span<const double> rates,
-                                          std::int64_t steps, bool penalty_is_scaled = false);
+                                          std::int64_t steps, Penalty penalty = {});
 
 /// What check_schedule and check_steps know of a run.
 struct PlannedSteps {

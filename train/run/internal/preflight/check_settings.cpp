@@ -1,5 +1,6 @@
 // The checks of the settings of a run, before its first step.
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include <handrail/core/error.h>
@@ -33,8 +34,7 @@ void Preflight::check_settings() {
                            grouped(trained_.trained_weights), " of ", grouped(trained_.weights), " weights")});
   warn_one(check_trained(trained_));
   for (Anomaly& anomaly : check_hyperparameters(optimizer)) desk_.warn(std::move(anomaly));
-  if (o.clip_norm) warn_one(check_clip(*o.clip_norm, optimizer, trained_.trained_weights));
-  if (o.lr) check_decay();
+  if (o.lr) check_decay_and_clip();
   const PlannedSteps plan = planned_steps();
   warn_one(check_schedule(sampled_rates(setup_.schedule, plan.steps), plan));
   warn_one(check_batch_norms(setup_.model, plan.steps));
@@ -55,12 +55,18 @@ void Preflight::check_steps() {
   if (auto anomaly = train::check_steps(planned_steps())) desk_.warn(std::move(*anomaly));
 }
 
-void Preflight::check_decay() {
-  if (!setup_.options.checks.settings) return;
+void Preflight::check_decay_and_clip() {
+  const TrainerOptions& o = setup_.options;
+  if (!o.checks.settings) return;
   const std::int64_t steps = setup_.decisions.planned_steps;
-  auto anomaly = check_weight_decay(setup_.optimizer->groups(), sampled_rates(setup_.schedule, steps), steps,
-                                    scales_penalty(*setup_.optimizer));
-  if (anomaly) desk_.warn(std::move(*anomaly));
+  const optim::Optimizer& optimizer = *setup_.optimizer;
+  const std::vector<double> rates = sampled_rates(setup_.schedule, steps);
+  auto decay = check_weight_decay(optimizer.groups(), rates, steps, penalty_of(optimizer));
+  if (decay) desk_.warn(std::move(*decay));
+  if (!o.clip_norm || rates.empty()) return;
+  const double path =
+      std::accumulate(rates.begin(), rates.end(), 0.0) * static_cast<double>(steps) / static_cast<double>(rates.size());
+  if (auto clip = check_clip(*o.clip_norm, optimizer, setup_.parameters, path)) desk_.warn(std::move(*clip));
 }
 
 }  // namespace handrail::train

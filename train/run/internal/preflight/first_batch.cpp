@@ -10,10 +10,10 @@
 #include <handrail/train/checks/internal/model/dependence_checks.h>
 #include <handrail/train/checks/internal/model/gradient_checks.h>
 #include <handrail/train/checks/internal/model/layer_checks.h>
-#include <handrail/train/checks/internal/model/loss_checks.h>
 #include <handrail/train/checks/internal/model/output_checks.h>
 #include <handrail/train/checks/internal/outcome/prediction_checks.h>
 #include <handrail/train/checks/internal/model/start_checks.h>
+#include <handrail/train/checks/internal/model/structure_checks.h>
 #include <handrail/train/run/internal/preflight/output_trials.h>
 #include <handrail/train/run/internal/rehearsal.h>
 
@@ -90,21 +90,9 @@ void FirstBatch::check_loss(const StepOutput& output, std::optional<Index> class
 void FirstBatch::check_ops(const RecordedStep& step) {
   const CheckOptions& on = setup_.options.checks;
   if (on.structure) {
-    add(check_broadcast(step));
-    add(check_loss_sign(step));
-    add(check_loss_scale(step));
-    add(check_loss_input(step));
-    add(check_logarithm(step));
-    add(check_output_range(step));
-    add(check_regularisation(step));
-    add(check_dropout(step));
-    add(check_linear_after_linear(step));
-    add(check_activation_twice(step));
-    add(check_bottleneck(step));
-    add(check_norms(step));
+    add(check_structure(step));
     if (const std::string layers = useless_biases(step); !layers.empty())
       found_.summary.push_back({"useless bias", "of layers " + layers + ": batch_norm subtracts it"});
-    add(check_depth(step));
   }
   if (on.initial_weights) {
     add(check_equal_units(step, setup_.parameters));

@@ -43,7 +43,7 @@ class Preflight {
   /// harm than few updates.
   void check_steps();
   /// Checks the weight decay at the rate that was chosen.
-  void check_decay();
+  void check_decay_and_clip();
   /// Makes the checks of the model that CheckOptions ask for.
   void check_model();
   /// Sets the rate that the LR finder suggests.
