@@ -145,11 +145,12 @@ std::optional<double> pick_for_few_samples(const LrFinderResult& result, const L
   return std::min(*result.half_fall * sweep_share * std::pow(more_steps, -0.75), *result.minimum / 2);
 }
 
-// What was read, moved a quarter of the way to the usual rate on a logarithmic axis; by a factor of three at most.
+// What was read, raised a quarter of the way to the usual rate on a logarithmic axis; by a factor of three at most. A
+// curve that shows a higher rate is believed: raw targets need one.
 double towards_usual(double pick, double usual, double minimum) {
   constexpr double furthest = 3;
-  const double moved = pick * std::clamp(std::pow(usual / pick, 0.25), 1 / furthest, furthest);
-  return std::min(moved, std::max(pick, minimum / 2));
+  const double raised = pick * std::clamp(std::pow(usual / pick, 0.25), 1.0, furthest);
+  return std::min(raised, std::max(pick, minimum / 2));
 }
 
 std::string three_digits(double value) { return short_form(value, 3); }

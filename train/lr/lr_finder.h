@@ -91,7 +91,7 @@ struct LrFinderResult {
 /// | if that is before the descent | the geometric mean of descent_start and minimum |
 /// | classifier, <= 800 samples | half_fall * (sweep steps / 200) * (400 / planned steps)^(3/4), <= minimum / 2 |
 /// | regression, <= 800 samples | a seventh of the rate at the end of the bottom, <= end / 10 |
-/// | with usual_lr(run) | suggestion^(3/4) usual^(1/4), <= minimum / 2, at most three times off |
+/// | if below usual_lr(run) | suggestion^(3/4) usual^(1/4), <= minimum / 2, at most three times higher |
 ///
 /// A suggestion is always below the rate at the minimum. A curve of 200 steps is a noisy witness, and the usual rate a
 /// blunt one; both together are better than either. The end of the bottom is used because the lowest point alone
