@@ -9,6 +9,8 @@
 #include <limits>
 #include <new>
 
+#include <handrail/core/system/parallel.h>
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define FUZZ_SANITIZED 1
 #elif defined(__has_feature)
@@ -74,6 +76,7 @@ std::optional<std::string> answer(std::string_view bytes) {
 #if FUZZ_SANITIZED
     require(hooked != 0, "requests for memory cannot be seen");
 #endif
+    static_cast<void>(handrail::num_threads());  // the OpenMP runtime asks for its own memory when it starts
     const MemoryLimit limit(target.memory.fixed + target.memory.per_byte * bytes.size());
     target.read(bytes);
     return std::nullopt;
