@@ -99,10 +99,10 @@ struct Tape::Memory {
 
   // The memory of the last tape of this thread, which the next one takes over.
   static thread_local std::unique_ptr<Memory> spare;
-  static thread_local std::shared_ptr<TapeObserver> next_observer;
+  static thread_local std::weak_ptr<TapeObserver> next_observer;
 };
 thread_local std::unique_ptr<Tape::Memory> Tape::Memory::spare;
-thread_local std::shared_ptr<TapeObserver> Tape::Memory::next_observer;
+thread_local std::weak_ptr<TapeObserver> Tape::Memory::next_observer;
 
 void Saved::changed() const {
   fail<TapeError>("a tensor saved for backward, shape ", tensor_.shape(), ", output of '", tensor_.op(),
@@ -142,7 +142,8 @@ Tape::Tape(Mode mode, std::optional<RandomPosition> random) : random_(random), m
     memory_->orphan.emplace_back();
   }
   if (mode == Mode::train) flush_.emplace();
-  memory_->observer = std::exchange(Memory::next_observer, nullptr);
+  memory_->observer = Memory::next_observer.lock();
+  Memory::next_observer.reset();
   observer_ = memory_->observer.get();
   active_ = {this, serial_};
   last_ = {.serial = serial_, .mode = mode, .random = random};
@@ -155,7 +156,7 @@ Tape::~Tape() {
   Memory::spare = std::move(memory_);
 }
 
-void Tape::observe_next(std::shared_ptr<TapeObserver> observer) { Memory::next_observer = std::move(observer); }
+void Tape::observe_next(const std::shared_ptr<TapeObserver>& observer) { Memory::next_observer = observer; }
 
 std::size_t Tape::size() const { return memory_->nodes.size(); }
 

@@ -183,9 +183,9 @@ class Tape {
   /// Calls the observer for every op from now on that runs while this tape is active and not suspended, recorded or
   /// not, and for the backward of this tape. The observer must live as long as the tape. Null ends it.
   void observe(TapeObserver* observer) { observer_ = observer; }
-  /// The next tape of this thread begins with this observer and keeps it until it ends, for code that does not make the
-  /// tape itself. Null takes that back.
-  static void observe_next(std::shared_ptr<TapeObserver> observer);
+  /// The next tape of this thread begins with this observer, if it still exists, and keeps it until it ends: for code
+  /// that does not make the tape itself. Null takes that back.
+  static void observe_next(const std::shared_ptr<TapeObserver>& observer);
 
   /// The gradient of a leaf, faster than Tensor::grad(): for code that looks at many leaves in every step.
   static LeafGrad leaf_grad(const Tensor& leaf) {

@@ -150,6 +150,8 @@ TEST_CASE("the next tape of the thread begins with an observer, and keeps it") {
   }
   CHECK(alive.expired());
   log = std::make_shared<Log>();
+  Tape::observe_next(std::make_shared<Log>());  // which ends before the tape begins
+  { const Tape tape; }
   Tape::observe_next(log);
   Tape::observe_next(nullptr);
   const Tape tape;
