@@ -116,19 +116,26 @@ std::size_t largest_column(const ColumnSums& sums) {
 
 }  // namespace
 
+bool is_usual_scale(double root_mean_square) {
+  constexpr double max_value = 5, min_value = 0.04;
+  return root_mean_square <= max_value && (root_mean_square == 0 || root_mean_square >= min_value);
+}
+
 std::optional<Anomaly> check_input_scale(const DataPart& train) {
-  constexpr double max_value = 5, min_value = 0.04, max_scale_ratio = 100, max_usual_offset = 10;
+  constexpr double max_scale_ratio = 100, max_usual_offset = 10;
   const ColumnSums sums = measure(train, &Batch::inputs);
   const auto [largest, smallest, farthest] = compare_columns(sums);
   const auto usual_offset = median_offset(sums);
   const double value = sums.value();
+  const bool one_is_far = farthest && sums.offset(*farthest) > max_offset;
+  const bool all_are_far = usual_offset && *usual_offset > max_usual_offset;
   Anomaly anomaly{
       .name = "input_scale",
       .where = {},
       .evidence = {},
       .cause = "raw data: the initial weights and the learning rate suit inputs with mean 0 and standard deviation 1",
       .remedy = "put nn::Standardize::fit(train) first in the model"};
-  if (value > max_value || (value > 0 && value < min_value)) {
+  if (!is_usual_scale(value)) {
     const std::size_t j = largest_column(sums);
     anomaly.where = concat("column ", j, " of the inputs");
     anomaly.evidence = concat("root mean square ", short_form(sums.value(j)), ", want about 1");
@@ -138,14 +145,12 @@ std::optional<Anomaly> check_input_scale(const DataPart& train) {
     anomaly.evidence =
         concat("their scales are ", short_form(sums.scale(*largest) / sums.scale(*smallest)),
                " times apart: ", short_form(sums.scale(*smallest)), " and ", short_form(sums.scale(*largest)));
-  } else if (farthest && sums.offset(*farthest) > max_offset) {
+  } else if (one_is_far || all_are_far) {
     anomaly.where = concat("column ", *farthest, " of the inputs");
     anomaly.evidence = concat("values about ", short_form(sums.usual[*farthest]), " that vary by only ",
                               short_form(sums.scale(*farthest)));
-  } else if (usual_offset && *usual_offset > max_usual_offset) {
-    anomaly.where = concat("column ", *farthest, " of the inputs");
-    anomaly.evidence = concat("values about ", short_form(sums.usual[*farthest]), " that vary by only ",
-                              short_form(sums.scale(*farthest)), "; most columns are like it");
+    if (one_is_far) return anomaly;
+    anomaly.evidence += "; most columns are like it";
     anomaly.cause =
         "inputs that were normalised twice, or by the constants of other data: they hardly differ from row to "
         "row for a model whose weights suit inputs with mean 0 and standard deviation 1";

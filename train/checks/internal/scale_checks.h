@@ -12,6 +12,10 @@
 
 namespace handrail::train {
 
+/// Whether inputs of this root mean square, zeros not counted, suit the initial weights: from 0.04 to 5, or 0, which is
+/// that of zeros alone.
+bool is_usual_scale(double root_mean_square);
+
 /// Reports "input_scale" when the inputs are not roughly normalised. One of these is enough:
 ///   root mean square of all values that are not 0   above 5 or below 0.04
 ///   largest scale of a column / smallest scale      above 100

@@ -4,13 +4,13 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/checks/internal/scale_checks.h>
 #include <handrail/train/files/text.h>
 
 namespace handrail::train {
 
 std::optional<Anomaly> ScaleWatch::add(std::int64_t step, const Tensor& inputs) {
   constexpr int batches = 8;
-  constexpr double max_value = 5, min_value = 0.04;  // those of check_input_scale
   if (batches_ == batches) [[likely]]
     return std::nullopt;
   for (const Scalar x : inputs.span()) {
@@ -20,7 +20,7 @@ std::optional<Anomaly> ScaleWatch::add(std::int64_t step, const Tensor& inputs) 
   }
   if (++batches_ < batches || nonzero_ == 0) return std::nullopt;
   const double value = std::sqrt(squares_ / nonzero_);
-  if (value >= min_value && value <= max_value) return std::nullopt;
+  if (is_usual_scale(value)) return std::nullopt;
   return Anomaly{.name = "input_scale",
                  .step = step,
                  .where = "inputs of the loop",
