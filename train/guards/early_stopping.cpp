@@ -1,7 +1,5 @@
 #include <handrail/train/guards/early_stopping.h>
 
-#include <algorithm>
-#include <functional>
 #include <utility>
 
 #include <handrail/core/system/finite.h>
@@ -9,25 +7,14 @@
 
 namespace handrail::train {
 
-namespace {
-
-// The mean of a - b over groups, and its standard error.
-Moments difference(std::span<const double> a, std::span<const double> b) {
-  std::vector<double> differences(a.size());
-  std::ranges::transform(a, b, differences.begin(), std::minus());
-  return moments(differences);
-}
-
-}  // namespace
-
 bool improved_significantly(std::span<const double> reference, std::span<const double> now) {
-  const auto [mean, error] = difference(reference, now);
+  const auto [mean, error] = paired_moments(reference, now);
   constexpr std::size_t min_groups = 30;
   return mean > (now.size() < min_groups ? 0 : 1.645 * error) && mean > 0;
 }
 
 bool worsened(std::span<const double> reference, std::span<const double> now) {
-  const auto [mean, error] = difference(now, reference);
+  const auto [mean, error] = paired_moments(now, reference);
   return !(mean < error);
 }
 

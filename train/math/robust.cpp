@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
+#include <vector>
 
 namespace handrail::train {
 
@@ -12,6 +14,12 @@ Moments moments(std::span<const double> values) {
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);
   return {mean, std::sqrt(squares / std::max(1.0, n - 1) / n)};
+}
+
+Moments paired_moments(std::span<const double> a, std::span<const double> b) {
+  std::vector<double> differences(a.size());
+  std::ranges::transform(a, b, differences.begin(), std::minus());
+  return moments(differences);
 }
 
 double median(std::span<double> values) {

@@ -11,6 +11,8 @@ struct Moments {
 };
 /// The mean of the values and its standard error, from the sample variance. values: at least one.
 Moments moments(std::span<const double> values);
+/// The mean of the differences a - b of pairs, and its standard error. a, b: as many values each, at least one.
+Moments paired_moments(std::span<const double> a, std::span<const double> b);
 
 /// The median: for an even count the mean of the two middle values. values: at least one, finite; they are reordered.
 double median(std::span<double> values);

@@ -23,6 +23,13 @@ std::vector<double> whole(std::span<const double> values) { return {values.begin
 
 }  // namespace
 
+TEST_CASE("the differences of pairs have a mean and its standard error, whatever the pairs have in common") {
+  const auto [mean, error] = paired_moments(std::vector<double>{101, 202, 306}, std::vector<double>{100, 200, 300});
+  CHECK(mean == 3);
+  CHECK(error == doctest::Approx(std::sqrt(7.0 / 3)));  // of 1, 2 and 6: a variance of 7
+  CHECK(paired_moments(std::vector<double>{2}, std::vector<double>{5}).mean == -3);
+}
+
 TEST_CASE("the average of a constant series is exactly that constant from the first value on") {
   for (const double beta : {0.0, 0.5, 0.99})
     for (const double constant : {2.302585, -0.1, 1e-30, 3e38}) {

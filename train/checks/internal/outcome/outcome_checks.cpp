@@ -16,12 +16,6 @@ constexpr std::size_t min_scored_rows = 30;
 
 double average(const std::vector<double>& values) { return moments(values).mean; }
 
-Moments paired(const std::vector<double>& a, const std::vector<double>& b) {
-  std::vector<double> differences;
-  for (std::size_t i = 0; i < a.size(); ++i) differences.push_back(a[i] - b[i]);
-  return moments(differences);
-}
-
 // "accuracy 0.91" or "R2 0.83".
 std::string score_text(const RowScores& scores, Task task) {
   return concat(task == Task::regression ? "R2 " : "accuracy ", short_form(average(scores.credits), 3));
@@ -38,7 +32,8 @@ bool is_worse(const RowScores& scores, const RowScores& others, double gap) {
 // Whether another model has a clearly lower loss, and clearly more right, on the same rows.
 bool is_beaten(const RowScores& model, const RowScores& other) {
   if (model.losses.size() < min_scored_rows) return false;
-  const Moments loss = paired(model.losses, other.losses), credit = paired(other.credits, model.credits);
+  const Moments loss = paired_moments(model.losses, other.losses),
+                credit = paired_moments(other.credits, model.credits);
   return loss.mean > 3 * loss.error && loss.mean > 0.1 * average(other.losses) &&
          credit.mean > std::max(0.03, 3 * credit.error);
 }
@@ -132,8 +127,8 @@ std::optional<Anomaly> check_curved(const RowScores& model, const RowScores& cur
 std::optional<Anomaly> check_modes(const RowScores& training, const RowScores& evaluation, Task task) {
   if (training.losses.size() < min_scored_rows || evaluation.losses.size() != training.losses.size())
     return std::nullopt;
-  const Moments loss = paired(evaluation.losses, training.losses),
-                credit = paired(training.credits, evaluation.credits);
+  const Moments loss = paired_moments(evaluation.losses, training.losses),
+                credit = paired_moments(training.credits, evaluation.credits);
   if (loss.mean <= 4 * loss.error || loss.mean <= 0.25 * average(training.losses)) return std::nullopt;
   if (credit.mean <= std::max(0.05, 3 * credit.error)) return std::nullopt;
   return Anomaly{

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <vector>
 
@@ -20,9 +19,7 @@ PairedDifference paired_difference(std::span<const double> reference, std::span<
                                              : HUGE_VAL;
     return {all, all, all};
   }
-  std::vector<double> differences(now.size());
-  std::ranges::transform(now, reference, differences.begin(), std::minus());
-  const auto [mean, error] = moments(differences);
+  const auto [mean, error] = paired_moments(now, reference);
   const double half = now.size() < 2 ? HUGE_VAL : 1.96 * error;
   return {mean, mean - half, mean + half};
 }
