@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include <handrail/core/ops/ops.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/run/internal/preflight/preflight.h>
@@ -35,14 +36,7 @@ double lr_without_sweep(const Setup& setup, const LrFinderResult& found) {
   const DataPart train{.rows = setup.rows_to_train(), .normalization = setup.info.normalization};
   const Rows sample = sample_rows(train, 256);
   const Tensor targets = gather(train, sample.numbers()).targets;
-  Tensor means(targets.shape());
-  const Index rows = targets.shape()[0], width = targets.size() / rows;
-  for (Index j = 0; j < width; ++j) {
-    double sum = 0;
-    for (Index i = 0; i < rows; ++i) sum += static_cast<double>(targets.data()[i * width + j]);
-    for (Index i = 0; i < rows; ++i)
-      means.mutable_data()[i * width + j] = static_cast<Scalar>(sum / static_cast<double>(rows));
-  }
+  const Tensor means = Tensor::zeros(targets.shape()) + mean(targets, 0, true);
   const auto of_means = static_cast<double>((*setup.loss)(means, targets).item());
   return found.initial_loss > trained * of_means ? usual_lr(setup.planned_run()) : default_lr;
 }
