@@ -44,6 +44,12 @@ inline handrail::train::TensorDataset coin_flips(handrail::Index count, std::uin
   return {inputs, targets};
 }
 
+/// Makes models for two inputs and two classes, for several fits.
+inline constexpr auto make_small = [](handrail::Rng& rng) {
+  return handrail::nn::Sequential{handrail::nn::Linear{2, 8, rng}, handrail::nn::ReLU{},
+                                  handrail::nn::Linear{8, 2, rng}};
+};
+
 /// For two inputs and two classes.
 inline handrail::nn::Sequential small_model(std::uint64_t seed = 1) {
   handrail::Rng rng(seed);

@@ -9,8 +9,6 @@
 #include <string>
 #include <vector>
 
-#include <handrail/train/math/robust.h>
-
 #include "scores/tables.h"
 
 using namespace handrail;
@@ -48,9 +46,7 @@ NamedRule worse(const char* name, Index patience, double errors) {
                 waited = 0;
                 return false;
               }
-              std::vector<double> rise(now.size());
-              for (std::size_t i = 0; i < now.size(); ++i) rise[i] = now[i] - best[i];
-              const auto [mean, error] = moments(rise);
+              const auto [mean, error] = paired_moments(now, best);
               waited = mean < errors * error ? 0 : waited + 1;
               return waited >= patience;
             };
@@ -79,15 +75,15 @@ struct Ending {
 
 class Followed : public Trainer {
  public:
-  Followed(nn::Layer& model, Loss loss, const TrainerOptions& options, std::function<double(Trainer&)> score)
-      : Trainer(model, std::move(loss), options), score_(std::move(score)), endings_(rules().size()) {
+  Followed(nn::Layer& model, Loss loss, const TrainerOptions& options, const Dataset& test_set)
+      : Trainer(model, std::move(loss), options), test_set_(test_set), endings_(rules().size()) {
     for (const NamedRule& rule : rules()) rules_.push_back(rule.make());
   }
   const std::vector<Ending>& endings() const { return endings_; }
 
  private:
   void on_validation_end(const EvaluationStats& stats) override {
-    if (stats.best) best_ = score_(*this);
+    if (stats.best) best_ = bench::score_of(evaluate(test_set_));
     for (std::size_t r = 0; r < rules_.size(); ++r) {
       if (!rules_[r]) continue;
       endings_[r] = {best_, stats.epoch};
@@ -95,7 +91,7 @@ class Followed : public Trainer {
     }
   }
 
-  std::function<double(Trainer&)> score_;
+  const Dataset& test_set_;
   double best_ = 0;
   std::vector<Rule> rules_;
   std::vector<Ending> endings_;
@@ -103,28 +99,10 @@ class Followed : public Trainer {
 
 std::vector<Ending> run(const bench::ScoredTable& table, const TensorDataset& data, std::uint64_t seed) {
   const auto [train_set, test_set] = stratified_split(data, 0.2, seed);
-  const Batch test = first_samples(test_set, test_set.size());
-  nn::Sequential model{nn::Standardize::fit(train_set)};
-  bench::push_mlp(model, {data.input_shape().size(), 32, std::max<Index>(table.classes, 1)}, seed);
-  if (table.classes == 0)
-    model.push_back(nn::Standardize::fit(first_samples(train_set, train_set.size()).targets, {.invert = true}));
-  const auto score = [&](Trainer& trainer) {
-    const Tensor outputs = trainer.predict(test.inputs);
-    if (table.classes == 0) {
-      R2 r2;
-      r2.add(outputs, test.targets);
-      return 100 * r2.result();
-    }
-    Index right = 0;
-    for (Index i = 0; i < test_set.size(); ++i) {
-      const Scalar* row = outputs.data() + i * table.classes;
-      right += std::max_element(row, row + table.classes) - row == static_cast<Index>(test.targets.data()[i]) ? 1 : 0;
-    }
-    return 100 * static_cast<double>(right) / static_cast<double>(test_set.size());
-  };
-  Followed trainer(model, table.classes > 0 ? Loss(cross_entropy) : Loss(mse_loss),
-                   {.epochs = epochs, .patience = off, .checkpoints = off, .seed = seed, .metrics_csv = off, .sinks = {}},
-                   score);
+  nn::Sequential model = bench::scaled_network(table, train_set, seed);
+  TrainerOptions options = bench::options_of(table.classes, epochs, seed);
+  options.patience = off;
+  Followed trainer(model, bench::loss_of(table.classes), options, test_set);
   trainer.fit(train_set);
   return trainer.endings();
 }

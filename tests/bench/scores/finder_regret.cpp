@@ -22,18 +22,14 @@ struct Run {
 
 Run run(const bench::ScoredTable& table, const TensorDataset& data, std::uint64_t seed, OrAuto<double> lr) {
   const auto [train_set, test_set] = stratified_split(data, 0.2, seed);
-  nn::Sequential model{nn::Standardize::fit(train_set)};
-  bench::push_mlp(model, {data.input_shape().size(), 32, std::max<Index>(table.classes, 1)}, seed);
-  if (table.classes == 0)
-    model.push_back(nn::Standardize::fit(first_samples(train_set, train_set.size()).targets, {.invert = true}));
-  TrainerOptions options{.epochs = 100, .lr = lr, .lr_scaling = LrScaling::none, .checkpoints = off, .seed = seed,
-                         .metrics_csv = off, .sinks = {}};
+  nn::Sequential model = bench::scaled_network(table, train_set, seed);
+  TrainerOptions options = bench::options_of(table.classes, 100, seed);
+  options.lr = lr;
+  options.lr_scaling = LrScaling::none;
   options.checks.settings = off;  // no second sweep for a rate that is given
-  if (table.classes == 0) options.metrics = {R2{}};
-  Trainer trainer{model, table.classes > 0 ? Loss(cross_entropy) : Loss(mse_loss), options};
+  Trainer trainer{model, bench::loss_of(table.classes), options};
   const double peak = trainer.fit(train_set).lr;
-  const Evaluation test = trainer.evaluate(test_set);
-  return {100 * (table.classes > 0 ? test.accuracy() : test.metric("r2")), peak};
+  return {bench::score_of(trainer.evaluate(test_set)), peak};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // What fit_ensemble gains on the tables of tables.h, and how often the interval of cross_validate covers what it is
-// for: the tables of docs/cross_validation.md. usage: several_fits ensembles FOLDER [SEEDS]      FOLDER: what
-// export_tables.py wrote; 10 seeds by default
+// for: the tables of docs/cross_validation.md.
+//
+// usage: several_fits ensembles FOLDER [SEEDS]      FOLDER: what export_tables.py wrote; 10 seeds by default
 //        several_fits intervals [DATA_SETS]         300 by default
 #include <cmath>
 #include <cstdio>
@@ -16,6 +17,8 @@ using namespace handrail::train;
 
 namespace {
 
+using bench::loss_of, bench::mean_of, bench::options_of, bench::score_of;
+
 ModelMaker small_network(Index classes) {
   return [classes](Rng& rng, const Dataset& rows) {
     nn::Sequential model{nn::Standardize::fit(rows)};
@@ -24,28 +27,6 @@ ModelMaker small_network(Index classes) {
     model.push_back(nn::Linear{32, std::max<Index>(classes, 1), rng});
     return model;
   };
-}
-
-Loss loss_of(Index classes) { return classes > 0 ? Loss(cross_entropy) : Loss(mse_loss); }
-
-TrainerOptions options_of(Index classes, Index epochs, std::uint64_t seed) {
-  TrainerOptions options{.epochs = epochs, .checkpoints = off, .seed = seed, .metrics_csv = off, .sinks = {}};
-  if (classes == 0) options.metrics = {R2{}};
-  return options;
-}
-
-// In points.
-double score_of(const Evaluation& test) { return 100 * (test.measured_accuracy ? test.accuracy() : test.metric("r2")); }
-
-struct Mean {
-  double value, error;
-};
-Mean mean_of(const std::vector<double>& values) {
-  const auto count = static_cast<double>(values.size());
-  double sum = 0, squares = 0;
-  for (const double value : values) sum += value;
-  for (const double value : values) squares += std::pow(value - sum / count, 2);
-  return {sum / count, std::sqrt(squares / (count - 1) / count)};
 }
 
 void ensembles(const std::filesystem::path& folder, int seeds) {
@@ -74,13 +55,13 @@ void ensembles(const std::filesystem::path& folder, int seeds) {
       loss_one.push_back(single.loss);
       loss_five.push_back(mean.loss);
     }
-    const Mean gained = mean_of(gain);
-    std::printf("| %s | %.2f | %.2f | %+.2f ± %.2f | %.4g | %.4g |\n", table.name.c_str(), mean_of(one).value,
-                mean_of(five).value, gained.value, gained.error, mean_of(loss_one).value, mean_of(loss_five).value);
+    const Moments gained = mean_of(gain);
+    std::printf("| %s | %.2f | %.2f | %+.2f ± %.2f | %.4g | %.4g |\n", table.name.c_str(), mean_of(one).mean,
+                mean_of(five).mean, gained.mean, gained.error, mean_of(loss_one).mean, mean_of(loss_five).mean);
     std::fflush(stdout);
-    all.push_back(gained.value);
+    all.push_back(gained.mean);
   }
-  std::printf("| all | | | %+.2f ± %.2f | | |\n", mean_of(all).value, mean_of(all).error);
+  std::printf("| all | | | %+.2f ± %.2f | | |\n", mean_of(all).mean, mean_of(all).error);
 }
 
 // The mean of the cross-validations of all data sets is what each of them estimates. The interval of Nadeau and Bengio

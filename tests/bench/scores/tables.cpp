@@ -30,17 +30,12 @@ struct Run {
   FitResult result;
 };
 
-Run fit(const bench::ScoredTable& table, const TensorDataset& data, std::uint64_t seed, bool standardize) {
+Run fit(const bench::ScoredTable& table, const TensorDataset& data, std::uint64_t seed) {
   const auto [train_set, test_set] = parts_of(data, seed);
-  nn::Sequential model;
-  if (standardize) model.push_back(nn::Standardize::fit(train_set));
-  bench::push_mlp(model, {data.input_shape().size(), 32, std::max<Index>(table.classes, 1)}, seed);
-  TrainerOptions options{.epochs = epochs, .checkpoints = off, .seed = seed, .metrics_csv = off, .sinks = {}};
-  if (table.classes == 0) options.metrics = {R2{}};
-  Trainer trainer{model, table.classes > 0 ? Loss(cross_entropy) : Loss(mse_loss), options};
+  nn::Sequential model = bench::table_network(table, train_set, seed);
+  Trainer trainer{model, bench::loss_of(table.classes), bench::options_of(table.classes, epochs, seed)};
   FitResult result = trainer.fit(train_set);
-  const Evaluation test = trainer.evaluate(test_set);
-  return {.score = 100 * (table.classes > 0 ? test.accuracy() : test.metric("r2")), .result = std::move(result)};
+  return {.score = bench::score_of(trainer.evaluate(test_set)), .result = std::move(result)};
 }
 
 using Scores = std::map<std::pair<std::string, int>, double>;
@@ -59,33 +54,24 @@ Scores read_figures(const char* path) {
   return scores;
 }
 
-struct Mean {
-  double sum = 0, squares = 0;
-  int count = 0;
-  void add(double value) { sum += value, squares += value * value, ++count; }
-  double value() const { return count > 0 ? sum / count : 0; }
-  double error() const {
-    return count > 1 ? std::sqrt(std::max(0.0, squares / count - value() * value()) / (count - 1)) : 0;
-  }
-};
-
 void compare(const std::filesystem::path& folder, int seeds, const Scores& figures) {
   std::printf("| table | rows | columns | score | stopped by itself at | lr | other | difference | warnings (runs) |\n"
               "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
-  Mean all;
+  using bench::mean_of;
+  std::vector<double> all;
   int runs = 0, warned = 0;
   for (const bench::ScoredTable& table : bench::scored_tables(folder)) {
     const TensorDataset data = table.read();
-    Mean score, other, difference, lr, ended;
+    std::vector<double> score, other, difference, lr, ended;
     std::map<std::string, int> warnings;
     for (int seed = 1; seed <= seeds; ++seed) {
-      const Run run = fit(table, data, static_cast<std::uint64_t>(seed), true);
-      score.add(run.score);
-      lr.add(std::log10(run.result.lr));
-      ended.add(static_cast<double>(run.result.epochs));
+      const Run run = fit(table, data, static_cast<std::uint64_t>(seed));
+      score.push_back(run.score);
+      lr.push_back(std::log10(run.result.lr));
+      ended.push_back(static_cast<double>(run.result.epochs));
       if (const auto figure = figures.find({table.name, seed}); figure != figures.end()) {
-        other.add(figure->second);
-        difference.add(run.score - figure->second);
+        other.push_back(figure->second);
+        difference.push_back(run.score - figure->second);
       }
       bool any = false;
       for (const Anomaly& anomaly : run.result.diagnosis())
@@ -94,14 +80,15 @@ void compare(const std::filesystem::path& folder, int seeds, const Scores& figur
       warned += any ? 1 : 0;
     }
     std::printf("| %s | %td | %td | %.2f | %.0f | %.1e | %.2f | %+.2f ± %.2f |", table.name.c_str(), data.size(),
-                data.input_shape().size(), score.value(), ended.value(), std::pow(10, lr.value()), other.value(),
-                difference.value(), difference.error());
+                data.input_shape().size(), mean_of(score).mean, mean_of(ended).mean,
+                std::pow(10, mean_of(lr).mean), mean_of(other).mean, mean_of(difference).mean,
+                mean_of(difference).error);
     for (const auto& [name, count] : warnings) std::printf(" %s %d", name.c_str(), count);
     std::printf(" |\n");
     std::fflush(stdout);
-    all.add(difference.value());
+    all.push_back(mean_of(difference).mean);
   }
-  std::printf("\nMean difference %+.2f; %d of %d runs with a warning\n", all.value(), warned, runs);
+  std::printf("\nMean difference %+.2f; %d of %d runs with a warning\n", mean_of(all).mean, warned, runs);
 }
 
 void write(const std::filesystem::path& folder, const std::filesystem::path& to, int seeds) {

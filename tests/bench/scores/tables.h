@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <handrail/train/math/robust.h>
+
 #include "../tasks.h"
 
 // Small tables on which scores are compared: scikit-learn's, and ten that are drawn. A drawn table has its own columns
@@ -129,6 +131,42 @@ inline std::vector<ScoredTable> scored_tables(const std::filesystem::path& folde
     return label;
   });
   return all;
+}
+
+/// A network with 32 hidden units, on inputs that are standardised.
+inline nn::Sequential table_network(const ScoredTable& table, const train::Dataset& train_set, std::uint64_t seed) {
+  nn::Sequential model{nn::Standardize::fit(train_set)};
+  push_mlp(model, {train_set.input_shape().size(), 32, std::max<Index>(table.classes, 1)}, seed);
+  return model;
+}
+/// The same, whose outputs come back in the units of the targets of a regression.
+inline nn::Sequential scaled_network(const ScoredTable& table, const train::Dataset& train_set, std::uint64_t seed) {
+  nn::Sequential model = table_network(table, train_set, seed);
+  if (table.classes == 0)
+    model.push_back(nn::Standardize::fit(first_samples(train_set, train_set.size()).targets, {.invert = true}));
+  return model;
+}
+
+inline train::Loss loss_of(Index classes) {
+  return classes > 0 ? train::Loss(cross_entropy) : train::Loss(mse_loss);
+}
+
+/// Options of a run that writes nothing, with the metric that score_of needs.
+inline train::TrainerOptions options_of(Index classes, Index epochs, std::uint64_t seed) {
+  train::TrainerOptions options{
+      .epochs = epochs, .checkpoints = train::off, .seed = seed, .metrics_csv = train::off, .sinks = {}};
+  if (classes == 0) options.metrics = {train::R2{}};
+  return options;
+}
+
+/// Accuracy or R2, in percent.
+inline double score_of(const train::Evaluation& test) {
+  return 100 * (test.measured_accuracy ? test.accuracy() : test.metric("r2"));
+}
+
+/// Mean and standard error; of no values 0.
+inline train::Moments mean_of(const std::vector<double>& values) {
+  return values.empty() ? train::Moments{} : train::moments(values);
 }
 
 }  // namespace bench

@@ -18,10 +18,6 @@ using train::TrainerOptions;
 
 namespace {
 
-const auto make_small = [](Rng& rng) {
-  return nn::Sequential{nn::Linear{2, 8, rng}, nn::ReLU{}, nn::Linear{8, 2, rng}};
-};
-
 static_assert(std::convertible_to<nn::Sequential (*)(Rng&), train::ModelMaker>);
 static_assert(std::convertible_to<NormModel (&)(Rng&, const train::Dataset&), train::ModelMaker>);
 

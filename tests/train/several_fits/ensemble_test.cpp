@@ -20,10 +20,6 @@ using train::TrainerOptions;
 
 namespace {
 
-const auto make_small = [](Rng& rng) {
-  return nn::Sequential{nn::Linear{2, 8, rng}, nn::ReLU{}, nn::Linear{8, 2, rng}};
-};
-
 // Two rings of points with a quarter of the labels turned over.
 train::TensorDataset noisy_rings(Index count, std::uint64_t seed, double noise) {
   Rng rng(seed);
