@@ -248,9 +248,7 @@ Watch::Watch(const nn::Module& model, const optim::Optimizer& optimizer, WatchOp
   state_->report(check_batch_norms(model, planned > 0 ? planned : usual_steps));
 }
 
-Watch::~Watch() {
-  if (state_->graph) Tape::observe_next(nullptr);
-}
+Watch::~Watch() = default;
 
 Action Watch::step(const Tensor& loss) { return state_->look(loss, 1); }
 
