@@ -55,8 +55,9 @@ Scores read_figures(const char* path) {
 }
 
 void compare(const std::filesystem::path& folder, int seeds, const Scores& figures) {
-  std::printf("| table | rows | columns | score | stopped by itself at | lr | other | difference | warnings (runs) |\n"
-              "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
+  std::printf(
+      "| table | rows | columns | score | stopped by itself at | lr | other | difference | warnings (runs) |\n"
+      "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
   using bench::mean_of;
   std::vector<double> all;
   int runs = 0, warned = 0;
@@ -80,9 +81,8 @@ void compare(const std::filesystem::path& folder, int seeds, const Scores& figur
       warned += any ? 1 : 0;
     }
     std::printf("| %s | %td | %td | %.2f | %.0f | %.1e | %.2f | %+.2f ± %.2f |", table.name.c_str(), data.size(),
-                data.input_shape().size(), mean_of(score).mean, mean_of(ended).mean,
-                std::pow(10, mean_of(lr).mean), mean_of(other).mean, mean_of(difference).mean,
-                mean_of(difference).error);
+                data.input_shape().size(), mean_of(score).mean, mean_of(ended).mean, std::pow(10, mean_of(lr).mean),
+                mean_of(other).mean, mean_of(difference).mean, mean_of(difference).error);
     for (const auto& [name, count] : warnings) std::printf(" %s %d", name.c_str(), count);
     std::printf(" |\n");
     std::fflush(stdout);

@@ -147,9 +147,7 @@ inline nn::Sequential scaled_network(const ScoredTable& table, const train::Data
   return model;
 }
 
-inline train::Loss loss_of(Index classes) {
-  return classes > 0 ? train::Loss(cross_entropy) : train::Loss(mse_loss);
-}
+inline train::Loss loss_of(Index classes) { return classes > 0 ? train::Loss(cross_entropy) : train::Loss(mse_loss); }
 
 /// Options of a run that writes nothing, with the metric that score_of needs.
 inline train::TrainerOptions options_of(Index classes, Index epochs, std::uint64_t seed) {
