@@ -61,7 +61,7 @@ TEST_CASE("cells that were filled with the row before are noted, sorted columns 
   CHECK(contains(find(found, "coded_missing")->evidence, "the row before"));
 
   const Table sorted = values(400);
-  sorted.edit(2, [](Index i, double) { return i / 2 * 0.37; });
+  sorted.edit(2, [](Index i, double) { return static_cast<double>(i / 2) * 0.37; });
   CHECK(!find(review(sorted, Task::regression), "coded_missing"));
 }
 
