@@ -57,16 +57,17 @@ std::optional<Anomaly> find_drift(const Described& train, const Described& valid
   if (count == 0) return std::nullopt;
   const bool most = 2 * count > train.table.inputs && count > 1;
   const Column &a = train.columns[worst], &b = validation.columns[worst];
-  return Anomaly{
-      .name = "validation_drift",
-      .where = concat("column ", worst, " of the validation set"),
-      .evidence = concat("mean ", short_form(b.mean, 3), ", deviation ", short_form(b.sd, 3), "; training ",
-                         short_form(a.mean, 3), ", ", short_form(a.sd, 3)),
-      .cause = most ? "a validation set that is not scaled like the training set, or that comes from elsewhere"
-                    : "a validation set from another time or place than the training set",
-      .remedy = most ? "scale both sets by the training set" : "split rows at random",
-      .details = concat(count, " of ", train.table.inputs, count == 1 ? " columns differs" : " columns differ",
-                        " so much; nn::Standardize::fit(train) in the model scales both sets alike")};
+  return Anomaly{.name = "validation_drift",
+                 .where = concat("column ", worst, " of the validation set"),
+                 .evidence = concat("mean ", short_form(b.mean, 3), ", deviation ", short_form(b.sd, 3), "; training ",
+                                    short_form(a.mean, 3), ", ", short_form(a.sd, 3)),
+                 .cause = most ? "a validation set that is not scaled like the training set, as "
+                                 "nn::Standardize::fit(train) in the model does, or that comes from elsewhere"
+                               : "a validation set from another time or place than the training set, or values that "
+                                 "were changed in one of the sets only: prepare both by the same code",
+                 .remedy = most ? "scale both sets by the training set" : "split rows at random",
+                 .details = concat(count, " of ", train.table.inputs,
+                                   count == 1 ? " columns differs" : " columns differ", " so much")};
 }
 
 std::optional<Anomaly> find_noise(const Described& train, const Described& validation) {
@@ -96,11 +97,14 @@ std::optional<Anomaly> find_target_drift(const Described& train, const Described
   if (train.table.targets != 1) return std::nullopt;
   const Column &a = train.columns[train.table.inputs], &b = validation.columns[validation.table.inputs];
   const double inverse_n = inverse_rows(train, validation);
-  Anomaly anomaly{.name = "target_drift",
-                  .where = "validation targets",
-                  .evidence = {},
-                  .cause = "a validation set that was not drawn at random, such as the last rows of a sorted file",
-                  .remedy = "split rows at random"};
+  Anomaly anomaly{
+      .name = "target_drift",
+      .where = "validation targets",
+      .evidence = {},
+      .cause =
+          "rows that were not split at random, such as the last ones of a sorted file, or rows of one class "
+          "that were lost or chosen in one of the sets",
+      .remedy = "split all rows at random"};
   if (task == Task::regression) {
     const Drift drift = drift_of(a, b, inverse_n);
     if (!drift.mean && !drift.scale) return std::nullopt;

@@ -233,15 +233,15 @@ std::optional<Anomaly> check_conflicts(const DataTable& table, std::span<const C
   return Anomaly{
       .name = "conflicting_labels",
       .where = concat("rows ", std::min(first->row, second->row), " and ", std::max(first->row, second->row)),
-      .evidence =
-          concat("equal inputs, different targets; ", short_form(100 * share, 2), " % of the rows are not predictable"),
-      .cause = blocks
-                   ? "rows that follow each other have the same inputs, as from a reader that fills one buffer again "
-                     "and again"
+      .evidence = concat("equal inputs, different targets; ", short_form(100 * share, 2), " % of the rows are such"),
+      .cause = blocks ? "each run of rows has the inputs of one of them, as from a reader that keeps a pointer to one "
+                        "buffer and fills it again"
                : rich ? "rows that were entered twice with different labels"
                       : concat("inputs that hardly tell the rows apart: there are only ", short_form(different, 7),
                                " different ones"),
-      .remedy = rich && !blocks ? "correct these labels" : "look at the inputs"};
+      .remedy = blocks ? "copy each row before reading the next"
+                : rich ? "correct these labels"
+                       : "add inputs that tell rows apart"};
 }
 
 }  // namespace handrail::train

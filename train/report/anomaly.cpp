@@ -109,7 +109,7 @@ std::string diagnosis_text(std::span<const Anomaly> anomalies, const std::map<st
     if (anomaly.severity == Severity::note) all += "note: ";
     all += anomaly.name + ": " + anomaly.text();
     const auto count = counts.find(anomaly.name);
-    if (count != counts.end() && count->second > 1) all += " (" + std::to_string(count->second) + " times in all)";
+    if (count != counts.end() && count->second > 1) all += " (reported " + std::to_string(count->second) + " times)";
     all += '\n';
   }
   return all;

@@ -66,6 +66,10 @@ constexpr std::array<std::string_view, 2> unrelated{"labels_shuffled", "label_no
 constexpr std::array<std::string_view, 5> of_unstable_rows{"conflicting_labels", "duplicate_rows", "near_duplicates",
                                                            "labels_shuffled", "label_noise"};
 constexpr std::array<std::string_view, 1> shares{"target_drift"};
+constexpr std::array<std::string_view, 3> unpredictable{"slow_progress", "no_usable_lr", "plateau"};
+constexpr std::array<std::string_view, 1> clipped_rows{"duplicate_rows"};
+constexpr std::array<std::string_view, 1> no_neighbours{"labels_shuffled"};
+constexpr std::array<std::string_view, 2> of_equal_units{"vanishing_activations", "initial_loss"};
 
 constexpr Explanation explanations[] = {
     {"coded_missing", {stall_names, blows_up, of_large_inputs, outlier_names}},
@@ -79,7 +83,7 @@ constexpr Explanation explanations[] = {
     {"dead_at_start", {stall_names, is_dead}},
     {"zero_gradient", {stall_names, of_no_gradient}},
     {"inputs_ignored", {stall_names, no_gradient, generalises_badly}},
-    {"equal_units", {stall_names, is_dead, generalises_badly}},
+    {"equal_units", {stall_names, is_dead, generalises_badly, of_equal_units}},
     {"saturated_units", {stall_names, is_dead, blows_up, starts_badly}},
     {"exploding_activations", {of_large_weights, starts_badly, generalises_badly}},
     {"vanishing_activations", {stall_names, is_dead, starts_badly}},
@@ -110,7 +114,7 @@ constexpr Explanation explanations[] = {
     {"small_batch_norm", {stall_names, blows_up, generalises_badly, starts_badly}},
     {"columns_permuted", {drifts, generalises_badly}},
     {"validation_drift", {drifts, generalises_badly}},
-    {"target_drift", {of_sorted_rows, generalises_badly}},
+    {"target_drift", {of_sorted_rows, generalises_badly, no_neighbours}},
     {"dropout_too_high", {stall_names, is_dead}},
     {"duplicate_rows", {repeats}},
     {"missing_class", {one_class}},
@@ -128,9 +132,11 @@ constexpr Explanation explanations[] = {
     {"unstable_data", {stall_names, of_unstable_rows, generalises_badly}},
     {"labels_recoded", {shares, generalises_badly}},
     {"coded_category", {stall_names, generalises_badly}},
-    {"truncated_columns", {stall_names, generalises_badly}},
+    {"truncated_columns", {stall_names, generalises_badly, clipped_rows}},
     {"two_regimes", {stall_names, unrelated, generalises_badly}},
-    {"conflicting_labels", {of_conflicts}},
+    {"conflicting_labels", {of_conflicts, unpredictable}},
+    {"initial_loss", {blows_up}},
+    {"loss_scale", {blows_up}},
 };
 
 constexpr std::array<std::string_view, 13> of_columns{

@@ -164,7 +164,7 @@ TEST_CASE("warnings of folds are in one diagnosis, which says in which fold each
   const auto at = text.find("input_scale: fold 1");
   CHECK(at != std::string::npos);
   CHECK(text.find("input_scale: fold", at + 1) == std::string::npos);
-  CHECK(contains(text, "(3 times in all)"));
+  CHECK(contains(text, "(reported 3 times)"));
   CHECK(contains(result.text(), "3 folds with warnings: CrossValidation::diagnosis_text()"));
 }
 

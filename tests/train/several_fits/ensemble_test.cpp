@@ -261,7 +261,7 @@ TEST_CASE("an ensemble names warnings of its members once, and refuses to have n
   const train::TensorDataset data(raw.inputs() * 1e4, raw.targets());
   const auto ensemble = train::fit_ensemble(make_small, cross_entropy, quiet({.epochs = 2}), data, {.members = 2});
   CHECK(contains(ensemble.diagnosis_text(), "input_scale: member 1"));
-  CHECK(contains(ensemble.diagnosis_text(), "(2 times in all)"));
+  CHECK(contains(ensemble.diagnosis_text(), "(reported 2 times)"));
   check_throws<OptionError>(
       [&] { train::fit_ensemble(make_small, cross_entropy, quiet({.epochs = 2}), data, {.members = 0}); },
       "want members >= 1; got 0");

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -30,6 +31,13 @@ TEST_CASE("a first loss far above that of a guess is reported") {
   REQUIRE(found);
   CHECK(found->name == "initial_loss");
   CHECK(found->evidence == "loss 24 before training; guessing gives 2.3");
+}
+
+TEST_CASE("a high first loss is blamed on the output bias when the outputs hardly differ between samples") {
+  const Tensor far({4, 1}, {50.0f, 50.5f, 49.5f, 50.2f}), wide({4, 1}, {30.0f, -40.0f, 10.0f, -20.0f});
+  CHECK(check_initial_loss(25, Task::binary, 2, far)->remedy == "start the bias at 0");
+  CHECK(check_initial_loss(25, Task::binary, 2, far)->details.find("differ by 0.") != std::string::npos);
+  CHECK(check_initial_loss(12, Task::binary, 2, wide)->remedy.find("Standardize") != std::string::npos);
 }
 
 TEST_CASE("logits that ignore the inputs are no better than the class frequencies") {

@@ -119,8 +119,10 @@ std::optional<Anomaly> find_filled_columns(const DataTable& table, std::span<con
                                     ? concat(percent, " % of the values are that of the row before, others differ")
                                     : concat("exactly ", short_form(static_cast<double>(column.common), 3), " in ",
                                              percent, " % of the rows, amid values that differ"),
-                    .cause = "missing values that were filled in, which the model learns as if they had been measured",
-                    .remedy = "add a 0/1 column that tells where",
+                    .cause =
+                        "missing values that were filled in, or a sensor that was stuck, which the model learns as if "
+                        "they had been measured: find where they come from",
+                    .remedy = "add a 0/1 column that tells which",
                     .severity = severity};
   }
   if (found && count > 1) found->details = concat(count, " columns are like it");

@@ -186,7 +186,7 @@ std::optional<Anomaly> check_uses_targets(const LossOf& loss_of, const Predict& 
   if (depends_on_all_targets(loss_of, batch))
     return Anomaly{.name = "rows_mixed",
                    .where = "loss of the first batch",
-                   .evidence = "it changes with the targets, but not with which sample has which",
+                   .evidence = "it stays the same when samples exchange their targets",
                    .cause = "a mean over the samples before the loss: no prediction is compared with its own target",
                    .remedy = "compute the loss of each sample by itself, and return the mean"};
   return Anomaly{.name = "targets_ignored",

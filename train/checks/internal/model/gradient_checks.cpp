@@ -104,14 +104,15 @@ std::optional<Anomaly> check_gradient(std::span<const Parameter> parameters, con
     if (std::abs(best - 1) < tolerance) return std::nullopt;
   }
   if (!is_finite(best)) return std::nullopt;  // the guards report it
-  return Anomaly{.name = "wrong_gradient",
-                 .where = parameters.size() == 1 ? parameters.front().name : "all parameters together",
-                 .evidence = concat("along its own direction the loss changes by ", short_form(best, 3),
-                                    " of what the gradient says"),
-                 .cause =
-                     "a backward function that does not belong to its forward function, or a loss that is detached "
-                     "from a part of the model",
-                 .remedy = "check your own ops with gradcheck()"};
+  return Anomaly{
+      .name = "wrong_gradient",
+      .where = parameters.size() == 1 ? parameters.front().name : "all parameters together",
+      .evidence = concat("a small step along its gradient changes the loss by ", short_form(best, 3),
+                         " times what the gradient says"),
+      .cause =
+          "a backward function that does not belong to its forward function, or a loss that is detached "
+          "from a part of the model",
+      .remedy = "check your own ops with gradcheck(), and look for detach() between the parameter and the loss"};
 }
 
 }  // namespace handrail::train

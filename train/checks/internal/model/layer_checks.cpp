@@ -71,9 +71,10 @@ std::optional<Anomaly> check_lost_units(const StepGraph& graph) {
     if (before.rank() != 2 || before.cols() < many_units || before.rows() != op.output.shape().rows()) continue;
     return Anomaly{.name = "bottleneck",
                    .where = concat("op '", previous->name, "'"),
-                   .evidence = concat("it leaves one number of ", before.cols(), " units for ", layer_name(op)),
-                   .cause = "an operation over the wrong axis: what tells the samples apart does not get through it",
-                   .remedy = "remove it, or use the axis that was meant"};
+                   .evidence = concat("it makes one number of the ", before.cols(), " units of each sample before ",
+                                      layer_name(op)),
+                   .cause = "a mean or sum over the units: what tells the samples apart does not get through it",
+                   .remedy = "remove it"};
   }
   return std::nullopt;
 }

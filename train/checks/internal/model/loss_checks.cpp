@@ -158,7 +158,7 @@ std::optional<Anomaly> check_loss_scale(const RecordedStep& step) {
                  .evidence = concat("the loss is ", short_form(value_of(step.loss)), ", which is ", short_form(ratio),
                                     " times the mean over the samples"),
                  .cause = "a factor on the loss: clipping and the optimizer's eps suppose the mean over the samples",
-                 .remedy = "return the mean over the samples, and change the learning rate instead"};
+                 .remedy = "remove the factor: return the mean over the samples"};
 }
 
 std::optional<Anomaly> check_regularisation(const RecordedStep& step) {

@@ -222,23 +222,27 @@ std::optional<Anomaly> check_same_scale(const Tensor& training, const Tensor& ev
   constexpr double max_ratio = 1.5;
   if (!training.defined() || !evaluation.defined() || training.shape() != evaluation.shape()) return std::nullopt;
   if (first_non_finite(training.span()) >= 0 || first_non_finite(evaluation.span()) >= 0) return std::nullopt;
-  double products = 0, squares = 0;
+  double products = 0, squares = 0, zeros = 0;
   for (Index i = 0; i < training.size(); ++i) {
     const auto in_training = static_cast<double>(training.data()[i]), e = static_cast<double>(evaluation.data()[i]);
+    zeros += in_training == 0 && e != 0;
     products += in_training * e;
     squares += e * e;
   }
   if (!(squares > 0)) return std::nullopt;
   const double slope = products / squares, ratio = root_mean_square(training) / root_mean_square(evaluation);
+  const bool masked = zeros > 0.05 * static_cast<double>(training.size());
   const auto is_large = [](double x) { return x > max_ratio; };
   const auto is_small = [](double x) { return x < 1 / max_ratio; };
   if (!(is_large(slope) && is_large(ratio)) && !(is_small(slope) && is_small(ratio))) return std::nullopt;
-  return Anomaly{.name = "train_eval_gap",
-                 .where = "inputs of the first layer",
-                 .evidence = concat("in training they are ", short_form(slope), " times as large as in evaluation"),
-                 .cause = "something that is done to the inputs in training_step or in predict_step only",
-                 .remedy = "do the same in both",
-                 .details = "of the same batch; what is left after masking is to be divided by the share that is kept"};
+  return Anomaly{
+      .name = "train_eval_gap",
+      .where = "inputs of the first layer",
+      .evidence = concat("in training they are ", short_form(slope), " times as large as in evaluation"),
+      .cause = masked ? "a mask in training_step that does not make up for what it takes"
+                      : "a scaling of the inputs in training_step or in predict_step only",
+      .remedy = masked ? "divide it by the share kept" : "scale them in both, or in neither",
+      .details = masked ? "of the same batch; a part of them is 0 in training only" : "of the same batch"};
 }
 
 }  // namespace handrail::train

@@ -87,15 +87,16 @@ std::optional<Anomaly> check_filled_targets(const Described& train, const Neighb
   const Moments differing = moments(agreements[0]), repeating = moments(agreements[1]);
   const double worse = differing.mean - repeating.mean;
   if (!regression && worse < min_worse * std::hypot(differing.error, repeating.error)) return std::nullopt;
-  return Anomaly{.name = "labels_shifted",
-                 .where = "training targets",
-                 .evidence = concat(short_form(100 * equal / pairs, 2), " % repeat that of the row before, by chance ",
-                                    short_form(100 * chance, 2), " %, unlike inputs"),
-                 .cause = "missing targets that were filled with the one before: these targets belong to another row",
-                 .remedy = "leave these rows out",
-                 .details = concat("neighbours agree by ", short_form(differing.mean, 2),
-                                   " with targets that differ from the one before, and by ",
-                                   short_form(repeating.mean, 2), " with those that repeat it")};
+  return Anomaly{
+      .name = "labels_shifted",
+      .where = "training targets",
+      .evidence = concat(short_form(100 * equal / pairs, 2), " % repeat that of the row before, by chance ",
+                         short_form(100 * chance, 2), " %"),
+      .cause = "missing targets that were filled with the last one (a forward fill): they belong to another row",
+      .remedy = "skip rows without a target",
+      .details = concat("inputs do not repeat so; rows with similar inputs have the same target in ",
+                        short_form(100 * differing.mean, 2), " % where a target differs from the one before, in ",
+                        short_form(100 * repeating.mean, 2), " % where it repeats it")};
 }
 
 }  // namespace handrail::train

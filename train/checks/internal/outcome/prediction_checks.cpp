@@ -8,6 +8,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/checks/internal/model/step_graph.h>
 #include <handrail/train/checks/internal/outcome/classified.h>
 #include <handrail/train/checks/internal/outcome/flipped_labels.h>
 #include <handrail/train/checks/internal/outcome/label_diagnosis.h>
@@ -89,19 +90,28 @@ std::optional<Comparison> compare(const char* who, const Tensor& predictions, co
 
 }  // namespace
 
-std::optional<Anomaly> check_initial_loss(double loss, Task task, Index classes) {
+std::optional<Anomaly> check_initial_loss(double loss, Task task, Index classes, const Tensor& outputs) {
   if (task == Task::regression || classes < 2) return std::nullopt;
   const double guess = std::log(task == Task::binary ? 2.0 : static_cast<double>(classes));
   // Logits of variance v raise the loss above that of a guess by about v / 2. Measured first losses on digits, iris and
   // MNIST: at most 2.9 with the initial weights of nn::Linear or nn::init, which train well; at least 17 with raw bytes
   // as inputs, or with weights ten times as large.
   if (!(loss > guess + std::max(guess, 3.0))) return std::nullopt;
-  return Anomaly{
+  Anomaly anomaly{
       .name = "initial_loss",
       .where = "first batch",
       .evidence = concat("loss ", short_form(loss, 3), " before training; guessing gives ", short_form(guess, 3)),
       .cause = "initial weights that are too large, or inputs that are not normalised",
       .remedy = "use nn::Standardize::fit(train) and the default weights"};
+  if (!outputs.defined()) return anomaly;
+  const double size = root_mean_square(outputs), varies = deviation(outputs);
+  anomaly.details = concat("the outputs have a root mean square of ", short_form(size, 3), " and differ by ",
+                           short_form(varies, 3), " between samples");
+  if (size > 3 * varies) {
+    anomaly.cause = "an output bias that is far from 0";
+    anomaly.remedy = "start the bias at 0";
+  }
+  return anomaly;
 }
 
 std::optional<Anomaly> diagnose_chance(const Tensor& predictions, const Tensor& targets, Task task) {
@@ -150,11 +160,12 @@ std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor
 Anomaly shuffled_labels(double signal, bool was_tried) {
   return {.name = "labels_shuffled",
           .where = "training targets",
-          .evidence = concat("the inputs do not tell them (", short_form(signal, 2), " standard errors)",
-                             was_tried ? ", nor does the model" : ""),
+          .evidence =
+              concat("rows with similar inputs have no more similar targets than any two rows (", short_form(signal, 2),
+                     " standard errors)", was_tried ? ", and the model has learnt nothing" : ""),
           .cause =
-              "inputs and targets that are not of the same rows, such as one of them shuffled or sorted alone, or "
-              "inputs that say nothing of the targets",
+              "inputs and targets that are not of the same rows, such as one of them shuffled alone, or columns that "
+              "were sorted or shuffled each by itself: print the first rows beside the file they come from",
           .remedy = "check that inputs and targets match row by row",
           .rank = Rank::labels};
 }

@@ -14,8 +14,9 @@ namespace handrail::train {
 
 /// Reports "initial_loss" when the loss of the first batch, in nats, is far above ln(classes), which is the loss of a
 /// guess: more than twice as high, and higher by more than 3. A loss below that of a guess is not reported: the model
-/// may be trained already. A binary task has 2 classes. Returns nothing for a regression.
-std::optional<Anomaly> check_initial_loss(double loss, Task task, Index classes = 2);
+/// may be trained already. A binary task has 2 classes. The outputs, when they are given, tell an output bias that is
+/// far off from weights or inputs that are too large. Returns nothing for a regression.
+std::optional<Anomaly> check_initial_loss(double loss, Task task, Index classes = 2, const Tensor& outputs = {});
 
 /// Reports "below_chance" when fewer predictions are correct than guesses would be, 1 / C of them, by more than 2
 /// standard errors. A model that has learnt nothing is not below chance: what it has learnt is turned round. Takes

@@ -114,14 +114,16 @@ std::optional<Anomaly> check_schedule(std::span<const double> rates, const Plann
     const auto changes = std::ranges::count_if(
         rates, [before = 0.0](double rate) mutable { return std::exchange(before, rate) != rate; });
     anomaly.name = "lr_too_low";
-    anomaly.evidence = concat("lr comes only to ", short_form(highest, 3), ", ", percent(highest, plan.lr),
-                              " of the peak of ", short_form(plan.lr, 3));
-    anomaly.cause = restarts > 0 ? "a schedule that begins again and again, such as one that is given the number of "
-                                   "the batch in its epoch, and stays in its warmup"
+    anomaly.evidence =
+        concat("in the whole run lr rises to ", short_form(highest, 3), ", which is ", percent(highest, plan.lr),
+               " of lr = ", short_form(plan.lr, 3), restarts > 0 ? "; it falls back and rises again" : "");
+    anomaly.cause = restarts > 0 ? "a schedule that begins again before its warmup has ended, such as one that is "
+                                   "given the number of the batch in its epoch"
                     : changes <= plan.epochs + 1 && plan.steps > 2 * plan.epochs
                         ? "a schedule that counts steps is given the number of the epoch, and stays in its warmup"
                         : "a warmup that is far longer than the run";
-    anomaly.remedy = "give the schedule the step, and warm up for 5 % of the steps";
+    anomaly.remedy = restarts > 0 ? "give the schedule the step of the whole run"
+                                  : "give the schedule the step, and let the warmup take 5 % of all steps";
     return anomaly;
   }
   std::size_t last = n;  // the first sample from which the rate is 0 to the end

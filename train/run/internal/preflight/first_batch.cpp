@@ -84,7 +84,7 @@ void FirstBatch::check_loss(const StepOutput& output, std::optional<Index> class
   if (!setup_.options.checks.initial_loss || !known || !output.predictions.defined()) return;
   const NoGrad values_only;
   const auto loss = static_cast<double>((*setup_.loss)(output.predictions, batch_.targets).item());
-  if (is_finite(loss)) add(check_initial_loss(loss, setup_.info.task, classes.value_or(2)));
+  if (is_finite(loss)) add(check_initial_loss(loss, setup_.info.task, classes.value_or(2), output.predictions));
 }
 
 void FirstBatch::check_ops(const RecordedStep& step) {
