@@ -72,6 +72,7 @@ std::vector<std::optional<CodedValue>> coded_values(std::span<const Column> colu
 std::vector<Anomaly> find_coded_missing(const DataTable& table, std::span<const Column> columns, const RowScan& scan,
                                         std::vector<bool>& explained) {
   std::optional<Anomaly> found[2];  // in inputs, in targets
+  std::string columns_like_it[2];
   std::size_t counts[2] = {0, 0};
   const auto all = coded_values(columns, scan, explained);
   for (std::size_t j = 0; j < all.size(); ++j) {
@@ -79,7 +80,8 @@ std::vector<Anomaly> find_coded_missing(const DataTable& table, std::span<const 
     if (!coded) continue;
     explained[j] = true;
     const std::size_t kind = j < table.inputs ? 0 : 1;
-    ++counts[kind];
+    if (constexpr std::size_t max_named = 8; ++counts[kind] <= max_named)
+      columns_like_it[kind] += concat(counts[kind] == 1 ? "" : ", ", j < table.inputs ? j : j - table.inputs);
     auto& anomaly = found[kind];
     if (anomaly && (anomaly->severity == Severity::warning || !coded->is_clear)) continue;
     const double share = 100 * static_cast<double>(coded->count) / static_cast<double>(table.size());
@@ -89,15 +91,17 @@ std::vector<Anomaly> find_coded_missing(const DataTable& table, std::span<const 
         .evidence = concat("exactly ", short_form(coded->value, 7), " in ", short_form(share, 2), " % of rows, else ",
                            short_form(coded->lowest, 3), " to ", short_form(coded->highest, 3)),
         .cause = concat(short_form(coded->value, 7),
-                        " stands for a missing value, and is learnt as a number; besides leaving rows out, put the "
-                        "median in its place, or use nn::Standardize::fit(train, {.robust = true})"),
-        .remedy = kind == 1 ? "leave these rows out" : "a robust Standardize",
+                        " stands for a missing value, and is learnt as a number: leave these rows out, or put the "
+                        "median of the others in its place; nn::Standardize::fit(train, {.robust "
+                        "= true}) only cuts it off"),
+        .remedy = kind == 1 ? "leave these rows out" : "put the median in its place",
         .severity = coded->is_clear ? Severity::warning : Severity::note};
   }
   std::vector<Anomaly> anomalies;
   for (const std::size_t kind : {1u, 0u}) {
     if (!found[kind]) continue;
-    if (counts[kind] > 1) found[kind]->details = concat(counts[kind], " columns are like it");
+    if (counts[kind] > 1)
+      found[kind]->details = concat(counts[kind], " columns have such values: ", columns_like_it[kind]);
     anomalies.push_back(std::move(*found[kind]));
   }
   return anomalies;

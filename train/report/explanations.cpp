@@ -33,7 +33,7 @@ using Group = std::span<const std::string_view>;
 
 struct Explanation {
   std::string_view cause;
-  std::array<Group, 4> effects;
+  std::array<Group, 5> effects;
 };
 
 constexpr std::array<std::string_view, 3> outlier_names{"outliers", "input_scale", "target_scale"};
@@ -69,10 +69,11 @@ constexpr std::array<std::string_view, 1> shares{"target_drift"};
 constexpr std::array<std::string_view, 3> unpredictable{"slow_progress", "no_usable_lr", "plateau"};
 constexpr std::array<std::string_view, 1> clipped_rows{"duplicate_rows"};
 constexpr std::array<std::string_view, 1> no_neighbours{"labels_shuffled"};
+constexpr std::array<std::string_view, 2> of_filled_rows{"conflicting_labels", "duplicate_rows"};
 constexpr std::array<std::string_view, 2> of_equal_units{"vanishing_activations", "initial_loss"};
 
 constexpr Explanation explanations[] = {
-    {"coded_missing", {stall_names, blows_up, of_large_inputs, outlier_names}},
+    {"coded_missing", {stall_names, blows_up, of_large_inputs, outlier_names, of_filled_rows}},
     {"mixed_units", {stall_names, blows_up, of_large_inputs, outlier_names}},
     {"outliers", {stall_names, blows_up, of_large_inputs, outlier_names}},
     {"large_offset", {stall_names, blows_up, of_large_inputs, outlier_names}},
@@ -137,6 +138,7 @@ constexpr Explanation explanations[] = {
     {"conflicting_labels", {of_conflicts, unpredictable}},
     {"initial_loss", {blows_up}},
     {"loss_scale", {blows_up}},
+    {"gradients_accumulate", {stall_names, blows_up}},
 };
 
 constexpr std::array<std::string_view, 13> of_columns{

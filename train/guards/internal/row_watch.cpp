@@ -117,8 +117,10 @@ std::optional<Anomaly> RowWatch::unstable(std::int64_t step) {
   return Anomaly{.name = "unstable_data",
                  .step = step,
                  .where = "training rows",
-                 .evidence = concat(other_, " of ", again_, " inputs came back with another target"),
-                 .cause = "inputs and targets are shuffled apart from each other, or changed in place",
+                 .evidence = concat(other_, " of ", again_, " inputs that came again had another target"),
+                 .cause =
+                     "inputs and targets are shuffled apart from each other, or a batch is changed in place: its "
+                     "targets reversed, shifted, or taken from another batch",
                  .remedy = "shuffle row numbers, and take both by them"};
 }
 
