@@ -3,13 +3,22 @@
 #include <algorithm>
 
 #include <handrail/core/error.h>
+#include <handrail/nn/standardize.h>
 
 namespace handrail::nn {
+
+// The scales of a layer are children, too: in the order in which a call applies them.
+template <class Visit>
+void Module::visit_children(Visit&& call) const {
+  if (input_scale_) call(input_scale_->options().robust ? Layer::robust_input_name : Layer::input_name, *input_scale_);
+  for (const Child& child : children_) call(child.name, *child.module);
+  if (output_scale_) call(Layer::output_name, *output_scale_);
+}
 
 template <class Visit>
 void Module::visit(const std::string& prefix, Visit&& call) const {
   call(*this, prefix);
-  for (const Child& child : children_) child.module->visit(prefix + child.name + ".", call);
+  visit_children([&](const std::string& name, const Module& child) { child.visit(prefix + name + ".", call); });
 }
 
 std::vector<Parameter> Module::parameters() const {
@@ -30,9 +39,22 @@ std::vector<Buffer> Module::buffers() const {
 
 std::vector<const Module*> Module::modules() const {
   std::vector<const Module*> all{this};
-  for (const Child& child : children_)
-    for (const Module* module : child.module->modules()) all.push_back(module);
+  visit_children([&](const std::string&, const Module& child) {
+    for (const Module* module : child.modules()) all.push_back(module);
+  });
   return all;
+}
+
+std::vector<NamedLayer> Module::layers_by_name() {
+  std::vector<NamedLayer> all;
+  add_layers("", all);
+  return all;
+}
+
+void Module::add_layers(std::string name, std::vector<NamedLayer>& all) {
+  const std::string prefix = name.empty() ? "" : name + ".";
+  if (auto* layer = dynamic_cast<Layer*>(this)) all.push_back({std::move(name), layer});
+  for (const Child& child : children_) child.module->add_layers(prefix + child.name, all);
 }
 
 Index Module::parameter_count() const {
@@ -88,6 +110,12 @@ void Module::add(std::string name, std::shared_ptr<Module> child) {
   children_.push_back({std::move(name), std::move(child)});
 }
 
+void Module::swap_children(Module& other) noexcept {
+  children_.swap(other.children_);
+  input_scale_.swap(other.input_scale_);
+  output_scale_.swap(other.output_scale_);
+}
+
 Tensor Module::param(std::string name, Role role, Tensor initial) {
   check_name(name);
   initial.set_requires_grad(true);
@@ -117,6 +145,23 @@ void Module::check_name(std::string_view name) const {
   if (std::ranges::any_of(params_, taken) || std::ranges::any_of(buffers_, taken) ||
       std::ranges::any_of(children_, taken))
     fail<OptionError>("Module: the name '", name, "' is taken");
+}
+
+void Layer::set_input_scale(std::shared_ptr<const Standardize> scale) {
+  if (scale && (scale->options().invert || scale->options().whiten))
+    fail<OptionError>("set_input_scale: want a Standardize without `invert` and `whiten`; got one with");
+  input_scale_ = std::move(scale);
+}
+
+void Layer::set_output_scale(std::shared_ptr<const Standardize> scale) {
+  if (scale && (!scale->options().invert || scale->options().whiten))
+    fail<OptionError>("set_output_scale: want a Standardize with `invert` and without `whiten`; got another one");
+  output_scale_ = std::move(scale);
+}
+
+Tensor Layer::scaled(const Tensor& x) const {
+  const Tensor y = forward(input_scale_ ? (*input_scale_)(x) : x);
+  return output_scale_ ? (*output_scale_)(y) : y;
 }
 
 }  // namespace handrail::nn

@@ -11,6 +11,15 @@
 
 namespace handrail::nn {
 
+class Layer;
+class Standardize;
+
+/// A layer of a tree with its full name, which is empty for the root.
+struct NamedLayer {
+  std::string name;
+  Layer* layer;
+};
+
 /// A named tree of parameters, buffers and child modules. It has no forward function of its own: a model is a struct
 /// that registers its parts in its constructor and calls them in any way.
 ///
@@ -38,6 +47,8 @@ class Module {
   std::vector<Buffer> buffers() const;
   /// This module and all modules below it, parents first.
   std::vector<const Module*> modules() const;
+  /// The layers among this module and all modules below it, parents first, without the scales of layers.
+  std::vector<NamedLayer> layers_by_name();
   /// The number of elements of all parameters.
   Index parameter_count() const;
 
@@ -76,8 +87,8 @@ class Module {
   }
   /// Makes a module a child of this one that others may have as a child too.
   void add(std::string name, std::shared_ptr<Module> child);
-  /// Exchanges the children with those of another module. References to them stay valid.
-  void swap_children(Module& other) noexcept { children_.swap(other.children_); }
+  /// Exchanges the children, and the scales of a Layer, with those of another module. References to them stay valid.
+  void swap_children(Module& other) noexcept;
   /// Registers a tensor that is trained and returns it. `initial` becomes a leaf that requires a gradient.
   Tensor param(std::string name, Role role, Tensor initial);
   /// Registers a tensor that is trained, with a role from its name and shape. Role::bias, which has no weight decay:
@@ -95,22 +106,48 @@ class Module {
   std::vector<Tensor> tensors_of(const char* asked, std::string_view name) const;
   template <class Visit>
   void visit(const std::string& prefix, Visit&& visit) const;
+  template <class Visit>
+  void visit_children(Visit&& visit) const;
+  void add_layers(std::string name, std::vector<NamedLayer>& all);
 
   std::vector<Parameter> params_;
   std::vector<Buffer> buffers_;
   std::vector<Child> children_;
+
+  friend class Layer;
+  std::shared_ptr<const Standardize> input_scale_, output_scale_;  // see Layer; null in other modules
 };
 
 /// A module that maps one tensor to one tensor, for Sequential and Trainer.
+///
+/// A layer may have two scales, which a call applies: one before forward, one after it. The Trainer gives them to a
+/// model whose inputs or targets need them (TrainerOptions::standardize), so that the model takes inputs, and predicts,
+/// in the units of the data. They are part of the model: their constants are buffers, which files of weights and
+/// checkpoints hold. A model is therefore called, model(x): forward alone knows nothing of scales.
 /// Threads: forward is const, and several threads may call it at once without a tape.
 class Layer : public Module {
  public:
   virtual Tensor forward(const Tensor& x) const = 0;
-  Tensor operator()(const Tensor& x) const { return forward(x); }
+  /// Returns forward(x), with the scales of the layer if it has any.
+  Tensor operator()(const Tensor& x) const { return input_scale_ || output_scale_ ? scaled(x) : forward(x); }
+
+  /// Sets what a call applies to the inputs [N, features] before forward; null: nothing. Throws OptionError for a scale
+  /// with `invert` or `whiten`.
+  void set_input_scale(std::shared_ptr<const Standardize> scale);
+  /// Sets what a call applies to the outputs [N, features] of forward; null: nothing. Throws OptionError unless the
+  /// scale has `invert`, and for one with `whiten`.
+  void set_output_scale(std::shared_ptr<const Standardize> scale);
+  const std::shared_ptr<const Standardize>& input_scale() const { return input_scale_; }
+  const std::shared_ptr<const Standardize>& output_scale() const { return output_scale_; }
+  // Their names in full names such as "(input).mean". No other module can have one of them.
+  static constexpr const char *input_name = "(input)", *robust_input_name = "(robust_input)", *output_name = "(output)";
 
  protected:
   Layer() = default;
   Layer(Layer&&) = default;
+
+ private:
+  Tensor scaled(const Tensor& x) const;
 };
 
 /// A type that is not a Layer and so cannot be the model of a Trainer.

@@ -40,7 +40,7 @@ class Sequential : public Layer {
   std::size_t size() const { return layers_.size(); }
   /// The layers in their order. Who has one of them may build another Sequential with it.
   const std::vector<std::shared_ptr<Layer>>& layers() const { return layers_; }
-  /// Exchanges the layers with those of another Sequential. References to them stay valid.
+  /// Exchanges the layers, and the scales, with those of another Sequential. References to the layers stay valid.
   void swap(Sequential& other) noexcept {
     swap_children(other);
     layers_.swap(other.layers_);
@@ -48,7 +48,7 @@ class Sequential : public Layer {
 
   Tensor forward(const Tensor& x) const override {
     Tensor y = x;
-    for (const auto& layer : layers_) y = layer->forward(y);
+    for (const auto& layer : layers_) y = (*layer)(y);
     return y;
   }
 

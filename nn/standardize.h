@@ -55,6 +55,7 @@ class Standardize : public Layer {
   Tensor forward(const Tensor& x) const override;
   bool normalises() const override { return !options_.invert; }
   std::string settings() const override;
+  const StandardizeOptions& options() const { return options_; }
   /// The inverse of forward, which is y * std + mean without whitening. What `robust` has cut off stays cut off. y: [N,
   /// features], else ShapeError. For targets that were standardised:
   ///   const auto scale = nn::Standardize::fit(targets);  // train on scale(targets)

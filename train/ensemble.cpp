@@ -33,7 +33,7 @@ class Ensemble::Mixture final : public nn::Layer {
 
   Tensor forward(const Tensor& x) const override {
     std::vector<Tensor> outputs;
-    for (const auto& member : members_) outputs.push_back(member->forward(x));
+    for (const auto& member : members_) outputs.push_back((*member)(x));
     switch (task_) {
       case Task::multiclass:
         return log_mean(outputs, [](const Tensor& y) { return log_softmax(y); });

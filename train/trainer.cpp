@@ -42,7 +42,9 @@ Trainer::Trainer(nn::Module& model, TrainerOptions options, Task task)
     : model_(model),
       layer_(dynamic_cast<const nn::Layer*>(&model)),
       options_(effective(std::move(options))),
-      info_{.task = task, .normalization = options_.normalization, .class_names = options_.class_names,
+      info_{.task = task,
+            .normalization = options_.normalization,
+            .class_names = options_.class_names,
             .table = options_.table} {
   validate(options_);
 }
@@ -139,7 +141,7 @@ Tensor Trainer::predict(const Tensor& inputs) {
 StepOutput Trainer::training_step(const Batch& batch) {
   if (!layer_ || !loss_)
     fail<OptionError>("Trainer: want a Layer and a loss, or a subclass that overrides training_step; got neither");
-  const Tensor predictions = layer_->forward(batch.inputs);
+  const Tensor predictions = (*layer_)(batch.inputs);
   return {.loss = (*loss_)(predictions, batch.targets), .predictions = predictions};
 }
 
@@ -147,7 +149,7 @@ StepOutput Trainer::validation_step(const Batch& batch) { return training_step(b
 
 Tensor Trainer::predict_step(const Tensor& inputs) {
   if (!layer_) fail<OptionError>("Trainer: want a Layer, or a subclass that overrides predict_step; got neither");
-  return layer_->forward(inputs);
+  return (*layer_)(inputs);
 }
 
 std::unique_ptr<optim::Optimizer> Trainer::configure_optimizer() {

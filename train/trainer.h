@@ -56,7 +56,8 @@ class Trainer : protected Recipe {
   template <OtherThanLoss NotALoss>
   Trainer(nn::Layer&, const NotALoss&, const TrainerOptions&) = delete;  // want a Tensor of (predictions, targets)
 
-  /// Trains the model on a data set, of which options.validation_split is held out for validation. When it ends, also
+  /// Trains the model on a data set, of which options.validation_split is held out for validation. A model whose inputs
+  /// or targets are raw gets scales (TrainerOptions::standardize): call it as model(x) then. When it ends, also
   /// by an exception, the model has the weights of the best evaluation. Without one, it has those of the last step or,
   /// when a guard ended the run or training had diverged, those of the last good state. Weights whose loss is more than
   /// about ten times the initial loss are neither best nor good, unless guards.divergence is off. Throws DataError,

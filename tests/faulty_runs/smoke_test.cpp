@@ -83,11 +83,17 @@ TEST_CASE("a refused, a harmless, a named and a silent program come out as such"
   const Fault refused{.name = "r", .planted = "", .causes = {}, .plant = recode, .refusal = {"0 or 1"}};
   const Fault misunderstood{.name = "m", .planted = "", .causes = {}, .plant = recode, .refusal = {"the moon"}};
   const Fault harmless{.name = "h", .planted = "", .causes = {}, .plant = scale(1)};
-  const Fault named{.name = "n", .planted = "", .causes = {"input_scale"}, .plant = scale(1e4)};
+  const auto scale_alone = [scale](Program& p) {
+    scale(1e4)(p);
+    p.options.standardize = train::off;
+  };
+  const Fault scaled{.name = "a", .planted = "", .causes = {"input_scale"}, .plant = scale(1e4)};
+  const Fault named{.name = "n", .planted = "", .causes = {"input_scale"}, .plant = scale_alone};
   const Fault silent{.name = "s", .planted = "", .causes = {}, .plant = answer_zero};
   CHECK(verdict_of(refused, "rings") == Verdict::refused);
   CHECK(verdict_of(misunderstood, "rings") == Verdict::wrong);
   CHECK(verdict_of(harmless, "digits") == Verdict::prevented);
+  CHECK(verdict_of(scaled, "rings") == Verdict::prevented);
   CHECK(verdict_of(named, "rings") == Verdict::first);
   CHECK(verdict_of(silent, "rings") == Verdict::silent);
 }
@@ -165,6 +171,7 @@ TEST_CASE("every mechanical fault is a fault, and repair mends one in a few fits
   const Fault& fault = *std::ranges::find(faults(), "tiny_inputs", &Fault::name);
   const TaskKind& task = task_named("rings");
   Program program = faulty_program(task, 1, {&fault});
+  program.options.standardize = train::off;  // which prevents this fault
   program.options.repair = 2;
   const Outcome mended = run_here([&] { return program; });
   const Outcome usual = run_here([&] { return healthy_program(task.draw(1), 1, false); });

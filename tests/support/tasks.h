@@ -81,9 +81,10 @@ inline handrail::train::TrainerOptions quiet(handrail::train::TrainerOptions opt
   options.sinks = {};
   return options;
 }
-/// Also without checks before the first step and after the last.
+/// Also without checks before the first step and after the last, and without what follows from them.
 inline handrail::train::TrainerOptions bare(handrail::train::TrainerOptions options) {
   options.checks = no_checks();
+  options.standardize = handrail::train::off;
   options.guards.duration = options.guards.evaluation = options.guards.linear = handrail::train::off;
   return quiet(std::move(options));
 }

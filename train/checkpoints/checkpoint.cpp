@@ -7,6 +7,7 @@
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/internal/checkpoint_codec.h>
 #include <handrail/train/checkpoints/internal/container.h>
+#include <handrail/train/checkpoints/internal/model_scales.h>
 #include <handrail/train/files/file_system.h>
 #include <handrail/train/files/text.h>
 
@@ -100,6 +101,7 @@ void refuse_misfits(const std::string& wrong, const std::string& who) {
 }
 
 void restore(nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers, const std::string& who) {
+  ScalesOf scales(model, buffers);
   // Both lists are made before the first write: making them may fail for lack of memory, copying never fails.
   const auto own_parameters = model.parameters();
   const auto own_buffers = model.buffers();
@@ -108,6 +110,7 @@ void restore(nn::Module& model, const NamedTensors& parameters, const NamedTenso
   compare(wrong, "buffer", own_buffers, buffers);
   refuse_misfits(wrong, who);
   write_back(own_parameters, own_buffers, parameters, buffers);
+  scales.keep();
 }
 
 std::string about(const char* function, const std::filesystem::path& path) {

@@ -55,7 +55,8 @@ void check_fits(const nn::Module& model, const NamedTensors& parameters, const N
 /// it has one, and those of its last good state. The error lists every one that is missing, unknown or of another
 /// shape.
 void check_fits(const nn::Module& model, const TrainingState& state);
-/// Copies the values into the model. Throws CheckpointError as check_fits does; the model is then unchanged.
+/// Copies the values into the model, whose layers get the scales (see nn::Layer) that they had when the values were
+/// captured. Throws CheckpointError as check_fits does; the model is then unchanged.
 void restore(nn::Module& model, const NamedTensors& parameters, const NamedTensors& buffers);
 /// Copies the values into the parameters and buffers of a model, which the values must fit (see check_fits). It takes
 /// no memory from the heap, so that a run can restore its model whatever ended it.
@@ -65,7 +66,8 @@ void write_back(std::span<const Parameter> own_parameters, std::span<const Buffe
 /// Writes the parameters and buffers of a model, as safely as save_checkpoint does. Tensors are stored as they are: the
 /// weight of nn::Linear is [in, out], the transpose of PyTorch's. Throws CheckpointError as save_checkpoint does.
 void save_weights(const nn::Module& model, const std::filesystem::path& path, FileSystem& files = posix_file_system());
-/// Reads a file that save_weights wrote into a model with the same names and shapes. A checkpoint can be read too: it
+/// Reads a file that save_weights wrote into a model with the same names and shapes. The scales of its layers (see
+/// nn::Layer) come from the file: the model need not have been trained. A checkpoint can be read too: it
 /// gives the weights at its step, while Trainer::load_model gives those of its best evaluation. Throws CheckpointError
 /// when the file cannot be read or does not fit the model; the model is then unchanged.
 void load_weights(nn::Module& model, const std::filesystem::path& path, FileSystem& files = posix_file_system());

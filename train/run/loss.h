@@ -36,11 +36,14 @@ class Loss {
   /// Whether it is cross_entropy, binary_cross_entropy_with_logits or mse_loss, with the task of that function. Checks
   /// that compare a loss with that of a guess or of a constant are made for these only.
   bool plain() const { return plain_; }
+  /// Whether it is mse_loss, l1_loss or huber_loss of a regression: a distance, which stays the same when a constant is
+  /// added to predictions and targets.
+  bool is_distance() const { return distance_; }
 
  private:
   std::function<Function> function_;
   Task task_;
-  bool plain_ = false;
+  bool plain_ = false, distance_ = false;
 };
 
 /// A type that does not convert to Loss. Trainer has a deleted constructor for it, so that the compiler names the

@@ -151,6 +151,8 @@ struct TrainerOptions {
   /// Whether the run makes one step and one evaluation batch only, and writes nothing.
   bool fast_dev_run = false;
 
+  /// Whether a model gets scales for raw inputs and targets: see docs/tables.md. When off, raw data is only reported.
+  bool standardize = true;
   /// The seed of shuffling, dropout and splits.
   Seed seed = 42;
   /// The mean and the standard deviation that raw data, such as bytes, are normalised with; {} fits them to the
@@ -194,7 +196,8 @@ void visit_options(Options& options, Visit&& visit) {
          weight_decay, decay_exempt, clip_norm, ema_beta, validation_split, stratify, val_check_interval, metrics,
          monitor, mode, patience, improvement, restore_best, guards, checks, verify_fixes, repair, checkpoints,
          verify_steps, limit_train_batches, limit_val_batches, overfit_batches, max_seconds, handle_signals,
-         fast_dev_run, seed, normalization, class_names, table, log_every_n_steps, metrics_csv, sinks] = options;
+         fast_dev_run, standardize, seed, normalization, class_names, table, log_every_n_steps, metrics_csv, sinks] =
+      options;
 
   visit({.name = "epochs", .help = "passes over the training set", .range = {.min = 1, .max = 1e9}}, epochs);
   visit({.name = "batch_size", .help = "samples in a batch", .range = {.min = 1}}, batch_size);
@@ -347,6 +350,10 @@ void visit_options(Options& options, Visit&& visit) {
         handle_signals);
   visit({.name = "fast_dev_run", .help = "make one step and one evaluation batch, write nothing"}, fast_dev_run);
 
+  visit({.name = "standardize",
+         .help = "standardise raw inputs and targets within the model",
+         .without = "raw inputs and targets are only reported"},
+        standardize);
   visit({.name = "seed", .help = "the seed of shuffling, dropout and splits"}, seed);
   visit({.name = "normalization",
          .help = "mean and standard deviation of raw data",

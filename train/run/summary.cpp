@@ -198,6 +198,7 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
     lines.item("normalization", normalization_text(*o.normalization, "given"));
   else if (plan.is_raw)
     lines.item("normalization", "fitted on the training split");
+  lines.when_off(o.standardize);
   lines.item("optimizer", plan.optimizer.settings());
   if (o.optimizer || plan.optimizer.name() != std::string_view("AdamW"))
     lines.item("default optimizer", "the program chose another one", true);

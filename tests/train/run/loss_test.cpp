@@ -44,3 +44,10 @@ TEST_CASE("a loss of the library is plain for its own task only") {
   CHECK_FALSE(Loss{mse_loss, Task::binary}.plain());
   CHECK(Loss{mse_loss, Task::binary}.task() == Task::binary);
 }
+
+TEST_CASE("the losses of a regression are distances") {
+  for (const Loss& loss : {Loss{mse_loss}, Loss{l1_loss}, Loss{huber_loss}}) CHECK(loss.is_distance());
+  CHECK_FALSE(Loss{cross_entropy}.is_distance());
+  CHECK_FALSE(Loss{mse_loss, Task::binary}.is_distance());
+  CHECK_FALSE(Loss{[](const Tensor& y, const Tensor& t) { return mse_loss(y, t); }}.is_distance());
+}

@@ -26,7 +26,8 @@ train::TensorDataset scaled(const train::TensorDataset& data, double inputs) {
 std::vector<train::Anomaly> anomalies(nn::Layer& model, const train::Loss& loss, const train::TensorDataset& data,
                                       train::CheckOptions checks, const train::TensorDataset* validation = nullptr) {
   checks.settings = false;
-  TrainerOptions options = quiet({.epochs = 1, .batch_size = 16, .guards = {.linear = off}, .checks = checks});
+  TrainerOptions options =
+      quiet({.epochs = 1, .batch_size = 16, .guards = {.linear = off}, .checks = checks, .standardize = off});
   Hooked trainer(model, loss, options);
   const auto before = hash_of(model);
   bool started = false;
@@ -184,7 +185,7 @@ TEST_CASE("a batch that plain SGD learns slowly, or whose targets are raw, can b
     Rng rng(1);
     nn::Sequential model{nn::Linear{2, 16, rng}, nn::Sigmoid{}, nn::Linear{16, 16, rng}, nn::Sigmoid{},
                          nn::Linear{16, outputs, rng}};
-    TrainerOptions options = quiet({.epochs = 1, .optimizer = std::move(optimizer), .lr = 0.01});
+    TrainerOptions options = quiet({.epochs = 1, .optimizer = std::move(optimizer), .lr = 0.01, .standardize = off});
     return train::Trainer(model, loss, options).fit(data);
   };
   const auto data = points(300);

@@ -44,28 +44,35 @@ void standardize(Layers& layers, const Tensor& inputs) {
 }  // namespace
 
 Fix standardize_inputs() {
-  return edit_layers("standardize inputs", [](Layers& layers, const FixContext& context) {
-    if (context.inputs.shape().rank() != 2) return false;
-    standardize(layers, context.inputs);
-    return true;
-  });
+  return edit_layers("standardize inputs",
+                     [](Layers& layers, const FixContext& context) {
+                       if (context.inputs.shape().rank() != 2) return false;
+                       standardize(layers, context.inputs);
+                       return true;
+                     },
+                     {.input = false});
 }
 Fix impute_inputs() {
-  return edit_layers("impute inputs", [](Layers& layers, const FixContext& context) {
-    if (context.inputs.shape().rank() != 2) return false;
-    auto impute = imputer(context.inputs);
-    if (!impute) return false;
-    standardize(layers, (*impute)(context.inputs));
-    layers.insert(layers.begin(), std::make_shared<nn::Impute>(std::move(*impute)));
-    return true;
-  });
+  return edit_layers("impute inputs",
+                     [](Layers& layers, const FixContext& context) {
+                       if (context.inputs.shape().rank() != 2) return false;
+                       auto impute = imputer(context.inputs);
+                       if (!impute) return false;
+                       standardize(layers, (*impute)(context.inputs));
+                       layers.insert(layers.begin(), std::make_shared<nn::Impute>(std::move(*impute)));
+                       return true;
+                     },
+                     {.input = false});
 }
 Fix scale_outputs() {
-  return edit_layers("scale outputs", [](Layers& layers, const FixContext& context) {
-    if (context.task != Task::regression || context.targets.shape().rank() != 2) return false;
-    layers.push_back(std::make_shared<Standardize>(Standardize::fit(context.targets, {.invert = true})));
-    return true;
-  });
+  return edit_layers(
+      "scale outputs",
+      [](Layers& layers, const FixContext& context) {
+        if (context.task != Task::regression || context.targets.shape().rank() != 2) return false;
+        layers.push_back(std::make_shared<Standardize>(Standardize::fit(context.targets, {.invert = true})));
+        return true;
+      },
+      {.output = false});
 }
 
 }  // namespace handrail::train::fixes

@@ -8,11 +8,13 @@
 #include <handrail/core/system/finite.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/checkpoints/checkpoint_store.h>
+#include <handrail/train/checkpoints/internal/model_scales.h>
 #include <handrail/train/checkpoints/internal/retention.h>
 #include <handrail/train/files/file_system.h>
 #include <handrail/train/files/signals.h>
 #include <handrail/train/report/internal/metrics_log.h>
 #include <handrail/train/run/internal/fingerprint.h>
+#include <handrail/train/run/internal/preflight/standardise.h>
 
 namespace handrail::train {
 namespace {
@@ -72,6 +74,9 @@ FitResult Run::resume(const std::filesystem::path& run_dir, const ResumeOptions&
 LrFinderResult Run::find_lr(const std::optional<LrFinderOptions>& options) {
   preflight_.read_data(true);
   setup_.loader->start_epoch(1);
+  std::optional<ScalesAside> before;
+  if (auto* layer = dynamic_cast<nn::Layer*>(&setup_.model)) before.emplace(*layer);
+  standardise(setup_, loop_.at, stop_);
   return options ? preflight_.sweep(*options) : preflight_.sweep();
 }
 
@@ -184,7 +189,6 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
   const bool names_it = given.has_filename() && !std::filesystem::is_regular_file(given, none);
   const auto dir = names_it ? given : given.parent_path();
   preflight_.read_data(false);
-  loop_.settings = fingerprint_of(setup_, stop_);
   // The lock comes before the checkpoint is read: until then another process may write a newer one.
   const bool has_any = !list_checkpoints(dir).empty();
   if (has_any) loop_.saver.take_directory(dir);
@@ -193,7 +197,10 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
     fail<CheckpointError>("resume: want the directory of a run, such as runs/mnist/1; got ", dir,
                           ", which has no checkpoints");
   const TrainingState& state = loaded->state;
+  ScalesOf scales(setup_.model, state.buffers);
   check_fits(setup_.model, state);
+  setup_.take_scales();
+  loop_.settings = fingerprint_of(setup_, stop_);
   check_log(dir);
   resumed_ = true;
   setup_.set_lr(setup_.given_lr());
@@ -204,6 +211,8 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
       setup_.options.lr && state.settings.contains("lr") && state.settings.at("lr") != loop_.settings.at("lr");
   if (!other_lr) setup_.set_lr(state.decisions.lr);
   loop_.restore(state);
+  scales.keep();
+  setup_.take_scales();  // loss_unit follows from the constants
   loop_.saver.open_log(state.log_length);
   desk_.result.checkpoint = loaded->path.string();
   stop_.begin();

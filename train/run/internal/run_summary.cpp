@@ -1,10 +1,12 @@
 // What a run tells of itself before its first step.
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 
 #include <handrail/core/error.h>
 #include <handrail/train/lr/lr_scaling.h>
+#include <handrail/train/run/internal/preflight/standardise.h>
 #include <handrail/train/run/internal/run.h>
 #include <handrail/train/run/summary.h>
 
@@ -24,6 +26,7 @@ void Run::send_fit_start() {
                   .is_raw = setup_.data.train.dataset().is_raw(),
                   .run_dir = desk_.result.run_dir};
   desk_.result.summary = summarise(setup_.options, plan);
+  if (resumed_) std::ranges::move(describe_scales(setup_.model), std::back_inserter(desk_.result.summary));
   if (resumed_)
     desk_.result.summary.insert(desk_.result.summary.begin(), {"resumed", printable(resumed_text(), LineEnds::escape)});
   const FitStart event{.summary = desk_.result.summary,

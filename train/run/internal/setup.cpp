@@ -6,6 +6,9 @@
 #include <utility>
 
 #include <handrail/core/error.h>
+#include <handrail/core/ops/ops.h>
+#include <handrail/core/system/finite.h>
+#include <handrail/nn/standardize.h>
 #include <handrail/train/data/split.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/lr/lr_scaling.h>
@@ -13,8 +16,9 @@
 namespace handrail::train {
 
 Setup::Setup(const Program& program, RunData rows)
-    : Program(program), data(std::move(rows)), parameters(model.parameters()), buffers(model.buffers()) {
+    : Program(program), data(std::move(rows)), parameters(model.parameters()) {
   decisions.seed = options.seed;
+  take_scales();
   make_loaders();  // they have the right sizes; Preflight::read_data makes them again
   decisions.planned_steps = options.epochs * steps_to_epoch();
   optimizer = recipe.configure_optimizer();
@@ -66,6 +70,16 @@ void Setup::make_loaders() {
   if (options.overfit_batches) loading.shuffle_seed.reset();
   loader = std::make_unique<Loader>(rows_to_train(), loading);
   if (data.validation) validation = std::make_unique<Loader>(evaluation_loader(*data.validation, info.normalization));
+}
+
+void Setup::take_scales() {
+  buffers = model.buffers();
+  loss_unit = 1;
+  if (!layer || !layer->output_scale() || !loss || !loss->is_distance()) return;
+  const NoGrad values_only;
+  const Tensor &inverse = layer->output_scale()->inverse, zeros = Tensor::zeros({1, inverse.size()});
+  const auto unit = static_cast<double>((*loss)(zeros, div(Tensor::ones(zeros.shape()), inverse)).item());
+  if (is_finite(unit) && unit > 0) loss_unit = unit;
 }
 
 PlannedRun Setup::planned_run() const {

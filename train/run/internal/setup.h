@@ -80,6 +80,8 @@ struct Setup : Program {
   Rows rows_to_train() const;
   /// Makes the loaders for the rows that are known now.
   void make_loaders();
+  /// Takes up the scales that the model has now: their buffers, and loss_unit.
+  void take_scales();
   /// What the LR finder needs to know of the run.
   PlannedRun planned_run() const;
   /// See Loss::plain. False when a subclass computes the loss.
@@ -97,6 +99,10 @@ struct Setup : Program {
   optim::Schedule schedule;
   std::vector<Parameter> parameters;
   std::vector<Buffer> buffers;
+  /// The loss of predictions that are off by the standard deviation of the targets, when the model standardises them;
+  /// otherwise 1. Gradients are divided by it, so that they are those of the standardised problem, while losses are in
+  /// the units of the user.
+  double loss_unit = 1;
 };
 
 /// Makes the schedule of the options: a linear warmup, then TrainerOptions::decay.

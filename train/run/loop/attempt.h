@@ -26,7 +26,7 @@ class BufferCopy {
     }
   }
 
-  const std::vector<Buffer>& buffers_;
+  std::vector<Buffer> buffers_;  // a list of its own: a model may get scales later, whose constants no step changes
   std::vector<Tensor> copies_;
 };
 

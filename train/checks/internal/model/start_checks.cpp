@@ -100,7 +100,9 @@ std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step) {
   const auto* last = output_layer(step);
   const Tensor inputs = first_layer_inputs(step.graph);
   if (!inputs.defined()) return std::nullopt;
-  const double of_inputs = root_mean_square(inputs), max_output = max_gain * std::max(1.0, of_inputs);
+  const double of_inputs = root_mean_square(inputs), max_within = max_gain * std::max(1.0, of_inputs);
+  const double max_prediction =
+      step.task == Task::regression ? std::max(max_within, max_gain * root_mean_square(step.targets)) : max_within;
   const bool usual = of_inputs >= min_input && of_inputs <= max_input;
   const auto* outputs = last_op(step);
   bool begun = false;  // whether the first layer has come; before it inputs are normalised
@@ -111,6 +113,7 @@ std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step) {
     if (op.output.shape().rank() < 2) continue;
     const double out = root_mean_square(op.output);
     const double varies_in = deviation(op.inputs.front()), varies_out = deviation(op.output);
+    const double max_output = last && &op > last ? max_prediction : max_within;
     const bool large = out > max_output,
                small = usual && is_linear(op) && &op != last && varies_out < min_gain * varies_in;
     if (!large && !small) continue;
@@ -141,11 +144,12 @@ std::optional<Anomaly> check_scale_of_predictions(const RecordedStep& step) {
   const auto *last = last_op(step), *layer = output_layer(step);
   if (!last || !layer) return std::nullopt;
   const double predictions = deviation(last->output);
-  if (step.task == Task::regression && !(predictions < min_gain * deviation(step.targets))) return std::nullopt;
+  const double targets = step.task == Task::regression ? deviation(step.targets) : 1;
+  if (step.task == Task::regression && !(predictions < min_gain * targets)) return std::nullopt;
   for (const auto* op = last; op != layer; op = step.graph.previous(*op)) {
     if (is_activation(*op) || is_norm(*op) || op->inputs.front().size() != op->output.size()) continue;
     const double before = deviation(op->inputs.front()), after = deviation(op->output);
-    if (!(after < min_gain * before)) continue;
+    if (!(after < min_gain * before * std::min(1.0, targets))) continue;
     return Anomaly{.name = "vanishing_activations",
                    .where = concat("op '", op->name, "' before the predictions"),
                    .evidence = concat("its outputs differ by ", short_form(after), " between samples, its inputs by ",

@@ -25,7 +25,8 @@ std::optional<Anomaly> check_dead_at_start(const RecordedStep& step);
 /// Reports the first op through which the signal does not pass as it should, from the first layer with parameters to
 /// the predictions:
 ///   "exploding_activations"   its outputs have a root mean square above 30, and above 30 times that of the inputs of
-///                             the first layer
+///                             the first layer; behind the output layer of a regression, above 30 times that of the
+///                             targets, too, whose units a scale gives the predictions
 ///   "initial_loss"            so have those of the last layer, and they hardly differ between the samples: its bias
 ///   "vanishing_activations"   the outputs of a hidden linear layer differ between samples by less than 1 % of what its
 ///                             inputs do. Models that read inputs of another size than about 1 are left to
@@ -34,7 +35,8 @@ std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step);
 
 /// Reports "vanishing_activations" when something between the output layer and the predictions makes them small: an op
 /// that is no activation and no norm gives outputs that differ by less than 5 % of what its inputs do. Of a regression,
-/// only when the targets differ by more than 20 times as much as the predictions.
+/// only when the targets differ by more than 20 times as much as the predictions; and where the targets differ by less
+/// than 1, by less than 5 % of that, as a scale gives outputs the units of the targets.
 std::optional<Anomaly> check_scale_of_predictions(const RecordedStep& step);
 
 /// Reports "zero_gradient" when the gradient of a weight is exactly 0 although all weights of the last layer are not.

@@ -12,6 +12,7 @@
 #include <handrail/train/run/fixes/internal/model_snapshot.h>
 #include <handrail/train/run/fixes/internal/paired.h>
 #include <handrail/train/run/internal/preflight/preflight.h>
+#include <handrail/train/run/internal/preflight/standardise.h>
 
 namespace handrail::train {
 namespace {
@@ -58,6 +59,7 @@ void Arm::begin(const TrainingState& from, std::int64_t steps) {
     loop_.at.step = 0;
   }
   setup_.loader->start_epoch(loop_.at.epoch);
+  standardise(setup_, loop_.at, stop_);  // as the next fit will
   setup_.set_lr(setup_.given_lr());
   if (!setup_.options.lr)
     if (const LrFinderResult found = preflight_.sweep(); found.suggestion) setup_.set_lr(*found.suggestion);

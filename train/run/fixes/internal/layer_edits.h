@@ -32,16 +32,24 @@ inline void append_layers(const nn::Sequential& from, Layers& all) {
   }
 }
 
-/// A fix that edits the layers of a Sequential. edit(layers, context) returns whether it has changed them.
+/// Which scales of the model stay.
+struct KeptScales {
+  bool input = true, output = true;
+};
+
+/// A fix that edits the layers of a Sequential. edit(layers, context) returns whether it has changed them. kept: the
+/// scales that the model keeps then.
 template <class Edit>
-Fix edit_layers(std::string name, Edit edit) {
-  return {.name = std::move(name), .change_model = [edit](nn::Module& model, const FixContext& context) {
+Fix edit_layers(std::string name, Edit edit, KeptScales kept = {}) {
+  return {.name = std::move(name), .change_model = [edit, kept](nn::Module& model, const FixContext& context) {
             auto* sequential = dynamic_cast<nn::Sequential*>(&model);
             if (!sequential) return false;
             Layers layers;
             append_layers(*sequential, layers);
             if (!edit(layers, context)) return false;
             nn::Sequential changed(layers);
+            if (kept.input) changed.set_input_scale(sequential->input_scale());
+            if (kept.output) changed.set_output_scale(sequential->output_scale());
             sequential->swap(changed);
             return true;
           }};

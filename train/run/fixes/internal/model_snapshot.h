@@ -7,7 +7,8 @@
 
 namespace handrail::train {
 
-/// The layers of a model, when it is a Sequential, its values, and which of its parameters are trained.
+/// The layers of a model, when it is a Sequential, its scales, when it is a Layer, its values, and which of its
+/// parameters are trained.
 class ModelSnapshot {
  public:
   explicit ModelSnapshot(nn::Module& model);
@@ -20,9 +21,11 @@ class ModelSnapshot {
   ModelState& values() { return values_; }
 
  private:
+  nn::Layer* layer_;            // the model; null when it is none
   nn::Sequential* sequential_;  // the model; null when it is none
   nn::Sequential spare_;        // with the layers of then, unless the model has them
   std::vector<std::shared_ptr<nn::Layer>> layers_;
+  std::shared_ptr<const nn::Standardize> input_scale_, output_scale_;
   std::vector<Parameter> parameters_;
   std::vector<Buffer> buffers_;
   std::vector<bool> trained_;

@@ -12,12 +12,11 @@
 #include <handrail/train/checks/internal/data_checks.h>
 #include <handrail/train/checks/internal/label_checks.h>
 #include <handrail/train/checks/internal/row_checks.h>
-#include <handrail/train/checks/internal/scale_checks.h>
 #include <handrail/train/checks/internal/model/step_graph.h>
-#include <handrail/train/checks/internal/settings/norm_checks.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/run/internal/evaluate.h>
 #include <handrail/train/run/internal/preflight/first_batch.h>
+#include <handrail/train/run/internal/preflight/standardise.h>
 #include <handrail/train/run/internal/rehearsal.h>
 
 namespace handrail::train {
@@ -44,8 +43,8 @@ void Preflight::check_floating_point() {
 void Preflight::read_data(bool for_checks) {
   const CheckOptions& on = setup_.options.checks;
   const bool looks = for_checks && !setup_.options.fast_dev_run &&
-                     (on.finite || on.input_scale || on.labels || on.columns || on.leaks || on.targets || on.rows ||
-                      on.drift || on.duplicates);
+                     (setup_.options.standardize || on.finite || on.input_scale || on.labels || on.columns ||
+                      on.leaks || on.targets || on.rows || on.drift || on.duplicates);
   RunData& data = setup_.data;
   const bool same_set = data.validation && &data.validation->dataset() == &data.train.dataset();
   if (looks || data.stratify) data.train_preview = preview(data.train.dataset(), "reading the data", data.stratify);
@@ -111,8 +110,9 @@ void Preflight::check_data() {
   review_ = review_data(train, validation ? &*validation : nullptr, on, setup_.info.task, setup_.plain_loss());
   warn_all(std::exchange(review_.anomalies, {}));
   if (on.rows) check_reading(train);
-  if (on.input_scale && !normalises_inputs(setup_.model)) warn_one(check_input_scale(train));
-  if (on.input_scale && setup_.info.task == Task::regression) warn_one(check_target_scale(train));
+  std::vector<Anomaly> raw = standardise(setup_, loop_.at, stop_, train);
+  if (on.input_scale) warn_all(std::move(raw));
+  std::ranges::move(describe_scales(setup_.model), std::back_inserter(found_));
   warn_all(odd_counts);
   if (on.duplicates && validation) warn_one(check_duplicates(train, *validation));
 }

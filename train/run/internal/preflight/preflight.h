@@ -32,7 +32,8 @@ class Preflight {
   /// Throws OptionError when TrainerOptions::monitor names a value that is not measured, and what a metric throws when
   /// the predictions do not suit it. Without this, the user would learn of it at the end of the first epoch.
   void check_monitor();
-  /// Makes the checks of the data that CheckOptions ask for. Throws DataError, ShapeError or OptionError.
+  /// Makes the checks of the data that CheckOptions ask for, and gives the model scales for raw data: see
+  /// standardise.h. Throws DataError, ShapeError or OptionError.
   void check_data();
   /// Looks for limits that are meant for tests of a program. A fast_dev_run makes this check alone.
   void check_limits();

@@ -11,8 +11,9 @@ namespace handrail::train {
 
 /// Makes the forward and the backward pass of every batch of a step, at its position in the random streams, so that a
 /// step that is made again from the same weights and buffers has the same bits. The gradients add up to those of the
-/// mean over all samples of the step. read(i) returns batch i; before_backward(output, batch, share, i) returns whether
-/// the backward pass is made: when it is not, the passes end. observer: of every tape; null for none.
+/// mean over all samples of the step, divided by Setup::loss_unit. read(i) returns batch i; before_backward(output,
+/// batch, share, i) returns whether the backward pass is made: when it is not, the passes end. observer: of every tape;
+/// null for none.
 template <class Read, class BeforeBackward>
 void make_passes(const Setup& setup, const Position& at, const MicroBatches& batches, Read&& read,
                  BeforeBackward&& before_backward, TapeObserver* observer = nullptr) {
@@ -23,7 +24,8 @@ void make_passes(const Setup& setup, const Position& at, const MicroBatches& bat
     if (observer) tape.observe(observer);
     const StepOutput output = setup.training_output(batch, i);
     if (!before_backward(output, batch, share, i)) return;
-    tape.backward(batches.count == 1 ? output.loss : output.loss * share);
+    const double weight = batches.count == 1 ? 1 / setup.loss_unit : share / setup.loss_unit;
+    tape.backward(weight == 1 ? output.loss : output.loss * weight);
   }
 }
 
