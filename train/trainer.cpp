@@ -9,6 +9,7 @@
 #include <handrail/train/run/internal/evaluate.h>
 #include <handrail/train/run/fixes/internal/fix_trials.h>
 #include <handrail/train/run/fixes/internal/repair.h>
+#include <handrail/train/run/internal/refit.h>
 #include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {
@@ -42,7 +43,9 @@ Trainer::Trainer(nn::Module& model, TrainerOptions options, Task task)
     : model_(model),
       layer_(dynamic_cast<const nn::Layer*>(&model)),
       options_(effective(std::move(options))),
-      info_{.task = task, .normalization = options_.normalization, .class_names = options_.class_names,
+      info_{.task = task,
+            .normalization = options_.normalization,
+            .class_names = options_.class_names,
             .table = options_.table} {
   validate(options_);
 }
@@ -60,21 +63,28 @@ Program Trainer::program() {
 }
 
 FitResult Trainer::fit(const Dataset& train) {
+  check_refit(options_, false);
   RunData data = split_data(train, options_, info_.task);
   if (options_.repair && data.stratify) stratify(data, options_);  // all fits compare by the same rows
-  return fit_and_repair(program(), data);
+  const Program fitted = program();
+  return refit(fitted, Rows(train), fit_and_repair(fitted, data));
 }
 
 FitResult Trainer::fit(const Dataset& train, const Dataset& validation) {
+  check_refit(options_, true);
   return fit_and_repair(program(), given_data(train, validation));
 }
 
 FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train, const ResumeOptions& options) {
-  return Run(program(), split_data(train, options_, info_.task)).resume(run_dir, options);
+  check_refit(options_, false);
+  const Program resumed = program();
+  return refit(resumed, Rows(train), Run(resumed, split_data(train, options_, info_.task)).resume(run_dir, options),
+               &options);
 }
 
 FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train, const Dataset& validation,
                           const ResumeOptions& options) {
+  check_refit(options_, true);
   return Run(program(), given_data(train, validation)).resume(run_dir, options);
 }
 

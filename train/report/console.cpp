@@ -174,6 +174,18 @@ class Console final : public LogSink {
     std::fflush(stream_);
   }
 
+  void refit(const Refit& refit) override {
+    if (refit.rows == 0)
+      print("no second fit: " + refit.reason);
+    else
+      print(concat("second fit: ", grouped(refit.rows), " rows, ", counted(refit.epochs, "epoch"), ", ",
+                   counted(refit.steps, "step"), ", ", clock_text(refit.seconds), ", train_loss ",
+                   four_digits(refit.train_loss),
+                   refit.kept ? ", its weights kept" : ": the weights of the first stay: " + refit.reason));
+    if (!refit.checkpoint.empty()) print("checkpoint of the second fit: " + refit.checkpoint);
+    std::fflush(stream_);
+  }
+
   void part_end(const PartEnd& part) override {
     std::string line = concat(part.kind, " ", part.number, "/", part.count);
     if (part.test)

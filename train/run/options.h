@@ -131,6 +131,12 @@ struct TrainerOptions {
   /// significantly lower (paired, 95 %); then its own diagnosis has the next fixes. FitResult::repairs has the figures.
   /// The checkpoints of a repaired run belong to the program with its fixes: change the program before it is resumed.
   OrOff<Index> repair = off;
+  /// Whether fit(data) trains a second time, on all rows, when it has learnt from the validation rows how long to
+  /// train: from the same initial weights, with the same seed and peak rate, and for as many epochs as lie halfway
+  /// between the best evaluation of the first fit and its last one; the schedule ends there. FitResult::refit says what
+  /// came of it. The model keeps the weights of the first fit when a guard, a signal, Trainer::stop() or max_seconds,
+  /// which counts for both, has ended one of them. See docs/early_stopping.md.
+  bool refit = false;
   /// Where and when checkpoints are written; off: none.
   OrOff<CheckpointOptions> checkpoints = CheckpointOptions{};
   /// The share of the steps that are computed twice, on other kernels or threads, which finds faults of memory and
@@ -192,7 +198,7 @@ void visit_options(Options& options, Visit&& visit) {
   };
   auto& [epochs, batch_size, drop_last, accumulate_grad_batches, optimizer, lr, lr_scaling, decay, warmup, check_warmup,
          weight_decay, decay_exempt, clip_norm, ema_beta, validation_split, stratify, val_check_interval, metrics,
-         monitor, mode, patience, improvement, restore_best, guards, checks, verify_fixes, repair, checkpoints,
+         monitor, mode, patience, improvement, restore_best, guards, checks, verify_fixes, repair, refit, checkpoints,
          verify_steps, limit_train_batches, limit_val_batches, overfit_batches, max_seconds, handle_signals,
          fast_dev_run, seed, normalization, class_names, table, log_every_n_steps, metrics_csv, sinks] = options;
 
@@ -304,6 +310,8 @@ void visit_options(Options& options, Visit&& visit) {
          .hint = "off means none",
          .fixed = false},
         repair);
+  visit({.name = "refit", .help = "train a second time, on all rows, when the first fit has shown for how long"},
+        refit);
   visit({.name = "checkpoints",
          .help = "write checkpoints",
          .without = "a run that is interrupted is lost",

@@ -232,6 +232,8 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   lines.mark_shown(o.repair);
   if (o.repair)
     lines.item("repair", concat("up to ", counted(*o.repair, "further fit"), " with fixes when there are anomalies"));
+  lines.mark_shown(o.refit);
+  if (o.refit) lines.item("refit", "a second fit, on all rows, for as many epochs as the first one shows to be right");
   lines.mark_shown(o.verify_steps);
   if (o.verify_steps)
     lines.item("verify_steps", concat(100 * *o.verify_steps, " % of the steps are computed twice and compared"));

@@ -394,6 +394,18 @@ TEST_CASE("numbers are grouped by thousands") {
   CHECK(found);
 }
 
+TEST_CASE("a second fit is one line, with the reason when its weights are not kept") {
+  CHECK(
+      written([](train::LogSink& sink) {
+        sink.refit({.kept = true, .rows = 1200, .epochs = 12, .steps = 456, .train_loss = 0.25, .seconds = 61});
+        sink.refit({.reason = "training failed", .rows = 80, .epochs = 1, .steps = 3, .train_loss = 0.25});
+        sink.refit({.reason = "overfit_batches is on"});
+      }) ==
+      "second fit: 1,200 rows, 12 epochs, 456 steps, 1:01, train_loss 0.2500, its weights kept\n"
+      "second fit: 80 rows, 1 epoch, 3 steps, 0:00, train_loss 0.2500: the weights of the first stay: training failed\n"
+      "no second fit: overfit_batches is on\n");
+}
+
 TEST_CASE("a fold is one line, with the names of its warnings") {
   const train::FitEnd fit{.reason = train::StopReason::early_stopping,
                           .epochs = 42,
