@@ -119,7 +119,7 @@ void Trainer::load_model(const std::filesystem::path& path) {
 Evaluation Trainer::evaluate(const Dataset& data) {
   check_known(info_, data, "evaluate");
   const Loader loader = evaluation_loader(Rows(data), info_.normalization);
-  return train::evaluate(*this, info_.task, options_.metrics, loader, loader.size(), {});
+  return train::evaluate(*this, info_.task, options_.metrics, loader, loader.size(), {}, true);
 }
 
 Tensor Trainer::predict(const Dataset& data) {
@@ -150,7 +150,9 @@ StepOutput Trainer::training_step(const Batch& batch) {
   if (!layer_ || !loss_)
     fail<OptionError>("Trainer: want a Layer and a loss, or a subclass that overrides training_step; got neither");
   const Tensor predictions = layer_->forward(batch.inputs);
-  return {.loss = (*loss_)(predictions, batch.targets), .predictions = predictions};
+  const Tensor loss = info_.class_weights.empty() ? (*loss_)(predictions, batch.targets)
+                                                  : loss_->weighted(predictions, batch.targets, info_.class_weights);
+  return {.loss = loss, .predictions = predictions};
 }
 
 StepOutput Trainer::validation_step(const Batch& batch) { return training_step(batch); }

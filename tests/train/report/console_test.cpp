@@ -406,6 +406,26 @@ TEST_CASE("a second fit is one line, with the reason when its weights are not ke
       "no second fit: overfit_batches is on\n");
 }
 
+TEST_CASE("a calibration is one line of the end of a run") {
+  const auto line = [](const train::Calibration& calibration) {
+    train::FitEnd end;
+    end.calibration = calibration;
+    const std::string all = written([&](train::LogSink& sink) { sink.fit_end(end); });
+    return all.substr(all.find('\n') + 1);
+  };
+  CHECK(line({.kept = true,
+              .temperature = 1.5,
+              .rows = 30,
+              .loss_before = 0.5,
+              .loss_after = 0.25,
+              .error_before = 0.125,
+              .error_after = 0.0625}) ==
+        "calibrated: temperature 1.500, val_loss 0.5000, calibration error 0.1250 before, 0.2500 and 0.06250 after\n");
+  CHECK(line({.reason = "no", .temperature = 1.5, .rows = 30, .loss_before = 0.5, .error_before = 0.125}) ==
+        "not calibrated: no: temperature 1.500, val_loss 0.5000, calibration error 0.1250\n");
+  CHECK(line({.reason = "a regression has no probabilities"}) == "not calibrated: a regression has no probabilities\n");
+}
+
 TEST_CASE("a fold is one line, with the names of its warnings") {
   const train::FitEnd fit{.reason = train::StopReason::early_stopping,
                           .epochs = 42,

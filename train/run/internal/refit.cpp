@@ -10,6 +10,7 @@
 #include <handrail/core/error.h>
 #include <handrail/train/checkpoints/internal/retention.h>
 #include <handrail/train/run/fixes/internal/model_snapshot.h>
+#include <handrail/train/run/internal/calibrate.h>
 #include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {
@@ -84,6 +85,7 @@ TrainerOptions second_options(const TrainerOptions& options, const FitResult& fi
   second.restore_best = false;
   second.repair = off;
   second.refit = false;
+  second.calibrate = false;  // it has no validation rows: it gets the temperature of the first
   visit_options(second.checks, [](const OptionInfo&, bool& on) { on = false; });  // the first has made them
   if (second.max_seconds) second.max_seconds = *second.max_seconds - first.seconds;
   if (second.metrics_csv && !second.metrics_csv->empty()) second.metrics_csv = second_log(*second.metrics_csv);
@@ -192,6 +194,8 @@ FitResult refit(const Program& program, const Rows& all, FitResult first, const 
     SecondFit second(program, all, first);
     const FitResult result = second.run(resumed);
     told.kept = result.reason == StopReason::finished && !second.failed();
+    if (told.kept && first.calibration && first.calibration->kept)
+      divide_last_linear(program.model, first.calibration->temperature);
     if (!told.kept) told.reason = second.failed() ? "training failed" : concat("it was ", to_string(result.reason));
     told.rows = second.rows();
     told.epochs = result.epochs;

@@ -120,6 +120,7 @@ FitResult Run::train(const std::function<void()>& start) {
   leave_weights();
   try_part([&] { diagnose_predictions(); });
   try_part([&] { report_end_checks(); });
+  try_part([&] { calibrate_outputs(); });
   try_part([&] { complete_result(); });
   for (const auto& sink : desk_.sinks()) try_part([&] { sink->fit_end(desk_.result); });
   try_part([&] { desk_.call(&Recipe::on_fit_end, desk_.result); });

@@ -41,6 +41,7 @@ class Run {
   void leave_weights();
   void diagnose_predictions();
   void report_end_checks();
+  void calibrate_outputs();
   void complete_result();
   bool has_failed() const;
   void note_end();
