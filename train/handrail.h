@@ -37,6 +37,7 @@
 #include <handrail/train/data/table/table_encoder.h>
 #include <handrail/train/ensemble.h>
 #include <handrail/train/lr/lr_finder.h>
+#include <handrail/train/metrics/calibration.h>
 #include <handrail/train/metrics/metrics.h>
 #include <handrail/train/report/console.h>
 #include <handrail/train/report/sink.h>

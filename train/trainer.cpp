@@ -9,6 +9,7 @@
 #include <handrail/train/run/internal/evaluate.h>
 #include <handrail/train/run/fixes/internal/fix_trials.h>
 #include <handrail/train/run/fixes/internal/repair.h>
+#include <handrail/train/run/internal/refit.h>
 #include <handrail/train/run/internal/run.h>
 
 namespace handrail::train {
@@ -62,21 +63,28 @@ Program Trainer::program() {
 }
 
 FitResult Trainer::fit(const Dataset& train) {
+  check_refit(options_, false);
   RunData data = split_data(train, options_, info_.task);
   if (options_.repair && data.stratify) stratify(data, options_);  // all fits compare by the same rows
-  return fit_and_repair(program(), data);
+  const Program fitted = program();
+  return refit(fitted, Rows(train), fit_and_repair(fitted, data));
 }
 
 FitResult Trainer::fit(const Dataset& train, const Dataset& validation) {
+  check_refit(options_, true);
   return fit_and_repair(program(), given_data(train, validation));
 }
 
 FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train, const ResumeOptions& options) {
-  return Run(program(), split_data(train, options_, info_.task)).resume(run_dir, options);
+  check_refit(options_, false);
+  const Program resumed = program();
+  return refit(resumed, Rows(train), Run(resumed, split_data(train, options_, info_.task)).resume(run_dir, options),
+               &options);
 }
 
 FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train, const Dataset& validation,
                           const ResumeOptions& options) {
+  check_refit(options_, true);
   return Run(program(), given_data(train, validation)).resume(run_dir, options);
 }
 
@@ -111,7 +119,7 @@ void Trainer::load_model(const std::filesystem::path& path) {
 Evaluation Trainer::evaluate(const Dataset& data) {
   check_known(info_, data, "evaluate");
   const Loader loader = evaluation_loader(Rows(data), info_.normalization);
-  return train::evaluate(*this, info_.task, options_.metrics, loader, loader.size(), {});
+  return train::evaluate(*this, info_.task, options_.metrics, loader, loader.size(), {}, true);
 }
 
 Tensor Trainer::predict(const Dataset& data) {
@@ -142,7 +150,9 @@ StepOutput Trainer::training_step(const Batch& batch) {
   if (!layer_ || !loss_)
     fail<OptionError>("Trainer: want a Layer and a loss, or a subclass that overrides training_step; got neither");
   const Tensor predictions = (*layer_)(batch.inputs);
-  return {.loss = (*loss_)(predictions, batch.targets), .predictions = predictions};
+  const Tensor loss = info_.class_weights.empty() ? (*loss_)(predictions, batch.targets)
+                                                  : loss_->weighted(predictions, batch.targets, info_.class_weights);
+  return {.loss = loss, .predictions = predictions};
 }
 
 StepOutput Trainer::validation_step(const Batch& batch) { return training_step(batch); }

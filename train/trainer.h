@@ -62,9 +62,11 @@ class Trainer : protected Recipe {
   /// when a guard ended the run or training had diverged, those of the last good state. Weights whose loss is more than
   /// about ten times the initial loss are neither best nor good, unless guards.divergence is off. Throws DataError,
   /// ShapeError or NonFiniteError when data or parameters cannot be trained on, OptionError when options do not suit
-  /// them, CheckpointError when the first checkpoint cannot be written, and what overrides throw.
+  /// them, CheckpointError when the first checkpoint cannot be written, and what overrides throw. With options.refit a
+  /// second fit on all rows follows.
   FitResult fit(const Dataset& train);
-  /// Trains the model on `train` with the validation set `validation`. Ends and throws as fit(train) does.
+  /// Trains the model on `train` with the validation set `validation`. Ends and throws as fit(train) does. Throws
+  /// OptionError when options.refit is on, which would train on validation rows.
   FitResult fit(const Dataset& train, const Dataset& validation);
   /// Continues a run from its newest checkpoint that can be read, on the same data. run_dir: the directory of the run,
   /// or a checkpoint in it. The run continues in the middle of an epoch if need be, with the same bits as if it had

@@ -64,6 +64,7 @@ inline handrail::train::TrainingState full_state() {
            .rows = 43,
            .notes = {"odd"},
            .allow_unknown = true}}};
+  s.model.class_weights = {0.5, 2};
   s.train_loss = 41.5;
   s.validation = {{.loss = 42.5, .measured_accuracy = {}, .samples = 43, .metrics = {{"mae", 44}}, .group_losses = {}}};
 
@@ -121,17 +122,18 @@ inline void check_same(const Decisions& a, const Decisions& b) {
   CHECK(std::tie(lr, planned_steps, seed) == std::tie(b.lr, b.planned_steps, b.seed));
 }
 inline void check_same(const ModelInfo& a, const ModelInfo& b) {
-  const auto& [task, input_shape, target_shape, normalization, class_names, table] = a;
-  CHECK(std::tie(task, input_shape, target_shape, class_names) ==
-        std::tie(b.task, b.input_shape, b.target_shape, b.class_names));
+  const auto& [task, input_shape, target_shape, normalization, class_names, table, class_weights] = a;
+  CHECK(std::tie(task, input_shape, target_shape, class_names, class_weights) ==
+        std::tie(b.task, b.input_shape, b.target_shape, b.class_names, b.class_weights));
   REQUIRE(normalization.has_value() == b.normalization.has_value());
   if (normalization) CHECK(normalization->mean == b.normalization->mean);
   if (normalization) CHECK(normalization->stddev == b.normalization->stddev);
   CHECK((table && b.table ? table->text() == b.table->text() : !table && !b.table));
 }
 inline void check_same(const Evaluation& a, const Evaluation& b) {
-  const auto& [loss, accuracy, samples, metrics, group_losses, confusion] = a;
+  const auto& [loss, accuracy, samples, metrics, group_losses, confusion, calibration_error] = a;
   CHECK_FALSE((confusion || b.measured_confusion));
+  CHECK_FALSE((calibration_error || b.measured_calibration_error));
   CHECK(std::tie(loss, accuracy, samples, group_losses) ==
         std::tie(b.loss, b.measured_accuracy, b.samples, b.group_losses));
   check_same(metrics, b.metrics);

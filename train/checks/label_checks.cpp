@@ -74,6 +74,17 @@ std::vector<Index> count_labels(const DataPart& part, Task task, std::optional<I
   return counts;
 }
 
+std::vector<double> balanced_weights(std::span<const Index> counts) {
+  double rows = 0, classes = 0;
+  for (const Index count : counts) {
+    rows += static_cast<double>(count);
+    classes += count > 0;
+  }
+  std::vector<double> weights;
+  for (const Index count : counts) weights.push_back(count > 0 ? rows / (classes * static_cast<double>(count)) : 1);
+  return weights;
+}
+
 std::vector<Anomaly> check_class_counts(std::span<const Index> counts) {
   constexpr Index max_ratio = 20;
   std::vector<Anomaly> found;
@@ -97,7 +108,7 @@ std::vector<Anomaly> check_class_counts(std::span<const Index> counts) {
                      .evidence = concat("occurs ", *rarest, " times, class ", commonest - counts.begin(), " ",
                                         *commonest, " times"),
                      .cause = "classes of very different frequency: the rare ones contribute little to the loss",
-                     .remedy = "oversample or weight rare classes, and measure their accuracy separately",
+                     .remedy = "set balance_classes, and measure the rare classes separately, as F1 does",
                      .severity = Severity::note});
   return found;
 }

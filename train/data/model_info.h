@@ -18,6 +18,8 @@ struct ModelInfo {
   std::optional<Normalization> normalization = {};  // of raw data, such as a ByteDataset; absent for other data
   std::vector<std::string> class_names = {};        // TrainerOptions::class_names, in the order of the outputs
   std::optional<TableEncoder> table = {};           // TrainerOptions::table, which makes inputs of rows as text
+  // What the rows of each class count in the loss: see TrainerOptions::balance_classes; empty without it.
+  std::vector<double> class_weights = {};
 };
 
 }  // namespace handrail::train

@@ -32,6 +32,15 @@ double Evaluation::metric(std::string_view name) const {
   return found->value;
 }
 
+double Evaluation::calibration_error() const {
+  if (!measured_calibration_error)
+    fail<MetricError>(
+        "Evaluation: want a calibration error; there is ", measured(*this),
+        ". Trainer::evaluate measures it where there is an accuracy; the evaluations of a run do not, as it takes "
+        "time");
+  return *measured_calibration_error;
+}
+
 Confusion Evaluation::confusion() const {
   if (!measured_confusion)
     fail<MetricError>("Evaluation: want a confusion matrix; there is ", measured(*this),

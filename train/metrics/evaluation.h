@@ -37,12 +37,16 @@ struct Evaluation {
   std::vector<double> group_losses = {};
   // For one label a row and at most 100 classes. Checkpoints do not keep it.
   std::optional<Confusion> measured_confusion = {};
+  // See CalibrationError. Trainer::evaluate measures it where there is an accuracy; the evaluations of a run do not.
+  std::optional<double> measured_calibration_error = {};
 
   /// The accuracy. Throws MetricError, saying why, when there is none.
   double accuracy() const;
   /// The value of the metric of this name, such as metric("f1"). Throws MetricError, listing those that were measured,
   /// when there is none.
   double metric(std::string_view name) const;
+  /// The expected calibration error: see CalibrationError. Throws MetricError, saying why, when there is none.
+  double calibration_error() const;
   /// The confusion matrix. Throws MetricError, saying why, when there is none.
   Confusion confusion() const;
 };

@@ -149,6 +149,7 @@ class Console final : public LogSink {
       print(concat("best evaluation: step ", grouped(result.best->step), ", epoch ", result.best->epoch, ", ",
                    result.monitor.empty() ? "value" : result.monitor, " ", four_digits(result.best->value),
                    result.best_restored ? ", its weights restored" : ""));
+    if (const auto& calibration = result.calibration) print(calibration_text(*calibration));
     print_anomalies(result);
     anomalies_.clear();
     if (result.reason == StopReason::interrupted && result.checkpoint.empty())
@@ -171,6 +172,18 @@ class Console final : public LogSink {
     else
       print(concat(what, ": val_loss ", four_digits(attempt.before), " before, ", four_digits(attempt.after),
                    " now: ", attempt.kept ? "kept" : "not better beyond noise, not kept"));
+    std::fflush(stream_);
+  }
+
+  void refit(const Refit& refit) override {
+    if (refit.rows == 0)
+      print("no second fit: " + refit.reason);
+    else
+      print(concat("second fit: ", grouped(refit.rows), " rows, ", counted(refit.epochs, "epoch"), ", ",
+                   counted(refit.steps, "step"), ", ", clock_text(refit.seconds), ", train_loss ",
+                   four_digits(refit.train_loss),
+                   refit.kept ? ", its weights kept" : ": the weights of the first stay: " + refit.reason));
+    if (!refit.checkpoint.empty()) print("checkpoint of the second fit: " + refit.checkpoint);
     std::fflush(stream_);
   }
 
@@ -198,6 +211,15 @@ class Console final : public LogSink {
     for (const MetricValue& metric : evaluation.metrics)
       text += concat("  ", prefix, metric.name, " ", four_digits(metric.value));
     return text;
+  }
+
+  static std::string calibration_text(const Calibration& c) {
+    if (c.rows == 0) return "not calibrated: " + c.reason;
+    const std::string before = concat("temperature ", four_digits(c.temperature), ", val_loss ",
+                                      four_digits(c.loss_before), ", calibration error ", four_digits(c.error_before));
+    if (!c.kept) return concat("not calibrated: ", c.reason, ": ", before);
+    return concat("calibrated: ", before, " before, ", four_digits(c.loss_after), " and ", four_digits(c.error_after),
+                  " after");
   }
 
   static std::vector<Anomaly> warnings_of(const FitEnd& result) {

@@ -116,6 +116,30 @@ struct RepairAttempt {
   std::string problem = {};  // why it could not be measured
 };
 
+/// What became of TrainerOptions::refit. Told after the second fit, or when none was made.
+struct Refit {
+  bool kept = false;        // whether the model has the weights of the second fit
+  std::string reason = {};  // why it has those of the first one; empty when `kept`
+  // The second fit, as far as it came; 0 when none was made.
+  Index rows = 0;  // trained on in an epoch
+  Index epochs = 0;
+  std::int64_t steps = 0;
+  double train_loss = std::numeric_limits<double>::quiet_NaN();  // of its last completed epoch
+  double seconds = 0;
+  std::string checkpoint = {};  // path of its newest checkpoint; empty when there is none
+};
+
+/// What became of TrainerOptions::calibrate.
+struct Calibration {
+  bool kept = false;        // whether the outputs of the model are divided by the temperature
+  std::string reason = {};  // why not; empty when `kept`
+  double temperature = 1;   // that of the lowest loss on the validation rows; above 1 for a model that is too sure
+  Index rows = 0;           // that it was fitted to; 0 when it was not
+  // The mean cross entropy of these rows, and their expected calibration error, without and with the temperature.
+  double loss_before = std::numeric_limits<double>::quiet_NaN(), loss_after = loss_before;
+  double error_before = std::numeric_limits<double>::quiet_NaN(), error_after = error_before;
+};
+
 /// Why a run ended.
 enum class StopReason {
   finished,        // all epochs are done
@@ -157,6 +181,10 @@ struct FitEnd {
   std::vector<Anomaly> anomalies = {};
   std::map<std::string, std::int64_t> anomaly_counts = {};  // how many of each name there were in that time
   std::vector<RepairAttempt> repairs = {};  // the fixes that TrainerOptions::repair has tried, in their order
+  // What became of TrainerOptions::refit; absent without it. The figures above are of the first fit, but `reason` and
+  // `signal` tell what cut the second one short, and `anomalies` has those of both.
+  std::optional<Refit> refit = {};
+  std::optional<Calibration> calibration = {};  // what became of TrainerOptions::calibrate; absent without it
   std::vector<SummaryItem> summary = {};
   std::string run_dir = {};             // the directory of checkpoints and metrics.csv, an absolute path
   std::string checkpoint = {};          // path of the newest checkpoint; empty when there is none

@@ -35,6 +35,9 @@ class LogSink {
   virtual void fit_end(const FitEnd&) {}
   /// Called between fits, before and after the one with a fix that TrainerOptions::repair tries.
   virtual void repair(const RepairAttempt&) {}
+  /// Called once after fit_end, when TrainerOptions::refit is on. The second fit sends activities, which count its
+  /// steps, and anomalies.
+  virtual void refit(const Refit&) {}
   /// Called after each fit of cross_validate and fit_ensemble. Besides, they send activities only, which count epochs.
   virtual void part_end(const PartEnd&) {}
 
@@ -62,6 +65,7 @@ class MemorySink : public LogSink {
   void anomaly(const Anomaly& event) override { anomalies.push_back(event); }
   void fit_end(const FitEnd& event) override { results.push_back(event); }
   void repair(const RepairAttempt& event) override { repairs.push_back(event); }
+  void refit(const Refit& event) override { refits.push_back(event); }
   void part_end(const PartEnd& event) override { parts.push_back(event); }
 
   std::vector<FitStart> starts;
@@ -73,6 +77,7 @@ class MemorySink : public LogSink {
   std::vector<Anomaly> anomalies;
   std::vector<FitEnd> results;
   std::vector<RepairAttempt> repairs;
+  std::vector<Refit> refits;
   std::vector<PartEnd> parts;
 };
 

@@ -28,6 +28,9 @@ struct Fix {
   /// Changes the model before its training begins. Returns false, and changes nothing, when it has nothing to change.
   std::function<bool(nn::Module&, const FixContext&)> change_model = {};
   std::string anomaly = {};  // what it may mend, when it is from FitResult::fixes()
+  /// Whether it changes which loss is minimised. Trainer::try_fix then measures both programs by the new loss, and
+  /// TrainerOptions::repair leaves it out: what is wanted is for the program to say.
+  bool changes_loss = false;
 };
 
 /// Fixes for Trainer::try_fix. Those that change layers are for a model that is an nn::Sequential, and leave others
@@ -55,6 +58,8 @@ Fix more_epochs(Index factor = 4);
 Fix default_optimizer();
 /// Sets decay and warmup to their defaults.
 Fix default_schedule();
+/// Sets balance_classes. It is measured by the balanced loss.
+Fix balance_classes();
 /// Takes off limit_train_batches, limit_val_batches, overfit_batches and max_seconds.
 Fix no_limits();
 /// Sets patience, improvement and restore_best to their defaults.

@@ -6,11 +6,13 @@
 
 namespace handrail::train {
 
-/// What a run leaves behind, from which fixes are measured.
+/// What a run leaves behind, from which fixes are measured and a second fit begins.
 struct LastRun {
-  TrainingState good;                       // its last good state
-  std::optional<TrainingState> start = {};  // the weights before its first step, at step 0; nothing when it was resumed
-  bool failed = false;                      // whether no fix can be measured from `good`, because units are dead, say
+  TrainingState good;  // its last good state
+  // The weights before its first step, at step 0, and which of them were trained; nothing when it was resumed, unless
+  // TrainerOptions::refit is on.
+  std::optional<TrainingState> start = {};
+  bool failed = false;  // whether no fix can be measured from `good`, because units are dead, say
 };
 
 }  // namespace handrail::train

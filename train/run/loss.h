@@ -4,6 +4,7 @@
 #include <functional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <handrail/core/tensor.h>
 #include <handrail/train/data/task.h>
@@ -31,6 +32,10 @@ class Loss {
   Loss(F function, Task task = Task::regression) : function_(std::move(function)), task_(task) {}
 
   Tensor operator()(const Tensor& predictions, const Tensor& targets) const { return function_(predictions, targets); }
+  /// The loss in which a row of class c counts weights[c] times: the sum of these over the rows, divided by the number
+  /// of rows. A class beyond the weights counts once. A target t in [0, 1] of Task::binary is t rows of class 1 and 1 -
+  /// t rows of class 0. For losses that are plain() and no regression. Throws what the loss throws.
+  Tensor weighted(const Tensor& predictions, const Tensor& targets, const std::vector<double>& weights) const;
   /// The task, which says how predictions are counted for the accuracy.
   Task task() const { return task_; }
   /// Whether it is cross_entropy, binary_cross_entropy_with_logits or mse_loss, with the task of that function. Checks

@@ -102,6 +102,11 @@ struct TrainerOptions {
   OrOff<double> validation_split = 0.1;
   /// Whether the validation set gets the same share of every class.
   bool stratify = true;
+  /// Whether all classes count the same in the loss, however many training rows they have: a row of class c is weighted
+  /// by N / (C n_c), for N rows of which n_c are of class c, and C classes, as scikit-learn's class_weight="balanced"
+  /// is. The mean weight is 1. Validation and Trainer::evaluate use the same loss. For cross_entropy and
+  /// binary_cross_entropy_with_logits with one label a row. See docs/calibration.md.
+  bool balance_classes = false;
   /// Optimizer steps between evaluations within an epoch. Every epoch ends with an evaluation besides.
   std::int64_t val_check_interval = 1000;
   /// Metrics that are computed over each evaluation as a whole and logged as val_NAME, such as {F1{}, Auc{}}.
@@ -131,6 +136,18 @@ struct TrainerOptions {
   /// significantly lower (paired, 95 %); then its own diagnosis has the next fixes. FitResult::repairs has the figures.
   /// The checkpoints of a repaired run belong to the program with its fixes: change the program before it is resumed.
   OrOff<Index> repair = off;
+  /// Whether fit(data) trains a second time, on all rows, when it has learnt from the validation rows how long to
+  /// train: from the same initial weights, with the same seed and peak rate, and for as many epochs as lie halfway
+  /// between the best evaluation of the first fit and its last one; the schedule ends there. FitResult::refit says what
+  /// came of it. The model keeps the weights of the first fit when a guard, a signal, Trainer::stop() or max_seconds,
+  /// which counts for both, has ended one of them. See docs/early_stopping.md.
+  bool refit = false;
+  /// Whether the outputs of a classifier are divided by a temperature at the end of the run, so that its probabilities
+  /// are as sure as they should be (Guo et al. 2017). It is the one with the lowest loss on the validation rows, and is
+  /// used when it differs significantly from 1. It becomes part of the last nn::Linear, so that everything that has the
+  /// model has it; which class is predicted does not change. Checkpoints hold the model without it.
+  /// FitResult::calibration says what it was worth. See docs/calibration.md.
+  bool calibrate = false;
   /// Where and when checkpoints are written; off: none.
   OrOff<CheckpointOptions> checkpoints = CheckpointOptions{};
   /// The share of the steps that are computed twice, on other kernels or threads, which finds faults of memory and
@@ -193,11 +210,11 @@ void visit_options(Options& options, Visit&& visit) {
     };
   };
   auto& [epochs, batch_size, drop_last, accumulate_grad_batches, optimizer, lr, lr_scaling, decay, warmup, check_warmup,
-         weight_decay, decay_exempt, clip_norm, ema_beta, validation_split, stratify, val_check_interval, metrics,
-         monitor, mode, patience, improvement, restore_best, guards, checks, verify_fixes, repair, checkpoints,
-         verify_steps, limit_train_batches, limit_val_batches, overfit_batches, max_seconds, handle_signals,
-         fast_dev_run, standardize, seed, normalization, class_names, table, log_every_n_steps, metrics_csv, sinks] =
-      options;
+         weight_decay, decay_exempt, clip_norm, ema_beta, validation_split, stratify, balance_classes,
+         val_check_interval, metrics, monitor, mode, patience, improvement, restore_best, guards, checks, verify_fixes,
+         repair, refit, calibrate, checkpoints, verify_steps, limit_train_batches, limit_val_batches, overfit_batches,
+         max_seconds, handle_signals, fast_dev_run, standardize, seed, normalization, class_names, table,
+         log_every_n_steps, metrics_csv, sinks] = options;
 
   visit({.name = "epochs", .help = "passes over the training set", .range = {.min = 1, .max = 1e9}}, epochs);
   visit({.name = "batch_size", .help = "samples in a batch", .range = {.min = 1}}, batch_size);
@@ -265,6 +282,8 @@ void visit_options(Options& options, Visit&& visit) {
          .without = "classes may have other shares in the validation set than in the data",
          .fixed = false},
         stratify);
+  visit({.name = "balance_classes", .help = "weight rows in the loss so that all classes count the same"},
+        balance_classes);
   visit({.name = "val_check_interval",
          .help = "steps between evaluations within an epoch",
          .range = {.min = 1},
@@ -307,6 +326,10 @@ void visit_options(Options& options, Visit&& visit) {
          .hint = "off means none",
          .fixed = false},
         repair);
+  visit({.name = "refit", .help = "train a second time, on all rows, when the first fit has shown for how long"},
+        refit);
+  visit({.name = "calibrate", .help = "divide the outputs of a classifier by a temperature at the end", .fixed = false},
+        calibrate);
   visit({.name = "checkpoints",
          .help = "write checkpoints",
          .without = "a run that is interrupted is lost",

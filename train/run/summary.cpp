@@ -233,6 +233,10 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   lines.mark_shown(o.repair);
   if (o.repair)
     lines.item("repair", concat("up to ", counted(*o.repair, "further fit"), " with fixes when there are anomalies"));
+  lines.mark_shown(o.refit, o.calibrate, o.balance_classes);
+  if (o.balance_classes) lines.item("balance_classes", "all classes count the same in the loss and in val_loss");
+  if (o.calibrate) lines.item("calibrate", "at its end, the outputs are divided by a temperature fitted to validation");
+  if (o.refit) lines.item("refit", "a second fit, on all rows, for as many epochs as the first one shows to be right");
   lines.mark_shown(o.verify_steps);
   if (o.verify_steps)
     lines.item("verify_steps", concat(100 * *o.verify_steps, " % of the steps are computed twice and compared"));

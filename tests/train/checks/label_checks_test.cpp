@@ -69,4 +69,5 @@ TEST_CASE("classes of very different frequency are named") {
   CHECK(found[1].name == "class_imbalance");
   CHECK(found[1].where == "class 3");
   CHECK(found[1].evidence == "occurs 5 times, class 1 101 times");
+  CHECK(found[1].remedy.find("balance_classes") != std::string::npos);
 }

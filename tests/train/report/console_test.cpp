@@ -394,6 +394,38 @@ TEST_CASE("numbers are grouped by thousands") {
   CHECK(found);
 }
 
+TEST_CASE("a second fit is one line, with the reason when its weights are not kept") {
+  CHECK(
+      written([](train::LogSink& sink) {
+        sink.refit({.kept = true, .rows = 1200, .epochs = 12, .steps = 456, .train_loss = 0.25, .seconds = 61});
+        sink.refit({.reason = "training failed", .rows = 80, .epochs = 1, .steps = 3, .train_loss = 0.25});
+        sink.refit({.reason = "overfit_batches is on"});
+      }) ==
+      "second fit: 1,200 rows, 12 epochs, 456 steps, 1:01, train_loss 0.2500, its weights kept\n"
+      "second fit: 80 rows, 1 epoch, 3 steps, 0:00, train_loss 0.2500: the weights of the first stay: training failed\n"
+      "no second fit: overfit_batches is on\n");
+}
+
+TEST_CASE("a calibration is one line of the end of a run") {
+  const auto line = [](const train::Calibration& calibration) {
+    train::FitEnd end;
+    end.calibration = calibration;
+    const std::string all = written([&](train::LogSink& sink) { sink.fit_end(end); });
+    return all.substr(all.find('\n') + 1);
+  };
+  CHECK(line({.kept = true,
+              .temperature = 1.5,
+              .rows = 30,
+              .loss_before = 0.5,
+              .loss_after = 0.25,
+              .error_before = 0.125,
+              .error_after = 0.0625}) ==
+        "calibrated: temperature 1.500, val_loss 0.5000, calibration error 0.1250 before, 0.2500 and 0.06250 after\n");
+  CHECK(line({.reason = "no", .temperature = 1.5, .rows = 30, .loss_before = 0.5, .error_before = 0.125}) ==
+        "not calibrated: no: temperature 1.500, val_loss 0.5000, calibration error 0.1250\n");
+  CHECK(line({.reason = "a regression has no probabilities"}) == "not calibrated: a regression has no probabilities\n");
+}
+
 TEST_CASE("a fold is one line, with the names of its warnings") {
   const train::FitEnd fit{.reason = train::StopReason::early_stopping,
                           .epochs = 42,

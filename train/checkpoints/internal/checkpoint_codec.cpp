@@ -177,8 +177,9 @@ static void serialize(Archive& archive, MetricValue& metric) {
 }
 template <class Archive>
 static void serialize(Archive& archive, Evaluation& evaluation) {
-  auto& [loss, accuracy, samples, metrics, group_losses, confusion] = evaluation;
-  static_cast<void>(confusion);  // only evaluations of this session have one
+  auto& [loss, accuracy, samples, metrics, group_losses, confusion, calibration_error] = evaluation;
+  static_cast<void>(confusion);  // only evaluations of this session have these
+  static_cast<void>(calibration_error);
   archive(loss, accuracy, samples, metrics, group_losses);
 }
 template <class Archive>
@@ -204,15 +205,17 @@ static void serialize(Archive& archive, Decisions& decisions) {
   archive(lr, planned_steps, seed);
 }
 static void save(cereal::PortableBinaryOutputArchive& out, const ModelInfo& info) {
-  const auto& [task, input_shape, target_shape, normalization, class_names, table] = info;
-  static_cast<void>(table);  // has a section of its own
+  const auto& [task, input_shape, target_shape, normalization, class_names, table, class_weights] = info;
+  static_cast<void>(table);  // have sections of their own
+  static_cast<void>(class_weights);
   out(static_cast<std::uint8_t>(task), input_shape, target_shape, normalization, class_names);
 }
 static void load(Reader& in, ModelInfo& info) {
-  auto& [task, input_shape, target_shape, normalization, class_names, table] = info;
+  auto& [task, input_shape, target_shape, normalization, class_names, table, class_weights] = info;
   load_enum(in, task, Task::regression);
   in(input_shape, target_shape, normalization, class_names);
   table = std::nullopt;  // see decode_info
+  class_weights.clear();
 }
 template <class Archive>
 static void serialize(Archive& archive, CsvOptions& csv) {
@@ -318,6 +321,7 @@ std::vector<Section> encode(const ModelState& model, const ModelInfo& info) {
   auto sections = encode(model);
   sections.push_back(section("model", info));
   if (info.table) sections.push_back(section("table", *info.table));
+  if (!info.class_weights.empty()) sections.push_back(section("class_weights", info.class_weights));
   return sections;
 }
 
@@ -339,6 +343,10 @@ ModelInfo decode_info(const Container& container, const std::string& who) {
   ModelInfo info;
   decode(container, "model", who, info);
   if (container.sections.contains("table")) info.table = decode_table(container, who);
+  if (container.sections.contains("class_weights")) decode(container, "class_weights", who, info.class_weights);
+  for (const double weight : info.class_weights)
+    if (!(is_finite(weight) && weight >= 0))
+      fail<CheckpointError>(who, ": want finite weights of classes >= 0; got ", weight);
   return info;
 }
 
@@ -397,6 +405,7 @@ std::vector<Section> encode(const TrainingState& state) {
                                 section("epochs", train_loss, validation)};
   if (good) sections.push_back(good_section(*good, state));
   if (model.table) sections.push_back(section("table", *model.table));
+  if (!model.class_weights.empty()) sections.push_back(section("class_weights", model.class_weights));
   return sections;
 }
 

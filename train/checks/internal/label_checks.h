@@ -18,6 +18,10 @@ namespace handrail::train {
 /// one target.
 std::vector<Index> count_labels(const DataPart& part, Task task, std::optional<Index> classes = {});
 
+/// What a row of each class counts in a loss in which all classes that occur count the same: N / (C n_c), and 1 for a
+/// class that does not occur. counts: n_c of each class.
+std::vector<double> balanced_weights(std::span<const Index> counts);
+
 /// Reports "missing_class" when a class never occurs, and "class_imbalance" when the most frequent class occurs more
 /// than 20 times as often as the rarest one that occurs. counts: the number of training rows of each class.
 std::vector<Anomaly> check_class_counts(std::span<const Index> counts);

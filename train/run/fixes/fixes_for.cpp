@@ -29,7 +29,7 @@ std::vector<Fix> with_usual_monitor() { return {monitor_loss()}; }
 std::vector<Fix> with_usual_decay() { return {weight_decay(0.01)}; }
 std::vector<Fix> with_more_steps() { return {more_steps(), find_lr(), more_epochs()}; }
 
-constexpr std::array<Mend, 47> mends{{
+constexpr std::array<Mend, 48> mends{{
     {"coded_missing",
      [] {
        return std::vector{impute_inputs(), standardize_inputs()};
@@ -57,6 +57,7 @@ constexpr std::array<Mend, 47> mends{{
     {"dropout_before_norm", without_dropout},
     {"batch_norm_momentum", [] { return std::vector{default_batch_norm()}; }},
     {"train_eval_gap", [] { return std::vector{default_batch_norm()}; }},
+    {"class_imbalance", [] { return std::vector{balance_classes()}; }},
     {"small_batch_norm", [] { return std::vector{batch_size(32)}; }},
     {"not_trained", [] { return std::vector{unfreeze()}; }},
     {"lr_too_high", with_lower_rate},

@@ -66,6 +66,10 @@ Fix default_schedule() {
             o.check_warmup = defaults().check_warmup;
           }};
 }
+Fix balance_classes() {
+  return {
+      .name = "balance classes", .change = [](TrainerOptions& o) { o.balance_classes = true; }, .changes_loss = true};
+}
 Fix no_limits() {
   return {"no limits", [](TrainerOptions& o) {
             if (o.overfit_batches) {  // it has turned these off

@@ -6,6 +6,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/tape.h>
+#include <handrail/train/metrics/calibration.h>
 #include <handrail/train/metrics/internal/labels.h>
 #include <handrail/train/metrics/metrics.h>
 
@@ -24,7 +25,10 @@ std::string names_of(const std::vector<Metric>& metrics) {
 class EvaluationSums {
  public:
   // metrics: of the options; they are copied.
-  EvaluationSums(Task task, const std::vector<Metric>& metrics) : task_(task), metrics_(metrics) {}
+  EvaluationSums(Task task, const std::vector<Metric>& metrics, bool with_calibration)
+      : task_(task), metrics_(metrics) {
+    if (with_calibration) calibration_.emplace();
+  }
 
   // Adds a batch. Throws ShapeError when the predictions have another number of rows than the inputs; DataError naming
   // the row of a target that is no class; MetricError when there are metrics but no predictions; OptionError when a
@@ -42,6 +46,7 @@ class EvaluationSums {
   std::optional<Shape> shape_;  // of the predictions of the first batch
   Evaluation sums_;
   Index correct_ = 0, counted_ = 0;
+  std::optional<CalibrationError> calibration_;
 };
 
 void EvaluationSums::add(const StepOutput& output, const Batch& batch) {
@@ -84,6 +89,7 @@ void EvaluationSums::count(const Tensor& predictions, const Tensor& targets) {
     correct_ += truth == predicted;
     if (confusion) confusion->add(truth, predicted);
   });
+  if (calibration_) calibration_->add(task_, predictions, targets);
   counted_ += targets.size();
 }
 
@@ -95,6 +101,7 @@ Evaluation EvaluationSums::result() const {
   for (const MetricValue& metric : sums_.metrics)
     result.metrics.push_back({metric.name, metric.value / static_cast<double>(result.samples)});
   if (counted_ > 0) result.measured_accuracy = static_cast<double>(correct_) / static_cast<double>(counted_);
+  if (counted_ > 0 && calibration_) result.measured_calibration_error = calibration_->value();
   return result;
 }
 
@@ -107,9 +114,9 @@ void check_same_rows(const char* who, const char* what, const Shape& before, con
 }
 
 Evaluation evaluate(Recipe& recipe, Task task, const std::vector<Metric>& metrics, const Loader& loader,
-                    Index max_batches, const std::function<void()>& poll) {
+                    Index max_batches, const std::function<void()>& poll, bool with_calibration) {
   const InferenceMode inference;
-  EvaluationSums sums(task, metrics);
+  EvaluationSums sums(task, metrics, with_calibration);
   for (Index i = 0; i < std::min(max_batches, loader.size()); ++i) {
     if (poll) poll();
     const Batch batch = loader.batch(i);

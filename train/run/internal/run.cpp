@@ -42,7 +42,7 @@ Run::Run(const Program& program, RunData data)
   desk_.on_verdict = [this](const Verdict& verdict) { loop_.act(verdict); };
 }
 
-FitResult Run::fit() {
+FitResult Run::fit(const std::filesystem::path& run_dir) {
   std::optional<SignalWatch> watch;
   if (setup_.options.handle_signals) watch.emplace();
   preflight_.check_floating_point();
@@ -55,7 +55,7 @@ FitResult Run::fit() {
   setup_.set_lr(setup_.given_lr());
   check_log({});
   try {
-    loop_.saver.make_directory();
+    loop_.saver.make_directory(run_dir);
   } catch (...) {
     loop_.saver.discard_directory();
     throw;
@@ -125,6 +125,7 @@ FitResult Run::train(const std::function<void()>& start) {
   leave_weights();
   try_part([&] { diagnose_predictions(); });
   try_part([&] { report_end_checks(); });
+  try_part([&] { calibrate_outputs(); });
   try_part([&] { complete_result(); });
   for (const auto& sink : desk_.sinks()) try_part([&] { sink->fit_end(desk_.result); });
   try_part([&] { desk_.call(&Recipe::on_fit_end, desk_.result); });
@@ -169,16 +170,23 @@ void Run::prepare() {
   loop_.guards.add_all(setup_);
   loop_.good.note_attempt();
   loop_.good.set(loop_.capture());
-  TrainingState& start = start_.emplace();
-  capture(setup_.parameters, start.parameters);
-  capture(setup_.buffers, start.buffers);
-  start.decisions = setup_.decisions;
+  keep_start();
   if (loop_.saver.has_checkpoints()) loop_.saver.save_first(loop_.good.state());
   setup_.before_batch = {};
   stop_.begin();
   send_train_start();
   desk_.call(&Recipe::on_train_start);
   loop_.saver.start(loop_.good.state());
+}
+
+// A second fit begins with these weights, perhaps in another process that resumes the run.
+void Run::keep_start() {
+  TrainingState& start = start_.emplace();
+  capture(setup_.parameters, start.parameters);
+  capture(setup_.buffers, start.buffers);
+  start.decisions = setup_.decisions;
+  start.guards["trained"] = loop_.good.state().guards.at("trained");
+  if (setup_.options.refit && loop_.saver.has_checkpoints()) loop_.saver.save_start(start);
 }
 
 // Makes the newest checkpoint of that directory the state of this run.
@@ -210,6 +218,7 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
   const bool other_lr =
       setup_.options.lr && state.settings.contains("lr") && state.settings.at("lr") != loop_.settings.at("lr");
   if (!other_lr) setup_.set_lr(state.decisions.lr);
+  if (setup_.options.refit) start_ = loop_.saver.load_start();
   loop_.restore(state);
   scales.keep();
   setup_.take_scales();  // loss_unit follows from the constants

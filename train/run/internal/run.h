@@ -16,8 +16,9 @@ class Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  /// Makes the checks, chooses the rate, trains, and leaves the model with the best weights.
-  FitResult fit();
+  /// Makes the checks, chooses the rate, trains, and leaves the model with the best weights. run_dir: the directory of
+  /// the run; empty for a new one.
+  FitResult fit(const std::filesystem::path& run_dir = {});
   /// Continues from the newest checkpoint of that directory.
   FitResult resume(const std::filesystem::path& run_dir, const ResumeOptions& options);
   /// Makes only the sweep: that of `options`, or that of fit without any. The model is unchanged afterwards.
@@ -26,6 +27,7 @@ class Run {
  private:
   FitResult train(const std::function<void()>& start);
   void prepare();
+  void keep_start();
   void check_log(const std::filesystem::path& run_dir) const;
   void take_up(const std::filesystem::path& run_dir, const ResumeOptions& options);
 
@@ -39,6 +41,7 @@ class Run {
   void leave_weights();
   void diagnose_predictions();
   void report_end_checks();
+  void calibrate_outputs();
   void complete_result();
   bool has_failed() const;
   void note_end();
@@ -48,7 +51,7 @@ class Run {
   Stop stop_;
   Loop loop_;
   Preflight preflight_;
-  std::optional<TrainingState> start_;  // the weights before the first step; nothing when the run is resumed
+  std::optional<TrainingState> start_;  // see LastRun
   bool resumed_ = false;
   bool diverged_ = false;  // whether training had diverged at the end of the run
 };

@@ -7,6 +7,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/train/checks/internal/outcome/prediction_checks.h>
+#include <handrail/train/run/internal/calibrate.h>
 #include <handrail/train/run/internal/end_checks.h>
 #include <handrail/train/run/internal/run.h>
 
@@ -87,6 +88,17 @@ void Run::report_end_checks() {
   for (Anomaly& anomaly : judge_end(setup_, loop_, stop_, preflight_.review())) {
     anomaly.step = loop_.at.step;
     desk_.warn(std::move(anomaly));
+  }
+}
+
+// Comes after the checks of the finished model, which are about the weights that were trained.
+void Run::calibrate_outputs() {
+  if (!setup_.options.calibrate || setup_.options.fast_dev_run || loop_.at.step == 0) return;
+  if (stop_.by_guard() || stop_.reason() >= StopReason::interrupted) return;
+  try {
+    desk_.result.calibration = calibrate(setup_, stop_);
+  } catch (const Interrupted&) {
+    // stop_ knows the signal
   }
 }
 

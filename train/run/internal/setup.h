@@ -84,8 +84,8 @@ struct Setup : Program {
   void take_scales();
   /// What the LR finder needs to know of the run.
   PlannedRun planned_run() const;
-  /// See Loss::plain. False when a subclass computes the loss.
-  bool plain_loss() const { return loss && loss->plain(); }
+  /// See Loss::plain. False when a subclass computes the loss, and when classes have weights in it.
+  bool plain_loss() const { return loss && loss->plain() && info.class_weights.empty(); }
   /// Returns the result of training_step for a batch. number: that of the batch, from which an error names the row in
   /// the data set. Throws ShapeError unless the loss has one element.
   StepOutput training_output(const Batch& batch, Index number) const;

@@ -8,12 +8,21 @@
 #include <handrail/core/error.h>
 
 namespace handrail::train {
+namespace {
 
-void Saver::make_directory() {
+constexpr const char* start_name = "start.hrc";
+
+}  // namespace
+
+void Saver::make_directory(const std::filesystem::path& given) {
   const TrainerOptions& options = setup_.options;
   const bool log_is_there = options.metrics_csv && options.metrics_csv->empty();
   if (options.checkpoints || log_is_there) {
-    made_dir_ = new_run_dir(absolute_path(options.checkpoints.value_or(CheckpointOptions{}).dir), run_name());
+    made_dir_ = given.empty()
+                    ? new_run_dir(absolute_path(options.checkpoints.value_or(CheckpointOptions{}).dir), run_name())
+                    : given;
+    if (std::error_code error; !given.empty() && !std::filesystem::create_directory(given, error) && error)
+      fail<CheckpointError>("fit: cannot make the directory ", given, ": ", error.message(), checkpoints_opt_out);
     desk_.result.run_dir = made_dir_.string();
     directory_.pin(made_dir_);
   }
@@ -47,7 +56,7 @@ void Saver::open_log(std::uint64_t length) {
 void Saver::discard_directory() {
   if (made_dir_.empty()) return;
   store_.reset();
-  for (const char* name : {MetricsLog::file_name, CheckpointStore::lock_name})
+  for (const char* name : {MetricsLog::file_name, CheckpointStore::lock_name, start_name})
     files_.unlink((made_dir_ / name).c_str());
   ::rmdir(made_dir_.c_str());  // fails when somebody has put something there, or a link in its place
   desk_.result.run_dir.clear();
@@ -118,6 +127,14 @@ void Saver::save_first(const TrainingState& state) {
   } catch (const CheckpointError& error) {
     fail<CheckpointError>(error.what(), checkpoints_opt_out);
   }
+}
+
+void Saver::save_start(const TrainingState& start) {
+  save_checkpoint(std::filesystem::path(directory_.path()) / start_name, start, false, files_);
+}
+
+TrainingState Saver::load_start() {
+  return load_checkpoint(std::filesystem::path(directory_.path()) / start_name, files_);
 }
 
 // Comes before a checkpoint, which stores the length of the log.

@@ -25,9 +25,9 @@ class Saver {
   Saver(const Saver&) = delete;
   Saver& operator=(const Saver&) = delete;
 
-  /// Makes a new directory and opens metrics.csv, as far as the options ask for them. Throws CheckpointError when it
-  /// cannot be made.
-  void make_directory();
+  /// Makes a new directory, or the one that is given, and opens metrics.csv, as far as the options ask for them. Throws
+  /// CheckpointError when it cannot be made.
+  void make_directory(const std::filesystem::path& given = {});
   /// Uses the directory of a run that is resumed, an absolute path. Throws CheckpointError when another run has its
   /// lock.
   void take_directory(const std::filesystem::path& run_dir);
@@ -57,6 +57,11 @@ class Saver {
   /// Writes the checkpoint before the first step. Throws CheckpointError when it cannot be written, so that the user
   /// learns of a problem before the training.
   void save_first(const TrainingState& state);
+  /// Writes the weights before the first step into the directory, for a second fit, which may be made by another
+  /// process. Throws CheckpointError when that fails.
+  void save_start(const TrainingState& start);
+  /// Reads them. Throws CheckpointError when that fails.
+  TrainingState load_start();
   /// Whether the newest checkpoint holds that state.
   bool has_saved(const TrainingState& state) const { return store_ && saved_ == position_of(state); }
   /// Whether the newest checkpoint holds that state or a later one.

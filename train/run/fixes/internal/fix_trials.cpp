@@ -1,7 +1,9 @@
 #include <handrail/train/run/fixes/internal/fix_trials.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -30,6 +32,11 @@ class Arm {
   TrainingState capture() { return loop_.capture(); }
   double lr() const { return setup_.decisions.lr; }
   Evaluation evaluate_validation() { return *loop_.evaluator.measure(); }
+  /// Takes the loss from the options again.
+  Evaluation evaluate_validation_anew() {
+    preflight_.read_data(false);
+    return evaluate_validation();
+  }
   double training_loss(Index max_rows);
   void begin(const TrainingState& from, std::int64_t steps);
   bool run(std::int64_t steps);
@@ -122,6 +129,7 @@ class Trials {
   Trials(const Program& program, const RunData& data, const std::vector<Fix>& fixes, const TryFixOptions& options)
       : program_(program),
         data_(data),
+        fixes_(fixes),
         options_(options),
         before_(program),
         start_(start_of_arms(program, fixes)),
@@ -136,15 +144,18 @@ class Trials {
 
  private:
   bool prepare(const Fix* fix);
+  void measure_other_losses(Arm& arm);
 
   const Program& program_;
   const RunData& data_;
+  const std::vector<Fix>& fixes_;
   const TryFixOptions& options_;
   Restored before_;
   const TrainingState* start_;
   TrainingState as_it_is_;
   std::optional<double> lr_;  // the peak rate in use, when it is known
   std::vector<double> unchanged_;
+  std::map<std::string, std::vector<double>> unchanged_by_;  // the same by the loss of each fix that changes it
 };
 
 // Makes the program what it is at the start of an arm. Returns false when the fix has nothing to change.
@@ -161,6 +172,18 @@ bool Trials::prepare(const Fix* fix) {
     program_.options.lr_scaling = LrScaling::none;
   }
   return true;
+}
+
+// Evaluates the unchanged arm by the loss of each fix that changes it.
+void Trials::measure_other_losses(Arm& arm) {
+  for (const Fix& fix : fixes_) {
+    if (!fix.changes_loss || !fix.change) continue;
+    const TrainerOptions options = program_.options;
+    fix.change(program_.options);
+    unchanged_by_[fix.name] = arm.evaluate_validation_anew().group_losses;
+    program_.options = options;
+    arm.evaluate_validation_anew();
+  }
 }
 
 TryFixArm Trials::measure(const Fix* fix) {
@@ -181,9 +204,13 @@ TryFixArm Trials::measure(const Fix* fix) {
   row.train_after = arm.training_loss(max_rows);
   const Evaluation after = arm.evaluate_validation();
   row.validation_after = after.loss;
-  if (!fix) unchanged_ = after.group_losses;
-  if (fix) {
-    const PairedDifference difference = paired_difference(unchanged_, after.group_losses);
+  if (!fix) {
+    unchanged_ = after.group_losses;
+    measure_other_losses(arm);
+  } else {
+    const auto by_its_loss = unchanged_by_.find(fix->name);
+    const std::vector<double>& unchanged = by_its_loss == unchanged_by_.end() ? unchanged_ : by_its_loss->second;
+    const PairedDifference difference = paired_difference(unchanged, after.group_losses);
     row.difference = difference.mean;
     row.difference_low = difference.low;
     row.difference_high = difference.high;

@@ -69,7 +69,7 @@ bool Repair::is_kept(const Fix& fix) const { return std::ranges::find(kept_, fix
 std::optional<Fix> Repair::next_fix() const {
   const auto failed = [this](const Fix& fix) { return std::ranges::find(failed_, fix.name) != failed_.end(); };
   for (const Fix& fix : best_->result.fixes())
-    if (!failed(fix) && !(fix.change_model && is_kept(fix))) return fix;
+    if (!failed(fix) && !fix.changes_loss && !(fix.change_model && is_kept(fix))) return fix;
   if (kept_.empty()) return {};
   for (const Fix& fix : {fixes::find_lr(), fixes::more_epochs()})
     if (!failed(fix) && !is_kept(fix)) return fix;

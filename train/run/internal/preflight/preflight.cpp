@@ -28,6 +28,16 @@ bool has_large_targets(const Setup& setup) {
   return setup.info.task == Task::regression && root_mean_square(setup.loader->batch(0).targets) > max_rms;
 }
 
+// The weights of the classes of the training rows in a balanced loss.
+std::vector<double> class_weights(const Setup& setup) {
+  if (!setup.loss || !setup.loss->plain() || setup.info.task == Task::regression)
+    fail<OptionError>("fit: balance_classes wants cross_entropy or binary_cross_entropy_with_logits; got another loss");
+  const DataPart train{.rows = setup.data.train, .normalization = setup.info.normalization};
+  const std::vector<Index> counts = count_labels(train, setup.info.task);
+  if (counts.empty()) fail<OptionError>("fit: balance_classes wants one label a row; got several");
+  return balanced_weights(counts);
+}
+
 }  // namespace
 
 void Preflight::check_floating_point() {
@@ -59,6 +69,7 @@ void Preflight::read_data(bool for_checks) {
   const auto& given = setup_.options.normalization;
   info.normalization = given ? given : train.fit_normalization(data.train.numbers());
   if (data.validation) check_known(info, data.validation->dataset(), "fit");
+  info.class_weights = setup_.options.balance_classes ? class_weights(setup_) : std::vector<double>();
   data.all_train = data.train;
   data.train = setup_.rows_to_train();
   setup_.make_loaders();
