@@ -295,6 +295,7 @@ TEST_CASE("a second fit follows a repair, with the layers that it has kept") {
   TrainerOptions o = options();
   o.lr = 2e-3;
   o.repair = 2;
+  o.standardize = false;
   const auto data = points(400);
   train::Trainer trainer(model, cross_entropy, o);
   const auto result = trainer.fit(train::TensorDataset{data.inputs() * 1e-4, data.targets()});

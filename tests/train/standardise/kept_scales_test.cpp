@@ -159,3 +159,16 @@ TEST_CASE("try_fix before a fit compares with scales as the next fit will have t
   CHECK(after.arms.size() == 2);
   CHECK((model.input_scale() != nullptr) == after.kept.empty());
 }
+
+TEST_CASE("a second fit on all rows has the scales of the first") {
+  const auto data = raw_values(1e5, 10);
+  auto model = model_of(1);
+  train::Trainer trainer(model, mse_loss, {.epochs = 40, .refit = true, .checkpoints = off});
+  const auto result = trainer.fit(data);
+  REQUIRE(result.refit);
+  CHECK(result.refit->kept);
+  CHECK(result.refit->rows == 300);
+  CHECK(model.input_scale());
+  CHECK(model.output_scale());
+  CHECK(r2(trainer, data) > 0.8);
+}
