@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include <handrail/core/error.h>
@@ -143,11 +144,13 @@ double loss_of_mean(const Setup& setup, const Tensor& targets) {
   return static_cast<double>((*setup.loss)(add(zeros, means), targets).item());
 }
 
-// "13 columns, deviations 0.12 to 314"
+// "13 columns, deviations 0.12 to 314", or "1 column, deviation 314"
 std::string text_of(const nn::Standardize& scale) {
   const auto [low, high] = std::ranges::minmax(scale.inverse.span());
-  return concat(counted(scale.mean.size(), "column"), ", deviations ", short_form(1 / static_cast<double>(high), 3),
-                " to ", short_form(1 / static_cast<double>(low), 3));
+  const std::string smallest = short_form(1 / static_cast<double>(high), 3),
+                    largest = short_form(1 / static_cast<double>(low), 3);
+  return concat(counted(scale.mean.size(), "column"),
+                smallest == largest ? ", deviation " : concat(", deviations ", smallest, " to "), largest);
 }
 
 // What of the data is raw.
