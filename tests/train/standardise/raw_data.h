@@ -55,16 +55,9 @@ inline std::vector<Scalar> values_of(const Tensor& x) { return {x.span().begin()
 
 // The share of the variance that the predictions explain.
 inline double r2(train::Trainer& trainer, const train::TensorDataset& data) {
-  const Tensor y = trainer.predict(data);
-  double sum = 0, errors = 0, squares = 0;
-  for (const Scalar t : data.targets().span()) sum += static_cast<double>(t);
-  const double mean = sum / static_cast<double>(data.targets().size());
-  for (Index i = 0; i < y.size(); ++i) {
-    const auto t = static_cast<double>(data.targets().data()[i]);
-    errors += std::pow(static_cast<double>(y.data()[i]) - t, 2);
-    squares += std::pow(t - mean, 2);
-  }
-  return 1 - errors / squares;
+  train::R2 r2;
+  r2.add(trainer.predict(data), data.targets());
+  return r2.result();
 }
 
 inline bool has_line(const train::FitResult& result, const std::string& name) {

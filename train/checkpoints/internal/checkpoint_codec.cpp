@@ -311,6 +311,12 @@ void decode(const Container& container, const char* name, const std::string& who
 
 }  // namespace
 
+// Adds what a file has only when the model has it, in sections of its own.
+static void append_optional(std::vector<Section>& sections, const ModelInfo& info) {
+  if (info.table) sections.push_back(section("table", *info.table));
+  if (!info.class_weights.empty()) sections.push_back(section("class_weights", info.class_weights));
+}
+
 std::vector<Section> encode(const TableEncoder& table) { return {section("table", table)}; }
 
 std::vector<Section> encode(const ModelState& model) {
@@ -320,8 +326,7 @@ std::vector<Section> encode(const ModelState& model) {
 std::vector<Section> encode(const ModelState& model, const ModelInfo& info) {
   auto sections = encode(model);
   sections.push_back(section("model", info));
-  if (info.table) sections.push_back(section("table", *info.table));
-  if (!info.class_weights.empty()) sections.push_back(section("class_weights", info.class_weights));
+  append_optional(sections, info);
   return sections;
 }
 
@@ -404,8 +409,7 @@ std::vector<Section> encode(const TrainingState& state) {
                                 section("model", model),
                                 section("epochs", train_loss, validation)};
   if (good) sections.push_back(good_section(*good, state));
-  if (model.table) sections.push_back(section("table", *model.table));
-  if (!model.class_weights.empty()) sections.push_back(section("class_weights", model.class_weights));
+  append_optional(sections, model);
   return sections;
 }
 

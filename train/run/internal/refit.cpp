@@ -116,11 +116,13 @@ class SecondFit {
   /// Makes the fit, or what is left of it.
   FitResult run(const ResumeOptions* resumed) {
     FitResult result = fit_or_resume(resumed);
-    if (result.reason == StopReason::finished && !last_run_->failed) first_.keep_second();
     failed_ = last_run_ && last_run_->failed;
+    kept_ = result.reason == StopReason::finished && !failed_;
+    if (kept_) first_.keep_second();
     return result;
   }
   bool failed() const { return failed_; }
+  bool kept() const { return kept_; }
   Index rows() const { return all_.size(); }
 
  private:
@@ -160,7 +162,7 @@ class SecondFit {
   std::filesystem::path dir_;
   std::optional<LastRun>
       last_run_;  // of the second fit: try_fix measures from the first, whose validation rows are new
-  bool failed_ = false;
+  bool failed_ = false, kept_ = false;
 };
 
 // Adds what the second fit has met to the result of the first.
@@ -193,7 +195,7 @@ FitResult refit(const Program& program, const Rows& all, FitResult first, const 
   if (told.reason.empty()) {
     SecondFit second(program, all, first);
     const FitResult result = second.run(resumed);
-    told.kept = result.reason == StopReason::finished && !second.failed();
+    told.kept = second.kept();
     if (told.kept && first.calibration && first.calibration->kept)
       divide_last_linear(program.model, first.calibration->temperature);
     if (!told.kept) told.reason = second.failed() ? "training failed" : concat("it was ", to_string(result.reason));

@@ -26,9 +26,10 @@ void Run::send_fit_start() {
                   .is_raw = setup_.data.train.dataset().is_raw(),
                   .run_dir = desk_.result.run_dir};
   desk_.result.summary = summarise(setup_.options, plan);
-  if (resumed_) std::ranges::move(describe_scales(setup_.model), std::back_inserter(desk_.result.summary));
-  if (resumed_)
+  if (resumed_) {
+    std::ranges::move(describe_scales(setup_.model), std::back_inserter(desk_.result.summary));
     desk_.result.summary.insert(desk_.result.summary.begin(), {"resumed", printable(resumed_text(), LineEnds::escape)});
+  }
   const FitStart event{.summary = desk_.result.summary,
                        .epochs = setup_.options.epochs,
                        .batches_per_epoch = setup_.batches(),

@@ -82,6 +82,12 @@ void Setup::take_scales() {
   if (is_finite(unit) && unit > 0) loss_unit = unit;
 }
 
+double loss_of_mean(const Loss& loss, const Tensor& targets) {
+  const NoGrad values_only;
+  const Tensor means = Tensor::zeros(targets.shape()) + mean(targets, 0, true);
+  return static_cast<double>(loss(means, targets).item());
+}
+
 PlannedRun Setup::planned_run() const {
   return {.steps = decisions.planned_steps,
           .samples = data.train.size(),

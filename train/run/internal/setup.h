@@ -105,6 +105,9 @@ struct Setup : Program {
   double loss_unit = 1;
 };
 
+/// The loss of predicting the mean of the targets [N, ...] for every row.
+double loss_of_mean(const Loss& loss, const Tensor& targets);
+
 /// Makes the schedule of the options: a linear warmup, then TrainerOptions::decay.
 optim::Schedule default_schedule(const TrainerOptions& options, double lr, std::int64_t planned_steps);
 /// The number of steps of the warmup: options.warmup of the planned ones, but not all of them.

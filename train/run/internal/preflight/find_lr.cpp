@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include <handrail/core/ops/ops.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/run/internal/preflight/preflight.h>
@@ -36,9 +35,7 @@ double lr_without_sweep(const Setup& setup, const LrFinderResult& found) {
   const DataPart train{.rows = setup.rows_to_train(), .normalization = setup.info.normalization};
   const Rows sample = sample_rows(train, 256);
   const Tensor targets = gather(train, sample.numbers()).targets;
-  const Tensor means = Tensor::zeros(targets.shape()) + mean(targets, 0, true);
-  const auto of_means = static_cast<double>((*setup.loss)(means, targets).item());
-  return found.initial_loss > trained * of_means ? usual_lr(setup.planned_run()) : default_lr;
+  return found.initial_loss > trained * loss_of_mean(*setup.loss, targets) ? usual_lr(setup.planned_run()) : default_lr;
 }
 
 }  // namespace

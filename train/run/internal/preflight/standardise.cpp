@@ -8,7 +8,6 @@
 #include <utility>
 
 #include <handrail/core/error.h>
-#include <handrail/core/ops/ops.h>
 #include <handrail/core/system/finite.h>
 #include <handrail/nn/standardize.h>
 #include <handrail/train/checkpoints/internal/model_scales.h>
@@ -137,13 +136,6 @@ void Trial::check(Scale& input, Scale& output) {
 
 bool is_table(const Tensor& values) { return values.shape().rank() == 2 && values.size() > 0; }
 
-// The loss of predicting the mean of the targets.
-double loss_of_mean(const Setup& setup, const Tensor& targets) {
-  const NoGrad values_only;
-  const Tensor means = nn::Standardize::fit(targets).mean, zeros = Tensor::zeros(targets.shape());
-  return static_cast<double>((*setup.loss)(add(zeros, means), targets).item());
-}
-
 // "13 columns, deviations 0.12 to 314", or "1 column, deviation 314"
 std::string text_of(const nn::Standardize& scale) {
   const auto [low, high] = std::ranges::minmax(scale.inverse.span());
@@ -172,7 +164,7 @@ Raw give_scales(Setup& setup, nn::Layer& layer, const Position& at, Stop& stop, 
     input = std::make_shared<const nn::Standardize>(
         nn::Standardize::fit(rows.inputs, {.robust = has_outlying_inputs(train)}));
   // Losses are in the units of the targets: outliers whose squares overflow must not become their scale.
-  if (targets && is_finite(loss_of_mean(setup, rows.targets)))
+  if (targets && is_finite(loss_of_mean(*setup.loss, rows.targets)))
     output = std::make_shared<const nn::Standardize>(nn::Standardize::fit(rows.targets, {.invert = true}));
   {
     Trial trial(setup, at, stop);

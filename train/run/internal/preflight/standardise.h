@@ -15,8 +15,8 @@ namespace handrail::train {
 /// Inputs with outliers, coded missing values or mixed units get a robust one. Returns the anomalies of what is raw
 /// still, because a scale would not be right:
 ///   both      the data set is raw bytes, or has values that are not finite; the model has been trained: it predicts
-///   the
-///             targets of the first batch, by which its loss is 30 % below that of outputs of 0 and of other targets
+///             the targets of the first batch, by which its loss is 30 % below that of outputs of 0 and of other
+///             targets
 ///   inputs    they are not [N, features]; something else than trained linear layers reads them, in one of
 ///             training_step, validation_step and predict_step; or the model is not called, as model(batch.inputs)
 ///   targets   they are not [N, features]; the loss is not mse_loss, l1_loss or huber_loss of the predictions alone, or
