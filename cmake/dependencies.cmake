@@ -39,6 +39,9 @@ handrail_dependency("Eigen3 3.4" Eigen3::Eigen
 handrail_dependency(cereal cereal::cereal
   https://github.com/USCiLab/cereal/archive/refs/tags/v1.3.2.tar.gz
   16a7ad9b31ba5880dac55d62b5d6f243c3ebc8d46a3514149e56b5e7ea81f85f /include)
+handrail_dependency("nlohmann_json 3.11" nlohmann_json::nlohmann_json
+  https://github.com/nlohmann/json/releases/download/v3.11.3/json.tar.xz
+  d6c65aca6b1ed68e7a182f4757257b107ae403032760ed6ef121c9d55e81757d /include)
 if(HANDRAIL_EXAMPLES)
   handrail_dependency(CLI11 CLI11::CLI11
     https://github.com/CLIUtils/CLI11/archive/refs/tags/v2.1.2.tar.gz

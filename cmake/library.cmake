@@ -77,7 +77,7 @@ function(handrail_library name)
   target_link_libraries(${name}
     PUBLIC $<BUILD_INTERFACE:Eigen3::Eigen>
     PRIVATE Threads::Threads $<BUILD_INTERFACE:ZLIB::ZLIB> $<BUILD_INTERFACE:cereal::cereal>
-      $<BUILD_INTERFACE:handrail_own>)
+      $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> $<BUILD_INTERFACE:handrail_own>)
   if(TARGET OpenMP::OpenMP_CXX AND HANDRAIL_OPENMP)
     target_link_libraries(${name} PRIVATE OpenMP::OpenMP_CXX)
   else()
