@@ -169,3 +169,37 @@ TEST_CASE("an operation without a slope is reported by the gradient before it") 
   REQUIRE(found);
   CHECK(found->where == "0.weight");
 }
+
+TEST_CASE("a residual branch that begins at zero is not reported") {
+  // x + gain * out(relu(in(x))): either the gain or the last layer of the branch begins at 0, or the branch is the
+  // product of two thin layers, of which the second begins at 0.
+  enum class Zero { gain, layer, thin };
+  struct Residual : nn::Layer {
+    Residual(Zero zero, Rng& rng)
+        : in(add("in", nn::Linear{16, 16, rng})),
+          out(add("out", nn::Linear{16, 16, rng})),
+          gain(param("gain", Tensor({1}, {zero == Zero::gain ? Scalar(0) : Scalar(1)}))),
+          thin(zero == Zero::thin) {
+      if (zero != Zero::gain) std::ranges::fill(out.weight.mutable_span(), Scalar(0));
+    }
+    Tensor forward(const Tensor& x) const override { return thin ? x + 2 * out(in(x)) : x + gain * out(relu(in(x))); }
+    nn::Linear &in, &out;
+    const Tensor gain;
+    bool thin;
+  };
+  for (const Zero zero : {Zero::gain, Zero::layer, Zero::thin}) {
+    CAPTURE(static_cast<int>(zero));
+    Rng rng(1);
+    const nn::Sequential model{nn::Linear{8, 16, rng}, Residual{zero, rng}, nn::ReLU{}, nn::Linear{16, 3, rng}};
+    StepGraph graph(model.parameters());
+    Tape tape(Mode::train, {.seed = 1, .position = 0});
+    tape.observe(&graph);
+    const Tensor x = normal({32, 8}, 0, 1, rng), y = Tensor::zeros({32}), p = model(x), loss = cross_entropy(p, y);
+    tape.observe(nullptr);
+    tape.backward(loss);
+    const RecordedStep step{graph, loss, p, x, y, train::Task::multiclass};
+    CHECK(check_equal_units(step, model.parameters()).empty());
+    CHECK(!check_size_of_outputs(step));
+    CHECK(!check_zero_gradient(step, model.parameters()));
+  }
+}

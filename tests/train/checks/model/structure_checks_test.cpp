@@ -243,8 +243,10 @@ TEST_CASE("a linear layer after another is reported, unless it lowers the rank")
 
 TEST_CASE("a linear layer before residual blocks is not reported, one in a block without activation is") {
   struct Residual : nn::Layer {
-    Residual(Rng& rng, bool bends)
-        : first(add("first", nn::Linear{16, 16, rng})), second(add("second", nn::Linear{16, 16, rng})), bends(bends) {}
+    Residual(Rng& rng, bool is_bent)
+        : first(add("first", nn::Linear{16, 16, rng})),
+          second(add("second", nn::Linear{16, 16, rng})),
+          bends(is_bent) {}
     Tensor forward(const Tensor& x) const override { return x + second(bends ? relu(first(x)) : first(x)); }
     nn::Linear &first, &second;
     bool bends;

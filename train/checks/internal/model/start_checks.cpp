@@ -37,9 +37,13 @@ std::vector<Anomaly> check_equal_units(const RecordedStep& step, std::span<const
   const auto* last = output_layer(step);
   for (const Parameter& p : parameters) {
     if (p.role != Role::weight || p.tensor.shape().rank() != 2 || !has_equal_columns(p.tensor)) continue;
-    const bool output =
-        last && std::ranges::any_of(last->inputs, [&](const Tensor& input) { return input.is_same(p.tensor); });
-    if (output) continue;
+    const auto reads = [&](const StepGraph::Op& op) {
+      return std::ranges::any_of(op.inputs, [&](const Tensor& input) { return input.is_same(p.tensor); });
+    };
+    const auto begins_branch = [&](const StepGraph::Op& op) {
+      return reads(op) && begins_branch_at_zero(step.graph, op);
+    };
+    if ((last && reads(*last)) || std::ranges::any_of(step.graph.ops(), begins_branch)) continue;
     const Scalar first = p.tensor.data()[0];
     const bool constant = std::ranges::all_of(p.tensor.span(), [first](Scalar w) { return w == first; });
     found.push_back({.name = "equal_units",
@@ -114,8 +118,9 @@ std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step) {
     const double out = root_mean_square(op.output);
     const double varies_in = deviation(op.inputs.front()), varies_out = deviation(op.output);
     const double max_output = last && &op > last ? max_prediction : max_within;
-    const bool large = out > max_output,
-               small = usual && is_linear(op) && &op != last && varies_out < min_gain * varies_in;
+    const bool large = out > max_output, small = usual && is_linear(op) && &op != last &&
+                                                 varies_out < min_gain * varies_in &&
+                                                 !begins_branch_at_zero(step.graph, op);
     if (!large && !small) continue;
     if (large && &op == last && varies_out <= max_output)
       return Anomaly{.name = "initial_loss",
@@ -166,6 +171,8 @@ std::optional<Anomaly> check_zero_gradient(const RecordedStep& step, std::span<c
   const auto is_zero = [](const Tensor& x) { return std::ranges::all_of(x.span(), [](Scalar v) { return v == 0; }); };
   const auto* last = last_op(step);
   if (!last || std::ranges::any_of(last->inputs, is_zero)) return std::nullopt;
+  const auto begins_branch = [&](const StepGraph::Op& op) { return begins_branch_at_zero(step.graph, op); };
+  if (std::ranges::any_of(step.graph.ops(), begins_branch)) return std::nullopt;
   for (const Parameter& p : parameters) {
     const Tensor gradient = p.tensor.requires_grad() ? p.tensor.grad() : Tensor();
     if (p.role != Role::weight || !gradient.defined() || !is_zero(gradient)) continue;

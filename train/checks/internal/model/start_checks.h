@@ -12,7 +12,8 @@
 namespace handrail::train {
 
 /// Reports "equal_units" when a weight of a hidden layer has columns that are all equal, zeros included: its units then
-/// compute the same and get the same gradient, for ever. The last layer may begin so. parameters: those of the model.
+/// compute the same and get the same gradient, for ever. The last layer may begin so, and so may the last layer of a
+/// residual branch (begins_branch_at_zero). parameters: those of the model.
 std::vector<Anomaly> check_equal_units(const RecordedStep& step, std::span<const Parameter> parameters);
 
 /// Reports "saturated_units" when more than half of the outputs of a tanh are beyond 0.99, or those of a sigmoid that
@@ -30,7 +31,8 @@ std::optional<Anomaly> check_dead_at_start(const RecordedStep& step);
 ///   "initial_loss"            so have those of the last layer, and they hardly differ between the samples: its bias
 ///   "vanishing_activations"   the outputs of a hidden linear layer differ between samples by less than 1 % of what its
 ///                             inputs do. Models that read inputs of another size than about 1 are left to
-///                             "input_scale"; the last layer may begin with zeros.
+///                             "input_scale"; the last layer may begin with zeros, and so may that of a residual
+///                             branch.
 std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step);
 
 /// Reports "vanishing_activations" when something between the output layer and the predictions makes them small: an op
@@ -39,7 +41,8 @@ std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step);
 /// than 1, by less than 5 % of that, as a scale gives outputs the units of the targets.
 std::optional<Anomaly> check_scale_of_predictions(const RecordedStep& step);
 
-/// Reports "zero_gradient" when the gradient of a weight is exactly 0 although all weights of the last layer are not.
+/// Reports "zero_gradient" when the gradient of a weight is exactly 0 although all weights of the last layer are not,
+/// and no residual branch begins at zero.
 /// Call it after backward. parameters: those of the model.
 std::optional<Anomaly> check_zero_gradient(const RecordedStep& step, std::span<const Parameter> parameters);
 

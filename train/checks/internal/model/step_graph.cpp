@@ -57,10 +57,27 @@ namespace {
 
 constexpr std::array<std::string_view, 5> loss_ops{"cross_entropy", "binary_cross_entropy_with_logits", "mse_loss",
                                                    "l1_loss", "huber_loss"};
+constexpr std::array<std::string_view, 5> products{"linear", "matmul", "mul", "layer_norm", "batch_norm"};
+constexpr std::array<std::string_view, 3> scalings{"affine", "mul", "dropout"};
 constexpr std::array<std::string_view, 6> activation_ops{"relu", "tanh", "sigmoid", "gelu", "softplus", "softmax"};
 
 bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
   return std::ranges::find(names, name) != names.end();
+}
+
+bool is_all_zero(const Tensor& x) {
+  return std::ranges::all_of(x.span(), [](Scalar value) { return value == 0; });
+}
+
+// The first op after this one that reads its output, views looked through; null when none does.
+const StepGraph::Op* reader(const StepGraph& graph, const StepGraph::Op& op) {
+  const auto number = static_cast<std::size_t>(&op - graph.ops().data());
+  for (const auto& later : graph.ops().subspan(number + 1)) {
+    if (later.name == "reshape") continue;
+    if (std::ranges::any_of(later.inputs, [&](const Tensor& input) { return graph.maker(input) == number; }))
+      return &later;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -70,6 +87,19 @@ bool is_activation(const StepGraph::Op& op) { return is_one_of(op.name, activati
 bool is_norm(const StepGraph::Op& op) { return op.name == "batch_norm" || op.name == "layer_norm"; }
 
 bool is_linear(const StepGraph::Op& op) { return (op.name == "linear" || op.name == "matmul") && !op.layer.empty(); }
+
+bool begins_branch_at_zero(const StepGraph& graph, const StepGraph::Op& op) {
+  const std::span<const Tensor> factors(op.inputs.data(), std::min<std::size_t>(2, op.inputs.size()));
+  const auto is_zero_parameter = [&](const Tensor& factor) {
+    return factor.requires_grad() && !graph.maker(factor) && is_all_zero(factor);
+  };
+  if (!is_one_of(op.name, products) || !std::ranges::any_of(factors, is_zero_parameter)) return false;
+  const auto* at = reader(graph, op);
+  while (at && is_one_of(at->name, scalings)) at = reader(graph, *at);
+  return at && at->name == "add" && std::ranges::all_of(at->inputs, [&](const Tensor& term) {
+           return graph.maker(term) || !term.requires_grad();
+         });
+}
 
 Tensor first_layer_inputs(const StepGraph& graph) {
   for (const auto& op : graph.ops())

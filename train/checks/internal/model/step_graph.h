@@ -87,6 +87,12 @@ bool is_norm(const StepGraph::Op& op);
 /// Whether the op is the product of a layer with parameters.
 bool is_linear(const StepGraph::Op& op);
 
+/// Whether a residual branch begins at zero with this op: it multiplies by a parameter that is all 0, and its outputs,
+/// perhaps scaled or dropped out, are added to those of another op. Such a branch trains, because that parameter has a
+/// gradient; the others of the branch get one after the first update (Zhang, Dauphin, Ma 2019; Bachlechner et al. 2021;
+/// Hu et al. 2022).
+bool begins_branch_at_zero(const StepGraph& graph, const StepGraph::Op& op);
+
 /// The root mean square of all elements.
 double root_mean_square(const Tensor& x);
 /// How much the samples differ: the root mean square of the deviations from the mean row. x: [N, ...].
