@@ -36,7 +36,7 @@ build() { # BUILD TARGET...
 
 # Everything is done with copies, which can be deleted.
 mkdir "$work/handrail"
-for part in core nn optim train cmake examples tests CMakeLists.txt; do cp -R "$source/$part" "$work/handrail/"; done
+for part in core nn optim train cmake docs examples tests CMakeLists.txt README.md CHANGELOG.md LICENSE; do cp -R "$source/$part" "$work/handrail/"; done
 cp -R "$here" "$work/consumer"
 
 # installed_copy BUILD CONFIG CXX: installs it, moves that to another root, deletes the sources and what was built
@@ -65,6 +65,15 @@ installed_copy() {
   build "$work/installed" all
   "$work/installed/consumer"
   [ ! -x "$work/installed/check" ] || "$work/installed/check"
+  pc=$(find "$work/second/root" -name handrail.pc)
+  [ -n "$pc" ] || { echo "there is no handrail.pc"; exit 1; }
+  if command -v pkg-config > /dev/null; then
+    PKG_CONFIG_PATH=$(dirname "$pc")
+    export PKG_CONFIG_PATH
+    # shellcheck disable=SC2046  # a list of flags
+    "$3" -std=c++20 "$work/consumer/main.cpp" -o "$work/by_pkg_config" $(pkg-config --cflags --libs handrail)
+    LD_LIBRARY_PATH=$(dirname "$(dirname "$pc")") "$work/by_pkg_config"
+  fi
 }
 
 case $mode in
@@ -86,14 +95,16 @@ case $mode in
   fallback)
     # The headers of the system, laid out as in the archives that would be fetched. No package of the
     # system has the sources of zlib, which stays where it is.
-    mkdir -p "$work/cereal/include" "$work/cli11/include" "$work/doctest"
+    mkdir -p "$work/cereal/include" "$work/json/include" "$work/cli11/include" "$work/doctest"
     ln -s /usr/include/eigen3 "$work/eigen3"
     ln -s /usr/include/cereal "$work/cereal/include/cereal"
+    ln -s /usr/include/nlohmann "$work/json/include/nlohmann"
     ln -s /usr/include/CLI "$work/cli11/include/CLI"
     ln -s /usr/include/doctest "$work/doctest/doctest"
     cxx=$1
     set -- -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON -DFETCHCONTENT_SOURCE_DIR_EIGEN3="$work/eigen3" \
       -DCMAKE_DISABLE_FIND_PACKAGE_cereal=ON -DFETCHCONTENT_SOURCE_DIR_CEREAL="$work/cereal" \
+      -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON -DFETCHCONTENT_SOURCE_DIR_NLOHMANN_JSON="$work/json" \
       -DCMAKE_DISABLE_FIND_PACKAGE_CLI11=ON -DFETCHCONTENT_SOURCE_DIR_CLI11="$work/cli11" \
       -DCMAKE_DISABLE_FIND_PACKAGE_doctest=ON -DFETCHCONTENT_SOURCE_DIR_DOCTEST="$work/doctest"
     # As a project of its own too, with everything on: that it can be configured.

@@ -6,7 +6,7 @@ set -euo pipefail
 root=$1
 work=$root/build/mutations
 mkdir -p "$work/tree"
-for part in core nn optim train tests examples cmake CMakeLists.txt; do
+for part in core nn optim train tests examples cmake docs CMakeLists.txt README.md CHANGELOG.md LICENSE; do
   cp -r --preserve=timestamps "$root/$part" "$work/tree/"
 done
 say() { printf '%s\n' "$*" >&2; }
