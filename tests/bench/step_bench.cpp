@@ -1,10 +1,11 @@
-// Time per training step. usage: step_bench <T1..T5 | 784-256-10/128> <threads> [--trainer]
+// Time per training step. usage: step_bench <T1..T5 | 784-256-10/128> <threads> [--trainer [WITHOUT...]]
 // prints: handrail CONFIG THREADS US_PER_STEP PROCESSOR_US_PER_STEP. BENCH_SECONDS sets how long it measures (1.5).
 // With --trainer the same loop on shuffled batches and the Trainer take turns of some milliseconds, and it prints
 //   loop CONFIG THREADS US_PER_STEP
 //   trainer CONFIG THREADS US_PER_STEP
 //   difference CONFIG THREADS MEAN UPPER_BOUND
-// the last the mean difference in µs over paired rounds and its one-sided 95 % bound.
+// the last the mean difference in µs over paired rounds and its one-sided 95 % bound. WITHOUT takes parts of what the
+// Trainer does out: guards, layers, validation, files.
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -158,19 +160,40 @@ class PairedTrainer : public train::Trainer {
   std::vector<Round> rounds_;
 };
 
-// With everything on that is on by default but the search for the rate. Evaluation costs what a forward pass
-// over the validation set costs, whatever its size: here it has 1,024 samples.
-void compare_with_trainer(const bench::Workload& w, const std::string& threads) {
+// Takes out a part of what the Trainer does.
+void leave_out(const std::string& part, train::TrainerOptions& options) {
+  constexpr std::int64_t never = 1'000'000'000;
+  if (part == "guards") {
+    visit_options(options.guards, [](const OptionInfo&, auto& on) {
+      if constexpr (std::is_same_v<std::remove_reference_t<decltype(on)>, bool>) on = false;
+    });
+  } else if (part == "layers") {
+    options.log_every_n_steps = never;
+  } else if (part == "validation") {
+    options.val_check_interval = never;
+  } else if (part == "files") {
+    options.checkpoints = train::off;
+    options.metrics_csv = train::off;
+  } else {
+    std::fprintf(stderr, "want guards, layers, validation or files; got '%s'\n", part.c_str());
+    std::exit(2);
+  }
+}
+
+// With everything on that is on by default but the search for the rate, and `parts`. Evaluation costs what a forward
+// pass over the validation set costs, whatever its size: here it has 1,024 samples.
+void compare_with_trainer(const bench::Workload& w, const std::string& threads, std::span<char* const> parts) {
   const Cycling data(w, 4096), validation(w, 1024 / w.batch);
   const std::filesystem::path runs =
       std::filesystem::temp_directory_path() / ("handrail_step_bench_" + std::to_string(getpid()));
   nn::Sequential model = bench::mlp(w.widths);
-  const train::TrainerOptions options{.epochs = 1'000'000,
-                                      .batch_size = w.batch,
-                                      .lr = 1e-3,
-                                      .patience = train::off,
-                                      .checkpoints = train::CheckpointOptions{.dir = runs},
-                                      .sinks = {}};
+  train::TrainerOptions options{.epochs = 1'000'000,
+                                .batch_size = w.batch,
+                                .lr = 1e-3,
+                                .patience = train::off,
+                                .checkpoints = train::CheckpointOptions{.dir = runs},
+                                .sinks = {}};
+  for (const char* part : parts) leave_out(part, options);
   const train::Loss loss = w.binary ? train::Loss(binary_cross_entropy_with_logits) : train::Loss(cross_entropy);
   PairedTrainer trainer(model, loss, options, w, data, bare(w).microseconds_per_step());
   trainer.fit(data, validation);
@@ -192,14 +215,14 @@ void compare_with_trainer(const bench::Workload& w, const std::string& threads) 
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc < 3 || argc > 4 || (argc == 4 && std::strcmp(argv[3], "--trainer") != 0)) {
-    std::fprintf(stderr, "usage: step_bench <T1..T5 | 784-256-10/128> <threads> [--trainer]\n");
+  if (argc < 3 || (argc >= 4 && std::strcmp(argv[3], "--trainer") != 0)) {
+    std::fprintf(stderr, "usage: step_bench <T1..T5 | 784-256-10/128> <threads> [--trainer [WITHOUT...]]\n");
     return 2;
   }
   const bench::Workload w = bench::workload(argv[1]);
   set_num_threads(std::atoi(argv[2]));
-  if (argc == 4) {
-    compare_with_trainer(w, argv[2]);
+  if (argc >= 4) {
+    compare_with_trainer(w, argv[2], std::span(argv + 4, argv + argc));
   } else {
     bench::Stopwatch stopwatch = bare(w);
     std::printf("handrail %s %s %.2f %.2f\n", w.name.c_str(), argv[2], stopwatch.microseconds_per_step(),
