@@ -1,5 +1,6 @@
 // custom_op: an op of your own, forward and backward in one function, its gradient checked, then trained with
 #include <cstdio>
+#include <string>
 
 #include <handrail/core/eigen.h>
 #include <handrail/handrail.h>
@@ -25,6 +26,7 @@ struct Swish : nn::Layer {
 
 int main(int argc, char** argv) try {
   Arguments arguments(argc, argv);
+  const std::string run_dir = arguments.run_to_resume();
   const auto options = arguments.options({.epochs = 60, .lr = 1e-2});
   Rng rng(options.seed);
 
@@ -39,7 +41,8 @@ int main(int argc, char** argv) try {
   const auto [train_set, test_set] = train::random_split(iris, 0.2, options.seed);
   nn::Sequential model{nn::Standardize::fit(train_set), nn::Linear{4, 32, rng}, Swish{}, nn::Linear{32, 3, rng}};
   train::Trainer trainer{model, cross_entropy, options};
-  trainer.fit(train_set);
+  const auto result = fit_or_resume(trainer, train_set, run_dir);
+  if (result.signal != 0) return result.exit_status();
   std::printf("test accuracy %.4f\n", trainer.evaluate(test_set).accuracy());
   return check.passed ? 0 : 1;
 } catch (const std::exception& error) {

@@ -93,6 +93,7 @@ class Smoothed : public train::Trainer {
 
 int main(int argc, char** argv) try {
   Arguments arguments(argc, argv);
+  const std::string run_dir = arguments.run_to_resume();
   // The metric decides which weights are the best, and when training has gone on long enough.
   const auto options = arguments.options(
       {.epochs = 10, .metrics = {Top2{}, train::F1{}}, .monitor = "val_top2", .mode = train::MonitorMode::max});
@@ -103,12 +104,14 @@ int main(int argc, char** argv) try {
   Rng rng(options.seed);
   nn::Sequential model{nn::Linear{64, 64, rng}, nn::ReLU{}, nn::Linear{64, 10, rng}};
   Smoothed trainer(model, options);
-  const auto result = trainer.fit(train_set);
+  const auto result = fit_or_resume(trainer, train_set, run_dir);
+  if (result.signal != 0) return result.exit_status();
   const auto test = trainer.evaluate(test_set);
   std::printf("\n%s\n", test.confusion().text().c_str());
   if (result.best) std::printf("best epoch %td, ", result.best->epoch);
   std::printf("test top2 %.4f, macro F1 %.4f\n", test.metric("top2"), test.metric("f1"));
   std::printf("test accuracy %.4f\n", test.accuracy());
+  return result.exit_status();
 } catch (const std::exception& error) {
   return exit_status("custom_trainer", error);
 }

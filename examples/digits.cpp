@@ -1,5 +1,6 @@
 // digits: a model of your own with layer norm and dropout on the embedded 8 x 8 digits, no network needed
 #include <cstdio>
+#include <string>
 
 #include <handrail/handrail.h>
 
@@ -24,6 +25,7 @@ struct Mlp : nn::Layer {
 
 int main(int argc, char** argv) try {
   Arguments arguments(argc, argv);
+  const std::string run_dir = arguments.run_to_resume();
   const auto options = arguments.options({.epochs = 40, .batch_size = 32, .lr = 3e-3});
 
   const auto digits = train::load_idx(EXAMPLES_DATA "digits-images-idx3-ubyte",
@@ -33,10 +35,12 @@ int main(int argc, char** argv) try {
   Rng rng(options.seed);
   Mlp model(rng);
   train::Trainer trainer{model, cross_entropy, options};
-  const auto result = trainer.fit(train_set);
+  const auto result = fit_or_resume(trainer, train_set, run_dir);
+  if (result.signal != 0) return result.exit_status();
   const auto test = trainer.evaluate(test_set);
   std::printf("trained in %.2f s, test loss %.4f\n", result.seconds, test.loss);
   std::printf("test accuracy %.4f\n", test.accuracy());
+  return result.exit_status();
 } catch (const std::exception& error) {
   return exit_status("digits", error);
 }

@@ -1,5 +1,6 @@
 // mnist: a 784-256-128-10 network on MNIST in 5 epochs, or on the embedded digits when MNIST is not at hand
 #include <cstdio>
+#include <string>
 
 #include <handrail/handrail.h>
 
@@ -25,7 +26,7 @@ Data load(const std::string& folder, std::uint64_t seed) {
 int main(int argc, char** argv) try {
   Arguments arguments(argc, argv);
   const std::string folder = arguments.get("data", "", "the folder of MNIST; without it the embedded digits are used");
-  const std::string run_dir = arguments.get("resume", "", "the directory of a run that was interrupted");
+  const std::string run_dir = arguments.run_to_resume();
   const bool real = !folder.empty();
   const auto options = arguments.options({.epochs = real ? 5 : 20, .batch_size = real ? 128 : 16});
   const Data data = load(folder, options.seed);
@@ -35,7 +36,7 @@ int main(int argc, char** argv) try {
                        nn::ReLU{}, nn::Linear{128, 10, rng}};
 
   train::Trainer trainer{model, cross_entropy, options};
-  const auto result = run_dir.empty() ? trainer.fit(*data.train) : trainer.resume(run_dir, *data.train);
+  const auto result = fit_or_resume(trainer, *data.train, run_dir);
   if (result.signal != 0) return result.exit_status();
   const auto test = trainer.evaluate(*data.test);
 

@@ -1,5 +1,6 @@
 // regression: the width of a petal from a CSV table, with inputs standardised inside the model
 #include <cstdio>
+#include <string>
 
 #include <handrail/handrail.h>
 
@@ -9,6 +10,7 @@ using namespace handrail;
 
 int main(int argc, char** argv) try {
   Arguments arguments(argc, argv);
+  const std::string run_dir = arguments.run_to_resume();
   const std::string file = arguments.get("csv", EXAMPLES_DATA "iris.csv", "the table");
   const std::string target = arguments.get("target", "petal_width", "the column to predict");
   // R^2: the share of the variance that the model explains.
@@ -24,7 +26,8 @@ int main(int argc, char** argv) try {
   nn::Sequential model{nn::Standardize::fit(train_set), nn::Linear{train_set.input_shape().size(), 32, rng}, nn::GELU{},
                        nn::Linear{32, 1, rng}};
   train::Trainer trainer{model, mse_loss, options};
-  trainer.fit(train_set);
+  const auto result = fit_or_resume(trainer, train_set, run_dir);
+  if (result.signal != 0) return result.exit_status();
 
   const Tensor predicted = trainer.predict(test_rows.inputs);
   std::printf("\n%-12s predicted\n", target.c_str());
@@ -33,6 +36,7 @@ int main(int argc, char** argv) try {
                 static_cast<double>(predicted.at({i, 0})));
   const auto test = trainer.evaluate(test_set);
   std::printf("test R2 %.4f, mean absolute error %.4f\n", test.metric("r2"), test.metric("mae"));
+  return result.exit_status();
 } catch (const std::exception& error) {
   return exit_status("regression", error);
 }

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <numbers>
+#include <string>
 
 #include <handrail/handrail.h>
 
@@ -28,6 +29,7 @@ train::TensorDataset spirals(Index points_per_arm, Rng& rng) {
 
 int main(int argc, char** argv) try {
   Arguments arguments(argc, argv);
+  const std::string run_dir = arguments.run_to_resume();
   const auto options = arguments.options({.epochs = 60, .lr = 1e-2});
   Rng rng(options.seed);
   const auto train_set = spirals(400, rng), test_set = spirals(100, rng);
@@ -35,7 +37,8 @@ int main(int argc, char** argv) try {
   nn::Sequential model{nn::Linear{2, 64, rng}, nn::Tanh{}, nn::Linear{64, 64, rng}, nn::Tanh{},
                        nn::Linear{64, arms, rng}};
   train::Trainer trainer{model, cross_entropy, options};
-  trainer.fit(train_set);
+  const auto result = fit_or_resume(trainer, train_set, run_dir);
+  if (result.signal != 0) return result.exit_status();
 
   constexpr Index rows = 21, cols = 41;
   const Tensor grid({rows * cols, 2});
@@ -49,6 +52,7 @@ int main(int argc, char** argv) try {
   for (std::size_t i = 0; i < winner.size(); ++i)
     std::printf("%c%s", ".o#"[winner[i]], (i + 1) % cols == 0 ? "\n" : "");
   std::printf("test accuracy %.4f\n", trainer.evaluate(test_set).accuracy());
+  return result.exit_status();
 } catch (const std::exception& error) {
   return exit_status("spiral", error);
 }

@@ -123,7 +123,8 @@ void run_parser(CLI::App& app, const std::vector<std::string>& given) {
 }  // namespace
 
 Arguments::Arguments(int argc, const char* const* argv)
-    : app_(std::make_unique<CLI::App>()), given_(argv + 1, argv + argc) {
+    : app_(std::make_unique<CLI::App>("", std::filesystem::path(argc > 0 ? argv[0] : "").filename().string())),
+      given_(argv + std::min(argc, 1), argv + argc) {
   std::ranges::reverse(given_);
   app_->allow_extras();
 }
@@ -141,6 +142,10 @@ std::string Arguments::get(const std::string& name, std::string otherwise, const
   alone.add_option("--" + name, otherwise);
   run_parser(alone, given_);
   return otherwise;
+}
+
+std::string Arguments::run_to_resume() {
+  return get("resume", "", "the directory of a run that was interrupted, to continue it");
 }
 
 train::TrainerOptions Arguments::options(train::TrainerOptions o) {

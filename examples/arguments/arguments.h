@@ -7,6 +7,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/train/run/options.h>
+#include <handrail/train/run/result.h>
 
 namespace CLI {
 class App;
@@ -28,6 +29,8 @@ class Arguments {
 
   /// The value of an option of the program's own. Throws OptionError when it is given without a value, or twice.
   std::string get(const std::string& name, std::string otherwise, const std::string& help);
+  /// The directory of a run to continue, --resume DIR; empty to begin a new one: see fit_or_resume.
+  std::string run_to_resume();
   /// The defaults with what the command line gives, validated. Sets the number of threads. Throws OptionError listing
   /// every option that is unknown or has a value of another kind, and Help when that is asked for. Call it last, once.
   handrail::train::TrainerOptions options(handrail::train::TrainerOptions defaults);
@@ -41,6 +44,12 @@ class Arguments {
   std::unique_ptr<CLI::App> app_;
   std::vector<std::string> given_;  // in reverse order, as CLI11 wants them
 };
+
+/// Trains on the data, or continues the run of a directory unless that is empty.
+template <class Trainer, class Data>
+handrail::train::FitResult fit_or_resume(Trainer& trainer, const Data& data, const std::string& run_dir) {
+  return run_dir.empty() ? trainer.fit(data) : trainer.resume(run_dir, data);
+}
 
 /// Reports what ended a program. Prints the text and returns the exit status: 0 for Help, 2 for an OptionError, else 1.
 int exit_status(const char* program, const std::exception& error);
