@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <handrail/core/error.h>
+#include <handrail/train/exchange/internal/about.h>
 #include <handrail/train/exchange/internal/safetensors_file.h>
 #include <handrail/train/exchange/internal/safetensors_header.h>
 #include <handrail/train/files/file_system.h>
@@ -36,12 +37,11 @@ Safetensors read_safetensors(std::string_view file, const std::string& who) {
 
 void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
                       const std::map<std::string, std::string>& metadata, FileSystem& files) {
-  write_safetensors(path, {.tensors = tensors, .metadata = metadata}, files,
-                    concat("save_safetensors: '", path.string(), "'"));
+  write_safetensors(path, {.tensors = tensors, .metadata = metadata}, files, about_file("save_safetensors", path));
 }
 
 Safetensors load_safetensors(const std::filesystem::path& path, FileSystem& files) {
-  const std::string who = concat("load_safetensors: '", path.string(), "'");
+  const std::string who = about_file("load_safetensors", path);
   return read_safetensors(read_file(files, path, who).bytes, who);
 }
 

@@ -5,6 +5,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/train/checkpoints/internal/weights_file.h>
+#include <handrail/train/exchange/internal/about.h>
 #include <handrail/train/exchange/internal/model_texts.h>
 #include <handrail/train/exchange/internal/pytorch_layout.h>
 #include <handrail/train/exchange/internal/safetensors_file.h>
@@ -15,12 +16,9 @@ namespace {
 
 constexpr const char* extension = ".safetensors";
 
-std::string about(const char* function, const std::filesystem::path& path) {
-  return concat(function, ": '", path.string(), "'");
-}
-
-// A file of safetensors has the length of its header first, then the header, a JSON object. Every file of the library
-// begins with the byte 0x89, which would be a header of an odd length, and has no '{' in its ninth byte.
+// A file of safetensors has the length of its header in 8 bytes, then the header, a JSON object. A file of the library
+// begins with a mark, and its ninth byte is the number of a format below '{'. What is neither, the name decides, so that
+// the error is about the format that was meant.
 bool is_safetensors(FileSystem& files, const std::filesystem::path& path, const std::string& who) {
   const std::string start = read_file(files, path, who, 9).bytes;
   if (start.starts_with("\x89HRC")) return false;
@@ -37,7 +35,7 @@ void write_for_pytorch(const nn::Module& model, std::map<std::string, std::strin
 }  // namespace
 
 void save_weights(const nn::Module& model, const std::filesystem::path& path, FileSystem& files) {
-  const std::string who = about("save_weights", path);
+  const std::string who = about_file("save_weights", path);
   if (path.extension() == extension)
     write_for_pytorch(model, {}, path, files, who);
   else
@@ -46,14 +44,14 @@ void save_weights(const nn::Module& model, const std::filesystem::path& path, Fi
 
 void save_weights(const nn::Module& model, const ModelInfo& info, const std::filesystem::path& path,
                   FileSystem& files) {
-  const std::string who = about("save_weights", path);
+  const std::string who = about_file("save_weights", path);
   if (path.extension() != extension)
     fail<OptionError>(who, ": want a path that ends in .safetensors; save_model writes any other file with this info");
   write_for_pytorch(model, texts_of(info), path, files, who);
 }
 
 void load_weights(nn::Module& model, const std::filesystem::path& path, FileSystem& files) {
-  const std::string who = about("load_weights", path);
+  const std::string who = about_file("load_weights", path);
   if (!is_safetensors(files, path, who)) return restore(model, read_weights(path, files, who), who);
   ModelState state;
   try {
