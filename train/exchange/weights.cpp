@@ -17,8 +17,8 @@ namespace {
 constexpr const char* extension = ".safetensors";
 
 // A file of safetensors has the length of its header in 8 bytes, then the header, a JSON object. A file of the library
-// begins with a mark, and its ninth byte is the number of a format below '{'. What is neither, the name decides, so that
-// the error is about the format that was meant.
+// begins with a mark, and its ninth byte is the number of a format below '{'. What is neither, the name decides, so
+// that the error is about the format that was meant.
 bool is_safetensors(FileSystem& files, const std::filesystem::path& path, const std::string& who) {
   const std::string start = read_file(files, path, who, 9).bytes;
   if (start.starts_with("\x89HRC")) return false;
