@@ -38,6 +38,7 @@
 #include <handrail/train/ensemble.h>
 #include <handrail/train/exchange/header.h>
 #include <handrail/train/exchange/npy.h>
+#include <handrail/train/exchange/onnx.h>
 #include <handrail/train/exchange/safetensors.h>
 #include <handrail/train/exchange/weights.h>
 #include <handrail/train/lr/lr_finder.h>

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Headers of export_header, compiled as C++17: their outputs have the bits of the library. Exits with 77 when the kernels
 # of this processor do not fuse products and sums.
-#   header.sh HEADER_FILES CXX
+#   header.sh EXPORTED_FILES CXX
 set -eu
 files=$1 cxx=$2
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+"$files" fuses || exit 77
 names=$("$files" "$work")
 # check COMPILER FLAG...
 check() {

@@ -1,6 +1,6 @@
-// Writes headers of models and what the models return, for header_check.cpp, which is compiled with a header.
-// Exits with 77 when the kernels of this processor do not fuse products and sums.
-//   header_files FOLDER     NAME.h, NAME.inputs, NAME.outputs for each NAME in models()
+// Writes models as headers and as ONNX files, and what the models return: header.sh and onnx_check.py compare.
+//   exported_files FOLDER     NAME.h, NAME.onnx, NAME.inputs, NAME.outputs for each NAME in models(), which is printed
+//   exported_files fuses      fails unless the kernels of this processor fuse products and sums
 
 #include <filesystem>
 #include <fstream>
@@ -72,6 +72,10 @@ std::map<std::string, Case> models() {
   all["wide"] = {.model = sequential(nn::Flatten{}, nn::LayerNorm{9000}, nn::Linear{9000, 3, rng}),
                  .info = {.input_shape = {9, 10, 100}, .normalization = Normalization{.mean = 0.3, .stddev = 0.2}},
                  .inputs = normal({4, 9, 10, 100}, 1, 2, rng)};
+  all["sequences"] = {.model = sequential(nn::Linear{5, 6, rng}, nn::LayerNorm{6}, nn::GELU{}, nn::Linear{6, 3, rng},
+                                          nn::Flatten{}, nn::Linear{12, 2, rng}),
+                      .info = {.input_shape = {4, 5}},
+                      .inputs = normal({9, 4, 5}, 0, 1, rng)};
   all["functions"] = {
       .model = sequential(nn::GELU{}), .info = {.input_shape = {50}}, .inputs = spread({3000, 50}, rng)};
   all["functions_tanh"] = {
@@ -100,10 +104,11 @@ bool kernels_fuse() {
 
 int main(int count, char** arguments) {
   if (count != 2) return 2;
-  if (!kernels_fuse()) return 77;
+  if (arguments[1] == std::string("fuses")) return kernels_fuse() ? 0 : 1;
   const std::filesystem::path folder = arguments[1];
   for (const auto& [name, one] : models()) {
     export_header(*one.model, one.info, folder / (name + ".h"), {.name = "exported"});
+    export_onnx(*one.model, one.info, folder / (name + ".onnx"));
     write(folder / (name + ".inputs"), one.inputs);
     write(folder / (name + ".outputs"), (*one.model)(one.inputs));
     std::cout << name << '\n';
