@@ -1,6 +1,6 @@
 #!/bin/sh
 # A model is trained in one process and used in another: the predictions are the same to the bit. Then the programs of
-# README, docs/cross_validation.md and docs/guides/exporting.md, as they stand there: the one that trains and the one that loads.
+# README and docs/cross_validation.md, as they stand there: the one that trains and the one that loads.
 #   run.sh MODEL README INCLUDE LIBRARY CXX [FLAG...]
 set -eu
 model=$1 readme=$2 include=$3 library=$4 cxx=$5
@@ -19,7 +19,7 @@ done
 
 # Each fenced block with a main is a program. A page has two: the second one loads what the first one saved.
 cp "$(dirname "$readme")/examples/data/iris.csv" "$work"
-for page in "$readme" "$(dirname "$readme")/docs/cross_validation.md" "$(dirname "$readme")/docs/guides/exporting.md"; do
+for page in "$readme" "$(dirname "$readme")/docs/cross_validation.md"; do
   name=$(basename "$page" .md)
   awk -v prefix="$work/$name" '
     /^```cpp$/ { block = ""; inside = 1; next }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fails, naming file and line, on a path in README.md, CONTRIBUTING.md, CHANGELOG.md, docs/*.md or docs/guides/*.md that does not exist: a
+# Fails, naming file and line, on a path in README.md, CONTRIBUTING.md, CHANGELOG.md or docs/*.md that does not exist: a
 # word that begins with a folder of this repository, or that ends like a file of it. A program of a build folder stands
 # for its source, <handrail/FILE> for FILE. Fails, too, when docs/architecture.md leaves out a room of train/ or a folder
 # of core/, or when a page for contributors has 150 lines or more.
@@ -13,7 +13,7 @@ status=0
 
 find . \( -name .git -o -name 'build*' -o -name runs \) -prune -o -print | sed 's/^\.//' >"$work/tree"
 pages=
-for page in README.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/guides/*.md; do
+for page in README.md CONTRIBUTING.md CHANGELOG.md docs/*.md; do
   if [ -f "$page" ]; then pages="$pages $page"; fi
 done
 
