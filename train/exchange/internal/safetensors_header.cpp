@@ -14,8 +14,6 @@
 namespace handrail::train {
 namespace {
 
-constexpr const char* metadata_name = "__metadata__";
-
 constexpr std::array<std::pair<std::string_view, ElementType>, 13> type_names{{{"BOOL", ElementType::boolean},
                                                                                {"U8", ElementType::u8},
                                                                                {"I8", ElementType::i8},
@@ -69,7 +67,7 @@ class HeaderParser final : public nlohmann::json_sax<nlohmann::json> {
     charge(key_.size() + sizeof key_);
     if (depth_ > 1) return true;
     name_ = key_;
-    in_metadata_ = name_ == metadata_name;
+    in_metadata_ = name_ == safetensors_metadata;
     if (in_metadata_ && std::exchange(has_metadata_, true)) twice();
     return true;
   }
@@ -181,14 +179,6 @@ std::uint64_t number_at_front(std::string_view file) {
   return number;
 }
 
-std::string json_text(const std::string& text, const std::string& who) {
-  try {
-    return nlohmann::json(text).dump();
-  } catch (const nlohmann::json::type_error&) {
-    fail<OptionError>(who, ": want names and metadata in UTF-8; got ", quoted_name(text));
-  }
-}
-
 }  // namespace
 
 SafetensorsHeader parse_safetensors(std::string_view file, const std::string& who) {
@@ -208,36 +198,6 @@ SafetensorsHeader parse_safetensors(std::string_view file, const std::string& wh
       .entries = std::move(parser.entries), .metadata = std::move(parser.metadata), .bytes = 8 + length};
   check_entries(header.entries, file.size() - header.bytes, who);
   return header;
-}
-
-std::string safetensors_header(const NamedTensors& tensors, const std::map<std::string, std::string>& metadata,
-                               const std::string& who) {
-  std::string text;
-  const auto open = [&](const std::string& name) { text += (text.empty() ? "{" : ",") + json_text(name, who) + ":{"; };
-  if (!metadata.empty()) {
-    open(metadata_name);
-    for (const auto& [name, value] : metadata) text += json_text(name, who) + ":" + json_text(value, who) + ",";
-    text.back() = '}';
-  }
-  std::size_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
-    if (name == metadata_name) fail<OptionError>(who, ": want a name other than __metadata__ for a tensor; got it");
-    if (!tensor.defined()) fail<OptionError>(who, ": want tensors; ", quoted_name(name), " is undefined");
-    open(name);
-    std::string dims;
-    for (const Index dim : tensor.shape().dims()) dims += (dims.empty() ? "" : ",") + std::to_string(dim);
-    const std::size_t end = offset + tensor.span().size_bytes();
-    text += concat("\"dtype\":\"", sizeof(Scalar) == 4 ? "F32" : "F64", "\",\"shape\":[", dims, "],\"data_offsets\":[",
-                   offset, ",", end, "]}");
-    offset = end;
-  }
-  text += text.empty() ? "{}" : "}";
-  text.append((8 - text.size() % 8) % 8, ' ');
-  if (text.size() > max_safetensors_header)
-    fail<OptionError>(who, ": want names and metadata of at most 100 MB; got ", text.size(), " bytes");
-  std::string bytes;
-  for (int i = 0; i < 8; ++i) bytes += static_cast<char>(text.size() >> (8 * i) & 255);
-  return bytes + text;
 }
 
 }  // namespace handrail::train

@@ -43,7 +43,9 @@ SafetensorsHeader parse_safetensors(std::string_view file, const std::string& wh
 std::string safetensors_header(const NamedTensors& tensors, const std::map<std::string, std::string>& metadata,
                                const std::string& who);
 
-/// The length of header that is refused.
+/// The longest header, in bytes.
 inline constexpr std::uint64_t max_safetensors_header = 100'000'000;
+/// The entry of a header that is no tensor.
+inline constexpr const char* safetensors_metadata = "__metadata__";
 
 }  // namespace handrail::train
