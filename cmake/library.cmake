@@ -21,7 +21,7 @@ include(${CMAKE_CURRENT_LIST_DIR}/kernels.cmake)
 # Sources are compiled in batches (CMake calls them unity builds): a batch reads each header once, which
 # takes a third of the processor time. Kernels stay alone, for their flags differ. The batches take about as long.
 set(handrail_batches core "nn|optim" "train/(files|math|data|metrics)" "train/(lr|report|guards)" "train/checks"
-  "train/(checkpoints|[a-z_]+[.])" "train/run/(fixes|[a-z_]+[.])" "train/run/loop" "train/run/internal")
+  "train/(checkpoints|[a-z_]+[.])" train/exchange "train/run/(fixes|[a-z_]+[.])" "train/run/loop" "train/run/internal")
 foreach(source ${handrail_sources})
   foreach(batch ${handrail_batches})
     if(source MATCHES "^(${batch})")

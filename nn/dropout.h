@@ -13,6 +13,7 @@ class Dropout : public Layer {
   /// Throws OptionError unless 0 <= p < 1.
   explicit Dropout(double p = 0.5);
   Tensor forward(const Tensor& x) const override;
+  std::vector<Operation> operations() const override { return {}; }
   std::string settings() const override;
 
  private:

@@ -59,4 +59,8 @@ Tensor Impute::forward(const Tensor& x) const {
   return x * known + filled;
 }
 
+std::vector<Operation> Impute::operations() const {
+  return {{.kind = OperationKind::impute, .constants = {code, is_coded, value}}};
+}
+
 }  // namespace handrail::nn

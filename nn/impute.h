@@ -18,6 +18,7 @@ class Impute : public Layer {
 
   /// Throws ShapeError unless x is [N, features].
   Tensor forward(const Tensor& x) const override;
+  std::vector<Operation> operations() const override;
 
   const Tensor code;      // [features]
   const Tensor is_coded;  // [features], 1 or 0

@@ -23,4 +23,8 @@ Linear::Linear(Index in, Index out, Rng& rng, LinearOptions options)
 
 Tensor Linear::forward(const Tensor& x) const { return linear(x, weight, bias); }
 
+std::vector<Operation> Linear::operations() const {
+  return {{.kind = OperationKind::linear, .constants = {weight, bias}}};
+}
+
 }  // namespace handrail::nn

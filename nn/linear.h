@@ -18,6 +18,7 @@ class Linear : public Layer {
   template <class WantsAnRng = void>
   Linear(Index, Index, ...) = delete;  // want (in, out, rng) or (in, out, rng, options), after `Rng rng(42);`
   Tensor forward(const Tensor& x) const override;
+  std::vector<Operation> operations() const override;
 
   const Tensor weight;  // [in, out]
   const Tensor bias;    // [out]; undefined without a bias

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <handrail/core/error.h>
+#include <handrail/nn/internal/type_name.h>
 #include <handrail/nn/standardize.h>
 
 namespace handrail::nn {
@@ -43,6 +44,10 @@ std::vector<const Module*> Module::modules() const {
     for (const Module* module : child.modules()) all.push_back(module);
   });
   return all;
+}
+
+std::vector<Operation> Module::operations() const {
+  return {{.kind = OperationKind::unknown, .type = type_name(*this)}};
 }
 
 std::vector<NamedLayer> Module::layers_by_name() {
@@ -157,6 +162,14 @@ void Layer::set_output_scale(std::shared_ptr<const Standardize> scale) {
   if (scale && (!scale->options().invert || scale->options().whiten))
     fail<OptionError>("set_output_scale: want a Standardize with `invert` and without `whiten`; got another one");
   output_scale_ = std::move(scale);
+}
+
+std::vector<Operation> Layer::call_operations() const {
+  std::vector<Operation> all;
+  if (input_scale_) append_operations(all, input_name, input_scale_->operations());
+  for (Operation& operation : operations()) all.push_back(std::move(operation));
+  if (output_scale_) append_operations(all, output_name, output_scale_->operations());
+  return all;
 }
 
 Tensor Layer::scaled(const Tensor& x) const {

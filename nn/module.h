@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <handrail/core/parameter.h>
+#include <handrail/nn/operation.h>
 
 namespace handrail::nn {
 
@@ -59,6 +60,11 @@ class Module {
   /// What decides the output besides parameters and buffers, such as "p 0.5" of Dropout: a run is resumed only with the
   /// same types of modules and the same settings. Override it in a layer that has such numbers.
   virtual std::string settings() const { return {}; }
+
+  /// What the module computes in evaluation, as a chain of elementary operations, each of the result of the one before:
+  /// for export_onnx, export_header and the layout of weights in files for PyTorch. No operation: it returns its input.
+  /// The default is one of OperationKind::unknown. Override it in a layer of yours that such a chain can express.
+  virtual std::vector<Operation> operations() const;
 
   /// Stops training the parameters of this module and of its children: from the next tape on, they get no gradient and
   /// so neither an update nor weight decay, until unfreeze(). What the module computes does not change: in training,
@@ -130,6 +136,9 @@ class Layer : public Module {
   virtual Tensor forward(const Tensor& x) const = 0;
   /// Returns forward(x), with the scales of the layer if it has any.
   Tensor operator()(const Tensor& x) const { return input_scale_ || output_scale_ ? scaled(x) : forward(x); }
+
+  /// What a call computes: operations(), between those of the scales if the layer has any.
+  std::vector<Operation> call_operations() const;
 
   /// Sets what a call applies to the inputs [N, features] before forward; null: nothing. Throws OptionError for a scale
   /// with `invert` or `whiten`.

@@ -12,6 +12,10 @@ LayerNorm::LayerNorm(Index features, double eps)
 
 Tensor LayerNorm::forward(const Tensor& x) const { return layer_norm(x, weight, bias, eps_); }
 
+std::vector<Operation> LayerNorm::operations() const {
+  return {{.kind = OperationKind::layer_norm, .constants = {weight, bias}, .first = eps_}};
+}
+
 std::string LayerNorm::settings() const { return concat("eps ", eps_); }
 
 BatchNorm1d::BatchNorm1d(Index features, BatchNormOptions options)
@@ -23,6 +27,12 @@ BatchNorm1d::BatchNorm1d(Index features, BatchNormOptions options)
 
 Tensor BatchNorm1d::forward(const Tensor& x) const {
   return batch_norm(x, weight, bias, {.mean = running_mean, .variance = running_var}, options_.momentum, options_.eps);
+}
+
+std::vector<Operation> BatchNorm1d::operations() const {
+  return {{.kind = OperationKind::batch_norm,
+           .constants = {weight, bias, running_mean, running_var},
+           .first = options_.eps}};
 }
 
 std::string BatchNorm1d::settings() const { return concat("momentum ", options_.momentum, ", eps ", options_.eps); }

@@ -11,6 +11,7 @@ class LayerNorm : public Layer {
   /// eps is added to the variance.
   explicit LayerNorm(Index features, double eps = 1e-5);
   Tensor forward(const Tensor& x) const override;
+  std::vector<Operation> operations() const override;
   std::string settings() const override;
 
   const Tensor weight;  // [features], starts at 1
@@ -32,6 +33,7 @@ class BatchNorm1d : public Layer {
  public:
   explicit BatchNorm1d(Index features, BatchNormOptions options = {});
   Tensor forward(const Tensor& x) const override;
+  std::vector<Operation> operations() const override;
   std::string settings() const override;
   bool normalises() const override { return true; }
   double momentum() const { return options_.momentum; }

@@ -51,6 +51,12 @@ class Sequential : public Layer {
     for (const auto& layer : layers_) y = (*layer)(y);
     return y;
   }
+  std::vector<Operation> operations() const override {
+    std::vector<Operation> all;
+    for (std::size_t i = 0; i < layers_.size(); ++i)
+      append_operations(all, std::to_string(i), layers_[i]->call_operations());
+    return all;
+  }
 
  private:
   void append(const std::shared_ptr<Layer>& layer) {

@@ -127,6 +127,21 @@ Tensor Standardize::forward(const Tensor& x) const { return options_.invert ? in
 
 Tensor Standardize::undo(const Tensor& y) const { return options_.invert ? standardized(y) : in_units(y); }
 
+std::vector<Operation> Standardize::operations() const {
+  std::vector<Operation> all;
+  if (options_.invert) {
+    if (color.defined()) all.push_back({.kind = OperationKind::linear, .constants = {color, Tensor()}});
+    all.push_back({.kind = OperationKind::divide, .constants = {inverse}});
+    all.push_back({.kind = OperationKind::add, .constants = {mean}});
+    return all;
+  }
+  all.push_back({.kind = OperationKind::subtract, .constants = {mean}});
+  all.push_back({.kind = OperationKind::multiply, .constants = {inverse}});
+  if (options_.robust) all.push_back({.kind = OperationKind::clamp, .first = -max_robust, .second = max_robust});
+  if (whiten.defined()) all.push_back({.kind = OperationKind::linear, .constants = {whiten, Tensor()}});
+  return all;
+}
+
 std::string Standardize::settings() const { return options_.robust ? "robust" : options_.invert ? "invert" : ""; }
 
 }  // namespace handrail::nn

@@ -53,6 +53,7 @@ class Standardize : public Layer {
 
   /// Throws ShapeError unless x is [N, features].
   Tensor forward(const Tensor& x) const override;
+  std::vector<Operation> operations() const override;
   bool normalises() const override { return !options_.invert; }
   std::string settings() const override;
   const StandardizeOptions& options() const { return options_; }

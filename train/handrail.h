@@ -36,6 +36,11 @@
 #include <handrail/train/data/subset.h>
 #include <handrail/train/data/table/table_encoder.h>
 #include <handrail/train/ensemble.h>
+#include <handrail/train/exchange/header.h>
+#include <handrail/train/exchange/npy.h>
+#include <handrail/train/exchange/onnx.h>
+#include <handrail/train/exchange/safetensors.h>
+#include <handrail/train/exchange/weights.h>
 #include <handrail/train/lr/lr_finder.h>
 #include <handrail/train/metrics/calibration.h>
 #include <handrail/train/metrics/metrics.h>

@@ -12,6 +12,7 @@
 #include <handrail/core/tape.h>
 #include <handrail/train/checkpoints/checkpoint.h>
 #include <handrail/train/checkpoints/checkpoint_store.h>
+#include <handrail/train/exchange/weights.h>
 #include <handrail/train/files/file_system.h>
 
 #include "support/failing_files.h"

@@ -15,6 +15,7 @@
 #include <handrail/core/random.h>
 #include <handrail/core/system/pool.h>
 #include <handrail/train/checkpoints/checkpoint.h>
+#include <handrail/train/exchange/weights.h>
 
 #include "support/files.h"
 #include "support/hash.h"

@@ -17,7 +17,7 @@ run() {
   local target=$1 log=$work/$1.log result="no finding" status=0
   mkdir "$work/$target"  # new inputs go here, not into the tree
   "$build/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=1 -rss_limit_mb=2048 \
-    -dict="$here/$target.dict" -artifact_prefix="$build/$target-" -print_final_stats=1 \
+    -dict="$here/dictionaries/$target.dict" -artifact_prefix="$build/$target-" -print_final_stats=1 \
     "$work/$target" "$here/seeds/$target" "$here/regressions/$target" >"$log" 2>&1 || status=1
   if [ "$status" != 0 ]; then
     cp "$log" "$build/$target-log"

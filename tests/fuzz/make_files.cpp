@@ -151,6 +151,53 @@ void write_weights() {
         std::string{'\1', '\1'} + number(1) + name("\x1B[1A\r") + tensor({}, four));
 }
 
+std::string safetensors(const std::string& header, const std::string& elements = {}) {
+  return number(header.size()) + header + elements;
+}
+std::string entry(const std::string& name, const std::string& type, const std::string& shape,
+                  const std::string& offsets) {
+  return "\"" + name + "\":{\"dtype\":\"" + type + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}";
+}
+
+void write_safetensors() {
+  const std::string a = entry("a", "F32", "[1]", "[0,4]"), one("\0\0\x80\x3F", 4);
+  const auto file = [&](const std::string& entries, const std::string& elements) {
+    return safetensors("{" + entries + "}", elements);
+  };
+  write("seeds/safetensors/empty", safetensors("{}"));
+  write("seeds/safetensors/metadata", safetensors("{\"__metadata__\":{\"format\":\"pt\"}," + a + "} ", one));
+  write("seeds/safetensors/other_types",
+        file(entry("b", "U8", "[2,2]", "[2,6]") + "," + entry("h", "F16", "[]", "[0,2]") + "," +
+                 entry("z", "BOOL", "[0,3]", "[2,2]"),
+             std::string("\x3C\0\1\2\3\4", 6)));
+
+  write("regressions/safetensors/empty_file", "");
+  write("regressions/safetensors/long_header", number(~0ULL) + "{}");
+  write("regressions/safetensors/header_beyond_file", number(100) + "{}");
+  write("regressions/safetensors/no_object", safetensors("[]"));
+  write("regressions/safetensors/blank_first", safetensors(" {}"));
+  write("regressions/safetensors/not_utf8", file(entry("\xC3", "F32", "[1]", "[0,4]"), one));
+  write("regressions/safetensors/text_behind", safetensors("{" + a + "}]", one));
+  write("regressions/safetensors/nul_in_header", safetensors("{" + a + "}" + std::string("\0", 1), one));
+  write("regressions/safetensors/twice", file(a + "," + a, one));
+  write("regressions/safetensors/deep", safetensors("{\"a\":" + std::string(1000, '[')));
+  write("regressions/safetensors/overlap", file(a + "," + entry("b", "F32", "[1]", "[0,4]"), one));
+  write("regressions/safetensors/hole", file(entry("a", "F32", "[1]", "[4,8]"), one + one));
+  write("regressions/safetensors/too_long", file(a, one + "x"));
+  write("regressions/safetensors/beyond", file(entry("a", "F32", "[2]", "[0,8]"), one));
+  write("regressions/safetensors/other_size", file(entry("a", "F32", "[2]", "[0,4]"), one));
+  write("regressions/safetensors/size_overflows", file(entry("a", "F32", "[4294967296,4294967296]", "[0,4]"), one));
+  write("regressions/safetensors/zero_by_huge", file(entry("a", "F32", "[0,4611686018427387904,8]", "[0,0]"), ""));
+  write("regressions/safetensors/dimension_overflows", file(entry("a", "F32", "[99999999999999999999]", "[0,4]"), one));
+  write("regressions/safetensors/rank_five", file(entry("a", "F32", "[1,1,1,1,1]", "[0,4]"), one));
+  write("regressions/safetensors/unknown_type", file(entry("a", "F8_E4M3", "[4]", "[0,4]"), one));
+  write("regressions/safetensors/control_characters", file(entry("\\u001b[2J", "F31", "[1]", "[0,4]"), one));
+  std::string many;
+  for (int i = 0; i < 2000; ++i) many += "\"" + std::to_string(i) + "\":\"\",";
+  many.pop_back();
+  write("regressions/safetensors/many_short_texts", safetensors("{\"__metadata__\":{" + many + "}}"));
+}
+
 std::string idx(std::initializer_list<std::uint32_t> dims, const std::string& data, char type = 8) {
   std::string bytes{0, 0, type, static_cast<char>(dims.size())};
   for (const std::uint32_t dim : dims)
@@ -270,6 +317,7 @@ int main(int count, char** arguments) {
   write_checkpoints();
   write_sections();
   write_weights();
+  write_safetensors();
   write_idx();
   write_gz();
   write_csv();

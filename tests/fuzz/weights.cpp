@@ -4,6 +4,7 @@
 #include <handrail/nn/norm.h>
 #include <handrail/nn/sequential.h>
 #include <handrail/train/checkpoints/checkpoint.h>
+#include <handrail/train/exchange/weights.h>
 
 #include "checkpoint_files.h"
 #include "target.h"

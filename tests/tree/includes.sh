@@ -7,7 +7,7 @@
 set -eu
 cd "$1"
 
-rooms="option files math data metrics lr report checks guards checkpoints run door"
+rooms="option files math data metrics lr report checks guards checkpoints exchange run door"
 # Includes against the order that are still there, as FILE:HEADER. One that is gone must go from this list.
 pending=""
 

@@ -8,6 +8,7 @@
 #include <handrail/train/checkpoints/internal/checkpoint_codec.h>
 #include <handrail/train/checkpoints/internal/container.h>
 #include <handrail/train/checkpoints/internal/model_scales.h>
+#include <handrail/train/checkpoints/internal/weights_file.h>
 #include <handrail/train/files/file_system.h>
 #include <handrail/train/files/text.h>
 
@@ -179,10 +180,7 @@ void write_back(std::span<const Parameter> own_parameters, std::span<const Buffe
   for (const Buffer& b : own_buffers) std::ranges::copy(buffers.at(b.name).span(), b.tensor.mutable_data());
 }
 
-namespace {
-
-// The tensors of the model itself, not copies: they are only read.
-ModelState state_of(const nn::Module& model, const std::string& who) {
+ModelState finite_state(const nn::Module& model, const std::string& who) {
   ModelState state;
   for (const Parameter& p : model.parameters()) state.parameters.emplace(p.name, p.tensor);
   for (const Buffer& b : model.buffers()) state.buffers.emplace(b.name, b.tensor);
@@ -190,25 +188,28 @@ ModelState state_of(const nn::Module& model, const std::string& who) {
   return state;
 }
 
-}  // namespace
+void check_finite(const ModelState& state, const std::string& who) { check(state, who); }
 
-void save_weights(const nn::Module& model, const std::filesystem::path& path, FileSystem& files) {
-  const std::string who = about("save_weights", path);
-  write(files, path, encode(state_of(model, who)), 0, who);
+void restore(nn::Module& model, const ModelState& state, const std::string& who) {
+  restore(model, state.parameters, state.buffers, who);
 }
 
-void load_weights(nn::Module& model, const std::filesystem::path& path, FileSystem& files) {
-  const std::string who = about("load_weights", path);
+void write_weights(const nn::Module& model, const std::filesystem::path& path, FileSystem& files,
+                   const std::string& who) {
+  write(files, path, encode(finite_state(model, who)), 0, who);
+}
+
+ModelState read_weights(const std::filesystem::path& path, FileSystem& files, const std::string& who) {
   const std::string file = read_container(files, path, who);
-  const ModelState state = decode_model(unpack(file, who), who);
+  ModelState state = decode_model(unpack(file, who), who);
   check(state, who);
-  restore(model, state.parameters, state.buffers, who);
+  return state;
 }
 
 void save_model(const nn::Module& model, const ModelInfo& info, const std::filesystem::path& path, FileSystem& files) {
   const std::string who = about("save_model", path);
   check(info, who);
-  write(files, path, encode(state_of(model, who), info), 0, who);
+  write(files, path, encode(finite_state(model, who), info), 0, who);
 }
 
 SavedModel read_model(const std::filesystem::path& path, FileSystem& files) {

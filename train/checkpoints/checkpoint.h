@@ -63,15 +63,6 @@ void restore(nn::Module& model, const NamedTensors& parameters, const NamedTenso
 void write_back(std::span<const Parameter> own_parameters, std::span<const Buffer> own_buffers,
                 const NamedTensors& parameters, const NamedTensors& buffers) noexcept;
 
-/// Writes the parameters and buffers of a model, as safely as save_checkpoint does. Tensors are stored as they are: the
-/// weight of nn::Linear is [in, out], the transpose of PyTorch's. Throws CheckpointError as save_checkpoint does.
-void save_weights(const nn::Module& model, const std::filesystem::path& path, FileSystem& files = posix_file_system());
-/// Reads a file that save_weights wrote into a model with the same names and shapes. The scales of its layers (see
-/// nn::Layer) come from the file: the model need not have been trained. A checkpoint can be read too: it
-/// gives the weights at its step, while Trainer::load_model gives those of its best evaluation. Throws CheckpointError
-/// when the file cannot be read or does not fit the model; the model is then unchanged.
-void load_weights(nn::Module& model, const std::filesystem::path& path, FileSystem& files = posix_file_system());
-
 /// Writes what save_weights writes, and `info`: everything else that the model needs to predict. Trainer::save_model
 /// calls it with the info of its model. Throws CheckpointError as save_checkpoint does, and when `info` has a
 /// normalization that is not finite or whose stddev is not above 0.

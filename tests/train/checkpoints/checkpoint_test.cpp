@@ -13,6 +13,7 @@
 #include <handrail/nn/sequential.h>
 #include <handrail/nn/standardize.h>
 #include <handrail/train/checkpoints/checkpoint.h>
+#include <handrail/train/exchange/weights.h>
 #include <handrail/train/checkpoints/internal/checkpoint_codec.h>
 #include <handrail/train/files/file_system.h>
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <handrail/train/checkpoints/checkpoint.h>
+#include <handrail/train/exchange/weights.h>
 
 #include "support/check_throws.h"
 #include "support/files.h"

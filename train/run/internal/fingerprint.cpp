@@ -1,18 +1,14 @@
 #include <handrail/train/run/internal/fingerprint.h>
 
-#include <cxxabi.h>
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <string_view>
 #include <typeinfo>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/build.h>
+#include <handrail/nn/internal/type_name.h>
 #include <handrail/train/data/internal/data_part.h>
 #include <handrail/train/data/internal/hash.h>
 
@@ -64,16 +60,6 @@ std::string samples_text(const Rows& all, Index count, const std::function<void(
   return concat(count, ", hash ", hash.text());
 }
 
-// The type without its namespaces, such as "Dropout".
-std::string type_name(const nn::Module& module) {
-  const char* mangled = typeid(module).name();
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(mangled, nullptr, nullptr, &status), std::free);
-  if (status == -1) throw std::bad_alloc();  // the mangled name would be that of another model
-  const std::string_view full = name ? name.get() : mangled;
-  return std::string(full.substr(full.rfind(':') + 1));
-}
-
 // The types of the modules, how many are below each, and their settings: as a hash and, for the first of them, in
 // words.
 std::string model_text(const nn::Module& model) {
@@ -85,7 +71,7 @@ std::string model_text(const nn::Module& model) {
     const nn::Module& module = *modules[i];
     const std::string settings = module.settings();
     hash.add<char>(concat(typeid(module).name(), ' ', module.modules().size(), ' ', settings, ';'));
-    if (i < max_named) names += concat(i ? ", " : "", type_name(module), settings.empty() ? "" : " ", settings);
+    if (i < max_named) names += concat(i ? ", " : "", nn::type_name(module), settings.empty() ? "" : " ", settings);
   }
   return concat(names, modules.size() > max_named ? ", ..." : "", ", hash ", hash.text());
 }
