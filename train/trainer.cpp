@@ -29,6 +29,7 @@ TrainerOptions effective(TrainerOptions o) {
   o.accumulate_grad_batches = 1;
   o.checkpoints = off;
   o.metrics_csv = off;
+  o.report = false;
   return o;
 }
 

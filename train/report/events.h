@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <handrail/core/scalar.h>
+#include <handrail/train/lr/lr_finder.h>
 #include <handrail/train/metrics/evaluation.h>
 #include <handrail/train/metrics/sample_losses.h>
 #include <handrail/train/report/anomaly.h>
@@ -29,6 +30,9 @@ struct FitStart {
   Index epochs;
   Index batches_per_epoch;
   std::int64_t planned_steps;  // optimizer updates in all epochs
+  std::uint64_t seed = 0;
+  std::optional<double> clip_norm = {};       // TrainerOptions::clip_norm; absent when it is off
+  std::vector<std::string> class_names = {};  // in the order of the outputs; empty when they have none
 };
 
 /// What a run is doing while it makes no steps, for a live line. Activities are reported often.
@@ -44,6 +48,7 @@ inline constexpr const char* stopping_activity = "interrupted, saving a checkpoi
 /// The end of the preparations, right before the first step.
 struct TrainStart {
   std::vector<SummaryItem> found;  // lines of the summary that were not known at fit_start, such as the learning rate
+  std::optional<LrFinderResult> lr_finder = {};  // when the LR finder was asked for the rate
 };
 
 /// One step: an optimizer update, or the attempt of one that a guard refused.
@@ -166,6 +171,7 @@ struct Best {
 struct FitEnd {
   StopReason reason = StopReason::finished;
   int signal = 0;              // the number of the signal that interrupted the run; 0 without one
+  std::string exception = {};  // what() of the exception that ended the run; empty without one
   Index epochs = 0;            // completed epochs
   std::int64_t steps = 0;      // optimizer updates
   std::int64_t skipped = 0;    // steps whose update was not made
@@ -186,7 +192,7 @@ struct FitEnd {
   std::optional<Refit> refit = {};
   std::optional<Calibration> calibration = {};  // what became of TrainerOptions::calibrate; absent without it
   std::vector<SummaryItem> summary = {};
-  std::string run_dir = {};             // the directory of checkpoints and metrics.csv, an absolute path
+  std::string run_dir = {};             // the directory of checkpoints, metrics.csv and report.html, absolute
   std::string checkpoint = {};          // path of the newest checkpoint; empty when there is none
   std::string checkpoint_problem = {};  // why the last state could not be saved; empty when it was
   double seconds = 0;                   // of training, with the sessions before a resume

@@ -184,6 +184,9 @@ struct TrainerOptions {
   /// The file for the figures of the run, as rows of step,epoch,name,value. An empty path: metrics.csv in the directory
   /// of the run.
   OrOff<std::filesystem::path> metrics_csv = std::filesystem::path{};
+  /// Whether the directory of the run gets report.html, a page with its curves and its diagnosis, at the end and once a
+  /// minute. See docs/guides/report.md.
+  bool report = true;
   /// The sinks that the run reports to; {}: none.
   LogSinks sinks = default_sinks();
 };
@@ -214,7 +217,7 @@ void visit_options(Options& options, Visit&& visit) {
          val_check_interval, metrics, monitor, mode, patience, improvement, restore_best, guards, checks, verify_fixes,
          repair, refit, calibrate, checkpoints, verify_steps, limit_train_batches, limit_val_batches, overfit_batches,
          max_seconds, handle_signals, fast_dev_run, standardize, seed, normalization, class_names, table,
-         log_every_n_steps, metrics_csv, sinks] = options;
+         log_every_n_steps, metrics_csv, report, sinks] = options;
 
   visit({.name = "epochs", .help = "passes over the training set", .range = {.min = 1, .max = 1e9}}, epochs);
   visit({.name = "batch_size", .help = "samples in a batch", .range = {.min = 1}}, batch_size);
@@ -396,6 +399,11 @@ void visit_options(Options& options, Visit&& visit) {
          .without = "the figures of the run are not kept",
          .fixed = false},
         metrics_csv);
+  visit({.name = "report",
+         .help = "write report.html into the directory of the run",
+         .without = "there is no page with the curves of the run",
+         .fixed = false},
+        report);
   visit({.name = "sinks",
          .help = "what the run reports to",
          .problem = sinks_problem(sinks),

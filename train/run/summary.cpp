@@ -242,6 +242,8 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
     lines.item("verify_steps", concat(100 * *o.verify_steps, " % of the steps are computed twice and compared"));
   lines.either(o.metrics_csv, o.metrics_csv && !o.metrics_csv->empty() ? o.metrics_csv->string()
                                                                        : concat(plan.run_dir, "/metrics.csv"));
+  lines.either(o.report, o.report && !plan.run_dir.empty(), "report.html in the directory of the run",
+               plan.run_dir.empty() ? "there is no directory of the run" : nullptr);
   lines.either(o.handle_signals, concat("SIGINT and SIGTERM end the run after the current step",
                                         o.checkpoints ? ", with a checkpoint" : ""));
   GuardOptions guards = o.guards;

@@ -38,6 +38,7 @@ int run_parts(const PartNames& names, Index count, const TrainerOptions& options
   TrainerOptions own = options;
   own.checkpoints = off;
   own.metrics_csv = off;
+  own.report = false;
   own.sinks.clear();
   if (!options.sinks.empty()) own.sinks.push_back(epochs);
   for (Index number = 0; number < count; ++number) {

@@ -210,6 +210,7 @@ FitResult refit(const Program& program, const Rows& all, FitResult first, const 
   }
   for (const auto& sink : program.options.sinks) sink->refit(told);
   first.refit = std::move(told);
+  add_to_report(program, first);
   return first;
 }
 

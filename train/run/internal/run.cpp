@@ -31,6 +31,17 @@ std::map<std::string, std::string> fingerprint_of(const Setup& setup, Stop& stop
                                      .poll = [&stop] { stop.poll(); }});
 }
 
+// What an exception says of itself.
+std::string text_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return printable(e.what());
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+}
+
 }  // namespace
 
 Run::Run(const Program& program, RunData data)
@@ -127,6 +138,10 @@ FitResult Run::train(const std::function<void()>& start) {
   try_part([&] { report_end_checks(); });
   try_part([&] { calibrate_outputs(); });
   try_part([&] { complete_result(); });
+  try_part([&] {
+    if (error) desk_.result.exception = text_of(error);
+  });
+  try_part([&] { loop_.saver.report_end(loop_.at.step); });
   for (const auto& sink : desk_.sinks()) try_part([&] { sink->fit_end(desk_.result); });
   try_part([&] { desk_.call(&Recipe::on_fit_end, desk_.result); });
   if (error) std::rethrow_exception(error);
@@ -222,7 +237,7 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
   loop_.restore(state);
   scales.keep();
   setup_.take_scales();  // loss_unit follows from the constants
-  loop_.saver.open_log(state.log_length);
+  loop_.saver.open_log(state.log_length, state.progress.step);
   desk_.result.checkpoint = loaded->path.string();
   stop_.begin();
   send_fit_start();

@@ -56,4 +56,8 @@ class Run {
   bool diverged_ = false;  // whether training had diverged at the end of the run
 };
 
+/// Writes the report of the run that has left program.last_run again, with what followed it. A failure is told to the
+/// sinks and added to the anomalies of the result.
+void add_to_report(const Program& program, FitResult& result);
+
 }  // namespace handrail::train

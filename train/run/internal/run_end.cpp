@@ -1,12 +1,15 @@
 // How a run ends: its last checkpoint, the weights it leaves, and what the predictions of the finished model tell.
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/train/checks/internal/outcome/prediction_checks.h>
+#include <handrail/train/report/html/internal/html_report.h>
 #include <handrail/train/run/internal/calibrate.h>
 #include <handrail/train/run/internal/end_checks.h>
 #include <handrail/train/run/internal/run.h>
@@ -121,7 +124,8 @@ void Run::complete_result() {
   result.monitor = setup_.options.monitor;
   result.best = loop_.evaluator.best();
   result.seconds = stop_.seconds() + loop_.at.seconds;
-  if (stop_.has_begun()) setup_.last_run = {loop_.good.take_state(), std::move(start_), has_failed()};
+  if (stop_.has_begun())
+    setup_.last_run = {loop_.good.take_state(), std::move(start_), has_failed(), loop_.saver.report()};
 }
 
 // Whether the weights may be damaged, for example by a rate that has killed units, so that no fix could be measured
@@ -130,6 +134,23 @@ bool Run::has_failed() const {
   return stop_.by_guard() || diverged_ || std::ranges::any_of(desk_.result.anomalies, [](const Anomaly& anomaly) {
            return anomaly.rank == Rank::blow_up && anomaly.severity == Severity::warning;
          });
+}
+
+void add_to_report(const Program& program, FitResult& result) {
+  if (!program.last_run || !program.last_run->report) return;
+  try {
+    std::string problem = program.last_run->report->write_again(result);
+    if (problem.empty()) return;
+    result.anomalies.push_back({.name = "report",
+                                .step = result.steps,
+                                .evidence = std::move(problem),
+                                .cause = "a problem with the disk",
+                                .remedy = "free disk space, or set report = off; nothing else is affected"});
+    ++result.anomaly_counts["report"];
+    for (const auto& sink : program.options.sinks) sink->anomaly(result.anomalies.back());
+  } catch (const std::bad_alloc&) {
+    // The report stays as the run has left it.
+  }
 }
 
 }  // namespace handrail::train

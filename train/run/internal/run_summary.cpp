@@ -33,7 +33,10 @@ void Run::send_fit_start() {
   const FitStart event{.summary = desk_.result.summary,
                        .epochs = setup_.options.epochs,
                        .batches_per_epoch = setup_.batches(),
-                       .planned_steps = setup_.decisions.planned_steps};
+                       .planned_steps = setup_.decisions.planned_steps,
+                       .seed = setup_.options.seed.value,
+                       .clip_norm = setup_.options.clip_norm,
+                       .class_names = setup_.info.class_names};
   desk_.has_started = true;
   desk_.send(&LogSink::fit_start, event);
 }
@@ -49,7 +52,7 @@ std::string Run::resumed_text() const {
 
 // Sends what was not known when the summary was sent.
 void Run::send_train_start() {
-  TrainStart event{.found = preflight_.found()};
+  TrainStart event{.found = preflight_.found(), .lr_finder = desk_.result.lr_finder};
   if (!setup_.options.lr && !setup_.options.fast_dev_run)
     event.found.push_back({"lr", lr_text(setup_.decisions.lr, lr_source())});
   if (const auto& constants = setup_.info.normalization; constants && !setup_.options.normalization)

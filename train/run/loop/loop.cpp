@@ -206,6 +206,7 @@ void Loop::keep_good() {
 
 // A state that a guard objects to, or with which training has diverged, is not saved.
 void Loop::save_if_due() {
+  saver.report_if_due(at.step);
   if (!saver.due(at)) return;
   if (!is_good())
     saver.note_attempt(at);

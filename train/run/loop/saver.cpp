@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>  // program_invocation_short_name
+#include <new>
 #include <utility>
 
 #include <handrail/core/error.h>
@@ -28,7 +29,7 @@ void Saver::make_directory(const std::filesystem::path& given) {
   }
   if (options.checkpoints)
     store_ = std::make_unique<CheckpointStore>(made_dir_, options.checkpoints->keep_last, files_);
-  open_log(0);
+  open_log(0, 0);
 }
 
 void Saver::take_directory(const std::filesystem::path& run_dir) {
@@ -44,11 +45,17 @@ std::optional<LoadedCheckpoint> Saver::load_newest() {
   return loaded;
 }
 
-void Saver::open_log(std::uint64_t length) {
+void Saver::open_log(std::uint64_t length, std::int64_t step) {
+  const std::filesystem::path run_dir = desk_.result.run_dir;
+  if (setup_.options.report && !run_dir.empty()) {
+    report_ = std::make_shared<html::HtmlReport>(run_dir / html::HtmlReport::file_name);
+    desk_.add_first(report_);
+  }
   const auto& csv = setup_.options.metrics_csv;
+  if (report_ && step > 0 && !csv) report_->resume_without_log(step);
   if (!csv) return;
-  const std::filesystem::path path =
-      csv->empty() ? std::filesystem::path(desk_.result.run_dir) / MetricsLog::file_name : absolute_path(*csv);
+  const std::filesystem::path path = csv->empty() ? run_dir / MetricsLog::file_name : absolute_path(*csv);
+  if (report_ && step > 0) report_->resume(log_files_, path, length, step);
   log_ = std::make_shared<MetricsLog>(path, setup_.options.log_every_n_steps, length, log_files_);
   desk_.add_first(log_);
 }
@@ -56,13 +63,15 @@ void Saver::open_log(std::uint64_t length) {
 void Saver::discard_directory() {
   if (made_dir_.empty()) return;
   store_.reset();
-  for (const char* name : {MetricsLog::file_name, CheckpointStore::lock_name, start_name})
+  for (const char* name : {MetricsLog::file_name, html::HtmlReport::file_name, CheckpointStore::lock_name, start_name})
     files_.unlink((made_dir_ / name).c_str());
   ::rmdir(made_dir_.c_str());  // fails when somebody has put something there, or a link in its place
   desk_.result.run_dir.clear();
 }
 
 void Saver::start(const TrainingState& state) {
+  constexpr double first_report = 10;  // seconds
+  report_time_ = stop_.clock() + first_report;
   note_attempt(state.progress);
   saved_ = position_of(state);
 }
@@ -147,6 +156,21 @@ void Saver::sync_log(std::int64_t step) {
                 .evidence = std::move(problem),
                 .cause = "a problem with the disk, or a change of the file by another program",
                 .remedy = "free disk space; the checkpoints are not affected"});
+}
+
+void Saver::write_report(std::int64_t step, bool is_over) {
+  constexpr double interval = 60;  // seconds
+  report_time_ = stop_.clock() + interval;
+  try {
+    if (std::string problem = report_->write(log_files_, desk_.result, is_over); !problem.empty())
+      desk_.warn({.name = "report",
+                  .step = step,
+                  .evidence = std::move(problem),
+                  .cause = "a problem with the disk",
+                  .remedy = "free disk space, or set report = off; nothing else is affected"});
+  } catch (const std::bad_alloc&) {
+    // The run goes on without this report. Memory that is short may be there again in a minute.
+  }
 }
 
 // The name of a program may have characters that the name of a run must not have.

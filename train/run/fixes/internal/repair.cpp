@@ -145,6 +145,7 @@ FitResult Repair::run() {
   }
   leave_best();
   best_->result.repairs = std::move(attempts_);
+  add_to_report(program_, best_->result);
   return std::move(best_->result);
 }
 
