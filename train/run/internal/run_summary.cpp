@@ -33,7 +33,10 @@ void Run::send_fit_start() {
   const FitStart event{.summary = desk_.result.summary,
                        .epochs = setup_.options.epochs,
                        .batches_per_epoch = setup_.batches(),
-                       .planned_steps = setup_.decisions.planned_steps};
+                       .planned_steps = setup_.decisions.planned_steps,
+                       .resumed = resumed_,
+                       .step = loop_.at.step,
+                       .run_dir = desk_.result.run_dir};
   desk_.has_started = true;
   desk_.send(&LogSink::fit_start, event);
 }
