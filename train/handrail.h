@@ -46,6 +46,7 @@
 #include <handrail/train/metrics/metrics.h>
 #include <handrail/train/report/console.h>
 #include <handrail/train/report/sink.h>
+#include <handrail/train/report/sinks.h>
 #include <handrail/train/run/loss.h>
 #include <handrail/train/run/options.h>
 #include <handrail/train/run/result.h>

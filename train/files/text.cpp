@@ -75,4 +75,11 @@ std::string excerpt(std::string_view text, std::size_t max_bytes) {
   return concat('\'', printable(text.substr(0, max_bytes), LineEnds::escape), text.size() > max_bytes ? "...'" : "'");
 }
 
+std::string csv_cell(std::string_view text) {
+  std::string cell = printable(text, LineEnds::escape);
+  if (cell.find_first_of(",\"") == std::string::npos) return cell;
+  for (std::size_t i = cell.find('"'); i != std::string::npos; i = cell.find('"', i + 2)) cell.insert(i, 1, '"');
+  return concat('"', cell, '"');
+}
+
 }  // namespace handrail::train

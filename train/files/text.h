@@ -34,6 +34,10 @@ std::string excerpt(std::string_view text, std::size_t max_bytes = 40);
 /// A name for use in a message, written as excerpt() does but with up to 200 bytes: names of parameters can be long.
 inline std::string quoted_name(std::string_view name) { return excerpt(name, 200); }
 
+/// A name as a cell of a CSV file: printable() without line ends, and in quotes where it needs them, so that names that
+/// users give to metrics break no line and no column.
+std::string csv_cell(std::string_view text);
+
 /// Appends the shortest decimal text that reads back as the same number.
 template <class Number>
 void append_exact(std::string& text, Number value) {

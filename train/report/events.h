@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <handrail/core/parameter.h>
 #include <handrail/core/scalar.h>
 #include <handrail/train/lr/lr_finder.h>
 #include <handrail/train/metrics/evaluation.h>
@@ -33,6 +34,9 @@ struct FitStart {
   std::uint64_t seed = 0;
   std::optional<double> clip_norm = {};       // TrainerOptions::clip_norm; absent when it is off
   std::vector<std::string> class_names = {};  // in the order of the outputs; empty when they have none
+  bool resumed = false;                       // whether the run continues from a checkpoint
+  std::int64_t step = 0;                      // optimizer updates that the checkpoint holds; 0 for a new run
+  std::string run_dir = {};  // the directory of checkpoints and metrics.csv, an absolute path; empty without one
 };
 
 /// What a run is doing while it makes no steps, for a live line. Activities are reported often.
@@ -84,6 +88,8 @@ struct LayerStats {
 struct LayerReport {
   std::int64_t step;
   std::vector<LayerStats> layers;
+  // Those of the model, after the update, with the gradients that it was made from; valid during the call only.
+  std::span<const Parameter> parameters = {};
 };
 
 /// An evaluation on the validation set. When a run without a validation set monitors the training loss, `evaluation`

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <handrail/train/report/events.h>
@@ -15,6 +16,9 @@ class LogSink {
   LogSink(const LogSink&) = delete;
   LogSink& operator=(const LogSink&) = delete;
   virtual ~LogSink() = default;
+  /// Called before anything has changed. Throws an Error when the sink cannot work, such as over a link that would have
+  /// another file written to; the run is then refused.
+  virtual void check() const {}
   /// Called once, before the data is checked.
   virtual void fit_start(const FitStart&) {}
   /// Called often while the run makes no steps, such as during the checks and the sweep for the learning rate.
@@ -40,6 +44,10 @@ class LogSink {
   virtual void refit(const Refit&) {}
   /// Called after each fit of cross_validate and fit_ensemble. Besides, they send activities only, which count epochs.
   virtual void part_end(const PartEnd&) {}
+  /// What the sink has failed to do since the last call, in words; empty when there was nothing. Asked after
+  /// evaluations and epochs and before the end of the run, which reports it as the anomaly "metrics_log": a sink that
+  /// fails to write must not end a run.
+  virtual std::string take_problem() { return {}; }
 
  protected:
   LogSink() = default;
@@ -59,7 +67,10 @@ class MemorySink : public LogSink {
     steps.push_back(event);
     steps.back().layer_norms = {};  // valid during the call only
   }
-  void layers(const LayerReport& event) override { layer_reports.push_back(event); }
+  void layers(const LayerReport& event) override {
+    layer_reports.push_back(event);
+    layer_reports.back().parameters = {};  // valid during the call only
+  }
   void evaluated(const EvaluationStats& event) override { evaluations.push_back(event); }
   void epoch_end(const EpochStats& event) override { epochs.push_back(event); }
   void anomaly(const Anomaly& event) override { anomalies.push_back(event); }

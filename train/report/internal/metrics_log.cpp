@@ -1,6 +1,5 @@
 #include <handrail/train/report/internal/metrics_log.h>
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -11,54 +10,22 @@
 #include <utility>
 
 #include <handrail/core/error.h>
-#include <handrail/train/files/file_system.h>
+#include <handrail/train/files/log_file.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/report/internal/sinks/figures.h>
 
 namespace handrail::train {
 namespace {
 
 constexpr std::string_view header = "step,epoch,name,value\n";
 constexpr std::size_t max_buffered_bytes = 1 << 16;
-// Without O_NONBLOCK the open of a pipe waits for a reader.
-constexpr int open_flags = O_APPEND | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
 
-struct LayerFigure {
-  const char* prefix;
-  double LayerStats::*value;
-};
-constexpr LayerFigure layer_figures[] = {
-    {"grad_norm/", &LayerStats::grad_norm},   {"grad_mean/", &LayerStats::grad_mean},
-    {"grad_max/", &LayerStats::grad_max},     {"update_ratio/", &LayerStats::update_ratio},
-    {"dead_units/", &LayerStats::dead_units},
-};
-
-// A name as a cell of a CSV file: names that users give to metrics must break no line and no column.
-std::string cell(const char* prefix, const std::string& name) {
-  std::string text = printable(prefix + name, LineEnds::escape);
-  if (text.find_first_of(",\"") == std::string::npos) return text;
-  for (std::size_t i = text.find('"'); i != std::string::npos; i = text.find('"', i + 2)) text.insert(i, 1, '"');
-  return concat('"', text, '"');
-}
-
-// Opens a log, or makes it. No descriptor is left open when there is no memory for its owner.
-std::unique_ptr<OpenFile> open_to_append(FileSystem& files, const std::filesystem::path& path) {
-  OpenFile opened(files, open_file(files, path, O_WRONLY | O_CREAT | open_flags, 0600));
-  auto owner = std::make_unique<OpenFile>(files, opened.get());
-  opened.release();
-  return owner;
-}
+std::string cell(const char* prefix, const std::string& name) { return csv_cell(prefix + name); }
 
 }  // namespace
 
 void MetricsLog::check_path(const std::filesystem::path& path, FileSystem& files) {
-  const OpenFile file(files, open_file(files, path, O_WRONLY | open_flags));
-  struct stat status {};
-  const int error = file.get() < 0 || files.status(file.get(), status) != 0 ? errno : 0;
-  if (error == ENOENT || (error == 0 && S_ISREG(status.st_mode))) return;
-  const bool is_other = error == 0 || error == ELOOP || error == ENXIO || error == EISDIR;
-  if (!is_other) fail<CheckpointError>("MetricsLog: cannot open '", path.string(), "': ", errno_text());
-  fail<CheckpointError>("MetricsLog: want a regular file or none at '", path.string(),
-                        "'; got a link, directory, pipe or device; set metrics_csv to another path");
+  check_log_path(files, path, "MetricsLog", "set metrics_csv to another path");
 }
 
 MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t every_n_steps, std::uint64_t length,
@@ -115,7 +82,7 @@ void MetricsLog::layers(const LayerReport& report) {
   if (layer_names_.size() != std::size(layer_figures) * report.layers.size()) {
     layer_names_.clear();
     for (const LayerStats& layer : report.layers)
-      for (const LayerFigure& figure : layer_figures) layer_names_.push_back(cell(figure.prefix, layer.name));
+      for (const LayerFigure& figure : layer_figures) layer_names_.push_back(cell(figure.name, '/' + layer.name));
   }
   auto name = layer_names_.begin();
   for (const LayerStats& layer : report.layers)
@@ -146,8 +113,7 @@ void MetricsLog::sync() {
 
 // Makes the file again when it was deleted in the meantime.
 void MetricsLog::reopen() {
-  const OpenFile there(files_, open_file(files_, path_, O_WRONLY | open_flags));
-  if (there.get() >= 0 || errno != ENOENT) return;
+  if (is_log_there(files_, path_) || errno != ENOENT) return;
   auto file = open_to_append(files_, path_);
   if (file->get() < 0) return;  // the next write fails and reports the problem
   file_ = std::move(file);

@@ -45,7 +45,7 @@ class MetricsLog : public LogSink {
   /// Writes all lines so far through to the device. To be called before a checkpoint stores length().
   void sync();
   /// Returns the last problem since the previous call and forgets it; empty when there was none.
-  std::string take_problem();
+  std::string take_problem() override;
 
  private:
   void line(std::int64_t step, Index epoch, std::string_view name, double value);

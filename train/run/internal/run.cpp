@@ -64,7 +64,7 @@ FitResult Run::fit(const std::filesystem::path& run_dir) {
                                   p.tensor.data()[bad], " in element ", bad, "; initialise them anew"),
                            p.name);
   setup_.set_lr(setup_.given_lr());
-  check_log({});
+  check_logs({});
   try {
     loop_.saver.make_directory(run_dir);
   } catch (...) {
@@ -91,9 +91,10 @@ LrFinderResult Run::find_lr(const std::optional<LrFinderOptions>& options) {
   return options ? preflight_.sweep(*options) : preflight_.sweep();
 }
 
-// Refuses a file for metrics.csv that must not be written to, before anything has changed. run_dir: the directory of a
-// run that is resumed; empty for a new one, which has no such file yet.
-void Run::check_log(const std::filesystem::path& run_dir) const {
+// Refuses sinks that cannot work and a file for metrics.csv that must not be written to, before anything has changed.
+// run_dir: the directory of a run that is resumed; empty for a new one, which has no such file yet.
+void Run::check_logs(const std::filesystem::path& run_dir) const {
+  for (const auto& sink : desk_.sinks()) sink->check();
   const auto& csv = setup_.options.metrics_csv;
   if (!csv || (csv->empty() && run_dir.empty())) return;
   MetricsLog::check_path(csv->empty() ? run_dir / MetricsLog::file_name : *csv, posix_file_system());
@@ -137,6 +138,7 @@ FitResult Run::train(const std::function<void()>& start) {
   try_part([&] { diagnose_predictions(); });
   try_part([&] { report_end_checks(); });
   try_part([&] { calibrate_outputs(); });
+  try_part([&] { desk_.warn_of_sinks(loop_.at.step); });
   try_part([&] { complete_result(); });
   try_part([&] {
     if (error) desk_.result.exception = text_of(error);
@@ -224,7 +226,7 @@ void Run::take_up(const std::filesystem::path& run_dir, const ResumeOptions& opt
   check_fits(setup_.model, state);
   setup_.take_scales();
   loop_.settings = fingerprint_of(setup_, stop_);
-  check_log(dir);
+  check_logs(dir);
   resumed_ = true;
   setup_.set_lr(setup_.given_lr());
   loop_.guards.add_all(setup_);

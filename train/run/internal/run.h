@@ -28,7 +28,7 @@ class Run {
   FitResult train(const std::function<void()>& start);
   void prepare();
   void keep_start();
-  void check_log(const std::filesystem::path& run_dir) const;
+  void check_logs(const std::filesystem::path& run_dir) const;
   void take_up(const std::filesystem::path& run_dir, const ResumeOptions& options);
 
   void send_fit_start();

@@ -36,7 +36,10 @@ void Run::send_fit_start() {
                        .planned_steps = setup_.decisions.planned_steps,
                        .seed = setup_.options.seed.value,
                        .clip_norm = setup_.options.clip_norm,
-                       .class_names = setup_.info.class_names};
+                       .class_names = setup_.info.class_names,
+                       .resumed = resumed_,
+                       .step = loop_.at.step,
+                       .run_dir = desk_.result.run_dir};
   desk_.has_started = true;
   desk_.send(&LogSink::fit_start, event);
 }

@@ -30,4 +30,15 @@ void Desk::warn(Anomaly anomaly) {
   if (on_verdict) on_verdict(verdict);
 }
 
+void Desk::warn_of_sinks(std::int64_t step) {
+  const LogSinks sinks = sinks_;
+  for (const auto& sink : sinks)
+    if (std::string problem = sink->take_problem(); !problem.empty())
+      warn({.name = "metrics_log",
+            .step = step,
+            .evidence = std::move(problem),
+            .cause = "a problem with the disk, or a change of the file by another program",
+            .remedy = "free disk space; the training and its checkpoints are not affected"});
+}
+
 }  // namespace handrail::train

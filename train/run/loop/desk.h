@@ -58,6 +58,8 @@ class Desk {
   Verdict report(Anomaly anomaly);
   /// Reports an anomaly outside of a step, and passes the verdict to on_verdict at once.
   void warn(Anomaly anomaly);
+  /// Reports what sinks have failed to do.
+  void warn_of_sinks(std::int64_t step);
 
   std::function<void(const Verdict&)> on_verdict = {};  // empty when the training has ended
   bool has_started = false;                             // whether the sinks got fit_start

@@ -96,6 +96,7 @@ void Evaluator::report(const EvaluationStats& stats) {
   at_.torn = false;
   if (setup_.validation) {
     desk_.call(&Recipe::on_validation_end, stats);
+    desk_.warn_of_sinks(stats.step);
     if (!is_finite(loss)) {
       const bool sound = std::ranges::all_of(setup_.parameters,
                                              [](const Parameter& p) { return first_non_finite(p.tensor.span()) < 0; });

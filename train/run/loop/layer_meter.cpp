@@ -30,6 +30,7 @@ const LayerReport& LayerMeter::measure(std::int64_t step) {
     moved_[layer_of_parameter_[p]] += kernels_here().squared_distance(now.data(), before.data(), std::ssize(now));
   }
   report_.step = step;
+  report_.parameters = setup_.parameters;
   report_.layers.resize(measures_.size());
   for (std::size_t l = 0; l < measures_.size(); ++l) {
     const optim::LayerMeasure& measure = measures_[l];

@@ -186,6 +186,7 @@ void Loop::end_epoch() {
   desk_.send(&LogSink::epoch_end, stats);
   at.torn = false;
   desk_.call(&Recipe::on_epoch_end, stats);
+  desk_.warn_of_sinks(at.step);
   stop_.look();
   if (stop_.by_guard()) return;
   keep_good();

@@ -150,12 +150,7 @@ TrainingState Saver::load_start() {
 void Saver::sync_log(std::int64_t step) {
   if (!log_) return;
   log_->sync();
-  if (std::string problem = log_->take_problem(); !problem.empty())
-    desk_.warn({.name = "metrics_log",
-                .step = step,
-                .evidence = std::move(problem),
-                .cause = "a problem with the disk, or a change of the file by another program",
-                .remedy = "free disk space; the checkpoints are not affected"});
+  desk_.warn_of_sinks(step);
 }
 
 void Saver::write_report(std::int64_t step, bool is_over) {
