@@ -14,6 +14,11 @@ if(HANDRAIL_OPENMP)
   endif()
 endif()
 
+# For one sink: it is not fetched.
+if(HANDRAIL_SQLITE)
+  find_package(SQLite3 QUIET)
+endif()
+
 # handrail_dependency("NAME [VERSION]" TARGET URL SHA256 [FOLDER]): TARGET from find_package, or made
 # from the headers in FOLDER of the fetched source, whose own build, tests and options stay out of ours.
 macro(handrail_dependency package target url hash)

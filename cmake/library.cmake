@@ -83,6 +83,10 @@ function(handrail_library name)
   else()
     target_compile_options(${name} PRIVATE -Wno-unknown-pragmas)
   endif()
+  if(HANDRAIL_SQLITE AND SQLite3_FOUND)
+    target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:SQLite::SQLite3>)
+    target_compile_definitions(${name} PRIVATE HANDRAIL_SQLITE)
+  endif()
   # Eigen's own threads would make results depend on their number, in ops of users too. The library has Eigen in a
   # namespace of its own: a program that uses Eigen with -march=native has templates of the same names, but aligned in
   # another way, and the linker would take one of the two for both.

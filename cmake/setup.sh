@@ -12,7 +12,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 # Debian and Ubuntu packages that a preset needs.
 packages_for() {
-  echo g++ cmake ninja-build libeigen3-dev libcereal-dev nlohmann-json3-dev doctest-dev libcli11-dev zlib1g-dev
+  echo g++ cmake ninja-build libeigen3-dev libcereal-dev nlohmann-json3-dev doctest-dev libcli11-dev zlib1g-dev libsqlite3-dev
   case $1 in
     tsan) echo clang libclang-rt-dev libomp-dev ;;
     fuzz) echo clang libclang-rt-dev libomp-dev ;;  # libclang-rt-dev brings libFuzzer

@@ -28,7 +28,7 @@ for page in "$readme" "$(dirname "$readme")/docs/cross_validation.md"; do
   (
     cd "$work"
     for program in 1 2; do
-      "$cxx" -std=c++20 -O1 "$@" -I"$include" "$name$program.cpp" "$library" -lz -fopenmp -o "$name$program"
+      "$cxx" -std=c++20 -O1 -I"$include" "$name$program.cpp" "$library" -lz -fopenmp "$@" -o "$name$program"
       "./$name$program" >"$name.output$program"
       grep '^test accuracy [01]\.[0-9]*$' "$name.output$program" >"$name.accuracy$program" ||
         { echo "want a line 'test accuracy'; got:"; cat "$name.output$program"; exit 1; }

@@ -14,6 +14,11 @@ bool is_terminal(std::FILE* stream) {
   return isatty(fileno(stream)) == 1 && kind && std::string_view(kind) != "dumb";
 }
 
+bool has_colours(std::FILE* stream) {
+  const char* refused = std::getenv("NO_COLOR");
+  return is_terminal(stream) && !(refused && *refused);
+}
+
 std::size_t terminal_columns(std::FILE* stream) {
   constexpr std::size_t default_width = 80;
   std::size_t width = 0;

@@ -9,6 +9,9 @@ namespace handrail::train {
 /// Whether the stream is a terminal that obeys escape sequences. It is not when TERM is unset or "dumb".
 bool is_terminal(std::FILE* stream);
 
+/// Whether text on the stream may have colours: on a terminal, unless NO_COLOR is set and not empty (no-color.org).
+bool has_colours(std::FILE* stream);
+
 /// How many columns a line on this terminal may have: one less than its width, because some terminals wrap as soon as
 /// the last column is written. When the terminal does not report a width, $COLUMNS is taken, or else 80.
 std::size_t terminal_columns(std::FILE* stream);

@@ -17,11 +17,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Escape sequences of terminals (ECMA-48, SGR).
+constexpr const char *red = "\x1b[31m", *yellow = "\x1b[33m", *plain = "\x1b[0m";
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 class Console final : public LogSink {
  public:
-  explicit Console(std::FILE* stream) : stream_(stream), terminal_(is_terminal(stream)), live_(stream) {
+  explicit Console(std::FILE* stream)
+      : stream_(stream), terminal_(is_terminal(stream)), colours_(has_colours(stream)), live_(stream) {
     line_.reserve(256);  // a step must not call the heap
   }
 
@@ -31,6 +35,7 @@ class Console final : public LogSink {
     at_.batches_per_epoch = event.batches_per_epoch;
     at_.first = at_.samples = 0;
     best_ = false;
+    val_loss_.reset();
     norms_ = {};
     activity_.what.clear();
     summary_width_ = 0;
@@ -88,6 +93,7 @@ class Console final : public LogSink {
                                 .batch = stats.batch,
                                 .batches = at_.batches_per_epoch,
                                 .loss = stats.ema_loss,
+                                .val_loss = val_loss_,
                                 .lr = stats.lr,
                                 .grad_norm = stats.grad_norm,
                                 .samples_per_second = static_cast<double>(at_.samples) / elapsed,
@@ -122,6 +128,7 @@ class Console final : public LogSink {
   // An evaluation at the end of an epoch has no line of its own: its figures are on the line of the epoch.
   void evaluated(const EvaluationStats& stats) override {
     best_ = stats.best;
+    val_loss_ = stats.evaluation.loss;
     if (at_.batch == at_.batches_per_epoch || seconds_since(last_epoch_) < 1) return;
     last_epoch_ = Clock::now();
     live_.clear();
@@ -136,7 +143,7 @@ class Console final : public LogSink {
     constexpr std::int64_t max_of_a_name = 5;
     const bool acted = event.action > Action::skip;
     if (++anomalies_[event.name] > max_of_a_name && !acted) return;
-    print("warning: " + event.headline());
+    print("warning: " + event.headline(), 2, event.action >= Action::rollback ? red : yellow);
     std::fflush(stream_);
   }
 
@@ -159,7 +166,7 @@ class Console final : public LogSink {
                    !result.checkpoint_problem.empty()         ? ", of an earlier state"
                    : result.reason == StopReason::interrupted ? ", to resume from"
                                                               : ""));
-    if (!result.checkpoint_problem.empty()) print("NOT SAVED: " + result.checkpoint_problem);
+    if (!result.checkpoint_problem.empty()) print("NOT SAVED: " + result.checkpoint_problem, 2, red);
     std::fflush(stream_);
   }
 
@@ -237,11 +244,17 @@ class Console final : public LogSink {
     return true;
   }
 
-  // Prints a line that stays. On a terminal that is too narrow for it, it is wrapped into indented lines.
-  void print(const std::string& text, std::size_t indent = 2) {
+  // Prints a line that stays. On a terminal that is too narrow for it, it is wrapped into indented lines. What comes
+  // before its first colon has the colour, where there are colours.
+  void print(const std::string& text, std::size_t indent = 2, const char* colour = "") {
     const std::string line = printable(text);
     live_.clear();
-    std::fprintf(stream_, "%s\n", (terminal_ ? wrapped(line, columns(), indent) : line).c_str());
+    std::string lines = terminal_ ? wrapped(line, columns(), indent) : line;
+    if (const std::size_t colon = lines.find(':'); colours_ && *colour && colon != std::string::npos) {
+      lines.insert(colon, plain);
+      lines.insert(0, colour);
+    }
+    std::fprintf(stream_, "%s\n", lines.c_str());
   }
 
   // Prints lines of the summary. Their values are aligned with each other and with the lines printed before.
@@ -272,11 +285,12 @@ class Console final : public LogSink {
   }
 
   std::FILE* stream_;
-  bool terminal_;
+  bool terminal_, colours_;
   LiveLine live_;
   std::string line_;
   std::size_t summary_width_ = 0;
   bool best_ = false;
+  std::optional<double> val_loss_;  // of the last evaluation
   // The activity that was reported last.
   struct {
     std::string what;

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include <handrail/train/report/sink.h>
 
@@ -48,5 +49,18 @@ std::shared_ptr<LogSink> json_lines(const std::filesystem::path& path);
 /// each run a directory of its own. A run that is resumed, and a further fit of the same sink, tell TensorBoard to
 /// leave out what the files before had after the step that they begin with.
 std::shared_ptr<LogSink> tensorboard(const std::filesystem::path& dir);
+
+/// Where a run is logged in trackio.
+struct TrackioOptions {
+  std::string project = "handrail";  // the name of the database and of the project in the dashboard
+  std::string run = {};              // the name of the run; {}: that of its directory, digits-3 for runs/digits/3
+  std::filesystem::path dir = {};    // of the databases; {}: $TRACKIO_DIR, or ~/.cache/huggingface/trackio
+};
+
+/// A sink that writes into the SQLite database of a project of trackio, for its dashboard (trackio show): the figures
+/// that tensorboard() writes as scalars, and the summary of the run as its configuration. Other processes may write to
+/// the same database. A run that is resumed replaces the rows after its checkpoint. Throws Error when the library was
+/// built without SQLite, which is optional.
+std::shared_ptr<LogSink> trackio(const TrackioOptions& options = {});
 
 }  // namespace handrail::train

@@ -37,18 +37,89 @@ enum class Count { none, percent, batches };
 struct Layout {
   std::size_t min_cells;  // of the bar; 0 for no bar
   Count count;
-  bool word, lr, norm, speed, left;
+  bool word, val, lr, norm, speed, left;
 };
 constexpr Layout layouts[] = {
-    {.min_cells = 10, .count = Count::batches, .word = true, .lr = true, .norm = true, .speed = true, .left = true},
-    {.min_cells = 6, .count = Count::batches, .word = true, .lr = true, .norm = true, .speed = false, .left = true},
-    {.min_cells = 6, .count = Count::batches, .word = true, .lr = false, .norm = true, .speed = false, .left = true},
-    {.min_cells = 0, .count = Count::batches, .word = true, .lr = false, .norm = true, .speed = false, .left = true},
-    {.min_cells = 0, .count = Count::batches, .word = true, .lr = false, .norm = false, .speed = false, .left = true},
-    {.min_cells = 0, .count = Count::percent, .word = true, .lr = false, .norm = false, .speed = false, .left = true},
-    {.min_cells = 0, .count = Count::none, .word = true, .lr = false, .norm = false, .speed = false, .left = true},
-    {.min_cells = 0, .count = Count::none, .word = false, .lr = false, .norm = false, .speed = false, .left = true},
-    {.min_cells = 0, .count = Count::none, .word = false, .lr = false, .norm = false, .speed = false, .left = false},
+    {.min_cells = 10,
+     .count = Count::batches,
+     .word = true,
+     .val = true,
+     .lr = true,
+     .norm = true,
+     .speed = true,
+     .left = true},
+    {.min_cells = 6,
+     .count = Count::batches,
+     .word = true,
+     .val = true,
+     .lr = true,
+     .norm = true,
+     .speed = false,
+     .left = true},
+    {.min_cells = 6,
+     .count = Count::batches,
+     .word = true,
+     .val = true,
+     .lr = false,
+     .norm = true,
+     .speed = false,
+     .left = true},
+    {.min_cells = 0,
+     .count = Count::batches,
+     .word = true,
+     .val = true,
+     .lr = false,
+     .norm = true,
+     .speed = false,
+     .left = true},
+    {.min_cells = 0,
+     .count = Count::batches,
+     .word = true,
+     .val = true,
+     .lr = false,
+     .norm = false,
+     .speed = false,
+     .left = true},
+    {.min_cells = 0,
+     .count = Count::percent,
+     .word = true,
+     .val = true,
+     .lr = false,
+     .norm = false,
+     .speed = false,
+     .left = true},
+    {.min_cells = 0,
+     .count = Count::percent,
+     .word = true,
+     .val = false,
+     .lr = false,
+     .norm = false,
+     .speed = false,
+     .left = true},
+    {.min_cells = 0,
+     .count = Count::none,
+     .word = true,
+     .val = false,
+     .lr = false,
+     .norm = false,
+     .speed = false,
+     .left = true},
+    {.min_cells = 0,
+     .count = Count::none,
+     .word = false,
+     .val = false,
+     .lr = false,
+     .norm = false,
+     .speed = false,
+     .left = true},
+    {.min_cells = 0,
+     .count = Count::none,
+     .word = false,
+     .val = false,
+     .lr = false,
+     .norm = false,
+     .speed = false,
+     .left = false},
 };
 
 // Every temporary string here is short enough to be stored without a heap call.
@@ -70,6 +141,10 @@ void lay_out(std::string& line, const StepProgress& p, const Layout& layout, std
   }
   line += "  loss ";
   line += four_digits(p.loss);
+  if (layout.val && p.val_loss) {
+    line += "  val ";
+    line += four_digits(*p.val_loss);
+  }
   if (layout.lr) {
     line += "  lr ";
     line += four_digits(p.lr);

@@ -16,6 +16,7 @@ struct StepProgress {
   Index epoch, epochs;   // from 1
   Index batch, batches;  // batches of the epoch, from 1
   double loss;
+  std::optional<double> val_loss;  // of the last evaluation; absent before the first one
   double lr;
   double grad_norm;  // before clipping
   double samples_per_second;
@@ -24,7 +25,8 @@ struct StepProgress {
 
 /// Writes the live line of a training step into `line`, at most `columns` columns wide. What does not fit is shortened
 /// or left out, the least important part first: cells of the bar, samples per second, lr, the bar, the gradient norm,
-/// the batch, the word "epoch", the time left. Makes no heap call when `line` has a capacity of 256.
+/// the batch, the validation loss, the word "epoch", the time left. Makes no heap call when `line` has a capacity of
+/// 256.
 void progress_line(std::string& line, const StepProgress& progress, std::size_t columns);
 
 /// The line of an epoch, at most `columns` columns wide. What does not fit is left out in this order: lr, the gradient

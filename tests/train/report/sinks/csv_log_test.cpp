@@ -1,5 +1,9 @@
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -168,24 +172,17 @@ TEST_CASE("a run whose sink would write to a link or a pipe is refused before an
 
 TEST_CASE("a sink that cannot write does not end a run: it is reported once") {
   const TempDir dir;
-  const auto blocked = dir.write("file", "no directory");
+  // The path is looked at before the run: it becomes bad after that.
+  struct Blocking : train::LogSink {
+    explicit Blocking(fs::path to_block) : path(std::move(to_block)) {}
+    void fit_start(const train::FitStart&) override { std::ofstream(path) << "no directory"; }
+    fs::path path;
+  };
   auto model = small_model();
   auto options = bare({.epochs = 3, .batch_size = 8, .lr = 0.01, .log_every_n_steps = 1});
-  options.sinks = {train::csv_log(blocked / "run.csv")};
+  options.sinks = {std::make_shared<Blocking>(dir.path() / "folder"),
+                   train::csv_log(dir.path() / "folder" / "run.csv")};
   train::Trainer trainer{model, cross_entropy, options};
-  // The path is looked at before the run: it becomes bad after that.
-  fs::remove(blocked);
-  fs::create_directory(blocked);
-  struct Blocking : train::LogSink {
-    fs::path path;
-    void fit_start(const train::FitStart&) override {
-      fs::remove(path);
-      std::ofstream(path) << "no directory";
-    }
-  };
-  const auto blocking = std::make_shared<Blocking>();
-  blocking->path = blocked;
-  trainer.options().sinks.insert(trainer.options().sinks.begin(), blocking);
   const auto result = trainer.fit(points(40));
   CHECK(result.reason == train::StopReason::finished);
   CHECK(result.anomaly_counts.at("metrics_log") == 1);
