@@ -203,9 +203,18 @@ TEST_CASE("on a terminal the console draws a bar with rate and remaining time, a
   CHECK(contains(text, "5/10  loss 0.5000  lr 0.01000  grad 1.000"));
   CHECK(contains(text, "samples/s"));
   CHECK(contains(text, " left\x1b[J"));
-  CHECK(contains(text, "\r\x1b[Jwarning"));
+  CHECK(contains(text, "\r\x1b[J\x1b[33mwarning\x1b[0m: step 6"));
   CHECK(terminal.screen().rows_with("samples/s") == 0);
   CHECK(terminal.screen().rows_with("warning: step 6") == 1);
+}
+
+TEST_CASE("with NO_COLOR a terminal gets no colours, and elsewhere there are none") {
+  setenv("NO_COLOR", "1", 1);
+  Terminal terminal(120);
+  emit(*train::console(terminal.stream()));
+  unsetenv("NO_COLOR");
+  CHECK(contains(terminal.written(), "warning: step 6"));
+  CHECK_FALSE(contains(terminal.written(), "\x1b[3"));
 }
 
 TEST_CASE("no line of progress remains on a terminal, whatever its width and however it is resized") {

@@ -1,8 +1,5 @@
-""
-    "Reads with Python what the sinks write: event files by the protobuf library with checksums of its own, the database by
-    sqlite3,
-    JSON lines by json, the table by csv.usage : read_logs.py LOGGED_FILES DIR;
-status 77 without protobuf."""
+"""Reads with Python what the sinks write: event files by the protobuf library with checksums of its own, the database by
+sqlite3, JSON lines by json, the table by csv. usage: read_logs.py LOGGED_FILES DIR; status 77 without protobuf."""
 import csv
 import json
 import pathlib
@@ -32,7 +29,8 @@ def check(condition, what):
     if not condition:
         sys.exit(f"read_logs: {what}")
 
-#The parts of TensorBoard's event.proto and summary.proto that are written.
+
+# The parts of TensorBoard's event.proto and summary.proto that are written.
 D = descriptor_pb2.FieldDescriptorProto
 file = descriptor_pb2.FileDescriptorProto(name="event.proto", package="t", syntax="proto3")
 
@@ -40,7 +38,7 @@ file = descriptor_pb2.FileDescriptorProto(name="event.proto", package="t", synta
 def message(name, *fields):
     made = file.message_type.add(name=name)
     for number, field, kind, label, of in fields:
-        made.field.add(name=field, number=number, type=kind, label=label, type_name=of)
+        made.field.add(name=field, number=number, type=kind, label=label, type_name=of or None)
 
 
 one, many = D.LABEL_OPTIONAL, D.LABEL_REPEATED
@@ -91,7 +89,8 @@ for event in events:
             check(close(sum(value.histo.bucket), value.histo.num) and value.histo.num > 0, "the buckets hold all weights")
             check(len(value.histo.bucket) == len(value.histo.limit), "each bucket has a limit")
         scalars.setdefault(value.tag, []).append((event.step, value.simple_value))
-for tag in ("train/loss", "lr", "grad_norm", "val/loss", "val/r2", "layers/0/update_ratio", "weights/0.weight", "gradients/0.bias"):
+for tag in ("train/loss", "lr", "grad_norm", "val/loss", "val/r2", "layers/0/update_ratio", "weights/0.weight",
+            "gradients/0.bias"):
     check(tag in scalars, f"there is no {tag}; there are {sorted(scalars)}")
 check(close(scalars["val/loss"][-1][1], loss), f"the last val/loss is {loss}; got {scalars['val/loss'][-1]}")
 steps = [step for step, _ in scalars["train/loss"]]
@@ -109,7 +108,8 @@ with sqlite3.connect(folder / "aproject.db") as database:
     logged = [(step, json.loads(metrics)) for step, metrics in database.execute(
         "SELECT step, metrics FROM metrics WHERE run_name = ? ORDER BY id", ("first 'run'",))]
     config, = database.execute("SELECT config FROM configs").fetchone()
-check(close([metrics["val/loss"] for _, metrics in logged if "val/loss" in metrics][-1], loss), "the last val/loss in trackio")
+check(close([metrics["val/loss"] for _, metrics in logged if "val/loss" in metrics][-1], loss),
+      "the last val/loss in trackio")
 check([step for step, metrics in logged if "train/loss" in metrics] == steps, "trackio has the steps of the event file")
 check(json.loads(config), "the run has a configuration")
 print(f"{len(events)} events, {len(lines)} lines, {len(rows)} rows, {len(logged)} rows of trackio")
