@@ -13,6 +13,7 @@ foreach(folder ${handrail_folders})
   list(APPEND handrail_headers ${headers})
   list(APPEND handrail_sources ${sources})
 endforeach()
+list(FILTER handrail_sources EXCLUDE REGEX train/report/program/) # which is no part of the library
 set(handrail_all_headers ${handrail_headers})
 list(FILTER handrail_headers EXCLUDE REGEX ${handrail_private})
 list(REMOVE_ITEM handrail_headers train/handrail.h) # which is <handrail/handrail.h>, see below

@@ -14,10 +14,10 @@ namespace handrail::train {
 namespace {
 
 // The columns of a header, as their cells are written: a comma within quotes is part of a name.
-std::vector<std::string> columns_in(std::string_view header) {
+std::vector<std::string> columns_in(std::string_view line) {
   std::vector<std::string> columns(1);
   bool quoted = false;
-  for (const char c : header) {
+  for (const char c : line) {
     if (c == '"') quoted = !quoted;
     if (c == ',' && !quoted)
       columns.emplace_back();
