@@ -100,7 +100,10 @@ void append_figure(std::string& page, const std::vector<ComparedRun>& runs, cons
     extent.add(*curve);
     chart.lines.push_back({.name = runs[r].name, .style = concat("s", r), .points = html::points_of(*curve)});
   }
-  chart.y = extent.empty() ? html::linear_axis(0, 1, max_ticks) : html::value_axis(extent.low, extent.high, max_ticks);
+  if (extent.empty() || name == "lr")  // which falls to 0: on a logarithmic axis nothing else would be seen
+    chart.y = html::linear_axis(0, extent.empty() ? 1 : extent.high, max_ticks);
+  else
+    chart.y = html::value_axis(extent.low, extent.high, max_ticks);
   html::append_heading(page, "h2", name);
   page += "<figure>";
   html::append_chart(page, chart);
@@ -114,6 +117,11 @@ std::string comparison_page(std::span<const std::filesystem::path> run_dirs) {
     fail<OptionError>("comparison_page: want 1 to ", max_runs, " directories of runs; got ", run_dirs.size());
   std::vector<ComparedRun> runs;
   for (const auto& dir : run_dirs) runs.push_back(read_run(dir));
+  // Runs of the same name are told apart by their paths.
+  std::vector<bool> is_shared;
+  for (const ComparedRun& run : runs) is_shared.push_back(std::ranges::count(runs, run.name, &ComparedRun::name) > 1);
+  for (std::size_t r = 0; r < runs.size(); ++r)
+    if (is_shared[r]) runs[r].name = run_dirs[r].string();
   const std::vector<std::string> names = names_of(runs);
   std::string page;
   html::append_page_start(page, "Comparison of runs", false);
