@@ -13,6 +13,7 @@
 #include <handrail/train/report/html/internal/metrics_reader.h>
 #include <handrail/train/report/html/internal/pages/sections.h>
 #include <handrail/train/report/html/internal/style.h>
+#include <handrail/train/report/internal/sinks/figures.h>
 
 namespace handrail::train {
 namespace {
@@ -34,18 +35,27 @@ std::string name_of(const std::filesystem::path& run_dir) {
   return concat(path.parent_path().filename().string(), '/', path.filename().string());
 }
 
+// Whether a figure is one of the many of single layers.
+bool is_of_layer(std::string_view name) {
+  return std::ranges::any_of(layer_figures,
+                             [name](const LayerFigure& figure) { return name.starts_with(concat(figure.name, '/')); });
+}
+
 ComparedRun read_run(const std::filesystem::path& run_dir) {
   ComparedRun run{.name = name_of(run_dir), .figures = {}};
-  const auto read = html::read_metrics(posix_file_system(), run_dir / "metrics.csv",
-                                       std::numeric_limits<std::int64_t>::max(), [&run](const html::MetricRow& row) {
-                                         run.steps = std::max(run.steps, row.step);
-                                         run.epochs = std::max(run.epochs, row.epoch);
-                                         if (row.name.find('/') != std::string::npos) return;  // of a layer
-                                         run.figures.add(row.step, row.name, row.value);
-                                         if (row.name == "val_loss" && !(row.value >= run.best))
-                                           run.best = row.value, run.best_step = row.step;
-                                       });
-  run.malformed = read.malformed;
+  const auto add = [&run](const html::MetricRow& row) {
+    run.steps = std::max(run.steps, row.step);
+    run.epochs = std::max(run.epochs, row.epoch);
+    if (is_of_layer(row.name)) return;
+    const html::Curve* curve = run.figures.find(row.name);
+    if (curve && !curve->empty() && row.step < curve->buckets().back().last) return void(++run.malformed);
+    run.figures.add(row.step, row.name, row.value);
+    if (row.name == "val_loss" && std::isfinite(row.value) && !(run.best <= row.value))
+      run.best = row.value, run.best_step = row.step;
+  };
+  constexpr std::uint64_t whole_file = std::numeric_limits<std::int64_t>::max();
+  const auto read = html::read_metrics(posix_file_system(), run_dir / "metrics.csv", whole_file, add);
+  run.malformed += read.malformed;
   return run;
 }
 
