@@ -147,7 +147,7 @@ std::string normalize_function(const Normalization& constants) {
       scale, ", ", shift, ");\n}\n");
 }
 
-std::string predict_function(const Plan& plan, const std::string& statements) {
+std::string predict_function(const ExportPlan& plan, const std::string& statements) {
   Index widest = plan.input.size();
   for (const PlannedOperation& planned : plan.operations) widest = std::max(widest, planned.output.size());
   return concat(
@@ -161,7 +161,7 @@ std::string predict_function(const Plan& plan, const std::string& statements) {
       "  std::array<float, output_size> y{};\n  predict(x.data(), y.data());\n  return y;\n}\n");
 }
 
-std::string header_text(const Plan& plan, const ModelInfo& info, const std::string& name) {
+std::string header_text(const ExportPlan& plan, const ModelInfo& info, const std::string& name) {
   Body body;
   for (const PlannedOperation& planned : plan.operations) body.add(planned);
   std::string text =
@@ -188,7 +188,7 @@ void export_header(const nn::Layer& model, const ModelInfo& info, const std::fil
     fail<OptionError>(who, ": want the library in float, whose kernels the header repeats; got the one in double");
   if (!is_identifier(options.name))
     fail<OptionError>(who, ": want a name of letters, digits and '_'; got ", quoted_name(options.name));
-  const Plan plan = plan_of(model, info, who);
+  const ExportPlan plan = plan_of(model, info, who);
   finite_state(model, who);
   const std::string text = header_text(plan, info, options.name);
   const std::array<std::string_view, 1> pieces{text};

@@ -125,7 +125,7 @@ class Translator {
 
 void export_onnx(const nn::Layer& model, const ModelInfo& info, const std::filesystem::path& path, FileSystem& files) {
   const std::string who = about_file("export_onnx", path);
-  const Plan plan = plan_of(model, info, who);
+  const ExportPlan plan = plan_of(model, info, who);
   finite_state(model, who);
   OnnxGraph graph;
   std::string last = "input";

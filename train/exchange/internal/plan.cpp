@@ -35,12 +35,12 @@ Shape output_shape(const Operation& operation, const Shape& input, const std::st
 
 }  // namespace
 
-Plan plan_of(const nn::Layer& model, const ModelInfo& info, const std::string& who) {
+ExportPlan plan_of(const nn::Layer& model, const ModelInfo& info, const std::string& who) {
   std::vector<Operation> operations = model.call_operations();
   // A layer without a description comes first: without it, the shapes of the others say nothing.
   for (const Operation& operation : operations)
     if (operation.kind == OperationKind::unknown) output_shape(operation, {}, who);
-  Plan plan;
+  ExportPlan plan;
   plan.input = plan.output = input_shape(operations, info, who);
   for (Operation& operation : operations) {
     const Shape before = plan.output;

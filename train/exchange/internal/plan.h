@@ -15,7 +15,7 @@ struct PlannedOperation {
 };
 
 /// What a call of a model computes for one sample, for the functions that export it.
-struct Plan {
+struct ExportPlan {
   Shape input, output;  // of one sample
   std::vector<PlannedOperation> operations;
 };
@@ -24,6 +24,6 @@ struct Plan {
 /// number of features that the first operation with constants takes. Errors start with `who`. Throws OptionError naming
 /// the layer and its type when a layer does not override operations(), and when no shape is known; ShapeError when the
 /// shapes of the operations do not fit.
-Plan plan_of(const nn::Layer& model, const ModelInfo& info, const std::string& who);
+ExportPlan plan_of(const nn::Layer& model, const ModelInfo& info, const std::string& who);
 
 }  // namespace handrail::train
