@@ -168,14 +168,13 @@ std::optional<Anomaly> check_scale_of_predictions(const RecordedStep& step) {
 }
 
 std::optional<Anomaly> check_zero_gradient(const RecordedStep& step, std::span<const Parameter> parameters) {
-  const auto is_zero = [](const Tensor& x) { return std::ranges::all_of(x.span(), [](Scalar v) { return v == 0; }); };
   const auto* last = last_op(step);
-  if (!last || std::ranges::any_of(last->inputs, is_zero)) return std::nullopt;
+  if (!last || std::ranges::any_of(last->inputs, is_all_zero)) return std::nullopt;
   const auto begins_branch = [&](const StepGraph::Op& op) { return begins_branch_at_zero(step.graph, op); };
   if (std::ranges::any_of(step.graph.ops(), begins_branch)) return std::nullopt;
   for (const Parameter& p : parameters) {
     const Tensor gradient = p.tensor.requires_grad() ? p.tensor.grad() : Tensor();
-    if (p.role != Role::weight || !gradient.defined() || !is_zero(gradient)) continue;
+    if (p.role != Role::weight || !gradient.defined() || !is_all_zero(gradient)) continue;
     return Anomaly{.name = "zero_gradient",
                    .where = p.name,
                    .evidence = "its gradient is exactly 0 in the first step",

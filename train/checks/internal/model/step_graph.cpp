@@ -65,10 +65,6 @@ bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
   return std::ranges::find(names, name) != names.end();
 }
 
-bool is_all_zero(const Tensor& x) {
-  return std::ranges::all_of(x.span(), [](Scalar value) { return value == 0; });
-}
-
 // The first op after this one that reads its output, views looked through; null when none does.
 const StepGraph::Op* reader(const StepGraph& graph, const StepGraph::Op& op) {
   const auto number = static_cast<std::size_t>(&op - graph.ops().data());
@@ -87,6 +83,10 @@ bool is_activation(const StepGraph::Op& op) { return is_one_of(op.name, activati
 bool is_norm(const StepGraph::Op& op) { return op.name == "batch_norm" || op.name == "layer_norm"; }
 
 bool is_linear(const StepGraph::Op& op) { return (op.name == "linear" || op.name == "matmul") && !op.layer.empty(); }
+
+bool is_all_zero(const Tensor& x) {
+  return std::ranges::all_of(x.span(), [](Scalar value) { return value == 0; });
+}
 
 bool begins_branch_at_zero(const StepGraph& graph, const StepGraph::Op& op) {
   const std::span<const Tensor> factors(op.inputs.data(), std::min<std::size_t>(2, op.inputs.size()));

@@ -93,6 +93,8 @@ bool is_linear(const StepGraph::Op& op);
 /// Hu et al. 2022).
 bool begins_branch_at_zero(const StepGraph& graph, const StepGraph::Op& op);
 
+/// Whether all elements are 0.
+bool is_all_zero(const Tensor& x);
 /// The root mean square of all elements.
 double root_mean_square(const Tensor& x);
 /// How much the samples differ: the root mean square of the deviations from the mean row. x: [N, ...].
