@@ -172,7 +172,8 @@ Variant healthy_variant(const TaskKind& task, std::uint64_t task_seed, std::uint
   p.make_model = [a](const Program& q, Rng& weights) { return build(a, q, weights); };
 
   p.options.batch_size = one_of<Index>(rng, {8, 16, 32, 32, 32, 64, 128});
-  if (a.norm == 2) p.options.drop_last = true;  // a last batch of one row has no variance
+  // A last batch of one row has no variance.
+  p.options.drop_last = a.norm == 2 && p.options.batch_size <= p.train.rows() / 2;
   if (p.options.batch_size <= 32 && chance(rng, 0.1)) p.options.accumulate_grad_batches = 2;
   constexpr Index min_steps = 800;
   const Index rows_per_step = p.options.batch_size * p.options.accumulate_grad_batches;

@@ -80,8 +80,11 @@ std::vector<Anomaly> find_coded_missing(const DataTable& table, std::span<const 
     if (!coded) continue;
     explained[j] = true;
     const std::size_t kind = j < table.inputs ? 0 : 1;
-    if (constexpr std::size_t max_named = 8; ++counts[kind] <= max_named)
+    constexpr std::size_t max_named = 8;
+    if (++counts[kind] <= max_named)
       columns_like_it[kind] += concat(counts[kind] == 1 ? "" : ", ", j < table.inputs ? j : j - table.inputs);
+    else if (counts[kind] == max_named + 1)
+      columns_like_it[kind] += ", ...";
     auto& anomaly = found[kind];
     if (anomaly && (anomaly->severity == Severity::warning || !coded->is_clear)) continue;
     const double share = 100 * static_cast<double>(coded->count) / static_cast<double>(table.size());

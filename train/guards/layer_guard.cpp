@@ -15,6 +15,7 @@ constexpr std::int32_t patience = layer_patience;
 constexpr std::int32_t dead_patience = 3;  // measurements
 constexpr double exploding = 100;          // gradient norm
 constexpr double max_dead_share = 0.5;     // of the units of a layer
+constexpr Index min_samples = 16;          // of which fewer may leave a unit without a gradient by chance
 
 Anomaly dead_units(std::int64_t step, std::string evidence) {
   return {.name = "dead_units",
@@ -111,6 +112,7 @@ std::optional<Anomaly> LayerGuard::accepted(const StepStats& stats) {
     initial_.add(stats.loss);
     level_.add(stats.loss);
   }
+  few_samples_ = stats.samples < min_samples;
   return std::nullopt;
 }
 
@@ -122,7 +124,7 @@ std::optional<Anomaly> LayerGuard::layers_measured(const LayerReport& report) {
   std::optional<Anomaly> anomaly;
   for (std::size_t l = 0; l < hidden; ++l) {
     const double share = report.layers[l].dead_units;
-    if (!layers_[l].dead.step(share > max_dead_share, dead_patience) || anomaly || learnt) continue;
+    if (!layers_[l].dead.step(share > max_dead_share && !few_samples_, dead_patience) || anomaly || learnt) continue;
     layers_[l].dead.reported = true;
     anomaly = dead_units(report.step, concat(short_form(100 * share), " % of its units got no gradient in ",
                                              dead_patience, " measurements in a row"));

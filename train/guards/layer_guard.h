@@ -19,7 +19,7 @@ namespace handrail::train {
 ///   "exploding_gradient"   its gradient norm was above 100 for 20 steps in a row
 ///   "dead_units"           its gradient was exactly 0 for 20 steps in a row, or more than half of the units of a
 ///   hidden
-///                          layer got no gradient in 3 measurements in a row
+///                          layer got no gradient from 16 samples or more in 3 measurements in a row
 /// Small gradients and dead units are not reported when the loss is at most 1 % of its initial value: the task is
 /// learnt. When the loss has fallen by more than half of its initial value, the units that are left suffice, and dead
 /// units are a note. Each layer is reported once until the condition has ended and begins again. A layer that has had a
@@ -80,9 +80,10 @@ class LayerGuard final : public Guard {
   std::vector<Layer> layers_;
   IsTrained is_trained_;
   InitialLoss initial_;
-  Ema level_{level_beta};  // of the loss
-  Index rollbacks_ = 0;    // how many that this guard asked for were made
-  bool proposed_ = false;  // whether it asked for one in this step
+  Ema level_{level_beta};     // of the loss
+  Index rollbacks_ = 0;       // how many that this guard asked for were made
+  bool proposed_ = false;     // whether it asked for one in this step
+  bool few_samples_ = false;  // whether the last step had too few to tell dead units
 };
 
 }  // namespace handrail::train

@@ -111,7 +111,7 @@ void TypicalLoss::visit_state(StateVisitor& state) {
 bool SpikeDetector::check(double loss, const SampleLosses* samples) {
   early_ = window_.size() < min_losses;
   spiked_ = early_ ? is_explosion(loss) : may_be_far(loss) && is_far(loss, samples);
-  if (rule_ == SpikeRule::robust) typical_.measure(loss, samples);
+  if (rule_ == SpikeRule::robust && is_heavy_tailed()) typical_.measure(loss, samples);
   if (!spiked_) [[likely]] {
     in_a_row_ = 0;
     return false;
@@ -138,6 +138,13 @@ bool SpikeDetector::may_be_far(double loss) const {
   const double mean = shifted_ / n, variance = std::max(squares_ / n - mean * mean, 0.0);
   const double above = loss - reference_ - mean;
   return above > 0 && above * above > 9 * variance;
+}
+
+// The standard deviation of the recent losses is above half their mean. With less, the last line of the rule, which
+// costs nothing, finds any large spike.
+bool SpikeDetector::is_heavy_tailed() const {
+  const auto n = static_cast<double>(window_.size());
+  return !early_ && 4 * (squares_ * n - shifted_ * shifted_) > sum_ * sum_;
 }
 
 bool SpikeDetector::is_far(double loss, const SampleLosses* samples) const {
@@ -261,6 +268,7 @@ void LossGuard::rolled_back() {
 Anomaly LossGuard::spike(const StepStats& stats) const {
   const bool rebased = spikes_.in_a_row() == 0;
   const double mean = spikes_.mean(), ratio = stats.loss / mean;
+  const bool is_small = std::abs(stats.loss) < 0.5 * spikes_.initial().magnitude();
   const std::string loss = concat("loss ", short_form(stats.loss));
   return {.name = "spike",
           .step = stats.step,
@@ -273,7 +281,7 @@ Anomaly LossGuard::spike(const StepStats& stats) const {
           .remedy = concat("keep clip_norm on; if spikes recur, set lr below ", short_form(stats.lr)),
           .action = Action::proceed,
           .rank = Rank::symptom,
-          .severity = reported_ < min_spikes ? Severity::note : Severity::warning};
+          .severity = reported_ < min_spikes || is_small ? Severity::note : Severity::warning};
 }
 
 Anomaly LossGuard::divergence(const StepStats& stats, std::string evidence) {

@@ -48,7 +48,8 @@ class NonFiniteGuard final : public Guard {
 };
 
 /// The typical loss of recent batches: the geometric mean of the losses of their samples, scaled to the loss of the
-/// batch. A single hard sample hardly changes it. Every 8th batch counts, and the last 24 of them are kept.
+/// batch. A single hard sample hardly changes it. Of the batches that are measured every 8th counts, and the last 24 of
+/// these are kept.
 class TypicalLoss {
  public:
   /// Whether that of this batch is far above the kept ones: its logarithm is above the mean of theirs by 1.5 and by 3.8
@@ -83,7 +84,8 @@ class TypicalLoss {
 ///   loss > mean + 3 standard deviations
 ///   loss > median + 2 (largest - median)
 /// When the losses of the samples are known, a spike is also, by the first two lines alone, a loss that is high for
-/// most samples of its batch and not for a few of them: see TypicalLoss::is_high. With n < 100 recent losses the
+/// most samples of its batch and not for a few of them: see TypicalLoss::is_high. Batches are measured for that only
+/// while the standard deviation of the recent losses is above half their mean. With n < 100 recent losses the
 /// exponent 1.75 and the factor 2 of the last line are multiplied by (100 / n)^0.18, because the largest of fewer
 /// losses is less extreme. docs/guards.md has the calibration, by tests/bench/guard_table.
 class SpikeDetector {
@@ -118,6 +120,7 @@ class SpikeDetector {
 
   bool is_explosion(double loss) const;
   bool may_be_far(double loss) const;
+  bool is_heavy_tailed() const;
   bool is_far(double loss, const SampleLosses* samples) const;
   void push(double loss);
   void sum_anew();
@@ -135,8 +138,9 @@ class SpikeDetector {
   bool spiked_ = false, early_ = true;
 };
 
-/// Reports a loss that jumps ("spike"; the first two of a run are notes, as training mostly recovers), and asks for a
-/// rollback when training diverges ("divergence"). Training diverges
+/// Reports a loss that jumps ("spike"), and asks for a rollback when training diverges ("divergence"). The first two
+/// spikes of a run are notes, as training mostly recovers, and so is one below half of the initial loss: a batch of
+/// hard samples has it when the others are memorised. Training diverges
 ///   - at the third spike in a row, before its update, also in the first steps;
 ///   - when the average of the loss is above its bound, after the warmup and at least 20 steps.
 /// The average is exponential, beta 0.99. Its bound is initial + max(0.5 |initial|, 3 spread), where initial and spread

@@ -80,6 +80,14 @@ TEST_CASE("a missing value that is coded as a number is named with its code") {
   CHECK(names(review(amounts, Task::multiclass)) == "");
 }
 
+TEST_CASE("of many columns with a coded missing value eight are named, and that there are more") {
+  const Table table = classes(400, 1, 10);
+  for (Index j = 0; j < 10; ++j) table.edit(j, [&](Index i, double x) { return i % 20 == j ? -999 : x; });
+  const auto found = review(table, Task::multiclass);
+  REQUIRE(find(found, "coded_missing"));
+  CHECK(find(found, "coded_missing")->details == "10 columns have such values: 0, 1, 2, 3, 4, 5, 6, 7, ...");
+}
+
 TEST_CASE("missing targets that are coded as a number are reported") {
   const Table table = values(300);
   for (Index i = 5; i < 300; i += 30) table.target(i) = -999;

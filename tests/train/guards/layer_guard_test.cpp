@@ -206,6 +206,20 @@ TEST_CASE("dead units are reported after three measurements in a row, but not of
   CHECK(guard.layers_measured(report({0.1, 0.9, 1})));
 }
 
+TEST_CASE("units without a gradient from fewer than 16 samples are not called dead") {
+  for (const Index samples : {8, 15, 16}) {
+    LayerGuard guard(names);
+    std::optional<Anomaly> anomaly;
+    for (std::int64_t step = 1; step <= 3; ++step) {
+      StepStats stats = loss_step(step, 2.3);
+      stats.samples = samples;
+      make_step(guard, stats);
+      anomaly = guard.layers_measured(report({0.1, 0.8, 0}, step));
+    }
+    CHECK(anomaly.has_value() == (samples >= 16));
+  }
+}
+
 TEST_CASE("dead units are a warning when the loss has not halved, a note when it has, and nothing when it is learnt") {
   const auto found = [](double loss) {
     LayerGuard guard(names);

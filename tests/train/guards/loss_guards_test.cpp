@@ -43,8 +43,12 @@ class Run {
 
 struct Fixed final : SampleLosses {
   explicit Fixed(std::optional<double> number) : value(number) {}
-  std::optional<double> concentration() const override { return value; }
+  std::optional<double> concentration() const override {
+    ++calls;
+    return value;
+  }
   std::optional<double> value;
+  mutable int calls = 0;
 };
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
@@ -201,6 +205,42 @@ TEST_CASE("a spike of 20 times in a run that is nearly memorised is seen when mo
   CHECK(make(60, false));  // the mean is three times a typical loss
   CHECK_FALSE(make(60, true));
   CHECK_FALSE(make(60, false, false));
+}
+
+TEST_CASE("the losses of samples are computed only where the losses of batches have a heavy tail") {
+  LossGuard guard(true, true, 0);
+  Rng rng(6);
+  const Fixed samples(1);
+  const auto calls = [&](double spread) {
+    const int before = samples.calls;
+    for (std::int64_t step = 1; step <= 400; ++step) {
+      StepStats stats = loss_step(step, 0.01 * std::exp(spread * rng.normal()));
+      stats.sample_losses = &samples;
+      make_step(guard, stats);
+    }
+    return samples.calls - before;
+  };
+  CHECK(calls(0.2) == 0);
+  CHECK(calls(1) >= 20);
+}
+
+TEST_CASE("spikes are notes while the loss is below half of the initial one, or the first two of a run") {
+  const auto severity_of_third = [](double spike) {
+    LossGuard guard(true, true, 0);
+    Run run(guard);
+    run.quiet_steps(std::vector<double>(10, 2.3));
+    run.quiet_steps(std::vector<double>(300, 0.004));
+    std::optional<Anomaly> anomaly;
+    for (int i = 0; i < 3; ++i) {
+      anomaly = run.step(spike);
+      REQUIRE(anomaly);
+      if (i < 2) CHECK(anomaly->severity == Severity::note);
+      run.quiet_steps(std::vector<double>(60, 0.004));
+    }
+    return anomaly->severity;
+  };
+  CHECK(severity_of_third(1.1) == Severity::note);
+  CHECK(severity_of_third(1.2) == Severity::warning);
 }
 
 TEST_CASE("a jump above the initial loss is a spike of a memorised task too") {

@@ -15,8 +15,8 @@ WeightWatch::WeightWatch(const std::vector<Parameter>& parameters) : parameters_
 
 void WeightWatch::note() {
   if (reported_) return;
-  versions_.clear();
-  for (const Parameter& p : parameters_) versions_.push_back(p.tensor.version());
+  versions_.resize(parameters_.size());
+  for (std::size_t p = 0; p < parameters_.size(); ++p) versions_[p] = parameters_[p].tensor.version();
   if (weights_.empty()) return;
   updates_ += change();
   keep();
