@@ -10,7 +10,7 @@
 #   - The inline namespace of the element type is left out: users write handrail::Tensor.
 #   - A backslash in a comment is one, not the start of a command.
 function indent(line) { match(line, /^ */); return RLENGTH }
-function escaped(line) { gsub(/\\/, "\\\\", line); return line }
+function escaped(line) { gsub(/\\/, "\\\\&", line); return line }
 # Prints the comment that was held back, as documentation or as it was.
 function flush(is_documentation,  i, text) {
   comment = ""
