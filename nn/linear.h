@@ -5,8 +5,9 @@
 
 namespace handrail::nn {
 
+/// Options of Linear.
 struct LinearOptions {
-  bool bias = true;
+  bool bias = true;  // false: y = x weight
 };
 
 /// y = x weight + bias. x: [..., in] -> [..., out]. Weight and bias start uniform in [-b, b] with b = 1 / sqrt(in), as

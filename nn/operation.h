@@ -30,9 +30,9 @@ enum class OperationKind {
 
 /// One elementary operation of a layer in evaluation, for programs that write models in other formats.
 struct Operation {
-  OperationKind kind;
+  OperationKind kind;                  // says what the constants and numbers are
   std::vector<Tensor> constants = {};  // those of the layer, not copies
-  double first = 0, second = 0;
+  double first = 0, second = 0;        // 0 for a kind without such a number
   std::string layer = {};  // the name of its layer from the one that was asked, such as "0.hidden"; empty for that one
   std::string type = {};   // of OperationKind::unknown: the type of the layer
 };

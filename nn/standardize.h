@@ -9,6 +9,7 @@ namespace handrail::nn {
 
 struct Whitening;
 
+/// What Standardize does besides subtracting the mean and dividing by the standard deviation.
 struct StandardizeOptions {
   /// Also multiplies by a symmetric matrix, after which the columns it was fitted on are uncorrelated, each still with
   /// variance 1: ZCA-cor of Kessy, Lewin, Strimmer (2018). Of all whitenings it changes the standardised columns the
@@ -51,11 +52,12 @@ class Standardize : public Layer {
     return fit(static_cast<const Tensor&>(data.inputs()), options);
   }
 
-  /// Throws ShapeError unless x is [N, features].
+  /// Throws ShapeError unless the last dimension of x is `features`.
   Tensor forward(const Tensor& x) const override;
   std::vector<Operation> operations() const override;
   bool normalises() const override { return !options_.invert; }
   std::string settings() const override;
+  /// The options that it was made with, which are not saved with the model.
   const StandardizeOptions& options() const { return options_; }
   /// The inverse of forward, which is y * std + mean without whitening. What `robust` has cut off stays cut off. y: [N,
   /// features], else ShapeError. For targets that were standardised:
