@@ -36,7 +36,7 @@ struct TapeError : Error {
 };
 /// Data cannot be trained on: a file is damaged, a label is out of range, a value is not finite.
 struct DataError : Error {
-  /// bad_row: what `row` is set to.
+  /// bad_row: see `row`.
   explicit DataError(const std::string& message, std::ptrdiff_t bad_row = -1) : Error(message), row(bad_row) {}
   std::ptrdiff_t row;  // in the batch, table or file, from 0; -1 when the error is not about one row
 };
@@ -51,7 +51,7 @@ struct CheckpointError : Error {
 
 /// An update would leave values that are not finite. See Optimizer::step for whether it was undone.
 struct NonFiniteError : Error {
-  /// at: what `where` is set to.
+  /// at: see `where`.
   explicit NonFiniteError(const std::string& message, std::string at = {}) : Error(message), where(std::move(at)) {}
   std::string where;  // the name of the parameter; empty when it is not known
 };

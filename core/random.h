@@ -12,7 +12,8 @@ namespace handrail {
 /// Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3").
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
 
-/// The purposes of random numbers. The streams of one seed do not overlap.
+/// The purposes of random numbers. The streams of one seed do not overlap. The library uses all but `user`, which is
+/// for programs.
 enum class Stream : std::uint8_t { init, shuffle, split, dropout, verify, part, user = 128 };
 
 /// A point in the random streams of a seed.

@@ -10,11 +10,11 @@ namespace handrail::nn {
 /// What an Operation computes of its input x, and which constants and numbers it has.
 enum class OperationKind {
   linear,      // x weight + bias       constants: weight [in, out], bias [out], which is undefined without one
-  relu,        // the functions of these names in core/ops/ops.h
-  tanh,        //
-  sigmoid,     //
-  gelu,        //
-  softplus,    //
+  relu,        // relu()
+  tanh,        // tanh()
+  sigmoid,     // sigmoid()
+  gelu,        // gelu()
+  softplus,    // softplus()
   layer_norm,  // layer_norm()          constants: weight, bias [features]; first: eps
   batch_norm,  // batch_norm() in evaluation
                //                       constants: weight, bias, running mean, running variance [features]; first: eps

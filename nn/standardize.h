@@ -21,9 +21,8 @@ struct StandardizeOptions {
   bool whiten = false;
   /// Takes the median of each column for its mean and the range between its quartiles / 1.349 for its standard
   /// deviation, which are the same for normal values but are hardly changed by outliers and coded missing values; and
-  /// cuts outputs to
-  /// [-5, 5]. Where the range is 0, half of the values being equal, the median distance of the others takes its place.
-  /// Not together with whiten.
+  /// cuts outputs to [-5, 5]. Where the range is 0, half of the values being equal, the median distance of the others
+  /// takes its place. Not together with whiten.
   bool robust = false;
   /// The other way round: forward is undo, and undo is forward. As the last layer, it lets a model predict in the units
   /// of the targets that it was fitted on. Keras has the same option. Not together with robust.
