@@ -86,6 +86,7 @@ declaration == "" {
   code = $0
   sub(/ +\/\/.*/, "", code)
   behind = match($0, /[;,)}{] +\/\/ /) ? RSTART + RLENGTH - 4 : 0
+  if (code ~ /^ *(class|struct) [A-Za-z_0-9]+;$/) behind = 0  # it belongs to the definition, elsewhere
   if (behind) comment = " " escaped(substr($0, behind + 4))
   line = separated(code, comment)
   if (behind && line != code)
