@@ -20,11 +20,12 @@ using ConstMatrixMap = Eigen::Map<const MatrixMap::PlainObject, Eigen::Aligned64
 // Views of a tensor, which neither copy the elements nor keep the tensor alive: keep a handle to the tensor as long as
 // its view. A mutable_ view counts as a write, as Tensor::mutable_data does.
 
-/// All elements as one Eigen array, in row-major order.
+/// All elements as one Eigen array, in row-major order. The tensor must outlive the view; a mutable_ one is a write.
 inline ConstArrayMap array(const Tensor& t) { return {t.data(), t.size()}; }
 inline ArrayMap mutable_array(const Tensor& t) { return {t.mutable_data(), t.size()}; }
 
-/// All elements as an Eigen matrix [rows, cols]: the last dimension is cols, all others multiplied are rows.
+/// All elements as an Eigen matrix [rows, cols]: the last dimension is cols, all others multiplied are rows. The tensor
+/// must outlive the view; a mutable_ one is a write.
 inline ConstMatrixMap matrix(const Tensor& t) { return {t.data(), t.shape().rows(), t.shape().cols()}; }
 inline MatrixMap mutable_matrix(const Tensor& t) { return {t.mutable_data(), t.shape().rows(), t.shape().cols()}; }
 

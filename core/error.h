@@ -23,6 +23,7 @@ std::string printable(std::string_view text, LineEnds line_ends = LineEnds::keep
 /// The base of every exception that the library throws. The text names the operation, says what was wanted and what was
 /// got and, where it is known, what to do. It is printable().
 struct Error : std::runtime_error {
+  /// The text is made printable(), because it may quote names and contents of files.
   explicit Error(const std::string& message) : std::runtime_error(printable(message)) {}
 };
 /// Shapes do not fit the operation.
@@ -35,6 +36,7 @@ struct TapeError : Error {
 };
 /// Data cannot be trained on: a file is damaged, a label is out of range, a value is not finite.
 struct DataError : Error {
+  /// bad_row: see `row`.
   explicit DataError(const std::string& message, std::ptrdiff_t bad_row = -1) : Error(message), row(bad_row) {}
   std::ptrdiff_t row;  // in the batch, table or file, from 0; -1 when the error is not about one row
 };
@@ -49,8 +51,9 @@ struct CheckpointError : Error {
 
 /// An update would leave values that are not finite. See Optimizer::step for whether it was undone.
 struct NonFiniteError : Error {
+  /// at: see `where`.
   explicit NonFiniteError(const std::string& message, std::string at = {}) : Error(message), where(std::move(at)) {}
-  std::string where;  // the name of the parameter
+  std::string where;  // the name of the parameter; empty when it is not known
 };
 
 /// A stream into a text. Numbers look the same whatever std::locale::global says, because texts are compared on resume

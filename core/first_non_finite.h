@@ -22,15 +22,17 @@ inline namespace HANDRAIL_SCALAR_NAMESPACE {
 /// gradient which is not finite already would be reported as the origin.
 class FirstNonFinite final : public TapeObserver {
  public:
+  /// What the first value that is not finite came from.
   enum class Source {
     data,       // an input of the op that no op on the tape made and that is not trained, such as a batch
     parameter,  // a leaf that the op read
     forward,    // the op itself: its inputs were finite
     backward,   // the backward function of the op: the gradient of its output was finite
   };
+  /// The first value that is not finite, and the op that made or read it.
   struct Origin {
-    Source source;
-    std::string op;
+    Source source;   // tells whether the data, the parameters, the op or its gradient are to blame
+    std::string op;  // such as "linear"; with Source::data and Source::parameter it only read the value
     Index position;  // of the op among all that ran forward, from 0
     /// The leaves that the op read or, when it read none, those of the last op before it that read some: they tell the
     /// layer. With Source::parameter, only the leaf that is not finite.

@@ -9,14 +9,16 @@
 namespace handrail {
 inline namespace HANDRAIL_SCALAR_NAMESPACE {
 
+/// The differences that gradcheck() takes, and the error that it accepts.
 struct GradcheckOptions {
   double tolerance = 1e-6;  // the largest relative error that passes
   double step = 1e-3;       // h of the differences is step * max(1, |x|)
   Mode mode = Mode::train;  // of the tape that f runs on
 };
 
+/// What gradcheck() returns.
 struct GradcheckResult {
-  bool passed = false;
+  bool passed = false;            // whether no relative error is above the tolerance
   double max_relative_error = 0;  // NaN when a gradient or difference is NaN, and then the check has not passed
   std::string worst;              // the element with that error, with both values; empty when all errors are 0
 };

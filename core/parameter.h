@@ -14,15 +14,15 @@ inline namespace HANDRAIL_SCALAR_NAMESPACE {
 
 /// A tensor that is trained, with its name in checkpoints and optimizers.
 struct Parameter {
-  std::string name;
-  Role role;
-  Tensor tensor;
+  std::string name;  // the full name in the model, such as "hidden.weight"
+  Role role;         // decides whether it has weight decay
+  Tensor tensor;     // a handle to the leaf of the model, not a copy
 };
 
 /// A tensor that is saved with the model but not trained, such as running statistics.
 struct Buffer {
-  std::string name;
-  Tensor tensor;
+  std::string name;  // the full name in the model, such as "norm.running_mean"
+  Tensor tensor;     // a handle to the tensor of the model, not a copy
 };
 
 }  // namespace HANDRAIL_SCALAR_NAMESPACE

@@ -12,23 +12,25 @@ namespace handrail {
 /// Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3").
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
 
-/// The purposes of random numbers. The streams of one seed do not overlap.
+/// The purposes of random numbers. The streams of one seed do not overlap. The library uses all but `user`, which is
+/// for programs.
 enum class Stream : std::uint8_t { init, shuffle, split, dropout, verify, part, user = 128 };
 
 /// A point in the random streams of a seed.
 struct StreamKey {
-  std::uint64_t seed;
-  Stream stream = Stream::init;
-  std::uint64_t position = 0;  // such as the training step
-  std::uint32_t call = 0;      // counts the uses at one position; below 2^24
+  std::uint64_t seed;            // the same seed gives the same numbers
+  Stream stream = Stream::init;  // the purpose of the numbers
+  std::uint64_t position = 0;    // such as the training step
+  std::uint32_t call = 0;        // counts the uses at one position; below 2^24
 };
 
 /// The key of Philox at a StreamKey and the counter of its first block. The first word of the counter counts the
 /// blocks.
 struct PhiloxPoint {
-  std::array<std::uint32_t, 4> counter;
-  std::array<std::uint32_t, 2> key;
+  std::array<std::uint32_t, 4> counter;  // 0, the position (low word first), and the stream with the call
+  std::array<std::uint32_t, 2> key;      // the seed, its low word first
 };
+/// The point of Philox that a StreamKey stands for. Only the low 24 bits of `call` count.
 PhiloxPoint philox_point(const StreamKey& key);
 
 /// The four random words of block number `index` at that point: a pure function of its arguments.
@@ -41,6 +43,7 @@ class Rng {
  public:
   /// Draws from Stream::init of the seed.
   explicit Rng(std::uint64_t seed) : Rng(StreamKey{.seed = seed}) {}
+  /// Draws from block 0 of that point on.
   explicit Rng(const StreamKey& key) : key_(key) {}
 
   /// 32 random bits.

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+/// Training of neural networks. This namespace has tensors, the ops on them and the tape that differentiates them; nn
+/// has layers, optim has optimizers and schedules, and train has data sets, metrics and the Trainer.
 namespace handrail {
 
 /// The type of sizes, positions and dimensions.

@@ -12,7 +12,7 @@ namespace handrail {
 /// The dimensions of a tensor, at most four. Tensors are row-major: elements along the last dimension are adjacent.
 class Shape {
  public:
-  static constexpr int max_rank = 4;
+  static constexpr int max_rank = 4;  // the largest number of dimensions
 
   /// A scalar: rank 0, one element.
   Shape() = default;
@@ -38,6 +38,7 @@ class Shape {
     if (axis < 0 && axis >= -rank_) return axis + rank_;
     no_such_axis(axis);
   }
+  /// All dimensions, the first one first. The span is valid while the shape lives and is not assigned to.
   std::span<const Index> dims() const& { return {dims_.data(), static_cast<std::size_t>(rank_)}; }
   std::span<const Index> dims() const&& = delete;  // would outlive the temporary shape: give the shape a name
   /// This shape with its first dimension replaced: the shape of a batch of another size. Throws ShapeError on a scalar.

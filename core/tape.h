@@ -21,7 +21,7 @@ enum class Mode { train, eval };
 /// The position of a training step in the counter-based random streams. With the same seed and position, every op draws
 /// the same numbers on any number of threads.
 struct RandomPosition {
-  std::uint64_t seed;
+  std::uint64_t seed;      // the same for all steps of a run
   std::uint64_t position;  // differs from step to step, such as the count of micro-batches
 };
 
@@ -31,7 +31,9 @@ inline namespace HANDRAIL_SCALAR_NAMESPACE {
 /// it was saved, as the gradient would be wrong.
 class Saved {
  public:
+  /// Keeps a handle to the tensor, not a copy of its elements, and the number of writes to them so far.
   explicit Saved(Tensor tensor) : tensor_(std::move(tensor)), version_(tensor_.version()) {}
+  /// The tensor. Throws TapeError when its elements were written to after it was saved.
   const Tensor& operator*() const {
     if (tensor_.version() != version_) [[unlikely]]
       changed();
@@ -60,8 +62,8 @@ class Input {
 
 /// Where an op writes the gradient of one input. It assigns the elements when `accumulate` is false, else adds to them.
 struct GradTarget {
-  Scalar* data;  // as many elements as the input has
-  bool accumulate;
+  Scalar* data;     // as many elements as the input has
+  bool accumulate;  // whether the gradient has a value already
 };
 
 /// The gradient of one input of an op, as far as backward has summed it up.
@@ -90,16 +92,16 @@ struct LeafGrad {
 
 /// How often backward has written to the gradient of a leaf. Neither count ever falls.
 struct GradCounts {
-  std::uint32_t writes;
+  std::uint32_t writes;    // each time that an op adds to it or other code writes to grad()
   std::uint32_t renewals;  // of these, how many found no gradient there, so that nothing was added to an older one
 };
 
 /// The figures of a tape, which outlive it.
 struct TapeRecord {
-  std::uint64_t serial = 0;  // tells tapes apart; 0 for none
-  Mode mode = Mode::train;
-  std::optional<RandomPosition> random = {};
-  std::uint32_t random_calls = 0;  // how many ops have drawn random numbers
+  std::uint64_t serial = 0;                   // tells tapes apart; 0 for none
+  Mode mode = Mode::train;                    // whether its ops ran for training
+  std::optional<RandomPosition> random = {};  // absent for a tape without random streams
+  std::uint32_t random_calls = 0;             // how many ops have drawn random numbers
 };
 
 class Tape;
@@ -194,6 +196,7 @@ class Tape {
     return {impl.grad->data, impl.grad->version};
   }
 
+  /// How often the gradient of a leaf was written to: 0 before the first backward that reached it.
   static GradCounts grad_counts(const Tensor& leaf) {
     const storage::TensorImpl& impl = leaf.impl();
     return {impl.grad ? impl.grad->version : 0, impl.renewals};

@@ -16,15 +16,17 @@ inline namespace HANDRAIL_SCALAR_NAMESPACE {
 class Tensor;
 class HeldSpan;
 
+/// What Tensor handles point to.
 namespace storage {
 
 /// The object that Tensor handles point to: the head of a pool block. The elements follow it in memory, unless the
 /// tensor is a view of another one.
 struct TensorImpl : pool::Block {
+  /// The number of handles to it, of views of it, and of leaves whose gradient it is.
   std::atomic<std::uint32_t> references = 1;
-  std::uint32_t version = 0;  // counts the writes to the elements; a view counts them in its base
-  Scalar* data = nullptr;     // aligned to 64 bytes
-  Shape shape;
+  std::uint32_t version = 0;   // counts the writes to the elements; a view counts them in its base
+  Scalar* data = nullptr;      // aligned to 64 bytes
+  Shape shape;                 // a view may have another one than its base
   TensorImpl* base = nullptr;  // the owner of the elements, when this is a view
   TensorImpl* grad = nullptr;  // of a leaf; its memory is kept when the gradient is cleared
   const char* op = "leaf";     // the name of the op that made it
@@ -35,7 +37,9 @@ struct TensorImpl : pool::Block {
   bool has_grad = false;       // grad holds a gradient
 };
 
+/// Gives the memory back, and releases the base and the gradient. Called with the last reference.
 void destroy(TensorImpl* impl) noexcept;
+/// Throws Error: an undefined tensor has no shape and no elements.
 [[noreturn]] void use_of_undefined_tensor();
 
 }  // namespace storage
@@ -62,6 +66,8 @@ class Tensor {
   /// A tensor of rank 0.
   static Tensor scalar(Scalar value) { return full({}, value); }
 
+  /// A handle to the same tensor: writes through one are seen through the other. A moved-from handle is undefined.
+  /// Assignment changes only where this handle points to.
   Tensor(const Tensor& other) noexcept : impl_(other.impl_) {
     if (impl_) impl_->references.fetch_add(1, std::memory_order_relaxed);
   }
@@ -74,8 +80,11 @@ class Tensor {
     if (impl_ && impl_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) storage::destroy(impl_);
   }
 
+  /// Whether the handle points to a tensor.
   bool defined() const { return impl_ != nullptr; }
+  /// The dimensions. The reference is valid while a handle to the tensor lives.
   const Shape& shape() const { return impl().shape; }
+  /// The number of elements: 1 for a scalar.
   Index size() const { return shape().size(); }
 
   /// The elements, for reading. The pointer is valid while a handle to the tensor lives.
@@ -104,6 +113,8 @@ class Tensor {
   /// Makes this tensor a leaf, for which backward computes a gradient, or a constant again, which has none.
   /// Throws TapeError for the output of a recorded op.
   void set_requires_grad(bool on) const;
+  /// Whether this is a leaf that backward computes a gradient for. Unlike in PyTorch, it is false for the output of an
+  /// op, even when a gradient flows through it.
   bool requires_grad() const { return impl().requires_grad; }
   /// The gradient of a leaf. It is undefined before backward has reached the leaf and after zero_grad().
   Tensor grad() const;
@@ -140,6 +151,7 @@ class Tensor {
 /// to a plain std::span, the elements are valid only while the temporary lives.
 class HeldSpan : public std::span<const Scalar> {
  public:
+  /// All elements of the tensor, in row-major order. Throws Error when it is undefined.
   explicit HeldSpan(Tensor tensor) : std::span<const Scalar>(tensor.span()), tensor_(std::move(tensor)) {}
 
  private:

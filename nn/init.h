@@ -2,9 +2,8 @@
 
 #include <handrail/core/random.h>
 
-// Initial values for the weight [in, out] of a linear layer, under PyTorch's names. All functions write in place. Those
-// that take a weight throw ShapeError unless it has two dimensions and elements.
-
+/// Initial values for the weight [in, out] of a linear layer, under PyTorch's names. All functions write in place.
+/// Those that take a weight throw ShapeError unless it has two dimensions and elements.
 namespace handrail::nn::init {
 
 /// The gain of ReLU, sqrt(2): by this factor a layer before a ReLU needs larger weights to keep the variance.

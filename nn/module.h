@@ -10,6 +10,7 @@
 #include <handrail/core/parameter.h>
 #include <handrail/nn/operation.h>
 
+/// Layers, and modules that consist of them.
 namespace handrail::nn {
 
 class Layer;
@@ -17,8 +18,8 @@ class Standardize;
 
 /// A layer of a tree with its full name, which is empty for the root.
 struct NamedLayer {
-  std::string name;
-  Layer* layer;
+  std::string name;  // such as "encoder.0"
+  Layer* layer;      // the tree owns it
 };
 
 /// A named tree of parameters, buffers and child modules. It has no forward function of its own: a model is a struct
@@ -133,6 +134,8 @@ class Module {
 /// Threads: forward is const, and several threads may call it at once without a tape.
 class Layer : public Module {
  public:
+  /// Returns the outputs for the inputs x, without the scales of the layer: users call the layer, as in model(x). The
+  /// comment of each layer says which shapes x may have. Throws ShapeError for others.
   virtual Tensor forward(const Tensor& x) const = 0;
   /// Returns forward(x), with the scales of the layer if it has any.
   Tensor operator()(const Tensor& x) const { return input_scale_ || output_scale_ ? scaled(x) : forward(x); }
@@ -146,6 +149,7 @@ class Layer : public Module {
   /// Sets what a call applies to the outputs [N, features] of forward; null: nothing. Throws OptionError unless the
   /// scale has `invert`, and for one with `whiten`.
   void set_output_scale(std::shared_ptr<const Standardize> scale);
+  /// What set_input_scale() and set_output_scale() have set; null: nothing.
   const std::shared_ptr<const Standardize>& input_scale() const { return input_scale_; }
   const std::shared_ptr<const Standardize>& output_scale() const { return output_scale_; }
   // Their names in full names such as "(input).mean". No other module can have one of them.

@@ -8,7 +8,7 @@ namespace handrail::nn {
 /// See layer_norm() for the formula and the errors of forward.
 class LayerNorm : public Layer {
  public:
-  /// eps is added to the variance.
+  /// eps is added to the variance. Throws ShapeError when features is negative.
   explicit LayerNorm(Index features, double eps = 1e-5);
   Tensor forward(const Tensor& x) const override;
   std::vector<Operation> operations() const override;
@@ -21,6 +21,7 @@ class LayerNorm : public Layer {
   double eps_;
 };
 
+/// The numbers of BatchNorm1d. The defaults are PyTorch's.
 struct BatchNormOptions {
   double momentum = 0.1;  // the share of a batch's statistics in the new running statistics
   double eps = 1e-5;      // added to the variance
@@ -31,11 +32,13 @@ struct BatchNormOptions {
 /// for the formula and the errors of forward.
 class BatchNorm1d : public Layer {
  public:
+  /// features: the number of columns of x. Throws ShapeError when it is negative.
   explicit BatchNorm1d(Index features, BatchNormOptions options = {});
   Tensor forward(const Tensor& x) const override;
   std::vector<Operation> operations() const override;
   std::string settings() const override;
   bool normalises() const override { return true; }
+  /// The share of a batch in the new running statistics.
   double momentum() const { return options_.momentum; }
 
   const Tensor weight;        // [features], starts at 1

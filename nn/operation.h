@@ -10,11 +10,11 @@ namespace handrail::nn {
 /// What an Operation computes of its input x, and which constants and numbers it has.
 enum class OperationKind {
   linear,      // x weight + bias       constants: weight [in, out], bias [out], which is undefined without one
-  relu,        // the functions of these names in core/ops/ops.h
-  tanh,        //
-  sigmoid,     //
-  gelu,        //
-  softplus,    //
+  relu,        // relu()
+  tanh,        // tanh()
+  sigmoid,     // sigmoid()
+  gelu,        // gelu()
+  softplus,    // softplus()
   layer_norm,  // layer_norm()          constants: weight, bias [features]; first: eps
   batch_norm,  // batch_norm() in evaluation
                //                       constants: weight, bias, running mean, running variance [features]; first: eps
@@ -30,9 +30,9 @@ enum class OperationKind {
 
 /// One elementary operation of a layer in evaluation, for programs that write models in other formats.
 struct Operation {
-  OperationKind kind;
+  OperationKind kind;                  // says what the constants and numbers are
   std::vector<Tensor> constants = {};  // those of the layer, not copies
-  double first = 0, second = 0;
+  double first = 0, second = 0;        // 0 for a kind without such a number
   std::string layer = {};  // the name of its layer from the one that was asked, such as "0.hidden"; empty for that one
   std::string type = {};   // of OperationKind::unknown: the type of the layer
 };

@@ -18,6 +18,7 @@ namespace handrail::nn {
 /// adds layers to it.
 class Sequential : public Layer {
  public:
+  /// Takes over layers that are made in place or moved, in this order.
   template <std::derived_from<Layer>... Layers>
   explicit Sequential(Layers&&... layers) {
     (push_back(std::forward<Layers>(layers)), ...);
@@ -37,6 +38,7 @@ class Sequential : public Layer {
     append(added);
     return *added;
   }
+  /// The number of layers. A Sequential within it counts as one.
   std::size_t size() const { return layers_.size(); }
   /// The layers in their order. Who has one of them may build another Sequential with it.
   const std::vector<std::shared_ptr<Layer>>& layers() const { return layers_; }

@@ -9,6 +9,7 @@ namespace handrail::nn {
 
 struct Whitening;
 
+/// What Standardize does besides subtracting the mean and dividing by the standard deviation.
 struct StandardizeOptions {
   /// Also multiplies by a symmetric matrix, after which the columns it was fitted on are uncorrelated, each still with
   /// variance 1: ZCA-cor of Kessy, Lewin, Strimmer (2018). Of all whitenings it changes the standardised columns the
@@ -20,9 +21,8 @@ struct StandardizeOptions {
   bool whiten = false;
   /// Takes the median of each column for its mean and the range between its quartiles / 1.349 for its standard
   /// deviation, which are the same for normal values but are hardly changed by outliers and coded missing values; and
-  /// cuts outputs to
-  /// [-5, 5]. Where the range is 0, half of the values being equal, the median distance of the others takes its place.
-  /// Not together with whiten.
+  /// cuts outputs to [-5, 5]. Where the range is 0, half of the values being equal, the median distance of the others
+  /// takes its place. Not together with whiten.
   bool robust = false;
   /// The other way round: forward is undo, and undo is forward. As the last layer, it lets a model predict in the units
   /// of the targets that it was fitted on. Keras has the same option. Not together with robust.
@@ -51,11 +51,12 @@ class Standardize : public Layer {
     return fit(static_cast<const Tensor&>(data.inputs()), options);
   }
 
-  /// Throws ShapeError unless x is [N, features].
+  /// Throws ShapeError unless the last dimension of x is `features`.
   Tensor forward(const Tensor& x) const override;
   std::vector<Operation> operations() const override;
   bool normalises() const override { return !options_.invert; }
   std::string settings() const override;
+  /// The options that it was made with, which are not saved with the model.
   const StandardizeOptions& options() const { return options_; }
   /// The inverse of forward, which is y * std + mean without whitening. What `robust` has cut off stays cut off. y: [N,
   /// features], else ShapeError. For targets that were standardised:

@@ -4,6 +4,7 @@
 
 namespace handrail::optim {
 
+/// The numbers of Adam and AdamW. The defaults are PyTorch's.
 struct AdamOptions {
   double beta1 = 0.9;    // of the moving average of the gradient
   double beta2 = 0.999;  // of the moving average of its square
@@ -16,6 +17,7 @@ struct AdamOptions {
 /// As in PyTorch, weight decay is an L2 penalty: decay * w is added to the gradient g. AdamW is usually preferred.
 class Adam : public Optimizer {
  public:
+  /// What train::with<optim::Adam>() takes.
   using Options = AdamOptions;
   /// Throws OptionError listing every problem: a beta outside [0, 1), eps not above 0, and those of Optimizer.
   explicit Adam(std::vector<ParamGroup> groups, AdamOptions options = {})
@@ -33,7 +35,9 @@ class Adam : public Optimizer {
   BatchScaling batch_scaling() const override { return BatchScaling::sqrt; }
 
  protected:
+  /// Whether weight decay is a penalty in the gradient or acts on the weights alone.
   enum class WeightDecay { l2, decoupled };
+  /// For a subclass with the other kind of weight decay. Throws what the public constructor throws.
   Adam(std::vector<ParamGroup> groups, AdamOptions options, WeightDecay decay);
 
  private:

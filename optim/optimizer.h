@@ -12,6 +12,7 @@
 
 #include <handrail/optim/param_group.h>
 
+/// Optimizers, and schedules of the learning rate.
 namespace handrail::optim {
 
 /// The state of an optimizer for one parameter.
@@ -24,8 +25,8 @@ using OptimizerState = std::map<std::string, ParamState>;
 
 /// A number of an update rule, such as {"momentum", 0.9}.
 struct Hyperparameter {
-  const char* name;
-  double value;
+  const char* name;  // a string literal
+  double value;      // 0 or 1 for a flag
 };
 
 /// How the learning rate should grow with the batch size: in proportion to it, or to its square root.
@@ -33,7 +34,7 @@ enum class BatchScaling { linear, sqrt };
 
 /// A measurement of the gradients and weights of one layer.
 struct LayerMeasure {
-  std::string name;
+  std::string name;    // as in Optimizer::layers()
   double grad_norm;    // Euclidean norm of all gradients of the layer, as in layer_norms()
   double grad_mean;    // mean of all gradient elements, with their signs
   double grad_max;     // largest magnitude of a gradient element
@@ -111,6 +112,7 @@ class Optimizer {
   /// Expires when the optimizer is destroyed, for code that watches it.
   std::weak_ptr<const void> lifetime() const { return lifetime_; }
 
+  /// The groups in the order in which they were given, valid while the optimizer lives.
   std::span<const ParamGroup> groups() const { return groups_; }
   /// A copy of the state of every parameter.
   OptimizerState state() const;
@@ -123,19 +125,20 @@ class Optimizer {
   void load_state(const OptimizerState& state);
 
  protected:
+  /// How many slots a rule may have for each parameter.
   static constexpr std::size_t max_slots = 2;
   /// A range of the elements of one parameter. Element i of each span belongs to the same weight.
   struct Piece {
-    std::span<Scalar> weights;
-    std::span<const Scalar> gradient;
-    std::array<std::span<Scalar>, max_slots> slots;
+    std::span<Scalar> weights;                       // to be updated in place
+    std::span<const Scalar> gradient;                // to be multiplied by Step::grad_scale
+    std::array<std::span<Scalar>, max_slots> slots;  // empty beyond the slot_count of the rule
   };
   /// What a rule computes from t alone, such as the bias corrections of Adam.
   using Corrections = std::array<double, 2>;
   /// The figures of one update of one parameter.
   struct Step {
-    double rate;  // the learning rate times the group's lr_scale
-    double weight_decay;
+    double rate;              // the learning rate times the group's lr_scale
+    double weight_decay;      // of the group; the rule says where it acts
     double grad_scale;        // to multiply the gradient by
     std::int64_t t;           // 1 for the first update of this parameter
     Corrections corrections;  // corrections(t)

@@ -12,6 +12,7 @@ using Schedule = std::function<double(std::int64_t step)>;
 /// The rate `lr` at every step. Throws OptionError unless lr is above 0 and finite.
 Schedule constant(double lr);
 
+/// The options of warmup_cosine and warmup_linear.
 struct WarmupOptions {
   double peak;                    // the highest learning rate
   std::int64_t warmup_steps = 0;  // optimizer steps up to the peak

@@ -4,9 +4,10 @@
 
 namespace handrail::optim {
 
+/// The numbers of SGD. The defaults are PyTorch's.
 struct SGDOptions {
-  double momentum = 0;
-  bool nesterov = false;
+  double momentum = 0;    // in [0, 1)
+  bool nesterov = false;  // needs momentum above 0
 };
 
 /// Stochastic gradient descent as in PyTorch, with u = 0 at the start:
@@ -14,6 +15,7 @@ struct SGDOptions {
 ///   w = w - rate u, or with nesterov w = w - rate (g + momentum u) (Sutskever et al. 2013)
 class SGD final : public Optimizer {
  public:
+  /// What train::with<optim::SGD>() takes.
   using Options = SGDOptions;
   /// Throws OptionError unless momentum is in [0, 1), and above 0 with nesterov, and what Optimizer throws.
   explicit SGD(std::vector<ParamGroup> groups, SGDOptions options = {});

@@ -14,8 +14,9 @@
 
 namespace handrail::train {
 
+/// The options of cross_validate.
 struct CrossValidationOptions {
-  Index folds = 5;
+  Index folds = 5;  // at least 2
 };
 
 /// One fold of a cross-validation.
@@ -27,8 +28,8 @@ struct Fold {
 /// The result of cross_validate.
 struct CrossValidation {
   std::vector<Fold> folds;  // those that are complete: all, unless a signal ended it
-  Index planned_folds;
-  int signal = 0;  // the number of the signal that ended it; 0 without one
+  Index planned_folds;      // CrossValidationOptions::folds
+  int signal = 0;           // the number of the signal that ended it; 0 without one
 
   /// The mean loss on the rows that were held out. Throws MetricError, as the two functions below do, when no fold is
   /// complete.

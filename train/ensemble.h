@@ -16,8 +16,9 @@
 
 namespace handrail::train {
 
+/// The options of fit_ensemble.
 struct EnsembleOptions {
-  Index members = 5;
+  Index members = 5;  // at least 1
 };
 
 /// Models that were trained with different seeds and predict together (Lakshminarayanan, Pritzel, Blundell 2017). The
@@ -25,6 +26,7 @@ struct EnsembleOptions {
 /// regression the mean of their outputs. One thread at a time may use an ensemble.
 class Ensemble {
  public:
+  /// Takes over the members. The other ensemble has none then, and may only be destroyed or assigned to.
   Ensemble(Ensemble&&) noexcept;
   Ensemble& operator=(Ensemble&&) noexcept;
   ~Ensemble();

@@ -20,6 +20,7 @@
 #include <handrail/train/run/result.h>
 #include <handrail/train/run/try_fix.h>
 
+/// Data sets, losses, metrics, guards, checkpoints, and the Trainer, which uses all of them.
 namespace handrail::train {
 
 struct Program;
@@ -135,6 +136,7 @@ class Trainer : protected Recipe {
   std::unique_ptr<optim::Optimizer> configure_optimizer() override;
   optim::Schedule configure_schedule(double lr, std::int64_t planned_steps) override;
 
+  /// The model that the constructor got, for overrides.
   nn::Module& model() { return model_; }
 
  private:

@@ -15,6 +15,7 @@
 
 namespace handrail::train {
 
+/// What a Watch knows of the loop, what it looks at, and whom it tells.
 struct WatchOptions {
   /// The rows of the training set; 0 when that is not known. A loop that takes few of them is found with it.
   Index rows = 0;
@@ -81,6 +82,8 @@ struct WatchOptions {
 /// the thread of the loop.
 class Watch {
  public:
+  /// Checks the parameters and the numbers of the optimizer. Make it on the thread of the loop before its first tape,
+  /// as the ops of the next tape of this thread are looked at.
   explicit Watch(const nn::Module& model, const optim::Optimizer& optimizer, WatchOptions options = {});
   ~Watch();
   Watch(const Watch&) = delete;

@@ -32,6 +32,8 @@ Tensor div(const Tensor& a, const Tensor& b);
 /// scale * x + shift
 Tensor affine(const Tensor& x, double scale, double shift);
 
+/// add(), sub(), mul() and div() as operators, with the same broadcasting. A number is the same for every element and
+/// has no gradient, as in affine(). * is the product of elements: that of matrices is matmul().
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
@@ -138,8 +140,8 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& shift, doub
 
 /// The running statistics of batch_norm, [D] each. Training writes to them.
 struct RunningStats {
-  Tensor mean;
-  Tensor variance;
+  Tensor mean;      // of each column
+  Tensor variance;  // of each column; that of a batch is divided by N - 1
 };
 /// Brings each column to mean 0 and variance 1, then computes gain * x + shift (Ioffe, Szegedy 2015, algorithm 1).
 /// x: [N, D], gain and shift: [D]. eps is added to the variance.

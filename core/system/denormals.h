@@ -23,6 +23,7 @@ class FlushDenormals {
   bool released_ = false;
 };
 
+/// The floating-point modes of a thread.
 namespace fp_mode {
 
 /// The floating-point control word of this thread, which holds the modes of rounding and of denormals. It is 0, and

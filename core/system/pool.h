@@ -3,12 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 
+/// The memory of tensors.
 namespace handrail::pool {
 
 /// The head of every piece of tensor memory. The bytes after it belong to the tensor.
 struct Block {
   const void* owner = nullptr;  // the pool that it came from; freed on another thread, it goes to the heap
   Block* next = nullptr;        // in the free list
+  /// Which free list it belongs to. Class 0 has 256 bytes, and every fourth class after it twice as many.
   std::uint32_t size_class = 0;
 };
 

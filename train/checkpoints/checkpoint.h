@@ -34,7 +34,7 @@ bool is_best_checkpoint(const std::filesystem::path& path, FileSystem& files = p
 
 /// The parameters and buffers of a model, by the names that Module::parameters() and Module::buffers() give them.
 struct ModelState {
-  NamedTensors parameters, buffers;
+  NamedTensors parameters, buffers;  // copies, which do not change with the model
 };
 
 /// Returns copies of all parameters and buffers.
@@ -70,8 +70,8 @@ void save_model(const nn::Module& model, const ModelInfo& info, const std::files
                 FileSystem& files = posix_file_system());
 /// What a file of save_model holds.
 struct SavedModel {
-  ModelState weights;
-  ModelInfo info;
+  ModelState weights;  // for restore()
+  ModelInfo info;      // how its outputs become predictions, and what raw data needs
 };
 /// Reads a file that save_model wrote, or a checkpoint: then the weights are those of its best evaluation, if it has
 /// one. Throws CheckpointError when the file cannot be read, and for a file of save_weights, which has no info.

@@ -20,9 +20,9 @@ inline constexpr const char* checkpoints_opt_out = "; choose another directory, 
 
 /// The result of CheckpointStore::load_newest.
 struct LoadedCheckpoint {
-  std::filesystem::path path;
-  std::int64_t sequence;  // its number in the directory
-  TrainingState state;
+  std::filesystem::path path;             // of its file
+  std::int64_t sequence;                  // its number in the directory
+  TrainingState state;                    // verified, but not compared with a model: see check_fits
   std::vector<std::string> skipped = {};  // path and cause of each newer checkpoint that cannot be loaded
 };
 
@@ -30,7 +30,7 @@ struct LoadedCheckpoint {
 /// other store of this or another process writes there. One thread at a time may use a store.
 class CheckpointStore {
  public:
-  static constexpr const char* lock_name = ".lock";
+  static constexpr const char* lock_name = ".lock";  // of the locked file in the directory, which names the process
 
   /// Makes the directory when it is missing, and removes incomplete files that a killed process left there.
   /// keep_last: the number of newest checkpoints that are kept. Throws CheckpointError when the directory cannot be
@@ -53,6 +53,7 @@ class CheckpointStore {
   /// Why the last save could not remove an old checkpoint, or could not read whether it is the best; empty when there
   /// was no problem. The next save tries again.
   const std::string& rotation_problem() const { return rotation_problem_; }
+  /// The directory as it was given to the constructor.
   const std::filesystem::path& directory() const { return directory_; }
 
   /// Loads the newest checkpoint that can be loaded at the first or second try. Returns nothing when the directory has

@@ -35,7 +35,7 @@ struct Progress {
 struct Decisions {
   double lr = 0;                   // the peak learning rate
   std::int64_t planned_steps = 0;  // optimizer steps of all epochs
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;          // TrainerOptions::seed
 };
 
 /// Tensors by their names.
@@ -43,17 +43,17 @@ using NamedTensors = std::map<std::string, Tensor>;
 
 /// Everything that changes in a training run. A checkpoint holds it.
 struct TrainingState {
-  NamedTensors parameters, buffers;
-  optim::OptimizerState optimizer;
-  Progress progress;
-  Decisions decisions;
+  NamedTensors parameters, buffers;                   // of the model, by their full names
+  optim::OptimizerState optimizer;                    // moments and update counts, by the names of the parameters
+  Progress progress;                                  // where the run continues
+  Decisions decisions;                                // which a resume does not make again
   std::map<std::string, std::vector<double>> guards;  // what guards, early stopping and averages remember, by name
-  std::optional<Best> best = {};
-  NamedTensors best_parameters, best_buffers;  // the weights of `best`; empty without one
+  std::optional<Best> best = {};                      // absent while no evaluation was good
+  NamedTensors best_parameters, best_buffers;         // the weights of `best`; empty without one
   // The options and properties of model, data and build that must not differ on resume: texts by name.
   std::map<std::string, std::string> settings = {};
-  std::uint64_t log_length = 0;  // the length of metrics.csv, in bytes
-  ModelInfo model = {};
+  std::uint64_t log_length = 0;                                  // the length of metrics.csv, in bytes
+  ModelInfo model = {};                                          // what the model needs to predict besides its weights
   double train_loss = std::numeric_limits<double>::quiet_NaN();  // of the last completed epoch; NaN before the first
   std::optional<Evaluation> validation = {};                     // the last one
   // The last good state, whose parameters, buffers and moments a rollback restores; null when it is this state. It has

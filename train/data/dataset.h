@@ -12,14 +12,14 @@ namespace handrail::train {
 
 /// Samples that are trained on together: inputs [B, ...] and targets [B, ...], where row i of both is sample i.
 struct Batch {
-  Tensor inputs;
-  Tensor targets;
+  Tensor inputs;   // what the model gets
+  Tensor targets;  // what the loss gets, besides the predictions
 };
 
 /// The constants that normalise raw data. Bytes become inputs as (byte / 255 - mean) / stddev.
 struct Normalization {
-  double mean = 0;
-  double stddev = 1;
+  double mean = 0;    // finite
+  double stddev = 1;  // above 0
 };
 
 /// Samples with the numbers 0 to size() - 1. A data set of your own overrides the first four functions.
@@ -79,6 +79,7 @@ class TensorDataset : public Dataset {
   /// DataError naming row and column of a value that is not finite unless check_finite is off.
   TensorDataset(Tensor inputs, Tensor targets, TensorDatasetOptions options = {});
 
+  /// The tensors that it was made with, not copies.
   Tensor inputs() const { return inputs_; }
   Tensor targets() const { return targets_; }
 

@@ -15,8 +15,8 @@ inline constexpr std::uint64_t default_max_inflated_bytes = std::uint64_t{1} << 
 
 /// The content of an IDX file: unsigned bytes in row-major order.
 struct IdxArray {
-  Shape shape;
-  std::vector<std::uint8_t> bytes;
+  Shape shape;                      // 1 to 4 dimensions
+  std::vector<std::uint8_t> bytes;  // one for each element
 };
 
 /// Reads an IDX file, the format of MNIST, plain or compressed by gzip: unsigned bytes in 1 to 4 dimensions. The

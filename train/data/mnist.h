@@ -8,7 +8,7 @@ namespace handrail::train {
 
 /// Handwritten digits: inputs [784], which are 28 x 28 pixels in row-major order, and labels 0 to 9.
 struct Mnist {
-  ByteDataset train, test;
+  ByteDataset train, test;  // of MNIST itself 60,000 and 10,000 samples
 };
 
 /// Reads the four files of MNIST, or of a set with the same file names such as Fashion-MNIST, from a directory:

@@ -26,7 +26,7 @@ class Rows {
 
   /// The data set that the rows belong to.
   const Dataset& dataset() const { return *dataset_; }
-  /// The number of rows.
+  /// The number of rows, and whether it is 0.
   Index size() const { return std::ssize(*numbers_); }
   bool empty() const { return numbers_->empty(); }
   /// The numbers of the samples in the data set.

@@ -11,6 +11,7 @@ namespace handrail::train {
 class FileSystem;                 // the system calls; tests replace them
 FileSystem& posix_file_system();  // those of the operating system
 
+/// The options of export_header.
 struct HeaderOptions {
   std::string name = "model";  // of the namespace in the header: letters, digits and '_', no digit first
 };

@@ -13,8 +13,8 @@ FileSystem& posix_file_system();  // those of the operating system
 
 /// What a file of safetensors holds: tensors and texts by their names.
 struct Safetensors {
-  NamedTensors tensors;
-  std::map<std::string, std::string> metadata = {};
+  NamedTensors tensors;                              // of Scalar, whatever the dtype in the file
+  std::map<std::string, std::string> metadata = {};  // its "__metadata__", such as "format"
 };
 
 /// Writes tensors in the format of the Hugging Face library safetensors, which Python programs read with

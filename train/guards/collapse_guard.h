@@ -17,8 +17,7 @@ namespace handrail::train {
 /// in two checks in a row:
 ///   - at least 90 % of the units of a hidden layer have no gradient, and the loss is above half of the initial one;
 ///   - the norm of all weights is 3 times the initial one, and the loss is above 80 % of the initial one and 5 % above
-///   its
-///     lowest value in a check. A loss that falls slowly while the weights grow, towards large targets, is none of
+///     its lowest value in a check. A loss that falls slowly while the weights grow, towards large targets, is none of
 ///     this.
 /// Units are counted in steps of at least 16 samples, and in layers most of whose units had a gradient in the first
 /// step. Nothing is compared when an initial loss is negative.

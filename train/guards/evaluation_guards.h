@@ -58,6 +58,7 @@ class MonitorGuard final : public Guard {
 ///   m epochs          above 20 % and 8 % it is a warning, else a note
 class ShortRunGuard final : public Guard {
  public:
+  /// epochs: TrainerOptions::epochs; it reports at the end of the last one.
   explicit ShortRunGuard(Index epochs) : epochs_(epochs) {}
 
   const char* name() const override { return "short_run"; }

@@ -18,8 +18,7 @@ namespace handrail::train {
 ///   "vanishing_gradient"   its gradient norm was below 1e-7 for 20 steps in a row
 ///   "exploding_gradient"   its gradient norm was above 100 for 20 steps in a row
 ///   "dead_units"           its gradient was exactly 0 for 20 steps in a row, or more than half of the units of a
-///   hidden
-///                          layer got no gradient from 16 samples or more in 3 measurements in a row
+///                          hidden layer got no gradient from 16 samples or more in 3 measurements in a row
 /// Small gradients and dead units are not reported when the loss is at most 1 % of its initial value: the task is
 /// learnt. When the loss has fallen by more than half of its initial value, the units that are left suffice, and dead
 /// units are a note. Each layer is reported once until the condition has ended and begins again. A layer that has had a

@@ -60,7 +60,9 @@ class TypicalLoss {
   void measure(double loss, const SampleLosses* samples);
   /// Keeps what the last batch had; a batch that is a spike is not kept.
   void keep(bool spiked);
+  /// Forgets what is kept, as after a rollback.
   void clear() { kept_.clear(); }
+  /// Reads or writes what it remembers, for checkpoints: see StateVisitor.
   void visit_state(StateVisitor& state);
 
  private:
@@ -90,6 +92,7 @@ class TypicalLoss {
 /// losses is less extreme. docs/guards.md has the calibration, by tests/bench/guard_table.
 class SpikeDetector {
  public:
+  /// Starts without recent losses, so that the first loss is no spike.
   explicit SpikeDetector(SpikeRule rule = SpikeRule::robust) : rule_(rule), window_(capacity) {}
 
   /// Returns whether a finite loss is a spike. Call it before the update. samples: those of the batch; null when they
@@ -100,6 +103,7 @@ class SpikeDetector {
   /// Forgets the recent losses, but not the initial ones.
   void clear();
 
+  /// The rule that the constructor got.
   SpikeRule rule() const { return rule_; }
   /// Whether the loss that was checked last is a spike.
   bool spiked() const { return spiked_; }
@@ -111,8 +115,10 @@ class SpikeDetector {
   bool early() const { return early_; }
   /// The mean of the recent losses; 0 when there are none.
   double mean() const { return empty() ? 0 : sum_ / static_cast<double>(window_.size()); }
+  /// The first ten losses that were accepted, spikes among them.
   const InitialLoss& initial() const { return initial_; }
 
+  /// Reads or writes what it remembers, for checkpoints: see StateVisitor. The rule is not part of it.
   void visit_state(StateVisitor& state);
 
  private:
@@ -164,6 +170,7 @@ class LossGuard final : public Guard {
   void rolled_back() override;
   void visit_state(StateVisitor& state) override;
 
+  /// The detector of spikes, as of the last loss that check_loss got.
   const SpikeDetector& spikes() const { return spikes_; }
 
  private:

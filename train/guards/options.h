@@ -13,6 +13,7 @@ enum class SpikeRule {
   robust,      // far above the mean, the median and the largest of the last losses: see SpikeDetector
   documented,  // more than 10 times the mean of the last 100 losses
 };
+/// The names of the rules in the order of their values: see option_text.
 constexpr std::array<const char*, 2> names_of(SpikeRule) { return {"robust", "documented"}; }
 
 /// When losses count as no longer falling.
@@ -20,6 +21,7 @@ enum class PlateauRule {
   confidence,  // the fall of the loss is negligible even at the optimistic bound of its slope: see PlateauGuard
   documented,  // the mean of 100 losses is less than 0.1 % below the mean of the 100 before them
 };
+/// The names of the rules in the order of their values: see option_text.
 constexpr std::array<const char*, 2> names_of(PlateauRule) { return {"confidence", "documented"}; }
 
 /// When clipping is reported.
@@ -27,6 +29,7 @@ enum class ClipRule {
   path,        // it makes the updates less than half as long, and the length of an update is that of the gradient
   documented,  // more than half of the last 100 gradients were clipped
 };
+/// The names of the rules in the order of their values: see option_text.
 constexpr std::array<const char*, 2> names_of(ClipRule) { return {"path", "documented"}; }
 
 /// Which guards watch a run. Each reports what it found, the likely cause and what to try. A guard acts on the training

@@ -25,11 +25,11 @@ void validate(const LrFinderOptions& options);
 
 /// The run that a learning rate is sought for.
 struct PlannedRun {
-  Index steps;    // optimizer updates in all epochs
-  Index samples;  // training samples in an epoch
-  Task task = Task::regression;
-  bool plain_loss = true;  // whether the loss is one of the library's for the task, not the user's own
-  double default_lr = 0;   // of the optimizer; 0: the suggestion is what is read from the curve alone
+  Index steps;                   // optimizer updates in all epochs
+  Index samples;                 // training samples in an epoch
+  Task task = Task::regression;  // decides which rule a set of few samples has
+  bool plain_loss = true;        // whether the loss is one of the library's for the task, not the user's own
+  double default_lr = 0;         // of the optimizer; 0: the suggestion is what is read from the curve alone
 };
 
 /// The rate that is usual for a run of so many steps, before anything is known of it: ten times the default of the
@@ -42,7 +42,7 @@ Index sweep_steps(const PlannedRun& run);
 
 /// One learning rate of a sweep and its loss.
 struct LrPoint {
-  double lr;
+  double lr;        // the rate of an update
   double loss;      // of the batch after the update at this rate
   double smoothed;  // smoothed loss; losses far above the initial loss are capped before smoothing
 };

@@ -10,7 +10,7 @@ namespace handrail::train {
 
 /// A number that stands for a missing value, such as -999.
 struct CodedValue {
-  double value;
+  double value;            // such as -999
   std::size_t count;       // how often it occurs
   double lowest, highest;  // of the other values
   bool is_clear;           // false: it may as well be a value of its own, as 0 for none is
@@ -22,7 +22,8 @@ struct CodedValue {
 /// the other values:
 ///   any number       the gap to the nearest other value is above 3 ranges and above the range from the lowest to the
 ///                    highest other value; at least 10 other values are different
-///   a usual code     the gap is above 3 ranges; the codes are 99, 999, ... and -9, -99, ...
+///   a usual code     the gap is above 3 ranges; the codes are 99, 999, ..., -9, -99, ...,
+///                    -32768 and 32767
 ///   a code, -1, 0    the gap is above half a range, it occurs in 1 % of the rows and 5 times as often as another
 ///                    value does on average; at least 20 other values are different. -1 and 0 occur in less than half
 ///                    of the rows. Not clear when it is 0 and the gap is below a range.

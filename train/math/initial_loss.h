@@ -16,6 +16,7 @@ class InitialLoss {
  public:
   static constexpr std::size_t wanted = 10;  // how many losses the statistics are of
 
+  /// Adds the next loss of the run, which must be finite; after the tenth it does nothing.
   void add(double loss) {
     if (count_ < wanted) [[unlikely]]
       note(loss);
@@ -32,6 +33,7 @@ class InitialLoss {
   /// The standard deviation; 0 before the second loss.
   double spread() const { return spread_; }
 
+  /// Reads or writes what it remembers, for checkpoints: see StateVisitor.
   void visit_state(StateVisitor& state);
 
  private:

@@ -6,7 +6,7 @@ namespace handrail::train {
 
 /// A mean and its uncertainty.
 struct Moments {
-  double mean;
+  double mean;   // with the same weight for each value
   double error;  // standard error of the mean; 0 for a single value
 };
 /// The mean of the values and its standard error, from the sample variance. values: at least one.
@@ -19,8 +19,8 @@ double median(std::span<double> values);
 
 /// Location and scale of values, which outliers hardly change.
 struct RobustScale {
-  double median;
-  double scale;  // 1.4826 times the median absolute deviation, which is the standard deviation of normal values
+  double median;  // for an even count the mean of the two middle values
+  double scale;   // 1.4826 times the median absolute deviation, which is the standard deviation of normal values
 };
 /// The median and the scaled median absolute deviation. values: at least one, finite; they are overwritten.
 RobustScale robust_scale(std::span<double> values);

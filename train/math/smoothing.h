@@ -18,6 +18,7 @@ class Ema {
   /// beta: in [0, 1); the average spans about 1 / (1 - beta) values.
   explicit Ema(double beta = 0.99) : beta_(beta) {}
 
+  /// Adds the next value. One that is not finite stays in the average.
   void add(double x) {
     power_ *= beta_;
     // The recursion of the paper, rearranged so that the debiased value is what is stored.
@@ -27,6 +28,7 @@ class Ema {
   /// The average of the values added so far; 0 before the first.
   double value() const { return value_; }
 
+  /// Reads or writes what it remembers, for checkpoints: see StateVisitor. beta is not part of it.
   void visit_state(StateVisitor& state);
 
  private:
@@ -39,6 +41,7 @@ class Ema {
 /// Only the constructor allocates memory.
 class Window {
  public:
+  /// capacity: at least 1.
   explicit Window(std::size_t capacity) : capacity_(capacity), values_(2 * capacity) {}
 
   /// Adds a value; a full window drops its oldest one.
@@ -47,15 +50,20 @@ class Window {
     if (++next_ == capacity_) next_ = 0;
     if (size_ < capacity_) ++size_;
   }
+  /// Forgets all values.
   void clear() { next_ = size_ = 0; }
+  /// The number of values, at most the capacity.
   std::size_t size() const { return size_; }
+  /// Whether the next value drops the oldest one.
   bool full() const { return size_ == capacity_; }
-  /// The newest n values, oldest first. n: at most size().
+  /// The newest n values, oldest first, valid until the next push. n: at most size().
   std::span<const double> last(std::size_t n) const { return {values_.data() + next_ + capacity_ - n, n}; }
+  /// All values, oldest first, valid until the next push.
   std::span<const double> values() const { return last(size_); }
   /// The oldest value of a window that is not empty.
   double oldest() const { return values_[next_ + capacity_ - size_]; }
 
+  /// Reads or writes what it remembers, for checkpoints: see StateVisitor. The capacity is not part of it.
   void visit_state(StateVisitor& state);
 
  private:
@@ -75,12 +83,14 @@ class Outline {
     if (++inside_ == piece_) [[unlikely]]
       close();
   }
+  /// Begins a new series.
   void clear() { *this = {}; }
   /// The means of the complete pieces, oldest first.
   std::span<const double> means() const { return {means_.data(), count_}; }
   /// How many values each of the means is taken over.
   std::int64_t piece() const { return piece_; }
 
+  /// Reads or writes what it remembers, for checkpoints: see StateVisitor.
   void visit_state(StateVisitor& state);
 
  private:

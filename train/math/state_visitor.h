@@ -24,6 +24,7 @@ class StateVisitor {
   /// A visitor that reads this state, which must outlive it.
   explicit StateVisitor(std::span<const double> state) : reading_(true), rest_(state) {}
 
+  /// Whether it reads a state into the object, rather than writes one.
   bool is_reading() const { return reading_; }
   /// Visits a finite number.
   void number(double& value);

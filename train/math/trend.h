@@ -6,7 +6,7 @@ namespace handrail::train {
 
 /// A straight line through values at equal distances, by ordinary least squares.
 struct LineFit {
-  double mean = 0;
+  double mean = 0;         // of the values: where the line is in the middle of them
   double slope = 0;        // change from one value to the next
   double slope_error = 0;  // standard error: that of independent residuals times sqrt((1 + rho) / (1 - rho))
   double correlation = 0;  // rho, of neighbouring residuals, clamped to [0, 0.95]

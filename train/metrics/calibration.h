@@ -13,7 +13,7 @@ namespace handrail::train {
 /// Sun, Weinberger (2017, On calibration of modern neural networks, equation 3).
 class CalibrationError {
  public:
-  static constexpr Index bin_count = 15;
+  static constexpr Index bin_count = 15;  // as in that paper
 
   /// Adds a batch of logits and targets, which become probabilities and classes as Task says; not for a regression. Of
   /// several labels a row each is a prediction. Throws ShapeError when the shapes do not fit the task, DataError naming
@@ -34,7 +34,7 @@ class CalibrationError {
 
 /// A temperature, and what dividing the logits by it is worth.
 struct Temperature {
-  double value = 1;
+  double value = 1;  // above 1 for a model whose probabilities are too sure
   /// Twice the fall of what was minimised. When the temperature is 1 in truth, it is above 3.84 in about one case of
   /// twenty (Wilks 1938).
   double likelihood_ratio = 0;

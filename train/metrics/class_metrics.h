@@ -20,6 +20,7 @@ enum class Average {
 /// targets. F1, Precision and Recall are computed from them.
 class ClassCounts {
  public:
+  /// How often one class, or one label of a row, was predicted and true.
   struct Count {
     Index right = 0;      // in the target and predicted
     Index predicted = 0;  // predicted
@@ -44,9 +45,10 @@ class ClassCounts {
 /// are added, and refused, as ClassCounts::add says. Named "f1", or "f1_macro", "f1_micro", "f1_weighted" when
 /// `average` is set.
 struct F1 {
-  Average average = Average::binary_or_macro;
-  ClassCounts counts = {};
+  Average average = Average::binary_or_macro;  // how classes or labels become one figure
+  ClassCounts counts = {};                     // of all batches added
 
+  /// The functions of a metric: see MetricState. The result is from 0 to 1.
   std::string name() const;
   void add(const Tensor& predictions, const Tensor& targets) { counts.add("f1", predictions, targets); }
   double result() const;
@@ -56,9 +58,10 @@ struct F1 {
 /// Batches are added, and refused, as ClassCounts::add says. Named "precision", or "precision_macro",
 /// "precision_micro", "precision_weighted" when `average` is set.
 struct Precision {
-  Average average = Average::binary_or_macro;
-  ClassCounts counts = {};
+  Average average = Average::binary_or_macro;  // how classes or labels become one figure
+  ClassCounts counts = {};                     // of all batches added
 
+  /// The functions of a metric: see MetricState. The result is from 0 to 1.
   std::string name() const;
   void add(const Tensor& predictions, const Tensor& targets) { counts.add("precision", predictions, targets); }
   double result() const;
@@ -68,9 +71,10 @@ struct Precision {
 /// samples. Batches are added, and refused, as ClassCounts::add says. Named "recall", or "recall_macro",
 /// "recall_micro", "recall_weighted" when `average` is set.
 struct Recall {
-  Average average = Average::binary_or_macro;
-  ClassCounts counts = {};
+  Average average = Average::binary_or_macro;  // how classes or labels become one figure
+  ClassCounts counts = {};                     // of all batches added
 
+  /// The functions of a metric: see MetricState. The result is from 0 to 1.
   std::string name() const;
   void add(const Tensor& predictions, const Tensor& targets) { counts.add("recall", predictions, targets); }
   double result() const;
@@ -84,6 +88,7 @@ struct Recall {
 struct Auc {
   std::vector<std::pair<double, bool>> scores = {};  // the score, and whether the sample is of class 1
 
+  /// The functions of a metric: see MetricState. The result is from 0 to 1, and about 0.5 for guesses.
   std::string name() const { return "auc"; }
   void add(const Tensor& predictions, const Tensor& targets);
   double result() const;

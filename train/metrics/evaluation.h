@@ -22,8 +22,8 @@ namespace handrail::train {
 
 /// The name of a metric and its value, such as {"f1", 0.93}.
 struct MetricValue {
-  std::string name;
-  double value;
+  std::string name;  // without val_ or train_
+  double value;      // NaN where the metric is not defined
 };
 
 /// What was measured on a data set.

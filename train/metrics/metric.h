@@ -36,9 +36,11 @@ concept MetricState = std::copy_constructible<M> &&
 /// over the whole evaluation, not a mean over batches, and evaluations share no state.
 class Metric {
  public:
+  /// A metric of any class. The compiler says what is missing when the class is no MetricState.
   template <class M>
   requires(std::is_class_v<M> && !std::same_as<M, Metric>) Metric(M state)  // implicit: .metrics = {F1{}, Mape{}}
       : state_(make(std::move(state))) {}
+  /// A copy has a state of its own, with the batches that were added before.
   Metric(const Metric& other) : state_(other.state_->clone()) {}
   Metric(Metric&&) noexcept = default;
   Metric& operator=(Metric other) noexcept {

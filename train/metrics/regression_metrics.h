@@ -11,6 +11,7 @@ namespace handrail::train {
 /// them; for several columns they are the means of the columns' figures, as in scikit-learn.
 class ColumnErrors {
  public:
+  /// The sums of one column of the targets.
   struct Column {
     double mean = 0;       // of the targets
     double deviation = 0;  // sum of the squared differences of the targets from their mean
@@ -35,8 +36,9 @@ class ColumnErrors {
 /// is predicted exactly, else 0. NaN for fewer than two samples. Batches are added as ColumnErrors::add says. Named
 /// "r2".
 struct R2 {
-  ColumnErrors errors = {};
+  ColumnErrors errors = {};  // of all batches added
 
+  /// The functions of a metric: see MetricState. The result is at most 1.
   std::string name() const { return "r2"; }
   void add(const Tensor& predictions, const Tensor& targets) { errors.add("r2", predictions, targets); }
   double result() const;
@@ -44,8 +46,9 @@ struct R2 {
 
 /// The mean absolute error. NaN without samples. Batches are added as ColumnErrors::add says. Named "mae".
 struct Mae {
-  ColumnErrors errors = {};
+  ColumnErrors errors = {};  // of all batches added
 
+  /// The functions of a metric: see MetricState. The result has the unit of the targets.
   std::string name() const { return "mae"; }
   void add(const Tensor& predictions, const Tensor& targets) { errors.add("mae", predictions, targets); }
   double result() const;
@@ -53,8 +56,9 @@ struct Mae {
 
 /// The mean squared error. NaN without samples. Batches are added as ColumnErrors::add says. Named "mse".
 struct Mse {
-  ColumnErrors errors = {};
+  ColumnErrors errors = {};  // of all batches added
 
+  /// The functions of a metric: see MetricState. The result has the square of the unit of the targets.
   std::string name() const { return "mse"; }
   void add(const Tensor& predictions, const Tensor& targets) { errors.add("mse", predictions, targets); }
   double result() const;
@@ -63,8 +67,9 @@ struct Mse {
 /// The root of the mean squared error of each column; for several columns the mean of the roots. NaN without samples.
 /// Batches are added as ColumnErrors::add says. Named "rmse".
 struct Rmse {
-  ColumnErrors errors = {};
+  ColumnErrors errors = {};  // of all batches added
 
+  /// The functions of a metric: see MetricState. The result has the unit of the targets.
   std::string name() const { return "rmse"; }
   void add(const Tensor& predictions, const Tensor& targets) { errors.add("rmse", predictions, targets); }
   double result() const;

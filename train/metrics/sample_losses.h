@@ -21,6 +21,8 @@ class SampleLosses {
 /// binary_cross_entropy_with_logits or mse_loss. The tensors must outlive it.
 class PredictedLosses final : public SampleLosses {
  public:
+  /// predictions: the outputs of the model, such as logits. When one of the two is undefined,
+  /// the losses are not known.
   PredictedLosses(Task task, const Tensor& predictions, const Tensor& targets)
       : task_(task), predictions_(predictions), targets_(targets) {}
   /// Nothing for shapes or targets that do not suit the loss. Takes no memory.

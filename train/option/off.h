@@ -9,6 +9,7 @@ namespace handrail {
 
 /// The type of `off`. A bool takes it as false; an OrOff takes it as no value.
 struct Off {
+  /// False, for an option that is a bool. It does not convert to a number.
   template <std::same_as<bool> B>
   constexpr operator B() const {
     return false;
@@ -27,14 +28,18 @@ inline constexpr Auto automatic{};
 template <class T, class None>
 class ValueOr {
  public:
+  /// The type of the value, when there is one.
   using Value = T;
 
   constexpr ValueOr() = default;
+  /// No value: `off` or `automatic`.
   constexpr ValueOr(None) {}
+  /// A value, of any type that converts to T.
   template <class U = T>
   requires(std::convertible_to<U, T> && !std::same_as<std::remove_cvref_t<U>, ValueOr>) constexpr ValueOr(U&& value)
       : value_(std::forward<U>(value)) {}
 
+  /// As in std::optional: * and -> need a value, and value_or() gives `otherwise` when there is none.
   constexpr bool has_value() const { return value_.has_value(); }
   constexpr explicit operator bool() const { return value_.has_value(); }
   constexpr const T& operator*() const { return *value_; }

@@ -14,11 +14,13 @@ namespace handrail {
 
 /// The numbers that an option may have: {.min = 1} or {.above = 0, .below = 1}. NaN is never one of them.
 struct OptionRange {
+  /// Limits: at least min, more than above, at most max, less than below. Those that are absent do not limit.
   std::optional<double> min = {}, above = {}, max = {}, below = {};
   bool finite = false;  // whether infinity is refused
 
+  /// Whether the value is within all limits. NaN never is, and infinity is not when `finite` is set.
   bool contains(double value) const;
-  /// " >= 1", " > 0" or " in (0, 1)", to stand behind the name of the option.
+  /// " >= 1", " > 0" or " in (0, 1)", to stand behind the name of the option; " to be a number" without limits.
   std::string text() const;
 };
 
@@ -61,6 +63,7 @@ concept TextOption = requires(const T& value) {
   { option_text(value) } -> std::same_as<std::string>;
 };
 
+/// "off" and "automatic", as a command line takes them.
 inline std::string option_text(Off) { return "off"; }
 inline std::string option_text(Auto) { return "automatic"; }
 /// A struct of options that can be off is "on" otherwise.

@@ -40,15 +40,15 @@ enum class Severity {
 
 /// Something that went wrong in a run, or that the user should know: where, what was measured, and what to do.
 struct Anomaly {
-  std::string name;        // "non_finite", "spike", "input_scale", ...
-  std::int64_t step = 0;   // the optimizer step, from 1; 0 before the first step
-  std::string where = {};  // layer, operation or row of data; empty when it is not known
-  std::string evidence;    // what was measured
-  std::string cause;       // the likely cause
-  std::string remedy;      // what to try
-  Action action = Action::proceed;
-  std::string details = {};  // further measurements that help to find the cause
-  Rank rank = Rank::setup;
+  std::string name;                 // "non_finite", "spike", "input_scale", ...
+  std::int64_t step = 0;            // the optimizer step, from 1; 0 before the first step
+  std::string where = {};           // layer, operation or row of data; empty when it is not known
+  std::string evidence;             // what was measured
+  std::string cause;                // the likely cause
+  std::string remedy;               // what to try
+  Action action = Action::proceed;  // what the guard asks for; in sinks and results what Recipe::on_anomaly answered
+  std::string details = {};         // further measurements that help to find the cause
+  Rank rank = Rank::setup;          // how close it is to the cause of other anomalies
   Severity severity = Severity::warning;  // an anomaly whose action is not Action::proceed becomes a warning
   double lr_factor = 0.5;  // in (0, 1]: what the learning rate is multiplied by when the action lowers it
   std::vector<std::string> effects = {};  // in a diagnosis: the names of the anomalies that follow from this one

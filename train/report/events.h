@@ -19,19 +19,19 @@ namespace handrail::train {
 
 /// A line of the summary that is reported before training. Every protection has one.
 struct SummaryItem {
-  std::string name;
-  std::string value;
+  std::string name;    // such as "early stopping"
+  std::string value;   // what is on, as text in one line
   bool off = false;    // whether a protection is off; the value then says what may happen without it
   bool limit = false;  // whether a limit such as fast_dev_run is on: this is not a complete training run
 };
 
 /// The start of fit, before any data is checked.
 struct FitStart {
-  std::vector<SummaryItem> summary;
-  Index epochs;
-  Index batches_per_epoch;
-  std::int64_t planned_steps;  // optimizer updates in all epochs
-  std::uint64_t seed = 0;
+  std::vector<SummaryItem> summary;           // in the order in which it is shown
+  Index epochs;                               // TrainerOptions::epochs
+  Index batches_per_epoch;                    // of these, accumulate_grad_batches make one step
+  std::int64_t planned_steps;                 // optimizer updates in all epochs
+  std::uint64_t seed = 0;                     // also one that random_seed() drew
   std::optional<double> clip_norm = {};       // TrainerOptions::clip_norm; absent when it is off
   std::vector<std::string> class_names = {};  // in the order of the outputs; empty when they have none
   bool resumed = false;                       // whether the run continues from a checkpoint
@@ -65,9 +65,9 @@ struct StepStats {
   double loss;              // mean over the samples
   double ema_loss;          // debiased moving average of the losses of updates, with TrainerOptions::ema_beta
   double grad_norm;         // Euclidean norm of all gradients before clipping; 0 when there was no backward pass
-  double lr;
-  bool clipped = false;                   // whether the gradients were scaled down to clip_norm
-  bool updated = false;                   // whether the update was made; known in step_end only
+  double lr;                // of this update, with the reductions by guards
+  bool clipped = false;     // whether the gradients were scaled down to clip_norm
+  bool updated = false;     // whether the update was made; known in step_end only
   std::span<const double> layer_norms{};  // gradient norm of each layer before clipping; valid during the call only
   // Of the samples of the step, in Guard::check_loss only. Null when a step has several batches, or a loss that is not
   // one of the library's for the task.
@@ -76,7 +76,7 @@ struct StepStats {
 
 /// A measurement of one layer in an update.
 struct LayerStats {
-  std::string name;
+  std::string name;     // as in Optimizer::layers()
   double grad_norm;     // Euclidean norm of all gradients of the layer, before clipping
   double grad_mean;     // mean of all gradient elements, with their signs
   double grad_max;      // largest absolute value of a gradient element
@@ -86,8 +86,8 @@ struct LayerStats {
 
 /// A measurement of all layers, made every TrainerOptions::log_every_n_steps.
 struct LayerReport {
-  std::int64_t step;
-  std::vector<LayerStats> layers;
+  std::int64_t step;               // the number of the update, from 1
+  std::vector<LayerStats> layers;  // in the order of Optimizer::layers()
   // Those of the model, after the update, with the gradients that it was made from; valid during the call only.
   std::span<const Parameter> parameters = {};
 };
@@ -95,11 +95,11 @@ struct LayerReport {
 /// An evaluation on the validation set. When a run without a validation set monitors the training loss, `evaluation`
 /// has no samples.
 struct EvaluationStats {
-  std::int64_t step;  // optimizer updates so far
-  Index epoch;        // from 1
-  Evaluation evaluation;
-  double monitored;  // the value of TrainerOptions::monitor
-  bool best;         // whether the monitored value is the best so far
+  std::int64_t step;      // optimizer updates so far
+  Index epoch;            // from 1
+  Evaluation evaluation;  // with all metrics
+  double monitored;       // the value of TrainerOptions::monitor
+  bool best;              // whether the monitored value is the best so far
 };
 
 /// The end of an epoch.
@@ -123,7 +123,7 @@ struct RepairAttempt {
   // The 95 % confidence interval of after - before, paired over groups of samples.
   double difference_low = std::numeric_limits<double>::quiet_NaN();
   double difference_high = std::numeric_limits<double>::quiet_NaN();
-  bool kept = false;
+  bool kept = false;         // whether the program has the fix from now on
   std::string problem = {};  // why it could not be measured
 };
 
@@ -132,11 +132,11 @@ struct Refit {
   bool kept = false;        // whether the model has the weights of the second fit
   std::string reason = {};  // why it has those of the first one; empty when `kept`
   // The second fit, as far as it came; 0 when none was made.
-  Index rows = 0;  // trained on in an epoch
-  Index epochs = 0;
-  std::int64_t steps = 0;
+  Index rows = 0;                                                // trained on in an epoch
+  Index epochs = 0;                                              // completed ones
+  std::int64_t steps = 0;                                        // optimizer updates
   double train_loss = std::numeric_limits<double>::quiet_NaN();  // of its last completed epoch
-  double seconds = 0;
+  double seconds = 0;                                            // of its training
   std::string checkpoint = {};  // path of its newest checkpoint; empty when there is none
 };
 
@@ -167,28 +167,28 @@ const char* to_string(StopReason reason);
 /// The evaluation with the best monitored value. Its weights are restored when training ends, unless restore_best is
 /// off.
 struct Best {
-  Index epoch;        // from 1
-  std::int64_t step;  // optimizer updates before the evaluation
-  double value;       // the monitored value
-  Evaluation evaluation;
+  Index epoch;            // from 1
+  std::int64_t step;      // optimizer updates before the evaluation
+  double value;           // the monitored value
+  Evaluation evaluation;  // without group_losses and confusion matrix
 };
 
 /// How a run ended, and its results.
 struct FitEnd {
-  StopReason reason = StopReason::finished;
-  int signal = 0;              // the number of the signal that interrupted the run; 0 without one
-  std::string exception = {};  // what() of the exception that ended the run; empty without one
-  Index epochs = 0;            // completed epochs
-  std::int64_t steps = 0;      // optimizer updates
-  std::int64_t skipped = 0;    // steps whose update was not made
-  std::int64_t rollbacks = 0;  // how often the run returned to its last good state
+  StopReason reason = StopReason::finished;  // what ended the fit, or cut the one of `refit` short
+  int signal = 0;                            // the number of the signal that interrupted the run; 0 without one
+  std::string exception = {};                // what() of the exception that ended the run; empty without one
+  Index epochs = 0;                          // completed epochs
+  std::int64_t steps = 0;                    // optimizer updates
+  std::int64_t skipped = 0;                  // steps whose update was not made
+  std::int64_t rollbacks = 0;                // how often the run returned to its last good state
   double lr = std::numeric_limits<double>::quiet_NaN();          // the peak of the schedule, before guards lowered it
   double train_loss = std::numeric_limits<double>::quiet_NaN();  // of the last completed epoch
   // The last evaluation. It has no confusion matrix when an earlier session of the run made it.
   std::optional<Evaluation> validation = {};
-  std::string monitor = {};  // TrainerOptions::monitor, the name of the value that `best` is for
-  std::optional<Best> best = {};
-  bool best_restored = false;  // whether the model has the weights of `best` now
+  std::string monitor = {};       // TrainerOptions::monitor, the name of the value that `best` is for
+  std::optional<Best> best = {};  // absent when no evaluation was good
+  bool best_restored = false;     // whether the model has the weights of `best` now
   // Those since fit or resume was called, in order of time; at most 100 warnings of a name.
   std::vector<Anomaly> anomalies = {};
   std::map<std::string, std::int64_t> anomaly_counts = {};  // how many of each name there were in that time
@@ -197,11 +197,11 @@ struct FitEnd {
   // `signal` tell what cut the second one short, and `anomalies` has those of both.
   std::optional<Refit> refit = {};
   std::optional<Calibration> calibration = {};  // what became of TrainerOptions::calibrate; absent without it
-  std::vector<SummaryItem> summary = {};
-  std::string run_dir = {};             // the directory of checkpoints, metrics.csv and report.html, absolute
-  std::string checkpoint = {};          // path of the newest checkpoint; empty when there is none
-  std::string checkpoint_problem = {};  // why the last state could not be saved; empty when it was
-  double seconds = 0;                   // of training, with the sessions before a resume
+  std::vector<SummaryItem> summary = {};        // that of FitStart, with what TrainStart::found has added or replaced
+  std::string run_dir = {};                     // the directory of checkpoints, metrics.csv and report.html, absolute
+  std::string checkpoint = {};                  // path of the newest checkpoint; empty when there is none
+  std::string checkpoint_problem = {};          // why the last state could not be saved; empty when it was
+  double seconds = 0;                           // of training, with the sessions before a resume
 };
 
 /// The end of one of several fits: that of a fold of cross_validate, or of a member of fit_ensemble.

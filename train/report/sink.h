@@ -53,6 +53,7 @@ class LogSink {
   LogSink() = default;
 };
 
+/// Sinks in the order in which they are called. Several runs may share a sink, one after another.
 using LogSinks = std::vector<std::shared_ptr<LogSink>>;
 
 /// The default of TrainerOptions::sinks: the console on stdout.
@@ -79,6 +80,7 @@ class MemorySink : public LogSink {
   void refit(const Refit& event) override { refits.push_back(event); }
   void part_end(const PartEnd& event) override { parts.push_back(event); }
 
+  /// The events of one kind, in order of time, of all runs that had this sink.
   std::vector<FitStart> starts;
   std::vector<TrainStart> train_starts;
   std::vector<StepStats> steps;

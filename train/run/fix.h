@@ -17,13 +17,13 @@ namespace handrail::train {
 /// What a fix of a model may look at.
 struct FixContext {
   Tensor inputs, targets;  // training rows, at most 10,000
-  Task task;
-  Rng& rng;  // for initial weights
+  Task task;               // that of the loss
+  Rng& rng;                // for initial weights
 };
 
 /// A change of the options, of the model, or of both, that may help.
 struct Fix {
-  std::string name;
+  std::string name;                                  // such as "balance classes"
   std::function<void(TrainerOptions&)> change = {};  // `lr` in these options is the peak rate in use, given or found
   /// Changes the model before its training begins. Returns false, and changes nothing, when it has nothing to change.
   std::function<bool(nn::Module&, const FixContext&)> change_model = {};

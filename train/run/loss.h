@@ -24,13 +24,17 @@ concept LossFunction = !std::same_as<F, Loss> && std::copy_constructible<F> &&
 /// binary_cross_entropy_with_logits, and regression for every other function, unless it is given.
 class Loss {
  public:
+  /// The type of cross_entropy and the other losses of the library.
   using Function = Tensor(const Tensor& predictions, const Tensor& targets);
 
   Loss(Function* function);  // implicit, for Trainer{model, cross_entropy, ...}
+  /// A loss for another task than its own, or for the task of your function.
   Loss(Function* function, Task task);
+  /// Any other LossFunction, which is copied or moved into the loss.
   template <LossFunction F>
   Loss(F function, Task task = Task::regression) : function_(std::move(function)), task_(task) {}
 
+  /// Calls the function, so that the active tape records its ops. Throws what the function throws.
   Tensor operator()(const Tensor& predictions, const Tensor& targets) const { return function_(predictions, targets); }
   /// The loss in which a row of class c counts weights[c] times: the sum of these over the rows, divided by the number
   /// of rows. A class beyond the weights counts once. A target t in [0, 1] of Task::binary is t rows of class 1 and 1 -

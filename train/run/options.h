@@ -37,6 +37,7 @@ using handrail::OrOff;
 /// The shape of the learning rate after the warmup: from its peak to 0 along half a cosine or a line, or constant.
 enum class Decay { cosine, linear, constant };
 
+/// The names of the values, in their order: see option_text.
 constexpr std::array<const char*, 3> names_of(Decay) { return {"cosine", "linear", "constant"}; }
 constexpr std::array<const char*, 4> names_of(LrScaling) { return {"automatic", "linear", "sqrt", "none"}; }
 constexpr std::array<const char*, 2> names_of(MonitorMode) { return {"min", "max"}; }
@@ -45,10 +46,12 @@ constexpr std::array<const char*, 2> names_of(Improvement) { return {"significan
 /// The seed of everything random in a run. A plain number converts to it. The initial weights come from the Rng of your
 /// program: give it the same seed.
 struct Seed {
+  /// A seed that is given; any number is allowed.
   constexpr Seed(std::uint64_t number) : value(number) {}
+  /// The number, for example for Rng rng(options.seed).
   constexpr operator std::uint64_t() const { return value; }
-  std::uint64_t value;
-  bool drawn = false;  // whether it is from random_seed()
+  std::uint64_t value;  // the number
+  bool drawn = false;   // whether it is from random_seed()
 };
 /// Draws a seed from the entropy of the system, for a run that is different each time. The summary shows the seed.
 Seed random_seed();

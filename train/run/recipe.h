@@ -52,17 +52,25 @@ class Recipe {
   /// Default: none.
   virtual std::vector<std::unique_ptr<Guard>> configure_guards() { return {}; }
 
-  // Hooks. The defaults do nothing.
+  // Hooks. The defaults do nothing. What they throw ends the run and is thrown by fit.
   virtual void on_fit_start() {}    // before the checks and the LR finder
   virtual void on_train_start() {}  // after them, right before the first step
+  /// Called before the first batch of an epoch, from 1; not when a resumed run continues in the middle of it.
   virtual void on_epoch_start(Index /*epoch*/) {}
+  /// Called before the forward pass, with the number of the update, from 1. After a refused update it comes again.
   virtual void on_step_start(std::int64_t /*step*/) {}
+  /// Called after every step, whether its update was made or not: see StepStats::updated.
   virtual void on_step_end(const StepStats&) {}
   virtual void on_log(const StepStats&, const LayerReport&) {}  // every log_every_n_steps
+  /// Called before every evaluation on the validation set.
   virtual void on_validation_start() {}
+  /// Called after every evaluation on the validation set, unless a signal interrupted it.
   virtual void on_validation_end(const EvaluationStats&) {}
+  /// Called after the last step of an epoch and its evaluation, before its checkpoint.
   virtual void on_epoch_end(const EpochStats&) {}
+  /// Called with the path of every checkpoint but the first one, which is written before training.
   virtual void on_checkpoint(const std::filesystem::path&) {}
+  /// Called with the exception that ends the run, which fit then throws. What this hook throws is ignored.
   virtual void on_exception(const std::exception_ptr&) {}
   virtual void on_fit_end(const FitResult&) {}  // also when fit throws
   /// Returns what is done about an anomaly. Default: the action that it proposes. No answer lets a value that is not

@@ -14,17 +14,17 @@ namespace handrail::train {
 
 /// What a run will do, as input of its summary.
 struct Plan {
-  const nn::Module& model;
-  const optim::Optimizer& optimizer;
-  std::string own_schedule;  // the result of describe_own_schedule
-  std::optional<double> lr;  // nothing when the LR finder has still to choose it
-  std::string lr_source;     // where the rate is from: "given", "by the LR finder"
-  const Loader& loader;
-  Index batches;                  // in an epoch
-  const Loader* validation;       // null without a validation set
-  std::string validation_source;  // where the validation set is from: "given"
-  bool is_raw;                    // whether the training data is raw, so that a normalization is fitted
-  std::string run_dir;            // empty when nothing is written
+  const nn::Module& model;            // for the number of its parameters
+  const optim::Optimizer& optimizer;  // for its settings and weight decay
+  std::string own_schedule;           // the result of describe_own_schedule
+  std::optional<double> lr;           // nothing when the LR finder has still to choose it
+  std::string lr_source;              // where the rate is from: "given", "by the LR finder"
+  const Loader& loader;               // of the training rows
+  Index batches;                      // in an epoch
+  const Loader* validation;           // null without a validation set
+  std::string validation_source;      // where the validation set is from: "given"
+  bool is_raw;                        // whether the training data is raw, so that a normalization is fitted
+  std::string run_dir;                // empty when nothing is written
 };
 
 /// A line of the summary: the learning rate and where it is from.

@@ -21,14 +21,15 @@ enum class Target : std::uint8_t {
 
 /// A column of a table, and what becomes of it.
 struct TableColumn {
+  /// What a column becomes.
   enum class Role : std::uint8_t {
     number,    // an input with its value; a missing one is replaced by the median
     category,  // an input for each of `values`, which is 1 in the rows that have this value and 0 in all others
     target,    // a class or a value to predict
     left_out,  // nothing
   };
-  std::string name;
-  Role role = Role::number;
+  std::string name;          // "0", "1", ... in a file without a header
+  Role role = Role::number;  // decides which of the fields below it has
   std::int64_t missing = 0;  // of the rows that the encoder was fitted on; above 0: one more input says where
   double median = 0;         // of a number: of the values that are not missing
   std::vector<std::string> values = {};  // of a category, in ascending order
@@ -91,8 +92,8 @@ struct TableOptions {
 
 /// A data set of a table, and how it was made.
 struct TableData {
-  TensorDataset data;
-  TableEncoder encoder;
+  TensorDataset data;    // all rows of the file, in its order
+  TableEncoder encoder;  // for TrainerOptions::table
 };
 
 /// Makes a data set of a text file with a column for each feature and target, in two passes on num_threads() threads.
