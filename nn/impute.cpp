@@ -1,10 +1,10 @@
 #include <handrail/nn/impute.h>
 
-#include <algorithm>
 #include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/core/ops/ops.h>
+#include <handrail/nn/internal/quantile.h>
 
 namespace handrail::nn {
 namespace {
@@ -14,16 +14,14 @@ Tensor zeros(Index features) {
   return Tensor::zeros({features});
 }
 
-// The median of the values of a column that are not its code.
+// The lower median of the values of a column that are not its code.
 Scalar median(const Tensor& inputs, Index column, Scalar code) {
   std::vector<Scalar> values;
   for (Index i = column; i < inputs.size(); i += inputs.shape()[1])
     if (const Scalar x = inputs.data()[i]; x != code) values.push_back(x);
   if (values.empty())
     fail<DataError>("Impute: want a value that is not the code ", code, " in column ", column, "; got none");
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  return quantile(values, 0.5);
 }
 
 }  // namespace

@@ -11,9 +11,9 @@ class Impute : public Layer {
   /// Starts without codes, so that forward returns its input; load_weights gives it those that it was fitted with.
   /// Throws OptionError unless features is positive.
   explicit Impute(Index features);
-  /// Takes for each column the median of the values that are not its code. codes: [features]; is_coded: [features], 1
-  /// for a column that has a code, else 0. Throws ShapeError unless inputs is [N, features], not empty, and DataError
-  /// naming a column that has nothing but its code.
+  /// Takes for each column the lower median of the values that are not its code. codes: [features]; is_coded:
+  /// [features], 1 for a column that has a code, else 0. Throws ShapeError unless inputs is [N, features], not empty,
+  /// and DataError naming a column that has nothing but its code.
   static Impute fit(const Tensor& inputs, const Tensor& codes, const Tensor& is_coded);
 
   /// Throws ShapeError unless x is [N, features].

@@ -9,6 +9,7 @@
 #include <handrail/core/error.h>
 #include <handrail/core/ops/ops.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/nn/internal/quantile.h>
 #include <handrail/nn/internal/whitening.h>
 
 namespace handrail::nn {
@@ -41,13 +42,6 @@ Constants moments(const ConstMatrixMap& in) {
   const Columns means = sums / rows;
   for (Index i = 0; i < in.rows(); ++i) squares += (in.row(i).array().cast<double>() - means).square();
   return {means, (squares / rows).sqrt()};
-}
-
-// The element number floor(share * (n - 1)) of the values in ascending order.
-double quantile(std::vector<double>& values, double share) {
-  const auto place = values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), place, values.end());
-  return *place;
 }
 
 Constants quartiles(const ConstMatrixMap& in) {
@@ -108,7 +102,7 @@ Standardize Standardize::fit(const Tensor& inputs, StandardizeOptions options) {
 // Checked here because sub() would broadcast a column of width 1.
 void Standardize::check_width(const char* name, const Tensor& x) const {
   if (x.shape().rank() < 1 || x.shape().cols() != mean.size())
-    fail<ShapeError>("Standardize: want ", name, " [N, ", mean.size(), "]; got ", name, " ", x.shape());
+    fail<ShapeError>("Standardize: want ", name, " [..., ", mean.size(), "]; got ", name, " ", x.shape());
 }
 
 Tensor Standardize::standardized(const Tensor& x) const {

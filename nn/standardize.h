@@ -58,8 +58,8 @@ class Standardize : public Layer {
   std::string settings() const override;
   /// The options that it was made with, which are not saved with the model.
   const StandardizeOptions& options() const { return options_; }
-  /// The inverse of forward, which is y * std + mean without whitening. What `robust` has cut off stays cut off. y: [N,
-  /// features], else ShapeError. For targets that were standardised:
+  /// The inverse of forward, which is y * std + mean without whitening. What `robust` has cut off stays cut off. y:
+  /// [..., features], else ShapeError. For targets that were standardised:
   ///   const auto scale = nn::Standardize::fit(targets);  // train on scale(targets)
   ///   const Tensor predicted = scale.undo(trainer.predict(test));
   Tensor undo(const Tensor& y) const;

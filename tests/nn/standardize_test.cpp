@@ -4,11 +4,13 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <span>
 #include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/core/ops/ops.h>
+#include <handrail/nn/internal/quantile.h>
 
 #include "support/check_throws.h"
 #include "support/tensors.h"
@@ -81,8 +83,8 @@ TEST_CASE("Standardize is fitted on a table with rows and takes rows of its widt
   const nn::Standardize layer = nn::Standardize::fit(Tensor::ones({2, 3}));
   check_throws<ShapeError>([&] { layer(Tensor::ones({2, 4})); }, "got x [2, 4]");
   // No broadcast.
-  check_throws<ShapeError>([&] { layer(Tensor::ones({2, 1})); }, "Standardize: want x [N, 3]; got x [2, 1]");
-  check_throws<ShapeError>([&] { layer(Tensor::scalar(1)); }, "Standardize: want x [N, 3]; got x []");
+  check_throws<ShapeError>([&] { layer(Tensor::ones({2, 1})); }, "Standardize: want x [..., 3]; got x [2, 1]");
+  check_throws<ShapeError>([&] { layer(Tensor::scalar(1)); }, "Standardize: want x [..., 3]; got x []");
 }
 
 TEST_CASE("Standardize can be undone, for predictions of targets that were standardised") {
@@ -93,14 +95,14 @@ TEST_CASE("Standardize can be undone, for predictions of targets that were stand
     CHECK(static_cast<double>(back.data()[i]) == doctest::Approx(static_cast<double>(x.data()[i])).epsilon(1e-6));
   // One standard deviation above the mean; a constant column keeps scale 1.
   check_values(layer.undo(Tensor({1, 3}, {1, 1, 1})), {3 + std::sqrt(3.5), 25 + std::sqrt(125), 6});
-  check_throws<ShapeError>([&] { layer.undo(Tensor::ones({2, 1})); }, "Standardize: want y [N, 3]; got y [2, 1]");
+  check_throws<ShapeError>([&] { layer.undo(Tensor::ones({2, 1})); }, "Standardize: want y [..., 3]; got y [2, 1]");
 }
 
 TEST_CASE("Standardize of a width passes its input on until its constants are loaded") {
   const nn::Standardize layer{3};
   const Tensor x({2, 3}, {1, 2, 3, 4, 5, 6});
   CHECK(same_bits(layer(x), x));
-  check_throws<ShapeError>([&] { layer(Tensor::ones({2, 4})); }, "Standardize: want x [N, 3]; got x [2, 4]");
+  check_throws<ShapeError>([&] { layer(Tensor::ones({2, 4})); }, "Standardize: want x [..., 3]; got x [2, 4]");
   check_throws<OptionError>([] { nn::Standardize{0}; }, "Standardize: want at least 1 feature; got 0");
 }
 
@@ -168,4 +170,13 @@ TEST_CASE("an inverted Standardize gives outputs the scale of the targets that i
   CHECK_FALSE(back.normalises());
   check_throws<OptionError>([&] { nn::Standardize::fit(y, {.robust = true, .invert = true}); },
                             "Standardize: want `robust` or `invert`; got both");
+}
+
+TEST_CASE("a quantile is the value that this share of the values lies below") {
+  std::vector<double> values(101);
+  std::iota(values.rbegin(), values.rend(), 0.0);
+  CHECK(nn::quantile(values, 0) == 0);
+  CHECK(nn::quantile(values, 0.9) == 90);
+  CHECK(nn::quantile(values, 1) == 100);
+  CHECK(nn::quantile(std::vector{4.0, 1.0, 3.0, 2.0}, 0.5) == 2);
 }

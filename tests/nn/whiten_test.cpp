@@ -128,8 +128,8 @@ TEST_CASE("whitening can be undone") {
   const Tensor x = from_eigen((mixed(50, mixing, 8).array() + 4).eval());
   const nn::Standardize layer = whitened(x);
   CHECK(distance(to_eigen<double>(layer.undo(layer(x))), to_eigen<double>(x)) < 1e-4);
-  check_throws<ShapeError>([&] { layer.undo(Tensor::ones({2, 1})); }, "Standardize: want y [N, 3]; got y [2, 1]");
-  check_throws<ShapeError>([&] { layer(Tensor::ones({2, 1})); }, "Standardize: want x [N, 3]; got x [2, 1]");
+  check_throws<ShapeError>([&] { layer.undo(Tensor::ones({2, 1})); }, "Standardize: want y [..., 3]; got y [2, 1]");
+  check_throws<ShapeError>([&] { layer(Tensor::ones({2, 1})); }, "Standardize: want x [..., 3]; got x [2, 1]");
 }
 
 TEST_CASE("the matrices of a whitening are buffers, and start as the identity when they are to be loaded") {

@@ -38,8 +38,8 @@ void check(const TableEncoder& table, const std::string& who) {
 void check(const ModelInfo& info, const std::string& who) {
   const auto& constants = info.normalization;
   if (constants && !(is_finite(constants->mean) && is_finite(constants->stddev) && constants->stddev > 0))
-    fail<CheckpointError>(who, ": want a normalization with a finite mean and stddev > 0; got ", constants->mean,
-                          " and ", constants->stddev);
+    fail<CheckpointError>(who, ": want a normalization with a finite mean and a finite stddev > 0; got ",
+                          constants->mean, " and ", constants->stddev);
   if (info.table) check(*info.table, who);
 }
 

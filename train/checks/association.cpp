@@ -5,6 +5,7 @@
 #include <map>
 #include <numbers>
 
+#include <handrail/nn/internal/quantile.h>
 #include <handrail/train/math/correlation.h>
 #include <handrail/train/math/robust.h>
 
@@ -16,7 +17,7 @@ std::vector<double> centred(std::span<const double> values) {
   constexpr double max_spreads = 3;
   std::vector<double> sorted(values.begin(), values.end());
   const double middle = median(sorted);
-  double spread = quantile(sorted, 0.75) - quantile(sorted, 0.25);
+  double spread = nn::quantile(sorted, 0.75) - nn::quantile(sorted, 0.25);
   if (spread == 0) {  // most values are equal: the others give the spread
     std::vector<double> distances;
     for (const double value : values)

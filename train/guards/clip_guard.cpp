@@ -6,8 +6,8 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/nn/internal/quantile.h>
 #include <handrail/train/files/text.h>
-#include <handrail/train/math/robust.h>
 
 namespace handrail::train {
 namespace {
@@ -47,7 +47,7 @@ double ClipPressureGuard::length_left() const {
 Anomaly ClipPressureGuard::found(const StepStats& stats) const {
   std::array<double, capacity> norms;
   std::ranges::copy(norms_.values(), norms.begin());
-  const double usual = quantile(norms, 0.9), left = length_left();
+  const double usual = nn::quantile(norms, 0.9), left = length_left();
   Anomaly anomaly{.name = "clip_pressure",
                   .step = stats.step,
                   .evidence = concat(count_, " of the last ", capacity, " gradients were clipped"),

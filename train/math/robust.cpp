@@ -35,11 +35,4 @@ RobustScale robust_scale(std::span<double> values) {
   return {middle, 1.4826 * median(values)};
 }
 
-double quantile(std::span<double> values, double share) {
-  const auto last = static_cast<double>(values.size() - 1);
-  const auto place = values.begin() + static_cast<std::ptrdiff_t>(std::floor(std::clamp(share, 0.0, 1.0) * last));
-  std::nth_element(values.begin(), place, values.end());
-  return *place;
-}
-
 }  // namespace handrail::train

@@ -25,8 +25,4 @@ struct RobustScale {
 /// The median and the scaled median absolute deviation. values: at least one, finite; they are overwritten.
 RobustScale robust_scale(std::span<double> values);
 
-/// The element number floor(share * (n - 1)), counted from 0, of the n values in ascending order. share: clamped to
-/// [0, 1]. values: at least one, finite; they are reordered.
-double quantile(std::span<double> values, double share);
-
 }  // namespace handrail::train

@@ -86,8 +86,11 @@ std::string metrics_problem(const std::vector<Metric>& metrics) {
 }
 
 std::string normalization_problem(const std::optional<Normalization>& normalization) {
-  if (!normalization || (normalization->stddev > 0 && std::isfinite(normalization->mean))) return {};
-  return concat(" with a finite mean and stddev > 0; got ", normalization->mean, " and ", normalization->stddev);
+  if (!normalization ||
+      (normalization->stddev > 0 && std::isfinite(normalization->stddev) && std::isfinite(normalization->mean)))
+    return {};
+  return concat(" with a finite mean and a finite stddev > 0; got ", normalization->mean, " and ",
+                normalization->stddev);
 }
 
 std::string table_problem(const std::optional<TableEncoder>& table) {
