@@ -18,9 +18,11 @@
 #include <handrail/train/data/loader.h>
 #include <handrail/train/data/split.h>
 #include <handrail/train/report/console.h>
+#include <handrail/train/report/sinks.h>
 #include <handrail/train/trainer.h>
 #include <handrail/train/watch.h>
 
+#include "support/files.h"
 #include "support/other_threads.h"
 #include "support/tensors.h"
 
@@ -226,4 +228,26 @@ TEST_CASE("a Trainer keeps its last good state without the heap") {
   trainer.last = 2010;  // it keeps the state of step 2000
   trainer.fit(data);
   CHECK(trainer.used == 0);
+}
+
+TEST_CASE("a step that is not logged makes no call to the heap, whatever files a run writes") {
+  const TempDir dir;
+  Rng rng(2);
+  const train::TensorDataset data(normal({24'000, 50}, 0, 1, rng), Tensor::zeros({24'000}));
+  Model model(rng);
+  Counted trainer{model,
+                  cross_entropy,
+                  {.epochs = 1,
+                   .batch_size = 96,
+                   .lr = 1e-3,
+                   .checks = {.labels = train::off},
+                   .checkpoints = train::CheckpointOptions{.dir = dir.path() / "runs"},
+                   .limit_val_batches = 2,
+                   .sinks = {train::csv_log(dir.path() / "log.csv"), train::json_lines(dir.path() / "log.jsonl"),
+                             train::tensorboard(dir.path() / "events")}}};
+  trainer.first = 101;
+  trainer.last = 199;
+  trainer.fit(data);
+  CHECK(trainer.used == 0);
+  CHECK(trainer.logs == 0);
 }
