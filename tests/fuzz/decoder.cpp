@@ -20,6 +20,7 @@ void read(std::string_view input) {
                           .targets = {"y"},
                           .kind = Target::value,
                           .rows = 1}};
+    state.model.class_weights = {1};
     return encode(state);
   }();
   fuzz::OneFile file(fuzz::with_section(sections, input));
