@@ -95,15 +95,16 @@ std::vector<Anomaly> check_row_set(const DataTable& table, std::span<const Colum
   return found;
 }
 
-std::optional<Anomaly> check_validation_size(Index rows) {
-  constexpr Index warning_rows = 8, note_rows = 10;
+std::optional<Anomaly> check_validation_size(Index rows, Index training_rows) {
+  constexpr Index warning_rows = 8, note_rows = 10, rows_to_each = 16;
   if (rows >= note_rows) return std::nullopt;
-  return Anomaly{.name = "small_validation_set",
-                 .where = "validation set",
-                 .evidence = counted(rows, "row"),
-                 .cause = "a loss on so few rows is mostly chance, and with it early stopping and the best weights",
-                 .remedy = "hold out more rows",
-                 .severity = rows < warning_rows ? Severity::warning : Severity::note};
+  return Anomaly{
+      .name = "small_validation_set",
+      .where = "validation set",
+      .evidence = counted(rows, "row"),
+      .cause = "a loss on so few rows is mostly chance, and with it early stopping and the best weights",
+      .remedy = "hold out more rows",
+      .severity = rows < warning_rows && training_rows > rows_to_each * rows ? Severity::warning : Severity::note};
 }
 
 std::optional<Anomaly> check_order(const DataTable& table, std::span<const Batch> batches, Task task) {

@@ -52,14 +52,14 @@ std::vector<Scalar> read_classes(const Rows& rows) {
 
 // The class of each row, numbered from 0 in ascending order of the targets; empty when the targets are not classes.
 std::vector<std::size_t> number_classes(std::span<const Scalar> targets) {
-  constexpr std::size_t max_classes = 1000;
+  constexpr std::size_t max_classes = 1000, min_rows = 5;  // of a class on average
   std::map<Scalar, std::size_t> numbers;
   for (const Scalar target : targets) {
     if (!is_whole(target)) return {};
     numbers.emplace(target, 0);
     if (numbers.size() > max_classes) return {};
   }
-  if (2 * numbers.size() > targets.size()) return {};
+  if (min_rows * numbers.size() > targets.size()) return {};
   std::size_t next = 0;
   for (auto& [target, number] : numbers) number = next++;
   std::vector<std::size_t> classes;

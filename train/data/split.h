@@ -20,7 +20,7 @@ std::pair<Rows, Rows> random_split(const Rows& rows, double fraction, std::uint6
 /// random_split. The second part has the given fraction of each class, rounded up or down (method of largest
 /// remainders). It takes all rows of a class only when the fraction leaves no choice.
 /// The result is that of random_split when a target is not one whole number, when there are more than 1,000 classes,
-/// or when there are fewer than two rows a class on average.
+/// or when there are fewer than five rows a class on average, as for the whole numbers that a regression predicts.
 /// Reads the samples of all rows. Throws OptionError unless 0 < fraction < 1; DataError when there are fewer than two
 /// rows.
 std::pair<Rows, Rows> stratified_split(const Rows& rows, double fraction, std::uint64_t seed = 42);
@@ -30,8 +30,8 @@ std::pair<Rows, Rows> stratified_split(const Rows& rows, double fraction, std::u
 std::pair<Rows, Rows> stratified_split(const Rows& rows, std::span<const Scalar> targets, double fraction,
                                        std::uint64_t seed = 42);
 
-/// Deals rows out to `count` folds at random. Each row is in one fold, the sizes of folds differ by one row at most, and
-/// each fold keeps the order of the rows. The seed alone decides which rows they are. Throws OptionError unless
+/// Deals rows out to `count` folds at random. Each row is in one fold, the sizes of folds differ by one row at most,
+/// and each fold keeps the order of the rows. The seed alone decides which rows they are. Throws OptionError unless
 /// count >= 2; DataError when there are fewer rows than folds.
 std::vector<Rows> random_folds(const Rows& rows, Index count, std::uint64_t seed = 42);
 /// Deals rows out to `count` folds at random, of each class as many to every fold, but for one row at most. What counts

@@ -35,9 +35,10 @@ TEST_CASE("sets that are too small are reported") {
   CHECK(contains(find(review(classes(100), &held_out, Task::multiclass), "small_training_set")->evidence,
                  "600 are held"));
   CHECK(!find(review(classes(200), &held_out, Task::multiclass), "small_training_set"));
-  CHECK(train::check_validation_size(7)->severity == Severity::warning);
-  CHECK(train::check_validation_size(9)->severity == Severity::note);
-  CHECK(!train::check_validation_size(10));
+  CHECK(train::check_validation_size(7, 113)->severity == Severity::warning);
+  CHECK(train::check_validation_size(9, 1000)->severity == Severity::note);
+  CHECK(train::check_validation_size(7, 112)->severity == Severity::note);
+  CHECK(!train::check_validation_size(10, 1000));
 }
 
 TEST_CASE("batches of one class are reported as rows in order, mixed ones are not") {

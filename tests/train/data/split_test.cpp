@@ -103,14 +103,16 @@ TEST_CASE("a stratified split of targets that are not classes is a random split"
     return same;
   };
   CHECK(same_as_plain(counting(50)));  // a class to a row
-  const Tensor classes(Shape{40}), fractions(Shape{40});
+  const Tensor classes(Shape{40}), fractions(Shape{40}), prices(Shape{40});
   for (Index i = 0; i < 40; ++i) {
-    classes.mutable_data()[i] = i < 20 ? 1 : 0;
+    classes.mutable_data()[i] = static_cast<Scalar>(i / 8);
+    prices.mutable_data()[i] = static_cast<Scalar>(i / 4);
     fractions.mutable_data()[i] = classes.data()[i] / 2;
   }
   const Tensor inputs = Tensor::zeros({40, 1});
   CHECK(!same_as_plain(train::TensorDataset(inputs, classes)));
   CHECK(same_as_plain(train::TensorDataset(inputs, fractions)));
+  CHECK(same_as_plain(train::TensorDataset(inputs, prices)));
   CHECK(same_as_plain(train::TensorDataset(inputs, Tensor::zeros({40, 2}))));
 }
 

@@ -22,8 +22,9 @@ namespace handrail::train {
 std::vector<Anomaly> check_row_set(const DataTable& table, std::span<const Column> columns,
                                    std::span<const RowKey> keys, Task task, Index validation_rows = 0);
 
-/// Reports "small_validation_set" for fewer than 8 rows, and for fewer than 10 as a note.
-std::optional<Anomaly> check_validation_size(Index rows);
+/// Reports "small_validation_set" for fewer than 8 rows, and for fewer than 10 as a note. It is a note too when there
+/// are at most 16 training rows for each of them: a small table has no more rows to hold out.
+std::optional<Anomaly> check_validation_size(Index rows, Index training_rows);
 
 /// Reports "sorted_rows" when the targets within a batch are far more alike than in the whole set: two rows of a batch
 /// agree so much more often than two rows of the set that half of the disagreement is gone or, for a regression, the

@@ -187,6 +187,13 @@ TEST_CASE("predictions tell the targets when they agree more than by chance") {
   CHECK(train::tells_targets(right.logits, right.targets, Task::multiclass));
   CHECK(!train::tells_targets(late.logits, late.targets, Task::multiclass));
   CHECK(!train::tells_targets(Tensor::zeros({200, 3}), right.targets, Task::multiclass));
+  // Values that correlate by 0.2: 2.4 standard errors, which is not enough alone.
+  Rng rng(3);
+  const Tensor noisy = normal({150, 1}, 0, 1, rng), values = normal({150, 1}, 0, 1, rng);
+  for (Index i = 0; i < 150; ++i) values.mutable_data()[i] += Scalar(0.2) * noisy.data()[i];
+  CHECK(!train::tells_targets(noisy, values, Task::regression));
+  CHECK(!train::tells_targets(noisy, values, Task::regression, 1));
+  CHECK(train::tells_targets(noisy, values, Task::regression, 2.5));
   CHECK(train::tells_targets(Tensor::zeros({7, 3}), right.targets, Task::multiclass));  // it is not known
   // All are predicted as class 0, but the logits are in the right order.
   Two rare = two_classes(1, 0, 1);

@@ -176,7 +176,7 @@ std::vector<Anomaly> diagnose(const Tensor& predictions, const Tensor& targets, 
     if (auto recoding = diagnose_recoding(predictions, targets, task)) return {std::move(*recoding)};
   // Of labels that say nothing, one run in forty is below chance by chance.
   const bool untold = signal && *signal < min_label_signal;
-  if (untold && !tells_targets(predictions, targets, task)) {
+  if (untold && !tells_targets(predictions, targets, task, *signal)) {
     std::vector<Anomaly> found{shuffled_labels(*signal, true)};
     if (plain)
       if (auto baseline = diagnose_baseline(predictions, targets, task)) found.push_back(std::move(*baseline));
