@@ -1,7 +1,7 @@
-// What the checks of data, model and settings before the first step take: a table of docs/overhead.md.
-// usage: preflight FOLDER [ROUNDS]      FOLDER: what export_tables.py wrote; 5 rounds by default
-// "before" is the time from the call of fit to the first step with a given rate, with all checks and without any, the
-// medians of the rounds, which take turns. The fit is one with all defaults, so also with the sweep for the rate.
+// What comes before the first step, the checks of data, model and settings and the sweep for the rate, takes: a table
+// of docs/overhead.md. usage: preflight FOLDER [ROUNDS]      FOLDER: what export_tables.py wrote; 5 rounds by default
+// Medians of the rounds, of the time from the call of fit to the first step: with a given rate and without checks, then
+// with the sweep, then with the checks too, which is a fit with all defaults.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -80,19 +80,23 @@ int main(int argc, char** argv) try {
   set_num_threads(1);
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 5;
   std::printf(
-      "| data | rows | columns | before, ms: checked | unchecked | checks | a fit, ms | checks of it |\n"
-      "| --- | --- | --- | --- | --- | --- | --- | --- |\n");
+      "| data | rows | columns | a fit, ms | neither, ms | checks, ms | checks of the fit | sweep, ms | sweep of the "
+      "fit |\n"
+      "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
   for (const Task& task : tasks(argv[1])) {
-    std::vector<double> checked, unchecked, whole;
+    std::vector<double> neither, swept, checked, whole;
     for (int round = 0; round < rounds; ++round) {
-      checked.push_back(fit(task, 1e-3, true).before);
-      unchecked.push_back(fit(task, 1e-3, false).before);
-      whole.push_back(fit(task, automatic, true).whole);
+      neither.push_back(fit(task, 1e-3, false).before);
+      swept.push_back(fit(task, automatic, false).before);
+      const Times times = fit(task, automatic, true);
+      checked.push_back(times.before);
+      whole.push_back(times.whole);
     }
-    const double with = median(checked), without = median(unchecked), fits = median(whole);
-    std::printf("| %s | %ld | %ld | %.1f | %.1f | %.1f | %.0f | %.1f %% |\n", task.name.c_str(),
-                static_cast<long>(task.data.size()), static_cast<long>(task.data.input_shape().size()), with, without,
-                with - without, fits, 100 * (with - without) / fits);
+    const double fits = median(whole), base = median(neither), with = median(swept);
+    const double sweep = with - base, checks = median(checked) - with;
+    std::printf("| %s | %ld | %ld | %.0f | %.1f | %.1f | %.1f %% | %.1f | %.1f %% |\n", task.name.c_str(),
+                static_cast<long>(task.data.size()), static_cast<long>(task.data.input_shape().size()), fits, base,
+                checks, 100 * checks / fits, sweep, 100 * sweep / fits);
     std::fflush(stdout);
   }
 } catch (const std::exception& error) {
