@@ -18,7 +18,7 @@ using namespace handrail::train;
 
 namespace {
 
-struct Task {
+struct FittedData {
   std::string name;
   Index epochs;
   TensorDataset data;
@@ -36,7 +36,7 @@ struct Times {
   double before, whole;  // milliseconds
 };
 
-Times fit(const Task& task, OrAuto<double> lr, bool checks) {
+Times fit(const FittedData& task, OrAuto<double> lr, bool checks) {
   nn::Sequential model = task.make_model();
   const auto first = std::make_shared<FirstStep>();
   TrainerOptions options{.epochs = task.epochs, .lr = lr, .checkpoints = off, .metrics_csv = off, .sinks = {first}};
@@ -50,8 +50,8 @@ Times fit(const Task& task, OrAuto<double> lr, bool checks) {
   return {.before = 1e3 * (first->time - start), .whole = 1e3 * (bench::now() - start)};
 }
 
-std::vector<Task> tasks(const std::filesystem::path& folder) {
-  std::vector<Task> all;
+std::vector<FittedData> tasks(const std::filesystem::path& folder) {
+  std::vector<FittedData> all;
   for (const bench::ScoredTable& table : bench::scored_tables(folder)) {
     const TensorDataset data = table.read();
     all.push_back(
@@ -83,7 +83,7 @@ int main(int argc, char** argv) try {
       "| data | rows | columns | a fit, ms | neither, ms | checks, ms | checks of the fit | sweep, ms | sweep of the "
       "fit |\n"
       "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
-  for (const Task& task : tasks(argv[1])) {
+  for (const FittedData& task : tasks(argv[1])) {
     std::vector<double> neither, swept, checked, whole;
     for (int round = 0; round < rounds; ++round) {
       neither.push_back(fit(task, 1e-3, false).before);
