@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int32_t patience = layer_patience;
 constexpr std::int32_t dead_patience = 3;  // measurements
-constexpr double exploding = 100;          // gradient norm
+constexpr double exploding = 100;          // gradient norm, of losses that begin at 10 or below
 constexpr double max_dead_share = 0.5;     // of the units of a layer
 constexpr Index min_samples = 16;          // of which fewer may leave a unit without a gradient by chance
 
@@ -56,10 +56,11 @@ Anomaly vanishing_gradient(const StepStats& stats, double norm, bool lived) {
           .rank = Rank::symptom};
 }
 
-Anomaly exploding_gradient(const StepStats& stats, double norm) {
+Anomaly exploding_gradient(const StepStats& stats, double norm, double limit) {
   return {.name = "exploding_gradient",
           .step = stats.step,
-          .evidence = concat("gradient norm ", short_form(norm), ", above 100 for ", patience, " steps"),
+          .evidence =
+              concat("gradient norm ", short_form(norm), ", above ", short_form(limit), " for ", patience, " steps"),
           .cause =
               "inputs or targets that are not normalised, initial weights that are too large, or a learning rate "
               "that is too high",
@@ -74,6 +75,8 @@ Anomaly exploding_gradient(const StepStats& stats, double norm) {
 std::optional<Anomaly> LayerGuard::check_gradients(const StepStats& stats) {
   const std::size_t count = std::min(stats.layer_norms.size(), layers_.size());
   const bool learnt = std::abs(stats.loss) <= 0.01 * std::abs(initial_.mean());
+  // A squared error grows with the square of the unit of its targets, and its gradient with the unit.
+  const double limit = exploding * std::sqrt(std::max(1.0, initial_.magnitude() / 10));
   std::optional<Anomaly> anomaly;
   for (std::size_t l = 0; l < count; ++l) {
     const double norm = stats.layer_norms[l];
@@ -81,7 +84,7 @@ std::optional<Anomaly> LayerGuard::check_gradients(const StepStats& stats) {
     layer.gone = norm == 0 && is_finite(stats.loss);  // a loss that is not finite is for other guards
     layer.lived = layer.lived || !layer.gone;
     bool vanishes = layer.vanishing.step(norm < vanishing_norm, patience) && !learnt;
-    const bool explodes = layer.exploding.step(norm > exploding, patience);
+    const bool explodes = layer.exploding.step(norm > limit, patience);
     if (vanishes && !is_trained_(l)) {
       layer.vanishing = {};
       vanishes = false;
@@ -89,7 +92,7 @@ std::optional<Anomaly> LayerGuard::check_gradients(const StepStats& stats) {
     if (!(vanishes || explodes) || anomaly) [[likely]]
       continue;
     (vanishes ? layer.vanishing : layer.exploding).reported = true;
-    anomaly = vanishes ? vanishing_gradient(stats, norm, layer.lived) : exploding_gradient(stats, norm);
+    anomaly = vanishes ? vanishing_gradient(stats, norm, layer.lived) : exploding_gradient(stats, norm, limit);
     anomaly->where = names_[l];
     if (vanishes && layer.gone && layer.lived && rollbacks_ < max_rollbacks) {
       anomaly->action = Action::rollback;

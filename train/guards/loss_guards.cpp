@@ -140,11 +140,11 @@ bool SpikeDetector::may_be_far(double loss) const {
   return above > 0 && above * above > 9 * variance;
 }
 
-// The standard deviation of the recent losses is above half their mean. With less, the last line of the rule, which
-// costs nothing, finds any large spike.
+// The standard deviation of the recent losses is above a quarter of their mean. With less, the last line of the rule,
+// which costs nothing, finds any large spike.
 bool SpikeDetector::is_heavy_tailed() const {
   const auto n = static_cast<double>(window_.size());
-  return !early_ && 4 * (squares_ * n - shifted_ * shifted_) > sum_ * sum_;
+  return !early_ && 16 * (squares_ * n - shifted_ * shifted_) > sum_ * sum_;
 }
 
 bool SpikeDetector::is_far(double loss, const SampleLosses* samples) const {

@@ -87,7 +87,7 @@ class TypicalLoss {
 ///   loss > median + 2 (largest - median)
 /// When the losses of the samples are known, a spike is also, by the first two lines alone, a loss that is high for
 /// most samples of its batch and not for a few of them: see TypicalLoss::is_high. Batches are measured for that only
-/// while the standard deviation of the recent losses is above half their mean. With n < 100 recent losses the
+/// while the standard deviation of the recent losses is above a quarter of their mean. With n < 100 recent losses the
 /// exponent 1.75 and the factor 2 of the last line are multiplied by (100 / n)^0.18, because the largest of fewer
 /// losses is less extreme. docs/guards.md has the calibration, by tests/bench/guard_table.
 class SpikeDetector {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -90,4 +91,18 @@ TEST_CASE("rows without a label that count as class 0 are reported, a common cla
   CHECK(find(found, "label_noise")->where == "training rows of class 0");
   CHECK(!find(review(blobs(0, 0.5), Task::multiclass), "label_noise"));
   CHECK(!find(review(blobs(0, 0), Task::multiclass), "label_noise"));
+}
+
+TEST_CASE("classes that lie around each other are not taken for rows without a label") {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    Rng rng(seed);
+    const Table table{normal({720, 6}, 0, 1, rng), Tensor(Shape{720})};
+    for (Index i = 0; i < 720; ++i) {
+      double radius = 0;
+      for (Index j = 0; j < 6; ++j) radius += std::pow(static_cast<double>(table.at(i, j)), 2);
+      table.target(i) = radius < 3.45 ? 0 : radius < 5.35 ? 1 : radius < 7.84 ? 2 : 3;  // the quartiles
+    }
+    CAPTURE(seed);
+    CHECK(!find(review(table, Task::multiclass), "label_noise"));
+  }
 }

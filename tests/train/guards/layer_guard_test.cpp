@@ -59,6 +59,20 @@ TEST_CASE("a gradient that explodes for twenty steps is reported with its layer"
   CHECK(contains(anomaly->evidence, "gradient norm 250, above 100"));
 }
 
+TEST_CASE("a gradient explodes by what is usual for the losses of the task") {
+  const auto found = [](double norm, double loss) {
+    LayerGuard guard(names);
+    std::optional<Anomaly> anomaly;
+    for (std::int64_t step = 1; step <= 40 && !anomaly; ++step)
+      anomaly = norm_step(guard, step, {1, 1, norm}, step <= 10 ? loss : loss / 3);
+    return anomaly;
+  };
+  CHECK_FALSE(found(750, 5800));  // squared errors of targets of about 80
+  REQUIRE(found(2500, 5800));
+  CHECK(contains(found(2500, 5800)->evidence, "gradient norm 2500, above 2408 for 20 steps"));
+  CHECK(found(150, 9));
+}
+
 TEST_CASE("a stretch that is interrupted starts again, and a second one is reported again") {
   LayerGuard guard(names);
   std::int64_t step = 0;

@@ -11,18 +11,21 @@ namespace handrail::train {
 
 std::optional<Anomaly> check_unlabelled(const Described& train, const NeighbourGraph& graph, Task task) {
   constexpr std::size_t min_rows = 40;
-  constexpr double min_share = 0.3, max_dispersion = 1.4, min_even = 0.85, min_errors = 6,
+  constexpr double min_share = 0.3, max_dispersion = 1.4, min_even = 0.85, min_errors = 6, max_errors = 4,
                    neighbours = NeighbourGraph::neighbours;
   const Column& target = train.columns[train.table.inputs];
   if (task != Task::multiclass || target.distinct < 3) return std::nullopt;
   const Scalar common = target.common;  // rows without a label make their class the commonest
   const auto label = [&](std::size_t i) { return train.table.target()[graph.position(i)]; };
-  std::map<Scalar, double> shares;
+  struct Class {
+    double rows = 0, commons = 0;  // commons: how many neighbours of its rows have the commonest class
+  };
+  std::map<Scalar, Class> classes;
   double rows = 0, commons = 0, squares = 0, same = 0, others = 0, chance = 0;
   for (std::size_t i = 0; i < graph.size(); ++i)
-    if (label(i) != common) ++shares[label(i)], ++rows;
+    if (label(i) != common) ++classes[label(i)].rows, ++rows;
   if (rows < min_rows) return std::nullopt;
-  for (auto& [c, share] : shares) share /= rows, chance += share * share;
+  for (const auto& [c, of_class] : classes) chance += std::pow(of_class.rows / rows, 2);
   for (std::size_t i = 0; i < graph.size(); ++i) {
     if (label(i) == common) continue;
     double count = 0;
@@ -32,6 +35,7 @@ std::optional<Anomaly> check_unlabelled(const Described& train, const NeighbourG
       others += label(j) != common;
     }
     commons += count, squares += count * count;
+    classes[label(i)].commons += count;
   }
   const double mean = commons / rows, share = mean / neighbours;
   const double dispersion = (squares / rows - mean * mean) / (neighbours * share * (1 - share));
@@ -39,6 +43,11 @@ std::optional<Anomaly> check_unlabelled(const Described& train, const NeighbourG
   if (share < min_share || share < min_even * own_share || !(dispersion < max_dispersion) ||
       same - chance * others < min_errors * std::sqrt(others * chance * (1 - chance)) || same < 0.6 * others)
     return std::nullopt;
+  const double spread = max_dispersion * share * (1 - share) / neighbours;  // of the share of one row
+  for (const auto& [c, of_class] : classes)
+    if (std::abs(of_class.commons / (neighbours * of_class.rows) - share) >
+        max_errors * std::sqrt(spread / of_class.rows))
+      return std::nullopt;
   return Anomaly{
       .name = "label_noise",
       .where = concat("training rows of class ", common),

@@ -12,8 +12,8 @@ namespace handrail::train {
 /// Reports "label_noise" when rows of the commonest of at least 3 classes lie among those of all others, as those
 /// without a label do that count as the first class. Of the 5 neighbours of at least 40 rows of other classes:
 ///   commonest class   30 % have it, and 0.85 times its share of all rows, and their number is nearly the same
-///   everywhere:
-///                     its variance is below 1.4 times the binomial one, while natural classes overlap in some places
+///                     everywhere: its variance is below 1.4 times the binomial one, while natural classes overlap in
+///                     some places, and the rows of each class have it as often as all, within 4 standard errors
 ///   other classes     60 % of the others have the class of the row, and more than by chance by 6 standard errors
 std::optional<Anomaly> check_unlabelled(const Described& train, const NeighbourGraph& graph, Task task);
 
