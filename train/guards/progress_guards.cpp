@@ -112,7 +112,7 @@ std::optional<Anomaly> PlateauGuard::found(std::int64_t step, double level, doub
   const bool converged = std::abs(level) < 0.01 * initial_.magnitude();
   if (settling || converged) return std::nullopt;
   reported_ = true;
-  const bool has_learnt = std::abs(level) < 0.5 * initial_.magnitude();
+  const bool has_learnt = std::abs(level) < 0.9 * initial_.magnitude();
   return Anomaly{.name = "plateau",
                  .step = step,
                  .evidence = concat("loss ", short_form(level),

@@ -31,7 +31,8 @@ namespace handrail::train {
 ///
 /// PlateauRule::documented compares the means of the last 100 losses and of the 100 before
 /// instead, every 100 steps.
-/// Below half of the initial loss it is a note: the model has learnt, and what follows costs time only.
+/// Below nine tenths of the initial loss it is a note: the model has learnt, perhaps all that the data tells, and what
+/// follows costs time only.
 class PlateauGuard final : public Guard {
  public:
   /// steps_per_epoch, planned_steps: in optimizer steps; planned_steps is 0 when it is not known.

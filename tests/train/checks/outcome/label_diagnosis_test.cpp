@@ -192,8 +192,8 @@ TEST_CASE("predictions tell the targets when they agree more than by chance") {
   const Tensor noisy = normal({150, 1}, 0, 1, rng), values = normal({150, 1}, 0, 1, rng);
   for (Index i = 0; i < 150; ++i) values.mutable_data()[i] += Scalar(0.2) * noisy.data()[i];
   CHECK(!train::tells_targets(noisy, values, Task::regression));
-  CHECK(!train::tells_targets(noisy, values, Task::regression, 1));
-  CHECK(train::tells_targets(noisy, values, Task::regression, 2.5));
+  CHECK(!train::tells_targets(noisy, values, Task::regression, 0));
+  CHECK(train::tells_targets(noisy, values, Task::regression, 1.5));
   CHECK(train::tells_targets(Tensor::zeros({7, 3}), right.targets, Task::multiclass));  // it is not known
   // All are predicted as class 0, but the logits are in the right order.
   Two rare = two_classes(1, 0, 1);

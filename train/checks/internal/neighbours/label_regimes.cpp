@@ -56,7 +56,8 @@ std::optional<Anomaly> check_unlabelled(const Described& train, const NeighbourG
       .remedy = "leave unlabelled rows out",
       .details = concat("of the other neighbours ", short_form(100 * same / others, 2),
                         " % have the class of their row, so that the inputs tell the classes apart"),
-      .rank = Rank::labels};
+      .rank = Rank::labels,
+      .severity = Severity::note};
 }
 
 std::optional<Anomaly> check_filled_targets(const Described& train, const NeighbourGraph& graph, Task task) {

@@ -15,6 +15,7 @@ namespace handrail::train {
 ///                     everywhere: its variance is below 1.4 times the binomial one, while natural classes overlap in
 ///                     some places, and the rows of each class have it as often as all, within 4 standard errors
 ///   other classes     60 % of the others have the class of the row, and more than by chance by 6 standard errors
+/// It is a note: a class that lies between the others looks like that too.
 std::optional<Anomaly> check_unlabelled(const Described& train, const NeighbourGraph& graph, Task task);
 
 /// Reports "labels_shifted" when targets repeat that of the row before, as missing ones that were filled forward. All

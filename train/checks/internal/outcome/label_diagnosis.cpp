@@ -198,14 +198,14 @@ double rank_signal(const Tensor& predictions, Index column, const Tensor& target
 
 }  // namespace
 
-bool tells_targets(const Tensor& predictions, const Tensor& targets, Task task, double other) {
-  constexpr double min_errors = 3;
+bool tells_targets(const Tensor& predictions, const Tensor& targets, Task task, std::optional<double> other) {
+  constexpr double min_errors = 3, min_together = 2;
   const std::vector<double> predicted = predicted_targets(predictions, targets, task);
   if (predicted.empty()) return true;  // it is not known
   if (first_non_finite(predictions.span()) >= 0) return false;
   const std::vector<double> wanted(targets.span().begin(), targets.span().end());
   const double agrees = agreement(predicted, wanted, task);
-  if (std::max(agrees, (agrees + other) / std::numbers::sqrt2) > min_errors) return true;
+  if (agrees > min_errors || (other && (agrees + *other) / std::numbers::sqrt2 > min_together)) return true;
   const Index classes = task == Task::binary ? 1 : predictions.size() / targets.size();
   const double limit = min_errors + 0.3 * std::log(static_cast<double>(classes));  // the largest of several
   for (Index c = 0; task != Task::regression && c < classes; ++c)

@@ -44,8 +44,9 @@ std::optional<Anomaly> diagnose_recoding(const Tensor& predictions, const Tensor
 
 /// Whether the predictions agree with the targets by more than 3 standard errors above chance, as classes or in the
 /// order of the logits of a class, or have a shape that cannot be compared with theirs. other: the standard errors by
-/// which something else tells the targets; the two count together, as their sum divided by sqrt(2) (Stouffer 1949).
-bool tells_targets(const Tensor& predictions, const Tensor& targets, Task task, double other = 0);
+/// which something else tells the targets, when it is known; of the two together, their sum divided by sqrt(2)
+/// (Stouffer 1949), 2 standard errors suffice.
+bool tells_targets(const Tensor& predictions, const Tensor& targets, Task task, std::optional<double> other = {});
 
 /// Reports "labels_shifted" when predictions on the validation set agree with the targets of the rows before, or behind
 /// their own, by 5 standard errors above chance, and with their own by less than 3. At least 50 pairs of rows that

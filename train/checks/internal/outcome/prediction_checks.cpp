@@ -176,8 +176,10 @@ std::vector<Anomaly> diagnose(const Tensor& predictions, const Tensor& targets, 
     if (auto recoding = diagnose_recoding(predictions, targets, task)) return {std::move(*recoding)};
   // Of labels that say nothing, one run in forty is below chance by chance.
   const bool untold = signal && *signal < min_label_signal;
-  if (untold && !tells_targets(predictions, targets, task, *signal)) {
+  if (untold && !tells_targets(predictions, targets, task, signal)) {
+    constexpr Index enough_rows = 40;  // to tell a mediocre model from none
     std::vector<Anomaly> found{shuffled_labels(*signal, true)};
+    if (targets.shape()[0] < enough_rows) found[0].severity = Severity::note;
     if (plain)
       if (auto baseline = diagnose_baseline(predictions, targets, task)) found.push_back(std::move(*baseline));
     return found;
