@@ -104,7 +104,7 @@ TEST_CASE("columns of noise are named when there are many for the rows and valid
   CHECK(name_of(check_noise_columns(many, good, good, Task::regression)) == "");
   CHECK(name_of(check_noise_columns(few, good, bad, Task::regression)) == "");
   CHECK(check_noise_columns(many, good, bad, Task::regression)->severity == Severity::note);
-  CHECK(check_noise_columns({.columns = 96, .of = 100, .rows = 200}, good, bad, Task::regression)->severity ==
+  CHECK(check_noise_columns({.columns = 80, .of = 100, .rows = 160}, good, bad, Task::regression)->severity ==
         Severity::warning);
   CHECK(name_of(check_noise_columns({.columns = 80, .of = 100, .rows = 2000}, good, bad, Task::regression)) == "");
 }

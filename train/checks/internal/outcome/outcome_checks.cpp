@@ -162,7 +162,7 @@ std::optional<Anomaly> check_opposite(const RowScores& training, Task task, Inde
 
 std::optional<Anomaly> check_noise_columns(const NoiseColumns& noise, const RowScores& training,
                                            const RowScores& validation, Task task) {
-  constexpr double min_share = 0.5, rows_to_a_column = 4, min_gap = 0.05, warning_share = 0.95;
+  constexpr double min_share = 0.5, rows_to_a_column = 4, min_gap = 0.05;
   const double share = noise.columns / static_cast<double>(std::max<Index>(1, noise.of));
   if (share < min_share || rows_to_a_column * noise.columns < static_cast<double>(noise.rows)) return std::nullopt;
   if (noise.learnt && !is_worse(validation, training, min_gap)) return std::nullopt;
@@ -178,7 +178,7 @@ std::optional<Anomaly> check_noise_columns(const NoiseColumns& noise, const RowS
       .remedy = "leave them out",
       .details =
           "a column tells something when its values, or their distances from the middle, correlate with the target",
-      .severity = share < warning_share ? Severity::note : Severity::warning};
+      .severity = 2 * noise.columns < static_cast<double>(noise.rows) ? Severity::note : Severity::warning};
 }
 
 std::optional<Anomaly> check_memorised(const RowScores& training, const RowScores& validation, Task task) {

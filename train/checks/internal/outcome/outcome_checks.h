@@ -58,7 +58,7 @@ struct NoiseColumns {
   bool learnt = true;      // whether predictions on the validation set tell its targets at all
 };
 /// Reports "noise_columns" when a model is worse on the validation set than on training rows, and most columns are
-/// noise. It is a note when fewer than 95 % of the columns are, as in many a wide table. Both must hold:
+/// noise. It is a note when there is fewer than one for 2 training rows, as in many a wide table. Both must hold:
 ///   noise     at least half of the columns, and at least one for 4 training rows
 ///   credits   lower by more than 0.05 and by more than 3 standard errors, or predictions that tell nothing
 std::optional<Anomaly> check_noise_columns(const NoiseColumns& noise, const RowScores& training,

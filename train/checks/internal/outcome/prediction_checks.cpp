@@ -73,6 +73,12 @@ Comparison compare_columns(const Tensor& predictions, const Tensor& targets, boo
   return result;
 }
 
+// Of the finding that a model has learnt nothing: fewer rows do not tell a mediocre model from none.
+Severity severity_on(const Tensor& targets) {
+  constexpr Index enough_rows = 40;
+  return targets.shape()[0] < enough_rows ? Severity::note : Severity::warning;
+}
+
 // Nothing for fewer than 10 samples, and for values that are not finite.
 std::optional<Comparison> compare(const char* who, const Tensor& predictions, const Tensor& targets, Task task) {
   constexpr Index min_samples = 10;
@@ -154,7 +160,8 @@ std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor
           "inputs that do not predict the targets (rows out of order, random labels), or a learning rate that is "
           "far off",
       .remedy = "check that inputs and targets match row by row",
-      .rank = Rank::outcome};
+      .rank = Rank::outcome,
+      .severity = severity_on(targets)};
 }
 
 Anomaly shuffled_labels(double signal, bool was_tried) {
@@ -177,9 +184,8 @@ std::vector<Anomaly> diagnose(const Tensor& predictions, const Tensor& targets, 
   // Of labels that say nothing, one run in forty is below chance by chance.
   const bool untold = signal && *signal < min_label_signal;
   if (untold && !tells_targets(predictions, targets, task, signal)) {
-    constexpr Index enough_rows = 40;  // to tell a mediocre model from none
     std::vector<Anomaly> found{shuffled_labels(*signal, true)};
-    if (targets.shape()[0] < enough_rows) found[0].severity = Severity::note;
+    found[0].severity = severity_on(targets);
     if (plain)
       if (auto baseline = diagnose_baseline(predictions, targets, task)) found.push_back(std::move(*baseline));
     return found;

@@ -33,7 +33,8 @@ std::optional<Anomaly> diagnose_chance(const Tensor& predictions, const Tensor& 
 ///   multiclass   cross entropy; predictions: logits [N, C]; targets: [N]
 ///   binary       binary cross entropy; predictions: logits of the shape of the targets
 ///   regression   mean squared error; predictions of the shape of the targets
-/// Returns nothing for fewer than 10 samples, for targets that are all the same, and for values that are not finite.
+/// Returns nothing for fewer than 10 samples, for targets that are all the same, and for values that are not finite. It
+/// is a note for fewer than 40.
 /// Throws ShapeError on other shapes, DataError on a target that is no class.
 std::optional<Anomaly> diagnose_baseline(const Tensor& predictions, const Tensor& targets, Task task);
 
