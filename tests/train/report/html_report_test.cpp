@@ -130,7 +130,7 @@ TEST_CASE("after a resume the report has the curves of the sessions before") {
   trainer.resume(dir.path() / "run/1", points(100));
   const std::string page = dir.read("run/1/report.html");
   check_page(page);
-  CHECK(contains(page, "resumed at step 30"));
+  CHECK(contains(page, "The run was resumed at step 30. This is the diagnosis of the steps since then only"));
   CHECK(contains(page, "Up to step 30 the figures are those of metrics.csv"));
 }
 
