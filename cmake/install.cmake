@@ -14,6 +14,13 @@ write_basic_package_version_file(handrail-config-version.cmake COMPATIBILITY Sam
 install(FILES ${PROJECT_BINARY_DIR}/handrail-config.cmake ${PROJECT_BINARY_DIR}/handrail-config-version.cmake
   DESTINATION ${handrail_package_dir})
 
+if(BUILD_SHARED_LIBS)
+  # The program finds the library wherever both are moved.
+  file(RELATIVE_PATH handrail_lib_from_bin /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+  set_target_properties(handrail-report PROPERTIES INSTALL_RPATH $ORIGIN/${handrail_lib_from_bin} BUILD_RPATH_USE_ORIGIN ON)
+endif()
+install(TARGETS handrail-report)
+
 # For builds without CMake: pkg-config --cflags --libs handrail. The linker takes what a static library needs from
 # whoever links it, so that is public then.
 set(handrail_needs "-lz")
@@ -56,6 +63,6 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
   set(CPACK_DEBIAN_PACKAGE_DEPENDS "libeigen3-dev (>= 3.4), zlib1g-dev${handrail_sqlite_package}, g++ | clang")
   set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "cmake (>= 3.25) | pkg-config")
-  set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ${BUILD_SHARED_LIBS})
+  set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON) # of the program, and of a shared library
   include(CPack)
 endif()

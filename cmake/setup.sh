@@ -17,6 +17,7 @@ packages_for() {
     tsan) echo clang libclang-rt-dev libomp-dev ;;
     fuzz) echo clang libclang-rt-dev libomp-dev ;;  # libclang-rt-dev brings libFuzzer
     tidy) echo clang-tidy ;;
+    packages) echo file dpkg-dev ;;  # which find what the program depends on
   esac
 }
 

@@ -65,6 +65,7 @@ installed_copy() {
   build "$work/installed" all
   "$work/installed/consumer"
   [ ! -x "$work/installed/check" ] || "$work/installed/check"
+  "$work/consumer/report.sh" "$work/second/root/bin"
   pc=$(find "$work/second/root" -name handrail.pc)
   [ -n "$pc" ] || { echo "there is no handrail.pc"; exit 1; }
   if command -v pkg-config > /dev/null; then
@@ -78,13 +79,13 @@ installed_copy() {
 
 case $mode in
   installed)
-    # The libraries of BUILD_DIR are taken as they are, rather than compiled again for the copy of the sources.
+    # The libraries and the program of BUILD_DIR are taken as they are, rather than compiled again for the copy of the sources.
     config=$(sed -n 's/^CMAKE_BUILD_TYPE:[A-Z]*=//p' "$1/CMakeCache.txt")
     f64=$(sed -n 's/^HANDRAIL_F64:[A-Z]*=//p' "$1/CMakeCache.txt")
     shared=$(sed -n 's/^BUILD_SHARED_LIBS:[A-Z]*=//p' "$1/CMakeCache.txt")
     configure "$work/handrail" "$work/build" "$config" "$3" -DHANDRAIL_F64="$f64" -DBUILD_SHARED_LIBS="${shared:-OFF}" \
       -DHANDRAIL_TESTS=OFF -DHANDRAIL_EXAMPLES=OFF
-    cp -a "$1"/libhandrail* "$work/build/"
+    cp -a "$1"/libhandrail* "$1/handrail-report" "$work/build/"
     installed_copy "$work/build" "$2" "$3"
     ;;
   fetched)
@@ -112,7 +113,7 @@ case $mode in
     # Unoptimised, which compiles fastest: it is about what is found where.
     from_source Debug "$cxx" -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DBUILD_SHARED_LIBS=ON -DHANDRAIL_TESTS=ON \
       -DHANDRAIL_INSTALL=ON "$@"
-    build "$work/build" consumer handrail_test_main
+    build "$work/build" consumer handrail-report handrail_test_main
     "$work/build/consumer"
     installed_copy "$work/build" Debug "$cxx"
     ;;

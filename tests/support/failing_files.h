@@ -1,13 +1,17 @@
 #pragma once
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <limits>
 #include <set>
 #include <string>
 #include <vector>
 
+#include <doctest/doctest.h>
 #include <handrail/train/files/file_system.h>
 
 /// A file system, the real one if no other is given, but the n-th of the calls fails, from 1, or that and
@@ -76,3 +80,25 @@ inline std::set<std::string> names_in(const std::filesystem::path& directory) {
     names.insert(entry.path().filename().string());
   return names;
 }
+
+/// No file of this process becomes longer than that while it lives: a write beyond it fails, as on a full disk.
+class LimitedFileSize {
+ public:
+  explicit LimitedFileSize(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_DFL);  // which ends the process
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    const rlimit now{bytes, before_.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &now) == 0);
+  }
+  ~LimitedFileSize() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    sigset_t pending;
+    sigpending(&pending);
+    CHECK_FALSE(sigismember(&pending, SIGXFSZ));
+  }
+  LimitedFileSize(const LimitedFileSize&) = delete;
+  LimitedFileSize& operator=(const LimitedFileSize&) = delete;
+
+ private:
+  rlimit before_{};
+};

@@ -46,31 +46,47 @@ void LogFile::open(bool keep) {
   file_.reset();
   problem_.clear();
   has_noted_ = false;
+  if (make() && !keep && length_ > 0) cut(0);
+}
+
+// Opens the file, which may be there, and returns whether that succeeded.
+bool LogFile::make() {
   try {
     if (path_.has_parent_path()) make_directories(files_, path_.parent_path(), who_);
   } catch (const CheckpointError& error) {
     note(error.what());
-    return;
+    return false;
   }
   auto file = open_to_append(files_, path_);
   struct stat status {};
-  if (file->get() < 0 || files_.status(file->get(), status) != 0) return lose("open");
+  if (file->get() < 0 || files_.status(file->get(), status) != 0) {
+    lose("open");
+    return false;
+  }
   length_ = static_cast<std::uint64_t>(status.st_size);
   file_ = std::move(file);
-  if (!keep && length_ > 0) cut(0);
+  return true;
 }
 
-void LogFile::write(std::string_view bytes) {
-  if (!is_open()) return;
+bool LogFile::remake() {
+  struct stat status {};
+  if (!is_open() || files_.status(file_->get(), status) != 0 || status.st_nlink > 0) return false;
+  note(concat(who_, ": '", path_.string(), "' was deleted: what was in it is missing"));
+  return make();
+}
+
+bool LogFile::write(std::string_view bytes) {
+  if (!is_open()) return false;
   const std::size_t count = write_all(files_, file_->get(), bytes);
   if (count == bytes.size()) {
     length_ += count;
-    return;
+    return true;
   }
   const int error = errno;
   if (count > 0) files_.truncate(file_->get(), static_cast<off_t>(length_));
   errno = error;
   lose("write to");
+  return false;
 }
 
 std::string LogFile::read() {

@@ -36,9 +36,12 @@ class LogFile {
   /// Opens the file and makes it, with its directories, where it is missing. keep: whether what is in it stays.
   void open(bool keep);
   void close() { file_.reset(); }
+  /// Makes the file again when it was deleted in the meantime, and returns whether that was so: what a file begins with
+  /// has to be written again. To be called before a write.
+  bool remake();
   bool is_open() const { return file_ != nullptr; }
-  /// Appends the bytes; does nothing when the file is not open.
-  void write(std::string_view bytes);
+  /// Appends the bytes, and returns whether that succeeded; does nothing when the file is not open.
+  bool write(std::string_view bytes);
   /// The whole file; empty when it cannot be read.
   std::string read();
   /// Cuts the file to that many bytes.
@@ -53,6 +56,7 @@ class LogFile {
   std::string take_problem() { return std::exchange(problem_, {}); }
 
  private:
+  bool make();
   void lose(const char* call);
 
   std::string who_;

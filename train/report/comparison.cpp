@@ -7,8 +7,8 @@
 
 #include <handrail/core/error.h>
 #include <handrail/train/files/text.h>
-#include <handrail/train/report/html/internal/axis.h>
-#include <handrail/train/report/html/internal/chart.h>
+#include <handrail/train/report/html/internal/charts/axis.h>
+#include <handrail/train/report/html/internal/charts/chart.h>
 #include <handrail/train/report/html/internal/escape.h>
 #include <handrail/train/report/html/internal/metrics_reader.h>
 #include <handrail/train/report/html/internal/pages/sections.h>
@@ -110,10 +110,10 @@ void append_figure(std::string& page, const std::vector<ComparedRun>& runs, cons
     extent.add(*curve);
     chart.lines.push_back({.name = runs[r].name, .style = concat("s", r), .points = html::points_of(*curve)});
   }
-  if (extent.empty() || name == "lr")  // which falls to 0: on a logarithmic axis nothing else would be seen
-    chart.y = html::linear_axis(0, extent.empty() ? 1 : extent.high, max_ticks);
+  if (name == "lr" && !extent.empty())  // it falls to 0: on a logarithmic axis nothing else would be seen
+    chart.y = html::linear_axis(0, extent.high, max_ticks);
   else
-    chart.y = html::value_axis(extent.low, extent.high, max_ticks);
+    chart.y = html::value_axis(extent, max_ticks);
   html::append_heading(page, "h2", name);
   page += "<figure>";
   html::append_chart(page, chart);

@@ -175,10 +175,10 @@ class Console final : public LogSink {
     if (!attempt.done)
       print(what + ": the run begins anew with it");
     else if (!attempt.problem.empty())
-      print(what + ": not measured: " + attempt.problem);
+      print(concat(what, ": ", attempt.outcome()));
     else
       print(concat(what, ": val_loss ", four_digits(attempt.before), " before, ", four_digits(attempt.after),
-                   " now: ", attempt.kept ? "kept" : "not better beyond noise, not kept"));
+                   " now: ", attempt.outcome()));
     std::fflush(stream_);
   }
 

@@ -1,5 +1,7 @@
 #include <handrail/train/report/events.h>
 
+#include <cmath>
+
 namespace handrail::train {
 
 const char* to_string(StopReason reason) {
@@ -20,6 +22,13 @@ const char* to_string(StopReason reason) {
       return "stopped by an exception";
   }
   return "unknown";
+}
+
+std::string RepairAttempt::outcome() const {
+  if (!problem.empty()) return "not measured: " + problem;
+  if (kept) return "kept";
+  const bool is_lower = std::isfinite(after) && !(after >= before);
+  return is_lower ? "not kept: the lower loss may be chance" : "not kept: the loss is not lower";
 }
 
 }  // namespace handrail::train

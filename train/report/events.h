@@ -125,6 +125,9 @@ struct RepairAttempt {
   double difference_high = std::numeric_limits<double>::quiet_NaN();
   bool kept = false;         // whether the program has the fix from now on
   std::string problem = {};  // why it could not be measured
+
+  /// What came of it, in words, such as "kept".
+  std::string outcome() const;
 };
 
 /// What became of TrainerOptions::refit. Told after the second fit, or when none was made.

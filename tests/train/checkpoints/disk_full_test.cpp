@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -49,28 +48,6 @@ class SmallDisk {
  private:
   std::filesystem::path path_;
   bool mounted_;
-};
-
-// No file of this process becomes longer than that while it lives.
-class LimitedFileSize {
- public:
-  explicit LimitedFileSize(rlim_t bytes) {
-    std::signal(SIGXFSZ, SIG_DFL);  // which ends the process
-    REQUIRE(getrlimit(RLIMIT_FSIZE, &before_) == 0);
-    const rlimit now{bytes, before_.rlim_max};
-    REQUIRE(setrlimit(RLIMIT_FSIZE, &now) == 0);
-  }
-  ~LimitedFileSize() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    sigset_t pending;
-    sigpending(&pending);
-    CHECK_FALSE(sigismember(&pending, SIGXFSZ));
-  }
-  LimitedFileSize(const LimitedFileSize&) = delete;
-  LimitedFileSize& operator=(const LimitedFileSize&) = delete;
-
- private:
-  rlimit before_{};
 };
 
 // Writes until nothing more fits.

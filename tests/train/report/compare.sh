@@ -23,3 +23,4 @@ status=0
 "$report" > /dev/null 2>&1 || status=$?
 [ "$status" = 2 ] || { echo "want status 2 without directories; got $status"; exit 1; }
 "$report" --help | grep -q output
+"$report" --version | grep -q "^handrail-report [0-9]"

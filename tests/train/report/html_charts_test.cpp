@@ -6,14 +6,24 @@
 
 #include <doctest/doctest.h>
 
-#include <handrail/train/report/html/internal/axis.h>
-#include <handrail/train/report/html/internal/chart.h>
+#include <handrail/train/report/html/internal/charts/axis.h>
+#include <handrail/train/report/html/internal/charts/chart.h>
 #include <handrail/train/report/html/internal/curve.h>
 #include <handrail/train/report/html/internal/escape.h>
 #include <handrail/train/report/html/internal/heat_map.h>
 #include <handrail/train/report/html/internal/metrics_reader.h>
 
 using namespace handrail::train;
+
+namespace {
+
+html::Axis axis_of(const std::vector<double>& values) {
+  html::Extent extent;
+  for (const double value : values) extent.add(value);
+  return html::value_axis(extent, 6);
+}
+
+}  // namespace
 
 TEST_CASE("a curve of many steps keeps its extremes in a bounded number of buckets") {
   html::Curve curve(64);
@@ -80,11 +90,13 @@ TEST_CASE("ticks are round numbers within the axis") {
     CHECK(std::abs(tick * 20 - std::round(tick * 20)) < 1e-9);
   }
   CHECK(html::tick_label(linear, linear.ticks[1]).size() == 3);
-  const auto log = html::value_axis(1e-4, 30, 6);
+  const auto log = axis_of({1e-4, 30});
   CHECK(log.is_log);
   CHECK(log.ticks.size() >= 3);
   CHECK(std::isnan(log.place(0)));
-  CHECK(!html::value_axis(-1, 30, 6).is_log);
+  CHECK(!axis_of({-1, 30}).is_log);
+  CHECK(!axis_of({}).is_log);
+  CHECK(!axis_of({0, 0}).is_log);
   for (const double bad : {0.0, 1.0, -5.0, 1e300, 1e-300}) {
     CAPTURE(bad);
     const auto flat = html::linear_axis(bad, bad, 6);
@@ -92,6 +104,31 @@ TEST_CASE("ticks are round numbers within the axis") {
     CHECK(!flat.ticks.empty());
   }
   CHECK(html::tick_label(html::step_axis(0, 100'000), 40'000) == "40k");
+}
+
+TEST_CASE("values of 0 leave an axis logarithmic, and the chart says where they are drawn") {
+  html::Curve curve(4);
+  for (std::int64_t step = 0; step < 8; ++step) curve.add(step, step == 2 ? 0 : std::pow(10, -step));
+  html::Extent extent;
+  extent.add(curve);
+  html::Chart chart{.id = "loss",
+                    .title = "",
+                    .description = "",
+                    .x_name = "step",
+                    .x = html::step_axis(0, 7),
+                    .y = html::value_axis(extent, 6),
+                    .height = 100};
+  CHECK(chart.y.is_log);
+  CHECK(chart.y.low > 0);
+  CHECK(chart.y.low < 1e-7);
+  chart.lines.push_back({"each step", "raw", html::points_of(curve)});
+  std::string page;
+  html::append_chart(page, chart);
+  CHECK(page.find("Values of 0 are drawn at the lower edge") != std::string::npos);
+  for (html::Point& point : chart.lines[0].points) point.low = point.high;
+  page.clear();
+  html::append_chart(page, chart);
+  CHECK(page.find("Values of 0") == std::string::npos);
 }
 
 TEST_CASE("labels that would overlap are moved apart and stay within the chart") {

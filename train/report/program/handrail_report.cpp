@@ -1,4 +1,6 @@
 // handrail-report: compares runs by the metrics.csv in their directories, in one page of HTML.
+#include <getopt.h>
+
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -6,22 +8,39 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <handrail/core/error.h>
+#include <handrail/core/system/build.h>
 #include <handrail/train/report/comparison.h>
 
+namespace {
+
+constexpr const char* usage =
+    "usage: handrail-report DIR... [--output FILE]\n"
+    "\n"
+    "Compares 1 to 8 runs by the metrics.csv in their directories, in one page of HTML.\n"
+    "\n"
+    "  DIR            the directory of a run, such as runs/digits/1\n"
+    "  --output FILE  the page to write; comparison.html by default\n"
+    "  --help         prints this\n"
+    "  --version      prints the version of handrail\n";
+
+}  // namespace
+
 int main(int argc, char** argv) try {
-  CLI::App app("Compares runs by the metrics.csv in their directories, in one page of HTML.", "handrail-report");
-  std::vector<std::filesystem::path> runs;
   std::filesystem::path output = "comparison.html";
-  app.add_option("DIR", runs, "directories of runs, such as runs/digits/1")->required()->expected(1, 8);
-  app.add_option("--output", output, "the page to write")->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
-  } catch (const CLI::ParseError& error) {
-    app.exit(error);
+  const option options[] = {{"output", required_argument, nullptr, 'o'},
+                            {"help", no_argument, nullptr, 'h'},
+                            {"version", no_argument, nullptr, 'v'},
+                            {}};
+  for (int chosen; (chosen = getopt_long(argc, argv, "o:h", options, nullptr)) != -1;) {
+    if (chosen == 'h') return std::fputs(usage, stdout) < 0;
+    if (chosen == 'v') return std::printf("handrail-report %s\n", handrail::version()) < 0;
+    if (chosen != 'o') return 2;  // getopt_long has said why
+    output = optarg;
+  }
+  const std::vector<std::filesystem::path> runs(argv + optind, argv + argc);
+  if (runs.empty()) {
+    std::fputs(usage, stderr);
     return 2;
   }
   const std::string page = handrail::train::comparison_page(runs);

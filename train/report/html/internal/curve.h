@@ -67,15 +67,18 @@ class Curve {
 /// The least and the greatest finite value of some curves; low > high when there is none.
 struct Extent {
   double low = std::numeric_limits<double>::infinity(), high = -low;
+  double least_positive = low;  // infinite when there is none
 
   bool empty() const { return low > high; }
   void add(double value) {
     if (!std::isfinite(value)) return;
     if (value < low) low = value;
     if (value > high) high = value;
+    if (value > 0 && value < least_positive) least_positive = value;
   }
   void add(const Curve& curve) {
-    for (const Bucket& bucket : curve.buckets()) add(bucket.low), add(bucket.high);
+    // The last value may be the only positive one that is known of a bucket with zeros.
+    for (const Bucket& bucket : curve.buckets()) add(bucket.low), add(bucket.value), add(bucket.high);
   }
 };
 

@@ -53,6 +53,7 @@ thead th{color:var(--soft);font-weight:500;border-bottom-color:var(--rule)}
 tbody th{font-weight:500}
 .num{text-align:right}
 td.off{color:var(--warn)}
+.settings th{overflow-wrap:normal}
 .confusion th,.confusion td{border:0;padding:5px 9px;text-align:right;white-space:nowrap}
 .confusion thead th{text-align:right}.confusion td{min-width:44px}
 .confusion .r{color:var(--soft);padding-left:18px}
@@ -66,7 +67,7 @@ footer{margin-top:52px;padding-top:12px;border-top:1px solid var(--rule);color:v
 )";
 
 constexpr const char* chart_rules = R"(
-figure{margin:10px 0 6px;break-inside:avoid}
+figure{margin:10px 0 6px;padding-bottom:1px;break-inside:avoid}
 .plot{display:block;overflow:visible;margin:12px 136px 42px 56px;width:calc(100% - 192px)}
 .plot.heat,.plot.events{margin-left:132px;margin-right:12px;width:calc(100% - 144px)}
 .plot.events{margin-right:136px;margin-left:56px;width:calc(100% - 192px)}
@@ -107,7 +108,9 @@ svg .t-s4{fill:var(--s4)}svg .t-s5{fill:var(--s5)}svg .t-s6{fill:var(--s6)}svg .
 text.end,text.minor{display:none}.finding dl{grid-template-columns:1fr}.finding dd{margin-bottom:4px}
 .settings tr{display:block;border-bottom:1px solid var(--grid);padding:3px 0}
 .settings th,.settings td{display:block;border:0;padding:0}.settings thead{display:none}}
-@media print{body{max-width:none;padding:0;font-size:11pt}h2{break-after:avoid}*{print-color-adjust:exact}}
+@media print{body{max-width:none;padding:0;font-size:11pt}h2,h3{break-after:avoid}figure+.small{break-before:avoid}
+tr,.confusion{break-inside:avoid}.confusion{font-size:11px}.confusion th,.confusion td{padding:2px 3px;min-width:0;white-space:normal}
+*{print-color-adjust:exact}}
 )";
 
 }  // namespace

@@ -98,7 +98,14 @@ class CsvLog final : public LogSink {
   // there was a row.
   void write_row() {
     if (row_.cells.empty()) return;
+    if (file_.remake()) columns_in_file_ = 0;
     if (columns_in_file_ != columns_.size()) write_header();
+    if (columns_in_file_ > 0) write_cells();  // without a header nobody could read them
+    row_.step = 0;
+    row_.cells.clear();
+  }
+
+  void write_cells() {
     line_.clear();
     append_exact(line_, row_.step);
     line_ += ',';
@@ -109,8 +116,6 @@ class CsvLog final : public LogSink {
     }
     line_ += '\n';
     file_.write(line_);
-    row_.step = 0;
-    row_.cells.clear();
   }
 
   // Writes the present header, with the rows that are there already: these get empty cells in the new columns.
@@ -124,8 +129,8 @@ class CsvLog final : public LogSink {
       for (std::size_t at = old.find('\n') + 1, end; (end = old.find('\n', at)) != std::string::npos; at = end + 1)
         text.append(old, at, end - at).append(added).append(1, '\n');
       if (!file_.replace(text)) return;  // the rows are written without the new columns
-    } else {
-      file_.write(text);
+    } else if (!file_.write(text)) {
+      return;
     }
     columns_in_file_ = columns_.size();
   }

@@ -54,7 +54,10 @@ class JsonLines final : public LogSink {
     if (!file_.is_open()) file_.open(keep);
     has_begun_ = true;
   }
-  void write(const std::string& event) { file_.write(event + '\n'); }
+  void write(const std::string& event) {
+    file_.remake();
+    file_.write(event + '\n');
+  }
 
   LogFile file_;
   bool has_begun_ = false;  // whether this sink has opened its file

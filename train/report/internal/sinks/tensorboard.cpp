@@ -49,7 +49,7 @@ class TensorBoard final : public LogSink {
     histogram_epoch_ = 0;
     file_.emplace("tensorboard", new_path());
     file_->open(true);
-    file_->write(record_of(version_event(seconds_since_1970())));
+    write_version();
     if (continues) file_->write(record_of(restart_event(seconds_since_1970(), event.step + 1)));
   }
   void train_start(const TrainStart&) override { steps_.start(); }
@@ -92,8 +92,11 @@ class TensorBoard final : public LogSink {
     }
   }
 
+  void write_version() { file_->write(record_of(version_event(seconds_since_1970()))); }
   void write(std::int64_t step, const EventSummary& summary) {
-    if (file_) file_->write(record_of(summary_event(seconds_since_1970(), step, summary)));
+    if (!file_) return;
+    if (file_->remake()) write_version();
+    file_->write(record_of(summary_event(seconds_since_1970(), step, summary)));
   }
 
   // TensorBoard reads the files of a directory in the order of their names, so the time comes first. The number tells

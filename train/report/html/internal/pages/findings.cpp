@@ -53,9 +53,7 @@ void append_repairs(std::string& page, const std::vector<RepairAttempt>& repairs
     page += "</td><td class=\"num\">" + figure_text(repair.before) + "</td><td class=\"num\">" +
             figure_text(repair.after) + "</td><td class=\"num\">" + figure_text(repair.difference_low) + " to " +
             figure_text(repair.difference_high) + "</td><td>";
-    append_escaped(page, !repair.problem.empty() ? "not measured: " + repair.problem
-                         : repair.kept           ? std::string("kept")
-                                                 : std::string("not better beyond noise"));
+    append_escaped(page, repair.outcome());
     page += "</td></tr>\n";
   }
   page += "</tbody></table></div>\n";
@@ -97,16 +95,17 @@ void append_calibration(std::string& page, const Calibration& c) {
 
 void append_findings(std::string& page, const RunPage& run) {
   append_heading(page, "h2", "Diagnosis");
+  if (const auto step = run.record.resumed_at; step > 0)
+    append_paragraph(
+        page, "what",
+        concat("The run was resumed at step ", grouped(step),
+               ". This is the diagnosis of the steps since then only: what was found before is not here."));
   const std::vector<Anomaly> causes = diagnosis(run.result.anomalies);
   if (causes.empty()) append_paragraph(page, "what", "Nothing unusual was found.");
   for (const Anomaly& cause : causes) {
     const auto count = run.result.anomaly_counts.find(cause.name);
     append_finding(page, cause, count == run.result.anomaly_counts.end() ? 1 : count->second);
   }
-  if (run.record.resumed_at > 0)
-    append_paragraph(page, "small",
-                     concat("The run was resumed at step ", grouped(run.record.resumed_at),
-                            ": the diagnosis is of what came after it."));
 }
 
 void append_afterwards(std::string& page, const RunPage& run) {

@@ -7,54 +7,11 @@
 #include <handrail/core/error.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/report/html/internal/escape.h>
-#include <handrail/train/report/html/internal/heat_chart.h>
+#include <handrail/train/report/html/internal/charts/heat_chart.h>
 #include <handrail/train/report/html/internal/pages/sections.h>
 
 namespace handrail::train::html {
 namespace {
-
-constexpr int max_y_ticks = 6;
-
-// A row of marks for each name of an anomaly, on the axis of the steps.
-void append_events(std::string& page, const RunPage& run, const Axis& x) {
-  constexpr std::size_t max_rows = 16;
-  constexpr int row_height = 20;
-  std::vector<std::string> names;
-  for (const Anomaly& cause : diagnosis(run.result.anomalies)) {
-    names.push_back(cause.name);
-    names.insert(names.end(), cause.effects.begin(), cause.effects.end());
-  }
-  if (names.empty()) return;
-  const std::size_t rows = std::min(names.size(), max_rows);
-  append_heading(page, "h3", "Anomalies over time");
-  page += "<figure>\n";
-  const int height = row_height * static_cast<int>(rows);
-  append_svg_start(page, "events", "plot events", height, "Anomalies over the steps of the run",
-                   "A row of marks for each kind of anomaly; those from before the first step are at the left end.");
-  append_x_axis(page, x, height, "step", true);
-  for (std::size_t r = 0; r < rows; ++r) {
-    const double top = row_height * static_cast<double>(r);
-    std::set<std::pair<int, bool>> drawn;  // by place: marks that would hide each other are drawn once
-    for (const Anomaly& anomaly : run.result.anomalies) {
-      if (anomaly.name != names[r]) continue;
-      const double place = std::clamp(x.place(static_cast<double>(anomaly.step)), 0.0, 1.0);
-      const bool is_warning = anomaly.severity == Severity::warning;
-      if (!drawn.emplace(static_cast<int>(1000 * place), is_warning).second) continue;
-      std::string at;
-      append_coordinate(at, 100 * place);
-      page += concat("<line class=\"tickmark ", is_warning ? "warn" : "note", "\" x1=\"", at, "%\" x2=\"", at,
-                     "%\" y1=\"", top + 4, "\" y2=\"", top + row_height - 4, "\"><title>");
-      append_escaped(page, anomaly.headline());
-      page += "</title></line>";
-    }
-    page += concat("<text class=\"spot\" x=\"100%\" dx=\"8\" dy=\".32em\" y=\"", top + row_height / 2, "\">");
-    append_escaped(page, shortened(names[r], 20));
-    page += "</text>";
-  }
-  page += "</svg></figure>\n";
-  if (rows < names.size())
-    append_paragraph(page, "small", concat(names.size() - rows, " more kinds of anomalies are not drawn."));
-}
 
 std::vector<Point> finite_points(const Curve* curve) {
   return curve && !curve->empty() ? points_of(*curve) : std::vector<Point>();
@@ -67,18 +24,11 @@ void append_figure(std::string& page, const Chart& chart, const std::string& tit
   page += "</figure>\n";
 }
 
-// The range of a figure, without the few values that are far above all others, which would flatten the rest of a
-// linear chart.
-Axis axis_of(const std::vector<Line>& lines, Extent extent = {}) {
+Extent extent_of(const std::vector<Line>& lines) {
+  Extent extent;
   for (const Line& line : lines)
-    for (const Point& point : line.points) extent.add(point.low), extent.add(point.high);
-  return extent.empty() ? linear_axis(0, 1, max_y_ticks) : value_axis(extent.low, extent.high, max_y_ticks);
-}
-
-// Positive figures: zeros among them are gaps, so that the scale can be logarithmic.
-void leave_out_zeros(std::vector<Point>& points) {
-  for (Point& point : points)
-    if (point.low <= 0 && point.high > 0) point.low = std::min(point.value > 0 ? point.value : point.high, point.high);
+    for (const Point& point : line.points) extent.add(point.low), extent.add(point.value), extent.add(point.high);
+  return extent;
 }
 
 }  // namespace
@@ -110,7 +60,7 @@ void append_losses(std::string& page, const RunPage& run) {
   chart.lines.push_back({"average", "ema", finite_points(&record.steps.ema)});
   chart.lines.push_back({"validation", "val", finite_points(record.figures.find("val_loss")), true});
   std::erase_if(chart.lines, [](const Line& line) { return line.points.empty(); });
-  chart.y = axis_of(chart.lines);
+  chart.y = value_axis(extent_of(chart.lines), max_y_ticks);
   chart.moments = resume_moment(run);
   std::set<std::string> named;
   constexpr std::size_t max_moments = 8;
@@ -161,14 +111,13 @@ void append_rates(std::string& page, const RunPage& run) {
       .x_name = "step",
       .x = steps_of(run)};
   norm.lines.push_back({"norm", "raw", finite_points(&steps.grad_norm)});
-  leave_out_zeros(norm.lines[0].points);
-  Extent extent;
+  Extent extent = extent_of(norm.lines);
   if (run.record.start.clip_norm) {
     norm.levels.push_back(
         {*run.record.start.clip_norm, "limit", concat("clipped above ", short_form(*run.record.start.clip_norm))});
     extent.add(*run.record.start.clip_norm);
   }
-  norm.y = axis_of(norm.lines, extent);
+  norm.y = value_axis(extent, max_y_ticks);
   norm.moments = resume_moment(run);
   append_figure(page, norm, "Gradient norm, before clipping");
   page += "</div>\n";
@@ -194,9 +143,7 @@ void append_metrics(std::string& page, const RunPage& run) {
     chart.lines.push_back({"training", "ema", finite_points(figures.find("train_" + name)), true});
     chart.lines.push_back({"validation", "val", finite_points(figures.find("val_" + name)), true});
     std::erase_if(chart.lines, [](const Line& line) { return line.points.empty(); });
-    Extent extent;
-    for (const Line& line : chart.lines)
-      for (const Point& point : line.points) extent.add(point.low), extent.add(point.high);
+    const Extent extent = extent_of(chart.lines);
     chart.y = extent.empty() ? linear_axis(0, 1, max_y_ticks) : linear_axis(extent.low, extent.high, max_y_ticks);
     chart.moments = resume_moment(run);
     append_figure(charts, chart, name);
@@ -253,49 +200,6 @@ void append_layers(std::string& page, const RunPage& run) {
                            .x = steps_of(run),
                            .scale = HeatScale::ratio});
   page += "</figure>\n";
-}
-
-void append_lr_finder(std::string& page, const RunPage& run) {
-  const auto& finder = run.record.lr_finder;
-  if (!finder || finder->curve.empty()) return;
-  append_heading(page, "h2", "LR finder");
-  Chart chart{
-      .id = "lr-finder",
-      .title = "Loss over the learning rates of the sweep",
-      .description = "The loss after an update at each rate, smoothed and as measured; the line is the rate chosen.",
-      .x_name = "learning rate, logarithmic",
-      .height = 240};
-  std::vector<Point> raw, smoothed;
-  Extent rates, losses;
-  for (const LrPoint& point : finder->curve) {
-    raw.push_back({point.lr, point.loss, point.loss, point.loss});
-    smoothed.push_back({point.lr, point.smoothed, point.smoothed, point.smoothed});
-    rates.add(point.lr);
-    losses.add(point.smoothed);
-  }
-  losses.add(finder->initial_loss);
-  if (rates.empty() || losses.empty() || rates.low <= 0) return;
-  chart.x = log_axis(rates.low, rates.high, 8);
-  chart.x.low = rates.low;
-  chart.x.high = rates.high;
-  if (!(chart.x.high > chart.x.low)) chart.x.high = 10 * chart.x.low;
-  chart.y = value_axis(losses.low, losses.high, max_y_ticks);
-  chart.lines.push_back({.name = "each batch", .style = "raw", .points = std::move(raw), .label = "each batch"});
-  chart.lines.push_back({.name = "smoothed", .style = "ema", .points = std::move(smoothed), .label = "smoothed"});
-  if (finder->suggestion) {
-    chart.moments.push_back({*finder->suggestion, "pick", "the rate that was chosen"});
-    const auto nearest = std::ranges::lower_bound(finder->curve, *finder->suggestion, {}, &LrPoint::lr);
-    if (nearest != finder->curve.end())
-      chart.spots.push_back(
-          {*finder->suggestion, nearest->smoothed, "val", concat("chosen: ", short_form(*finder->suggestion, 3))});
-  }
-  page += "<figure>";
-  append_chart(page, chart);
-  page += "</figure>\n";
-  if (!finder->note.empty()) append_paragraph(page, "small", finder->note);
-  if (finder->low_confidence)
-    append_paragraph(page, "small",
-                     "A rate ten times lower or higher may do as well: the curve shows no clear valley.");
 }
 
 }  // namespace handrail::train::html

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include <handrail/train/report/html/internal/chart.h>
+#include <handrail/train/report/html/internal/charts/chart.h>
 #include <handrail/train/report/html/internal/pages/run_page.h>
 
 namespace handrail::train::html {
@@ -15,6 +15,8 @@ void append_head(std::string& page, const RunPage& run);
 void append_findings(std::string& page, const RunPage& run);
 /// Losses, with the anomalies below on the same axis; rate and gradient norm.
 void append_losses(std::string& page, const RunPage& run);
+/// A row of marks for each name of an anomaly, on the axis of the steps.
+void append_events(std::string& page, const RunPage& run, const Axis& x);
 void append_rates(std::string& page, const RunPage& run);
 /// The other figures of evaluations and epochs.
 void append_metrics(std::string& page, const RunPage& run);
@@ -28,6 +30,7 @@ void append_settings(std::string& page, const RunPage& run);
 
 // Parts that sections share.
 
+constexpr int max_y_ticks = 6;  // of a chart
 /// The axis of the steps so far.
 Axis steps_of(const RunPage& run);
 /// A lighter vertical line where a resumed run went on.

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include <handrail/train/report/html/internal/curve.h>
+
 namespace handrail::train::html {
 
 /// The axis of a chart: its range, its scale, and where its ticks are.
@@ -22,8 +24,9 @@ Axis linear_axis(double low, double high, int max_ticks, bool to_ticks = true);
 /// A logarithmic axis from `low`, which is positive, to `high`. Its ticks are powers of ten, or, when these are few, 1,
 /// 2 and 5 times them.
 Axis log_axis(double low, double high, int max_ticks);
-/// A logarithmic axis when all values are positive and differ by more than a factor of ten, else a linear one.
-Axis value_axis(double low, double high, int max_ticks);
+/// A logarithmic axis when no value is negative and the positive ones differ by more than a factor of ten, else a
+/// linear one; from 0 to 1 without values.
+Axis value_axis(const Extent& extent, int max_ticks);
 /// The axis of the steps of a run. Its ticks are whole numbers.
 Axis step_axis(double first, double last);
 

@@ -1,4 +1,4 @@
-#include <handrail/train/report/html/internal/chart.h>
+#include <handrail/train/report/html/internal/charts/chart.h>
 
 #include <algorithm>
 #include <cmath>
@@ -7,6 +7,7 @@
 
 #include <handrail/train/files/text.h>
 #include <handrail/train/report/html/internal/escape.h>
+#include <handrail/train/report/html/internal/charts/svg.h>
 
 namespace handrail::train::html {
 namespace {
@@ -14,6 +15,12 @@ namespace {
 constexpr double view_width = 1000;  // of the stretched coordinates of lines
 
 bool is_gap(const Point& point) { return !(point.low <= point.high); }
+
+// From the top. What has no place on a logarithmic axis, as 0, is at its lower edge.
+double y_of(const Chart& chart, double value) {
+  const double place = chart.y.place(value);
+  return chart.height * (1 - (place >= 0 ? std::min(place, 1.0) : 0.0));
+}
 
 // Writes the lines of a chart.
 class LineWriter {
@@ -36,10 +43,7 @@ class LineWriter {
 
  private:
   double x(const Point& point) const { return view_width * chart_.x.place(point.x); }
-  double y(double value) const {
-    const double place = chart_.y.place(value);
-    return chart_.height * (1 - (place >= 0 ? std::min(place, 1.0) : 0.0));
-  }
+  double y(double value) const { return y_of(chart_, value); }
   void append(char command, double x, double y) {
     page_ += command;
     append_coordinate(page_, x);
@@ -78,16 +82,6 @@ class LineWriter {
   std::string& page_;
   const Chart& chart_;
 };
-
-void append_percent(std::string& page, double share) {
-  append_coordinate(page, 100 * std::clamp(share, 0.0, 1.0));
-  page += '%';
-}
-
-double y_of(const Chart& chart, double value) {
-  const double place = chart.y.place(value);
-  return chart.height * (1 - (place >= 0 ? std::min(place, 1.0) : 0.0));
-}
 
 void append_y_axis(std::string& page, const Chart& chart) {
   for (const double tick : chart.y.ticks) {
@@ -143,6 +137,13 @@ void append_key(std::string& page, const Chart& chart) {
     page += "</li>";
   }
   page += "</ul>";
+}
+
+// Whether some values have no place on the axis.
+bool has_zeros(const Chart& chart) {
+  const auto is_zero = [](const Point& point) { return point.low <= 0; };
+  return chart.y.is_log &&
+         std::ranges::any_of(chart.lines, [&](const Line& line) { return std::ranges::any_of(line.points, is_zero); });
 }
 
 void append_marks(std::string& page, const Chart& chart) {
@@ -225,60 +226,6 @@ std::vector<double> spread(const std::vector<double>& wanted, double distance, d
   return places;
 }
 
-void append_coordinate(std::string& page, double value) {
-  const double rounded = std::round(10 * value) / 10;
-  if (rounded == std::floor(rounded))
-    append_exact(page, static_cast<std::int64_t>(std::clamp(rounded, -1e9, 1e9)));
-  else
-    append_exact(page, rounded);
-}
-
-void append_svg_start(std::string& page, const std::string& id, const std::string& style, double height,
-                      const std::string& title, const std::string& description) {
-  page += "<svg class=\"" + style + "\" role=\"img\" height=\"";
-  append_coordinate(page, height);
-  page += "\" aria-labelledby=\"" + id + "-t " + id + "-d\"><title id=\"" + id + "-t\">";
-  append_escaped(page, title);
-  page += "</title><desc id=\"" + id + "-d\">";
-  append_escaped(page, description);
-  page += "</desc>";
-}
-
-void append_x_axis(std::string& page, const Axis& axis, double height, const std::string& name, bool grid) {
-  page += "<line class=\"axis\" x2=\"100%\" y1=\"";
-  append_coordinate(page, height);
-  page += "\" y2=\"";
-  append_coordinate(page, height);
-  page += "\"/>";
-  bool minor = false;  // every other label is left out on a narrow page
-  for (const double tick : axis.ticks) {
-    const double place = axis.place(tick);
-    if (!(place >= -1e-9 && place <= 1 + 1e-9)) continue;
-    page += "<line class=\"";
-    page += grid ? "grid" : "axis";
-    page += "\" x1=\"";
-    append_percent(page, place);
-    page += "\" x2=\"";
-    append_percent(page, place);
-    page += "\" y1=\"";
-    append_coordinate(page, grid ? 0 : height);
-    page += "\" y2=\"";
-    append_coordinate(page, height + 4);
-    page += minor ? "\"/><text class=\"tick minor\" text-anchor=\"middle\" x=\""
-                  : "\"/><text class=\"tick\" text-anchor=\"middle\" x=\"";
-    append_percent(page, place);
-    page += "\" y=\"";
-    append_coordinate(page, height + 18);
-    page += "\">" + tick_label(axis, tick) + "</text>";
-    minor = !minor;
-  }
-  page += "<text class=\"tick name\" text-anchor=\"end\" x=\"100%\" y=\"";
-  append_coordinate(page, height + 34);
-  page += "\">";
-  append_escaped(page, name);
-  page += "</text>";
-}
-
 void append_chart(std::string& page, const Chart& chart) {
   append_key(page, chart);
   append_svg_start(page, chart.id, "plot", chart.height, chart.title, chart.description);
@@ -294,6 +241,8 @@ void append_chart(std::string& page, const Chart& chart) {
   append_spots(page, chart);
   append_end_labels(page, chart);
   page += "</svg>";
+  if (has_zeros(chart))
+    page += "<p class=\"small\">Values of 0 are drawn at the lower edge, as the axis is logarithmic.</p>";
 }
 
 }  // namespace handrail::train::html

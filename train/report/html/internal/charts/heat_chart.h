@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <handrail/train/report/html/internal/axis.h>
+#include <handrail/train/report/html/internal/charts/axis.h>
 #include <handrail/train/report/html/internal/heat_map.h>
 
 namespace handrail::train::html {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <handrail/train/report/html/internal/axis.h>
+#include <handrail/train/report/html/internal/charts/axis.h>
 #include <handrail/train/report/html/internal/curve.h>
 
 namespace handrail::train::html {
@@ -62,15 +62,5 @@ void append_chart(std::string& page, const Chart& chart);
 /// The vertical places, at least `distance` apart, that are nearest to those wanted and lie in [low, high]; in the same
 /// order.
 std::vector<double> spread(const std::vector<double>& wanted, double distance, double low, double high);
-
-// Parts that other charts are made of.
-
-/// Appends a number with at most one decimal, as coordinates are written.
-void append_coordinate(std::string& page, double value);
-/// Appends the start of an SVG element that fills the width of the page, with its title and description.
-void append_svg_start(std::string& page, const std::string& id, const std::string& style, double height,
-                      const std::string& title, const std::string& description);
-/// Appends the grid lines and labels of the horizontal axis of a chart of that height.
-void append_x_axis(std::string& page, const Axis& axis, double height, const std::string& name, bool grid = false);
 
 }  // namespace handrail::train::html

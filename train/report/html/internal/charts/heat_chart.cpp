@@ -1,4 +1,4 @@
-#include <handrail/train/report/html/internal/heat_chart.h>
+#include <handrail/train/report/html/internal/charts/heat_chart.h>
 
 #include <algorithm>
 #include <array>
@@ -6,8 +6,8 @@
 
 #include <handrail/core/error.h>
 #include <handrail/train/files/text.h>
-#include <handrail/train/report/html/internal/chart.h>
 #include <handrail/train/report/html/internal/escape.h>
+#include <handrail/train/report/html/internal/charts/svg.h>
 
 namespace handrail::train::html {
 namespace {

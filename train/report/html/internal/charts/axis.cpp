@@ -1,4 +1,4 @@
-#include <handrail/train/report/html/internal/axis.h>
+#include <handrail/train/report/html/internal/charts/axis.h>
 
 #include <algorithm>
 #include <cmath>
@@ -73,8 +73,11 @@ Axis log_axis(double low, double high, int max_ticks) {
   return axis;
 }
 
-Axis value_axis(double low, double high, int max_ticks) {
-  return low > 0 && high > 10 * low ? log_axis(low, high, max_ticks) : linear_axis(low, high, max_ticks);
+Axis value_axis(const Extent& extent, int max_ticks) {
+  if (extent.empty()) return linear_axis(0, 1, max_ticks);
+  const bool is_log = extent.low >= 0 && extent.high > 10 * extent.least_positive;
+  return is_log ? log_axis(extent.least_positive, extent.high, max_ticks)
+                : linear_axis(extent.low, extent.high, max_ticks);
 }
 
 Axis step_axis(double first, double last) {
