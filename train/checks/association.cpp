@@ -45,6 +45,7 @@ TargetSeries target_series(std::span<const double> targets, Task task) {
   std::map<double, std::size_t> counts;
   for (const double target : targets) ++counts[target];
   std::vector<std::pair<std::size_t, double>> classes;
+  classes.reserve(counts.size());
   for (const auto& [c, count] : counts) classes.emplace_back(count, c);
   std::ranges::sort(classes, std::greater{});
   if (classes.size() <= 2) classes.resize(classes.size() / 2);  // one of two tells the other

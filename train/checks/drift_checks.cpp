@@ -117,7 +117,7 @@ std::optional<Anomaly> find_target_drift(const Described& train, const Described
   for (const Scalar c : b.sorted) shares[c].second += 1 / static_cast<double>(b.sorted.size());
   constexpr double min_class_errors = 5, absent_by_chance = 9;  // -ln of 1e-4
   double worst = 0;
-  const double n = static_cast<double>(a.sorted.size()), m = static_cast<double>(b.sorted.size());
+  const auto n = static_cast<double>(a.sorted.size()), m = static_cast<double>(b.sorted.size());
   for (const auto& [c, share] : shares) {
     const auto [here, there] = share;
     const double difference = std::abs(here - there), all = (here * n + there * m) / (n + m);

@@ -75,7 +75,7 @@ std::optional<Anomaly> find_encoded_target(const Described& train, const Describ
   const Column& target = train.columns[table.inputs];
   std::vector<std::optional<Scalar>> series{std::nullopt};
   if (task == Task::multiclass && target.highest() < max_classes)
-    for (Scalar c = 0; c <= static_cast<Scalar>(target.highest()); ++c) series.push_back(c);
+    for (Scalar c = 0; c <= static_cast<Scalar>(target.highest()); ++c) series.emplace_back(c);
   const bool compares = validation && validation->table.input_shape == table.input_shape;
   for (std::size_t j = 0; j < table.inputs; ++j) {
     if (train.columns[j].distinct < min_distinct || 3 * train.columns[j].distinct > 2 * table.size()) continue;

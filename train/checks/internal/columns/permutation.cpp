@@ -58,6 +58,7 @@ Signature signature(const Described& data, std::size_t j, const std::vector<std:
   const auto column = data.table.column(j);
   const std::vector<double> x(column.begin(), column.end());
   std::vector<double> squares;
+  squares.reserve(x.size());
   for (const double value : x)
     squares.push_back(std::pow(std::min(std::abs(value - data.columns[j].mean), 3 * data.columns[j].sd), 2));
   for (const auto& y : targets)

@@ -18,7 +18,7 @@ namespace {
 Index rows_of(const Tensor& x) { return x.shape().rank() == 0 ? 0 : x.shape()[0]; }
 
 Tensor pick_rows(const Tensor& x, std::span<const Index> rows) {
-  const Tensor picked(x.shape().with_first(std::ssize(rows)));
+  Tensor picked(x.shape().with_first(std::ssize(rows)));
   const Index width = x.size() / x.shape()[0];
   Scalar* out = picked.mutable_data();
   for (const Index row : rows) out = std::copy_n(x.data() + row * width, width, out);

@@ -55,7 +55,7 @@ class Line {
 
 Tensor standardised_columns(const Tensor& x) {
   constexpr double cut = 3;
-  const Tensor result = x.clone();
+  Tensor result = x.clone();
   const Index rows = x.shape()[0], width = x.size() / rows;
   const auto n = static_cast<double>(rows);
   Scalar* values = result.mutable_data();

@@ -101,7 +101,7 @@ Reach reach_of(const std::function<Tensor()>& predict, const Tensor& bias, doubl
 Tensor wrong_predictions(const Shape& shape, const Tensor& targets, Task task) {
   const auto is_label = [](Scalar t) { return t == 0 || t == 1; };
   if (shape.rank() == 0 || (task == Task::regression && !std::ranges::all_of(targets.span(), is_label))) return {};
-  const Tensor wrong = Tensor::zeros(shape);
+  Tensor wrong = Tensor::zeros(shape);
   const Index rows = targets.size(), classes = task == Task::multiclass ? shape.cols() : 1;
   if (wrong.size() != rows * classes) return {};
   for (Index i = 0; i < rows; ++i) {
