@@ -5,6 +5,8 @@
 #include <numeric>
 #include <vector>
 
+#include <Eigen/Core>
+
 namespace handrail::train {
 namespace {
 
@@ -23,17 +25,13 @@ std::vector<double> ranks(std::span<const double> values) {
 }  // namespace
 
 double correlation(std::span<const double> x, std::span<const double> y) {
-  const auto n = static_cast<double>(x.size());
-  const double x_mean = std::accumulate(x.begin(), x.end(), 0.0) / n;
-  const double y_mean = std::accumulate(y.begin(), y.end(), 0.0) / n;
-  double xx = 0, yy = 0, xy = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const double a = x[i] - x_mean, b = y[i] - y_mean;
-    xx += a * a;
-    yy += b * b;
-    xy += a * b;
-  }
-  return xx > 0 && yy > 0 ? std::clamp(xy / std::sqrt(xx * yy), -1.0, 1.0) : 0;
+  if (x.empty()) return 0;
+  using Values = Eigen::Map<const Eigen::ArrayXd>;
+  const Values a(x.data(), std::ssize(x)), b(y.data(), std::ssize(y));
+  const double a_mean = a.mean(), b_mean = b.mean();
+  const double aa = (a - a_mean).square().sum(), bb = (b - b_mean).square().sum();
+  const double ab = ((a - a_mean) * (b - b_mean)).sum();
+  return aa > 0 && bb > 0 ? std::clamp(ab / std::sqrt(aa * bb), -1.0, 1.0) : 0;
 }
 
 double rank_correlation(std::span<const double> x, std::span<const double> y) {

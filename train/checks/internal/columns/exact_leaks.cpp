@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <Eigen/Cholesky>
@@ -14,36 +16,40 @@
 namespace handrail::train {
 namespace {
 
-struct SameValue {
-  double rows = 0, sum = 0;
-};
-
-// What the groups of equal values tell of a target.
+// The groups of equal values of a column.
 class ValueGroups {
  public:
-  void add(Scalar value, double target) {
-    SameValue& group = groups_[value];
-    ++group.rows;
-    group.sum += target;
-    squares_ += target * target;
+  explicit ValueGroups(std::vector<Scalar> cells) : values_(std::move(cells)), group_(values_.size()) {
+    const std::vector<Scalar> rows = values_;
+    std::ranges::sort(values_);
+    values_.erase(std::ranges::unique(values_).begin(), values_.end());
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      group_[i] = static_cast<std::size_t>(std::ranges::lower_bound(values_, rows[i]) - values_.begin());
   }
-  double rows_a_group() const {
-    double rows = 0;
-    for (const auto& [value, group] : groups_) rows += group.rows;
-    return rows / static_cast<double>(groups_.size());
-  }
-  // Whether the means of groups of two rows or more are a line of their values.
-  bool obey() const {
+  double rows_a_group() const { return static_cast<double>(group_.size()) / static_cast<double>(values_.size()); }
+  // Whether the mean targets of groups of two rows or more are a line of their values.
+  bool obey(std::span<const double> targets) const {
     constexpr double min_groups = 4, min_groups_of_line = 8, max_chi = 0.005, min_explained = 0.05;
-    double count = 0, rows = 0, x = 0, y = 0, xx = 0, xy = 0, yy = 0, within = squares_, own = 0;
-    for (const auto& [key, group] : groups_) {
-      const auto value = static_cast<double>(key);
-      const double mean = group.sum / group.rows;
+    struct Sum {
+      double rows = 0, targets = 0;
+    };
+    std::vector<Sum> sums(values_.size());
+    double within = 0;
+    for (std::size_t i = 0; i < group_.size(); ++i) {
+      ++sums[group_[i]].rows;
+      sums[group_[i]].targets += targets[i];
+      within += targets[i] * targets[i];
+    }
+    double count = 0, rows = 0, x = 0, y = 0, xx = 0, xy = 0, yy = 0, own = 0;
+    for (std::size_t g = 0; g < values_.size(); ++g) {
+      const Sum& group = sums[g];
+      const auto value = static_cast<double>(values_[g]);
+      const double mean = group.targets / group.rows;
       within -= group.rows * mean * mean;
       if (group.rows < 2) continue;
       ++count, rows += group.rows;
-      x += group.rows * value, y += group.sum, yy += group.rows * mean * mean;
-      xx += group.rows * value * value, xy += group.sum * value;
+      x += group.rows * value, y += group.targets, yy += group.rows * mean * mean;
+      xx += group.rows * value * value, xy += group.targets * value;
       own += group.rows * (mean - value) * (mean - value);
     }
     if (count < min_groups || rows <= count) return false;
@@ -55,14 +61,20 @@ class ValueGroups {
   }
 
  private:
-  std::map<Scalar, SameValue> groups_;
-  double squares_ = 0;
+  std::vector<Scalar> values_;  // distinct, ascending
+  std::vector<std::size_t> group_;
 };
 
-void add_rows(ValueGroups& groups, const DataTable& table, std::size_t j, std::optional<Scalar> target_class) {
-  const auto column = table.column(j), target = table.target();
-  for (std::size_t i = 0; i < table.size(); ++i)
-    groups.add(column[i], target_class ? (target[i] == *target_class ? 1.0 : 0.0) : static_cast<double>(target[i]));
+// The targets, then for each of these classes whether a target is it; of all tables one behind the other.
+std::vector<std::vector<double>> tested_targets(std::span<const DataTable* const> tables, Scalar classes) {
+  std::vector<std::vector<double>> series(1);
+  for (const DataTable* table : tables)
+    series[0].insert(series[0].end(), table->target().begin(), table->target().end());
+  for (Scalar c = 0; c < classes; ++c) {
+    std::vector<double>& is_class = series.emplace_back(series[0].size());
+    std::ranges::transform(series[0], is_class.begin(), [c](double target) { return target == double{c} ? 1.0 : 0.0; });
+  }
+  return series;
 }
 
 }  // namespace
@@ -73,27 +85,30 @@ std::optional<Anomaly> find_encoded_target(const Described& train, const Describ
   const DataTable& table = train.table;
   if (table.targets != 1 || table.size() < 50) return std::nullopt;
   const Column& target = train.columns[table.inputs];
-  std::vector<std::optional<Scalar>> series{std::nullopt};
-  if (task == Task::multiclass && target.highest() < max_classes)
-    for (Scalar c = 0; c <= static_cast<Scalar>(target.highest()); ++c) series.emplace_back(c);
-  const bool compares = validation && validation->table.input_shape == table.input_shape;
+  const bool by_class = task == Task::multiclass && target.highest() < max_classes;
+  std::vector<const DataTable*> tables{&table};
+  if (validation && validation->table.input_shape == table.input_shape) tables.push_back(&validation->table);
+  const auto series = tested_targets(tables, by_class ? static_cast<Scalar>(target.highest()) + 1 : 0);
   for (std::size_t j = 0; j < table.inputs; ++j) {
     if (train.columns[j].distinct < min_distinct || 3 * train.columns[j].distinct > 2 * table.size()) continue;
-    for (const auto& target_class : series) {
-      ValueGroups groups;
-      add_rows(groups, table, j, target_class);
-      const double rows = groups.rows_a_group();
-      const bool small = rows <= few_rows && groups.obey();
-      if (!small && !compares) continue;
-      if (compares) add_rows(groups, validation->table, j, target_class);
-      if (!small && !groups.obey()) continue;
-      return Anomaly{
-          .name = "label_leak",
-          .where = concat("column ", j, " of the inputs"),
-          .evidence = concat("each value is the mean target of its rows, ", short_form(rows, 2), " on average"),
-          .cause = "a category that was replaced by the mean of its targets, the row's own among them",
-          .remedy = "take means from other rows"};
+    std::vector<Scalar> cells(table.column(j).begin(), table.column(j).end());
+    const ValueGroups groups(cells);
+    std::optional<ValueGroups> of_both;
+    if (tables.size() > 1) {
+      cells.insert(cells.end(), tables[1]->column(j).begin(), tables[1]->column(j).end());
+      of_both.emplace(std::move(cells));
     }
+    const double rows = groups.rows_a_group();
+    const bool is_mean = std::ranges::any_of(series, [&](const std::vector<double>& targets) {
+      return (rows <= few_rows && groups.obey(targets)) || (of_both && of_both->obey(targets));
+    });
+    if (!is_mean) continue;
+    return Anomaly{
+        .name = "label_leak",
+        .where = concat("column ", j, " of the inputs"),
+        .evidence = concat("each value is the mean target of its rows, ", short_form(rows, 2), " on average"),
+        .cause = "a category that was replaced by the mean of its targets, the row's own among them",
+        .remedy = "take means from other rows"};
   }
   return std::nullopt;
 }
