@@ -84,7 +84,7 @@ TensorDataset TableEncoder::load(const std::filesystem::path& path) const {
 
 Tensor TableEncoder::inputs(const std::filesystem::path& path) const {
   const CsvFile file("TableEncoder::inputs", path, csv);
-  const Tensor x({file.count(), width()});
+  Tensor x({file.count(), width()});
   encode_rows(file, *this, x, Tensor());
   return x;
 }
@@ -102,7 +102,7 @@ Tensor TableEncoder::inputs_of(std::string_view row) const {
   if (names.size() != line.cells().size())
     fail<DataError>(who, ": want ", columns.size(), " cells, or ", names.size(), " without the targets; got ",
                     line.cells().size());
-  const Tensor x({1, width()});
+  Tensor x({1, width()});
   RowEncoder(*this, names, false, who).encode(line, 0, x.mutable_data(), nullptr);
   return x;
 }

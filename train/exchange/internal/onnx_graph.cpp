@@ -52,7 +52,7 @@ std::string OnnxGraph::unused(const std::string& wanted) {
 }
 
 std::string OnnxGraph::add_tensor(const std::string& wanted, const Shape& shape, int type, std::string_view bytes) {
-  const std::string name = unused(wanted);
+  std::string name = unused(wanted);
   ProtobufMessage tensor;
   for (const Index dim : shape.dims()) tensor.integer(1, dim);
   tensor.integer(2, type);
@@ -75,7 +75,7 @@ std::string OnnxGraph::booleans(const std::string& wanted, const Tensor& tensor)
 
 std::string OnnxGraph::node(const std::string& type, const std::vector<std::string>& inputs,
                             const Attributes& attributes) {
-  const std::string result = unused(type);
+  std::string result = unused(type);
   ProtobufMessage message;
   for (const std::string& input : inputs) message.bytes(1, input);
   message.bytes(2, result);

@@ -23,7 +23,7 @@ std::set<std::string> linear_weights(const nn::Module& model) {
 
 Tensor transposed(const Tensor& a) {
   const Index rows = a.shape()[0], cols = a.shape()[1];
-  const Tensor t({cols, rows});
+  Tensor t({cols, rows});
   Scalar* to = t.mutable_data();
   for (Index j = 0; j < cols; ++j)
     for (Index i = 0; i < rows; ++i) *to++ = a.data()[i * cols + j];

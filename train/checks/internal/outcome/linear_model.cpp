@@ -76,7 +76,7 @@ LinearModel::LinearModel(const Tensor& inputs, const Tensor& targets, Task task,
 Tensor LinearModel::predict(const Tensor& inputs) const {
   const Index rows = inputs.shape()[0], width = columns_ + 1;
   const std::vector<double> x = standardised(inputs);
-  const Tensor result({rows, outputs_});
+  Tensor result({rows, outputs_});
   Scalar* to = result.mutable_data();
   std::vector<double> row(static_cast<std::size_t>(outputs_));
   for (Index i = 0; i < rows; ++i) {

@@ -21,7 +21,7 @@ Tensor Products::of(const Tensor& inputs) const {
   constexpr double cut = 5;  // standard deviations, as LinearModel cuts
   const auto width = std::ssize(mean_);
   const Index rows = inputs.shape()[0];
-  const Tensor result({rows, columns(width)});
+  Tensor result({rows, columns(width)});
   Scalar* to = result.mutable_data();
   std::vector<double> row(mean_.size());
   for (Index i = 0; i < rows; ++i) {
