@@ -47,7 +47,7 @@ if [ -n "${HANDRAIL_INSTALL_PACKAGE:-}" ]; then
   by_pkg_config
   "$here/report.sh" /usr/bin
   apt-get purge -y libhandrail-dev
-  left=$(find /usr /etc /var/lib/dpkg/info -path /usr/src -prune -o -iname '*handrail*' -print)
+  left=$(find /usr /etc /var/lib/dpkg/info \( -path /usr/src -o -path /usr/local \) -prune -o -iname '*handrail*' -print)
   [ -z "$left" ] || { echo "purging leaves: $left"; exit 1; }
 fi
 echo "packages: ${deb[0]} ${archive[0]}"
