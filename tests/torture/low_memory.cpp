@@ -5,7 +5,6 @@
 // usage: low_memory [SINGLE] [BURSTS] [SEED] [THREADS]      2000 allocations and 250 bursts of 5 to 20 by default
 //        low_memory --case SCENARIO FIRST COUNT             one attempt in this process, for a debugger
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +26,7 @@
 #include "support/heap_faults.h"
 #include "support/memory_errors.h"
 #include "torture/low_memory/scenarios.h"
+#include "torture/time_limit.h"
 
 using namespace handrail;
 namespace fs = std::filesystem;
@@ -108,10 +108,7 @@ class Campaign {
     const pid_t child = fork();
     if (child < 0) std::abort();
     if (child == 0) {
-      // A busy machine is no fault: what counts is time of the processor, and a child that waits for ever is ended too.
-      const rlimit seconds{60, 60};
-      setrlimit(RLIMIT_CPU, &seconds);
-      alarm(1800);
+      limit_seconds(60);
       if (std::freopen("/dev/null", "w", stderr) == nullptr) std::_Exit(2);
       set_num_threads(threads_);
       attempt(scenario, plan, dir, *report_);

@@ -25,6 +25,7 @@
 #include <thread>
 
 #include "torture/simulate/case.h"
+#include "torture/time_limit.h"
 
 using namespace simulate;
 using Clock = std::chrono::steady_clock;
@@ -73,7 +74,7 @@ class Campaign {
     if (child < 0) std::abort();
     if (child == 0) {
       setpgid(0, 0);  // so that what it starts ends with it
-      alarm(max_seconds_per_case);
+      limit_seconds(max_seconds_per_case);
       set_num_threads(1);  // a team of threads does not survive a fork
       Report& report = shared_->reports.at(slot);
       try {
@@ -97,7 +98,7 @@ class Campaign {
     const auto slot = static_cast<std::size_t>(std::ranges::find(workers_, child, &Worker::process) - workers_.begin());
     kill(-child, SIGKILL);  // children that have outlived it
     Report& report = shared_->reports.at(slot);
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGXCPU))
       report.violation("a session ends", "it hung for " + std::to_string(max_seconds_per_case) + " seconds");
     else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
       report.violation("a session ends with a result or an exception",
