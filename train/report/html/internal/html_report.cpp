@@ -39,6 +39,7 @@ void HtmlReport::resume(FileSystem& files, const std::filesystem::path& csv, std
     const MetricsRead read = read_metrics(files, csv, length, [&](const MetricRow& row) {
       if (row.step <= step) filler.add(row);
     });
+    filler.finish();
     if (read.rows == 0)
       record_.earlier_note = concat("The figures up to step ", grouped(step), " are missing: metrics.csv has none.");
     else if (read.malformed > 0)

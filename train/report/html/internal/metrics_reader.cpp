@@ -114,7 +114,7 @@ void RecordFiller::add(const MetricRow& row) {
   constexpr std::size_t max_layers = 4096;
   constexpr std::string_view norm = "grad_norm/", ratio = "update_ratio/";
   if (row.name.starts_with(norm)) {
-    if (row.step != step_) finish_layers();
+    if (row.step != step_) finish();
     step_ = row.step;
     if (names_.size() == max_layers) return;
     names_.push_back(row.name.substr(norm.size()));
@@ -137,7 +137,7 @@ void RecordFiller::add(const MetricRow& row) {
   }
 }
 
-void RecordFiller::finish_layers() {
+void RecordFiller::finish() {
   if (!names_.empty()) record_.layers.add(step_, names_, norms_, ratios_);
   names_.clear();
   norms_.clear();

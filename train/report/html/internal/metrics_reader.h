@@ -36,15 +36,14 @@ MetricsRead read_metrics(FileSystem& files, const std::filesystem::path& path, s
 class RecordFiller {
  public:
   explicit RecordFiller(Record& record) : record_(record) {}
-  ~RecordFiller() { finish_layers(); }
   RecordFiller(const RecordFiller&) = delete;
   RecordFiller& operator=(const RecordFiller&) = delete;
 
   void add(const MetricRow& row);
+  /// To be called after the last row. A destructor could not do it: it takes memory.
+  void finish();
 
  private:
-  void finish_layers();
-
   Record& record_;
   std::int64_t step_ = 0;  // of the layers that are being read
   std::vector<std::string> names_;
