@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the .deb and the .tar.gz, builds the consumer project with what is in each, by find_package from the archive and
-# by pkg-config from the package, and runs the handrail-report of each. As root, where $HANDRAIL_INSTALL_PACKAGE is set, the package is also installed, used and
-# purged, after which nothing of it may be left. usage: packages.sh SOURCE BUILD
+# by pkg-config from the package, and runs the handrail-report of each. As root, where $HANDRAIL_INSTALL_PACKAGE is set,
+# the package is also installed, used and purged, after which nothing of it may be left. usage: packages.sh SOURCE BUILD
 set -euo pipefail
 source=$1 build=$2
 here=$source/tests/consumer

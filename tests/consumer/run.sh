@@ -79,7 +79,8 @@ installed_copy() {
 
 case $mode in
   installed)
-    # The libraries and the program of BUILD_DIR are taken as they are, rather than compiled again for the copy of the sources.
+    # The libraries and the program of BUILD_DIR are taken as they are, rather than compiled again for the copy of the
+    # sources.
     config=$(sed -n 's/^CMAKE_BUILD_TYPE:[A-Z]*=//p' "$1/CMakeCache.txt")
     f64=$(sed -n 's/^HANDRAIL_F64:[A-Z]*=//p' "$1/CMakeCache.txt")
     shared=$(sed -n 's/^BUILD_SHARED_LIBS:[A-Z]*=//p' "$1/CMakeCache.txt")

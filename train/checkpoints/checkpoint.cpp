@@ -9,6 +9,7 @@
 #include <handrail/train/checkpoints/internal/container.h>
 #include <handrail/train/checkpoints/internal/model_scales.h>
 #include <handrail/train/checkpoints/internal/weights_file.h>
+#include <handrail/train/data/internal/normalization.h>
 #include <handrail/train/files/file_system.h>
 #include <handrail/train/files/text.h>
 
@@ -36,10 +37,9 @@ void check(const TableEncoder& table, const std::string& who) {
 }
 
 void check(const ModelInfo& info, const std::string& who) {
-  const auto& constants = info.normalization;
-  if (constants && !(is_finite(constants->mean) && is_finite(constants->stddev) && constants->stddev > 0))
-    fail<CheckpointError>(who, ": want a normalization with a finite mean and a finite stddev > 0; got ",
-                          constants->mean, " and ", constants->stddev);
+  if (info.normalization)
+    if (const std::string problem = problem_of(*info.normalization); !problem.empty())
+      fail<CheckpointError>(who, ": want a normalization", problem);
   if (info.table) check(*info.table, who);
 }
 

@@ -16,9 +16,8 @@ namespace handrail::train {
 
 /// Watches the gradients of every layer. Reports with the name of the layer:
 ///   "vanishing_gradient"   its gradient norm was below 1e-7 for 20 steps in a row
-///   "exploding_gradient"   its gradient norm was above 100 for 20 steps in a row; where the first ten losses have a
-///   mean
-///                          magnitude above 10, above 100 sqrt(that / 10)
+///   "exploding_gradient"   its gradient norm was above 100 for 20 steps in a row; above 100 sqrt(m / 10) where the
+///                          first ten losses have a mean magnitude m above 10
 ///   "dead_units"           its gradient was exactly 0 for 20 steps in a row, or more than half of the units of a
 ///                          hidden layer got no gradient from 16 samples or more in 3 measurements in a row
 /// Small gradients and dead units are not reported when the loss is at most 1 % of its initial value: the task is

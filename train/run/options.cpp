@@ -1,7 +1,6 @@
 #include <handrail/train/run/options.h>
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <random>
 #include <set>
@@ -11,6 +10,7 @@
 
 #include <handrail/core/error.h>
 #include <handrail/core/random.h>
+#include <handrail/train/data/internal/normalization.h>
 
 namespace handrail::train {
 namespace {
@@ -86,11 +86,7 @@ std::string metrics_problem(const std::vector<Metric>& metrics) {
 }
 
 std::string normalization_problem(const std::optional<Normalization>& normalization) {
-  if (!normalization ||
-      (normalization->stddev > 0 && std::isfinite(normalization->stddev) && std::isfinite(normalization->mean)))
-    return {};
-  return concat(" with a finite mean and a finite stddev > 0; got ", normalization->mean, " and ",
-                normalization->stddev);
+  return normalization ? problem_of(*normalization) : "";
 }
 
 std::string table_problem(const std::optional<TableEncoder>& table) {

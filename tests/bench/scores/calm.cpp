@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <handrail/handrail.h>
+#include "scores/tables.h"
 
 using namespace handrail;
 using namespace handrail::train;
@@ -25,20 +25,15 @@ void run(const std::filesystem::path& path, const std::vector<Index>& hidden, In
   const TableData table =
       load_csv(path, {.targets = {"target"}, .kind = regression ? Target::value : Target::class_index});
   const auto [rows, test] = random_split(table.data, 0.2);
-  Rng rng(42);
-  nn::Sequential model;
-  Index width = table.encoder.width();
-  for (const Index units : hidden) {
-    model.push_back(nn::Linear{width, units, rng});
-    model.push_back(nn::ReLU{});
-    width = units;
-  }
-  model.push_back(nn::Linear{width, regression ? 1 : std::ssize(table.encoder.classes), rng});
-  TrainerOptions options{.epochs = epochs, .checkpoints = off, .metrics_csv = off, .sinks = {}};
-  if (regression) options.metrics = {R2{}};
-  Trainer trainer{model, regression ? Loss(mse_loss) : Loss(cross_entropy), options};
+  const Index classes = regression ? 0 : std::ssize(table.encoder.classes);
+  std::vector<Index> widths{table.encoder.width()};
+  widths.insert(widths.end(), hidden.begin(), hidden.end());
+  widths.push_back(std::max<Index>(classes, 1));
+  constexpr std::uint64_t seed = 42;
+  nn::Sequential model = bench::mlp(widths, seed);
+  Trainer trainer{model, bench::loss_of(classes), bench::options_of(classes, epochs, seed)};
   const FitResult result = trainer.fit(rows);
-  const Evaluation tested = trainer.evaluate(test);
+  const double score = bench::score_of(trainer.evaluate(test));
   ++tally.runs;
   bool warned = false, noted = false;
   for (const Anomaly& anomaly : result.diagnosis()) {
@@ -46,9 +41,8 @@ void run(const std::filesystem::path& path, const std::vector<Index>& hidden, In
     (warning ? warned : noted) = true;
     ++(warning ? tally.warnings : tally.notes)[anomaly.name];
     if (warning)
-      std::printf("%s, %zu layers, score %.3f, lr %.2g: %s: %s\n", path.filename().c_str(), hidden.size() + 1,
-                  regression ? tested.metric("r2") : tested.accuracy(), result.lr, anomaly.name.c_str(),
-                  anomaly.evidence.c_str());
+      std::printf("%s, %zu layers, score %.1f, lr %.2g: %s: %s\n", path.filename().c_str(), hidden.size() + 1, score,
+                  result.lr, anomaly.name.c_str(), anomaly.evidence.c_str());
   }
   tally.warned += warned;
   tally.noted += noted;

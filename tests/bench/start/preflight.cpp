@@ -1,14 +1,14 @@
-// What comes before the first step, the checks of data, model and settings and the sweep for the rate, takes: a table
-// of docs/overhead.md. usage: preflight FOLDER [ROUNDS]      FOLDER: what export_tables.py wrote; 5 rounds by default
+// How long the checks of data, model and settings and the sweep for the rate take: a table of docs/overhead.md.
+// usage: preflight FOLDER [ROUNDS]      FOLDER: what export_tables.py wrote; 5 rounds by default
 // Medians of the rounds, of the time from the call of fit to the first step: with a given rate and without checks, then
 // with the sweep, then with the checks too, which is a fit with all defaults.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
-#include <type_traits>
 #include <vector>
 
+#include "../../support/no_checks.h"
 #include "model.h"
 #include "scores/tables.h"
 #include "workload.h"
@@ -40,10 +40,7 @@ Times fit(const FittedData& task, OrAuto<double> lr, bool checks) {
   nn::Sequential model = task.make_model();
   const auto first = std::make_shared<FirstStep>();
   TrainerOptions options{.epochs = task.epochs, .lr = lr, .checkpoints = off, .metrics_csv = off, .sinks = {first}};
-  if (!checks)
-    visit_options(options.checks, [](const OptionInfo&, auto& check) {
-      if constexpr (std::is_same_v<std::remove_reference_t<decltype(check)>, bool>) check = false;
-    });
+  if (!checks) options.checks = no_checks();
   Trainer trainer{model, task.loss, options};
   const double start = bench::now();
   trainer.fit(task.data);

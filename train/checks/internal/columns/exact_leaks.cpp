@@ -5,7 +5,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <Eigen/Cholesky>
@@ -19,38 +18,36 @@ namespace {
 // The groups of equal values of a column.
 class ValueGroups {
  public:
-  explicit ValueGroups(std::vector<Scalar> cells) : values_(std::move(cells)), group_(values_.size()) {
-    const std::vector<Scalar> rows = values_;
+  explicit ValueGroups(const std::vector<Scalar>& cells) : values_(cells) {
     std::ranges::sort(values_);
     values_.erase(std::ranges::unique(values_).begin(), values_.end());
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      group_[i] = static_cast<std::size_t>(std::ranges::lower_bound(values_, rows[i]) - values_.begin());
+    rows_.resize(values_.size());
+    group_.reserve(cells.size());
+    for (const Scalar cell : cells) {
+      group_.push_back(static_cast<std::size_t>(std::ranges::lower_bound(values_, cell) - values_.begin()));
+      ++rows_[group_.back()];
+    }
   }
   double rows_a_group() const { return static_cast<double>(group_.size()) / static_cast<double>(values_.size()); }
   // Whether the mean targets of groups of two rows or more are a line of their values.
   bool obey(std::span<const double> targets) const {
     constexpr double min_groups = 4, min_groups_of_line = 8, max_chi = 0.005, min_explained = 0.05;
-    struct Sum {
-      double rows = 0, targets = 0;
-    };
-    std::vector<Sum> sums(values_.size());
+    std::vector<double> sums(values_.size());
     double within = 0;
     for (std::size_t i = 0; i < group_.size(); ++i) {
-      ++sums[group_[i]].rows;
-      sums[group_[i]].targets += targets[i];
+      sums[group_[i]] += targets[i];
       within += targets[i] * targets[i];
     }
     double count = 0, rows = 0, x = 0, y = 0, xx = 0, xy = 0, yy = 0, own = 0;
     for (std::size_t g = 0; g < values_.size(); ++g) {
-      const Sum& group = sums[g];
       const auto value = static_cast<double>(values_[g]);
-      const double mean = group.targets / group.rows;
-      within -= group.rows * mean * mean;
-      if (group.rows < 2) continue;
-      ++count, rows += group.rows;
-      x += group.rows * value, y += group.targets, yy += group.rows * mean * mean;
-      xx += group.rows * value * value, xy += group.targets * value;
-      own += group.rows * (mean - value) * (mean - value);
+      const double n = rows_[g], sum = sums[g], mean = sum / n;
+      within -= n * mean * mean;
+      if (n < 2) continue;
+      ++count, rows += n;
+      x += n * value, y += sum, yy += n * mean * mean;
+      xx += n * value * value, xy += sum * value;
+      own += n * (mean - value) * (mean - value);
     }
     if (count < min_groups || rows <= count) return false;
     const double variance = within / (rows - count);
@@ -61,8 +58,9 @@ class ValueGroups {
   }
 
  private:
-  std::vector<Scalar> values_;  // distinct, ascending
-  std::vector<std::size_t> group_;
+  std::vector<Scalar> values_;      // distinct, ascending
+  std::vector<double> rows_;        // how many have each value
+  std::vector<std::size_t> group_;  // of each row: the number of its value
 };
 
 // The targets, then for each of these classes whether a target is it; of all tables one behind the other.
@@ -96,7 +94,7 @@ std::optional<Anomaly> find_encoded_target(const Described& train, const Describ
     std::optional<ValueGroups> of_both;
     if (tables.size() > 1) {
       cells.insert(cells.end(), tables[1]->column(j).begin(), tables[1]->column(j).end());
-      of_both.emplace(std::move(cells));
+      of_both.emplace(cells);
     }
     const double rows = groups.rows_a_group();
     const bool is_mean = std::ranges::any_of(series, [&](const std::vector<double>& targets) {

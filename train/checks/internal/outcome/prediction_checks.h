@@ -46,9 +46,9 @@ Anomaly shuffled_labels(double signal, bool was_tried);
 /// What the predictions tell, by the functions above and those of label_diagnosis.h, the first that is found: a
 /// recoding, shuffled labels, predictions below chance, shifted targets, a model that is no better than the baseline,
 /// or random labels. Labels are shuffled when neither the inputs, by their signal, nor the predictions, nor the two
-/// together, tell them, which is a note for fewer than 40 rows; the
-/// baseline comes behind it. It is a note where the order of the logits tells the classes. plain: whether the loss is
-/// one of the library's; for others only shuffled labels and predictions below chance are looked for.
+/// together, tell them, which is a note for fewer than 40 rows; the baseline comes behind it. It is a note where the
+/// order of the logits tells the classes. plain: whether the loss is one of the library's; for others only shuffled
+/// labels and predictions below chance are looked for.
 std::vector<Anomaly> diagnose(const Tensor& predictions, const Tensor& targets, Task task, bool plain,
                               std::span<const Index> rows, std::optional<double> signal);
 
