@@ -28,9 +28,9 @@ struct Outcome {
 
 // to_the_end: with the weights of the last epoch, and 20 % held out.
 Outcome run(const bench::ScoredTable& table, const TensorDataset& data, std::uint64_t seed, bool to_the_end) {
-  const auto [train_set, test_set] = stratified_split(data, 0.2, seed);
+  const auto split = stratified_split(data, 0.2, seed);
   const auto fit = [&](bool calibrate, bool balance) {
-    nn::Sequential model = bench::scaled_network(table, train_set, seed);
+    nn::Sequential model = bench::scaled_network(table, split.first, seed);
     TrainerOptions options = bench::options_of(table.classes, 100, seed);
     options.metrics = {Recall{.average = Average::macro}};
     options.calibrate = calibrate;
@@ -41,8 +41,8 @@ Outcome run(const bench::ScoredTable& table, const TensorDataset& data, std::uin
       options.restore_best = false;
     }
     Trainer trainer{model, cross_entropy, std::move(options)};
-    FitResult result = trainer.fit(train_set);
-    Evaluation test = trainer.evaluate(test_set);
+    FitResult result = trainer.fit(split.first);
+    Evaluation test = trainer.evaluate(split.second);
     const double recall = 100 * test.metric("recall_macro");
     return Fitted{std::move(result), std::move(test), recall};
   };

@@ -37,17 +37,18 @@ struct Losses : LogSink {
 };
 
 Outcome run(const bench::ScoredTable& table, const TensorDataset& data, std::uint64_t seed) {
-  const auto [train_set, test_set] = stratified_split(data, 0.2, seed);
+  const auto split = stratified_split(data, 0.2, seed);
   const auto fit = [&](TrainerOptions options) {
-    nn::Sequential model = bench::scaled_network(table, train_set, seed);
+    nn::Sequential model = bench::scaled_network(table, split.first, seed);
     Trainer trainer{model, bench::loss_of(table.classes), std::move(options)};
-    FitResult result = trainer.fit(train_set);
-    return std::pair(std::move(result), trainer.evaluate(test_set));
+    FitResult result = trainer.fit(split.first);
+    return std::pair(std::move(result), trainer.evaluate(split.second));
   };
   TrainerOptions options = bench::options_of(table.classes, epochs, seed);
   const auto losses = std::make_shared<Losses>();
   options.sinks = {losses};
-  const auto [result, test] = fit(options);
+  const auto single = fit(options);
+  const FitResult& result = single.first;
   options.sinks = {};
   const auto second = [&](Index length) {
     TrainerOptions again = options;
@@ -60,14 +61,14 @@ Outcome run(const bench::ScoredTable& table, const TensorDataset& data, std::uin
   TrainerOptions twice = options;
   twice.refit = true;
   const Evaluation both = fit(twice).second;
-  const double first = bench::score_of(test), refitted = bench::score_of(both);
+  const double first = bench::score_of(single.second), refitted = bench::score_of(both);
   return {.first = first,
           .refit = refitted,
           .as_best = second(result.best->epoch),
           .as_first = second(result.epochs),
           .all = second(epochs),
           .or_first = losses->has_risen() ? first : refitted,
-          .loss_of_first = test.loss,
+          .loss_of_first = single.second.loss,
           .loss_of_refit = both.loss};
 }
 

@@ -179,8 +179,8 @@ TEST_CASE("inputs of a scale that does not suit the model are named, unless the 
   };
   OwnLoop loop{.lr = 1e-3, .change_inputs = in_bytes};
   CHECK(first(loop) == "input_scale");
-  const Names off = run(loop, small_model(), {.check_inputs = false}).names;
-  CHECK(std::ranges::count(off, "input_scale") == 0);
+  const Names unchecked = run(loop, small_model(), {.check_inputs = false}).names;
+  CHECK(std::ranges::count(unchecked, "input_scale") == 0);
   CHECK(names({.change_inputs = [](const Tensor& x) {
           for (Scalar& v : x.mutable_span()) v *= 2;
         }}) == Names{});

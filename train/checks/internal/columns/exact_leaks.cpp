@@ -20,7 +20,7 @@ class ValueGroups {
  public:
   explicit ValueGroups(const std::vector<Scalar>& cells) : values_(cells) {
     std::ranges::sort(values_);
-    values_.erase(std::ranges::unique(values_).begin(), values_.end());
+    values_.erase(std::unique(values_.begin(), values_.end()), values_.end());
     rows_.resize(values_.size());
     group_.reserve(cells.size());
     for (const Scalar cell : cells) {
