@@ -2,7 +2,11 @@
 #include <zlib.h>
 
 #include <fstream>
+#include <limits>
 #include <string>
+
+#include <handrail/train/report/html/internal/metrics_reader.h>
+#include <handrail/train/report/html/internal/pages/run_page.h>
 
 #include "support/heap_faults.h"
 #include "torture/low_memory/job.h"
@@ -111,6 +115,25 @@ Attempt make_read(const fs::path& dir) {
   return unchanged(job, want, [=](Job&) { return read(dir); });
 }
 
+// The report that a resumed run begins with, of the figures that the session before has logged.
+std::string report_of(const fs::path& log) {
+  train::html::Record record;
+  train::html::RecordFiller filler(record);
+  train::html::read_metrics(train::posix_file_system(), log, std::numeric_limits<std::uint64_t>::max(),
+                            [&](const train::html::MetricRow& row) { filler.add(row); });
+  filler.finish();
+  return train::html::run_page({.record = record, .result = {}, .is_over = false, .written = "now"});
+}
+Attempt make_report(const fs::path& dir) {
+  const fs::path log = dir / "metrics.csv";
+  write_bytes(log,
+              "step,epoch,name,value\n2,1,train_loss,0.7\n2,1,lr,0.01\n4,1,train_loss,0.6\n4,1,val_loss,0.5\n"
+              "4,1,grad_norm/hidden.weight,0.2\n4,1,update_ratio/hidden.weight,0.01\n"
+              "4,1,grad_norm/out.weight,0.1\n4,1,update_ratio/out.weight,0.02\n");
+  static const std::string want = report_of(log);
+  return unchanged(std::make_shared<Job>(bare_options()), want, [=](Job&) { return report_of(log); });
+}
+
 std::uint64_t construct() {
   Rng rng(1);
   nn::Sequential model{nn::Linear{2, 4, rng}, nn::BatchNorm1d{4}, nn::Tanh{}, nn::Dropout{0.1}, nn::Linear{4, 2, rng}};
@@ -173,11 +196,8 @@ Attempt make_multiply(const fs::path&) {
 }  // namespace
 
 std::span<const Scenario> part_scenarios() {
-  static constexpr Scenario all[] = {{"save", make_save},
-                                     {"tape", make_tape},
-                                     {"read", make_read},
-                                     {"construct", make_construct},
-                                     {"refuse", make_refuse}};
+  static constexpr Scenario all[] = {{"save", make_save},     {"tape", make_tape},           {"read", make_read},
+                                     {"report", make_report}, {"construct", make_construct}, {"refuse", make_refuse}};
   return all;
 }
 

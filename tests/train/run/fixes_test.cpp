@@ -212,10 +212,12 @@ TEST_CASE("fixes of the options set what they name to the default") {
 }
 
 TEST_CASE("anomalies have fixes, the first cause first, each once") {
+  const auto found = [](const char* name, train::Rank rank) {
+    return train::Anomaly{.name = name, .evidence = {}, .cause = {}, .remedy = {}, .rank = rank};
+  };
   train::FitResult result;
-  result.anomalies = {{.name = "slow_progress", .rank = train::Rank::pace},
-                      {.name = "input_scale", .rank = train::Rank::setup},
-                      {.name = "something_of_the_user", .rank = train::Rank::setup}};
+  result.anomalies = {found("slow_progress", train::Rank::pace), found("input_scale", train::Rank::setup),
+                      found("something_of_the_user", train::Rank::setup)};
   const auto list = result.fixes();
   REQUIRE(list.size() == 2);
   CHECK(list[0].name == "standardize inputs");
