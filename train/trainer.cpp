@@ -6,6 +6,7 @@
 #include <handrail/core/error.h>
 #include <handrail/optim/adam.h>
 #include <handrail/train/checkpoints/checkpoint.h>
+#include <handrail/train/files/signals.h>
 #include <handrail/train/run/internal/evaluate.h>
 #include <handrail/train/run/fixes/internal/fix_trials.h>
 #include <handrail/train/run/fixes/internal/repair.h>
@@ -65,6 +66,7 @@ Program Trainer::program() {
 
 FitResult Trainer::fit(const Dataset& train) {
   check_refit(options_, false);
+  const SignalWatch watch(options_.handle_signals);
   RunData data = split_data(train, options_, info_.task);
   if (options_.repair && data.stratify) stratify(data, options_);  // all fits compare by the same rows
   const Program fitted = program();
@@ -73,11 +75,13 @@ FitResult Trainer::fit(const Dataset& train) {
 
 FitResult Trainer::fit(const Dataset& train, const Dataset& validation) {
   check_refit(options_, true);
+  const SignalWatch watch(options_.handle_signals);
   return fit_and_repair(program(), given_data(train, validation));
 }
 
 FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train, const ResumeOptions& options) {
   check_refit(options_, false);
+  const SignalWatch watch(options_.handle_signals);
   const Program resumed = program();
   return refit(resumed, Rows(train), Run(resumed, split_data(train, options_, info_.task)).resume(run_dir, options),
                &options);
@@ -86,6 +90,7 @@ FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& t
 FitResult Trainer::resume(const std::filesystem::path& run_dir, const Dataset& train, const Dataset& validation,
                           const ResumeOptions& options) {
   check_refit(options_, true);
+  const SignalWatch watch(options_.handle_signals);
   return Run(program(), given_data(train, validation)).resume(run_dir, options);
 }
 

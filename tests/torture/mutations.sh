@@ -76,6 +76,8 @@ mutate "the fsync of a file" train/files/file_system.cpp \
   'if (files.sync(temporary.file()) != 0) give_up("sync");' '' train_tests '*power*'
 mutate "the fsync of the directory" train/files/file_system.cpp \
   'sync_directory(files, directory_of(path), who);' '' train_tests '*power*'
+mutate "the end of an answer that an exception keeps from the caller" train/files/signals.cpp \
+  'if (std::uncaught_exceptions() > exceptions_) answered = false;' '' train_tests '*answer*'
 mutate "the sync of the log" train/report/internal/metrics_log.cpp \
   'if (files_.sync(file_->get()) != 0) lose("sync");' '' train_tests '*power*'
 mutate "the checksums of sections" train/checkpoints/internal/container.cpp \

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <exception>
 #include <mutex>
 
 namespace handrail::train {
@@ -35,7 +36,8 @@ extern "C" void note_signal(int signal) {
 
 }  // namespace
 
-SignalWatch::SignalWatch() {
+SignalWatch::SignalWatch(bool on) : on_(on), exceptions_(std::uncaught_exceptions()) {
+  if (!on_) return;
   const std::lock_guard lock(watch_mutex);
   if (watches++ > 0) return;
   noted_signal = 0;
@@ -52,7 +54,9 @@ SignalWatch::SignalWatch() {
 }
 
 SignalWatch::~SignalWatch() {
+  if (!on_) return;
   const std::lock_guard lock(watch_mutex);
+  if (std::uncaught_exceptions() > exceptions_) answered = false;
   if (--watches > 0) return;
   for (std::size_t i = 0; i < watched.size(); ++i) sigaction(watched[i], &previous[i], nullptr);
   const int signal = noted_signal.exchange(0);

@@ -157,6 +157,25 @@ TEST_CASE("an ignored signal stays ignored after another one has come") {
   std::signal(SIGINT, SIG_DFL);
 }
 
+TEST_CASE("an answer is void when an exception keeps it from the caller") {
+  std::signal(SIGTERM, own_handler);
+  own_calls = 0;
+  const auto answer_then_throw = [] {
+    const train::SignalWatch outer;
+    try {
+      const train::SignalWatch inner;
+      std::raise(SIGTERM);
+      train::SignalWatch::answer();
+      throw std::runtime_error("of the user");
+    } catch (const std::runtime_error&) {
+    }
+    CHECK(own_calls == 0);  // the outer watch goes on
+  };
+  answer_then_throw();
+  CHECK(own_calls == 1);
+  std::signal(SIGTERM, SIG_DFL);
+}
+
 TEST_CASE("a signal that nobody answers is sent again when the previous handlers are back") {
   if (thread_sanitizer) return;
   CHECK(dies_of(SIGTERM, [] {

@@ -32,8 +32,7 @@ class EpochCount final : public LogSink {
 
 int run_parts(const PartNames& names, Index count, const TrainerOptions& options,
               const std::function<Part(Index number, const TrainerOptions&)>& run) {
-  std::optional<SignalWatch> watch;
-  if (options.handle_signals) watch.emplace();
+  const SignalWatch watch(options.handle_signals);
   const auto epochs = std::make_shared<EpochCount>(names, count, options);
   TrainerOptions own = options;
   own.checkpoints = off;
@@ -47,7 +46,7 @@ int run_parts(const PartNames& names, Index count, const TrainerOptions& options
     const Part part = run(number, own);
     for (const auto& sink : options.sinks)
       sink->part_end({.kind = names.kind, .number = number + 1, .count = count, .fit = part.fit, .test = part.test});
-    if (const int signal = watch ? SignalWatch::received() : 0; signal != 0) {
+    if (const int signal = options.handle_signals ? SignalWatch::received() : 0; signal != 0) {
       SignalWatch::answer();
       return signal;
     }

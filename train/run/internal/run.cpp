@@ -54,8 +54,6 @@ Run::Run(const Program& program, RunData data)
 }
 
 FitResult Run::fit(const std::filesystem::path& run_dir) {
-  std::optional<SignalWatch> watch;
-  if (setup_.options.handle_signals) watch.emplace();
   preflight_.check_floating_point();
   const FlushDenormals mode;
   for (const Parameter& p : setup_.parameters)
@@ -75,8 +73,6 @@ FitResult Run::fit(const std::filesystem::path& run_dir) {
 }
 
 FitResult Run::resume(const std::filesystem::path& run_dir, const ResumeOptions& options) {
-  std::optional<SignalWatch> watch;
-  if (setup_.options.handle_signals) watch.emplace();
   preflight_.check_floating_point();
   const FlushDenormals mode;
   return train([&] { take_up(run_dir, options); });
@@ -148,7 +144,7 @@ FitResult Run::train(const std::function<void()>& start) {
   try_part([&] { desk_.call(&Recipe::on_fit_end, desk_.result); });
   if (error) std::rethrow_exception(error);
   // A signal that came in the last hooks is in the result that the caller gets. After an exception nobody reads a
-  // result: the signal is left to the watch, which sends it again.
+  // result: the signal is left to the watch of the Trainer, which sends it again.
   note_end();
   if (desk_.result.signal != 0) SignalWatch::answer();
   return desk_.result;
