@@ -106,7 +106,7 @@ void print_healthy(const Results& results, const Settings& settings) {
     std::vector<std::string> programs = {};
   };
   std::map<std::string, Alarm> alarms;
-  int quiet = 0, failed = 0, broken = 0, runs = 0;
+  int quiet = 0, noted = 0, failed = 0, broken = 0, runs = 0;
   for (const HealthyRun& run : results.healthy) {
     if (settings.verbose)
       std::printf("%s: score %.4f%s; %s%s\n", run.description.c_str(), run.outcome.score, run.failed ? ", failed" : "",
@@ -119,19 +119,21 @@ void print_healthy(const Results& results, const Settings& settings) {
     failed += run.failed;
     if (run.failed) continue;
     ++runs;
-    bool warned = false;
+    bool warned = false, has_note = false;
     for (const Finding& finding : run.outcome.diagnosis) {
       Alarm& alarm = alarms[finding.name];
       ++(finding.is_warning ? alarm.warnings : alarm.notes);
-      warned = warned || finding.is_warning;
+      (finding.is_warning ? warned : has_note) = true;
       alarm.programs.push_back(run.description);
     }
     quiet += !warned;
+    noted += has_note;
   }
   std::printf(
       "\n%zu healthy runs: %d failed all the same, %d ended by an error; of the other %d, %d without a warning, "
-      "%d (%.1f %%) with a false alarm\n",
-      results.healthy.size(), failed, broken, runs, quiet, runs - quiet, percent(runs - quiet, runs));
+      "%d (%.1f %%) with a false alarm, %d (%.1f %%) with a note\n",
+      results.healthy.size(), failed, broken, runs, quiet, runs - quiet, percent(runs - quiet, runs), noted,
+      percent(noted, runs));
   std::printf("%-28s %8s %6s  for example\n", "false alarm", "warnings", "notes");
   for (const auto& [name, alarm] : alarms)
     for (std::size_t i = 0; i < std::min<std::size_t>(3, alarm.programs.size()); ++i)
