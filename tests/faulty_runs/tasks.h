@@ -8,9 +8,9 @@
 
 namespace faulty_runs {
 
-/// The parts of the benchmark: rules are written looking at `dev` alone. The others are run once, at the end; `fresh`
-/// and `variants` have faults and tasks of their own, which were written without a look at the rules.
-enum class Part { dev, held_out, fresh, variants };
+/// The parts of the benchmark: rules are written looking at `dev` alone. The others are run once, at the end; `fresh`,
+/// `variants` and `unseen` have faults and tasks of their own, which were written without a look at the rules.
+enum class Part { dev, held_out, fresh, variants, unseen };
 
 /// A task that can be drawn again and again: each seed gives another problem of its kind, and other rows.
 struct TaskKind {
@@ -24,9 +24,10 @@ struct TaskKind {
 /// All tasks, in the order of docs/faults.md.
 const std::vector<TaskKind>& tasks();
 
-/// The tasks of the parts `fresh` and `variants`.
+/// The tasks of the parts `fresh`, `variants` and `unseen`.
 std::vector<TaskKind> fresh_tasks();
 std::vector<TaskKind> variant_tasks();
+std::vector<TaskKind> unseen_tasks();
 
 constexpr Index test_rows = 1500;
 /// Divides the rows into test, validation and the rest for training, and standardises the inputs by those of training,

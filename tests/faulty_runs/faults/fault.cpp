@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "unseen/unseen.h"
 #include "variants/variants.h"
 
 namespace faulty_runs {
@@ -27,6 +28,7 @@ const std::vector<Fault>& faults() {
          {fresh_data_faults, fresh_label_faults, fresh_model_faults, fresh_loss_faults, fresh_training_faults})
       append(fresh(), Part::fresh);
     append(variants(), Part::variants);
+    append(unseen(), Part::unseen);
     return list;
   }();
   return all;
@@ -38,7 +40,7 @@ bool fits(const Fault& fault, train::Task kind) {
 }
 
 const char* to_string(Part part) {
-  constexpr const char* names[] = {"dev", "held out", "fresh", "variants"};
+  constexpr const char* names[] = {"dev", "held out", "fresh", "variants", "unseen"};
   return names[static_cast<std::size_t>(part)];
 }
 
