@@ -27,7 +27,7 @@ using Members = std::vector<std::shared_ptr<nn::Layer>>;
 /// single model is one for it: log(mean softmax), log-odds(mean sigmoid), and for a regression the mean outputs.
 class Ensemble::Mixture final : public nn::Layer {
  public:
-  Mixture(const Members& members, Task task) : members_(members), task_(task) {
+  Mixture(Members members, Task task) : members_(std::move(members)), task_(task) {
     for (std::size_t k = 0; k < members_.size(); ++k) add(concat(member_prefix, k), members_[k]);
   }
 

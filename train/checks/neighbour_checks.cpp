@@ -134,6 +134,7 @@ NeighbourReport check_neighbours(const Described& train, std::span<const RowKey>
   std::vector<float> distances;
   const auto queries = evenly(points.size(), max_queries);
   std::vector<Neighbour> neighbours;
+  neighbours.reserve(queries.size());
   for (const std::size_t q : queries) neighbours.push_back(nearest(points, points, q, q, distances));
 
   const Column& target = train.columns[table.inputs];

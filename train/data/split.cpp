@@ -111,6 +111,7 @@ std::vector<Rows> deal(const Rows& rows, const std::vector<std::size_t>& classes
   std::vector<std::vector<Index>> dealt(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < order.size(); ++i) dealt[i % dealt.size()].push_back(order[i]);
   std::vector<Rows> folds;
+  folds.reserve(dealt.size());
   for (std::vector<Index>& positions : dealt) folds.push_back(in_order(rows, std::move(positions)));
   return folds;
 }

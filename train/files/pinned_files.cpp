@@ -1,11 +1,11 @@
 #include <handrail/train/files/pinned_files.h>
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 
 namespace handrail::train {

@@ -36,8 +36,8 @@ std::string fixed_form(double value, int decimals) {
 
 std::string four_digits(double value) {
   std::array<char, 32> text;
-  const std::string digits(text.begin(),
-                           std::to_chars(text.begin(), text.end(), value, std::chars_format::scientific, 3).ptr);
+  std::string digits(text.begin(),
+                     std::to_chars(text.begin(), text.end(), value, std::chars_format::scientific, 3).ptr);
   const std::size_t mark = digits.find('e');
   if (mark == std::string::npos) return digits;  // nan and inf
   const int exponent = std::stoi(digits.substr(mark + 1));

@@ -12,7 +12,7 @@ namespace {
 double loss_of(Task task, std::span<const Scalar> outputs, std::span<const Scalar> targets) {
   double sum = 0;
   if (task == Task::multiclass) {
-    const double target = static_cast<double>(targets[0]);
+    const auto target = static_cast<double>(targets[0]);
     if (!(target >= 0 && target < static_cast<double>(outputs.size()))) return std::nan("");
     const auto truth = static_cast<std::size_t>(target);
     for (std::size_t j = 0; j < outputs.size(); ++j)
@@ -20,7 +20,7 @@ double loss_of(Task task, std::span<const Scalar> outputs, std::span<const Scala
     return std::log1p(sum);
   }
   for (std::size_t j = 0; j < outputs.size(); ++j) {
-    const double y = static_cast<double>(outputs[j]), t = static_cast<double>(targets[j]);
+    const auto y = static_cast<double>(outputs[j]), t = static_cast<double>(targets[j]);
     // Softplus of the logit, by its stable form.
     sum += task == Task::binary ? std::max(y, 0.0) - y * t + std::log1p(std::exp(-std::abs(y))) : (y - t) * (y - t);
   }

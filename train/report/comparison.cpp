@@ -126,9 +126,11 @@ std::string comparison_page(std::span<const std::filesystem::path> run_dirs) {
   if (run_dirs.empty() || run_dirs.size() > max_runs)
     fail<OptionError>("comparison_page: want 1 to ", max_runs, " directories of runs; got ", run_dirs.size());
   std::vector<ComparedRun> runs;
+  runs.reserve(run_dirs.size());
   for (const auto& dir : run_dirs) runs.push_back(read_run(dir));
   // Runs of the same name are told apart by their paths.
   std::vector<bool> is_shared;
+  is_shared.reserve(runs.size());
   for (const ComparedRun& run : runs) is_shared.push_back(std::ranges::count(runs, run.name, &ComparedRun::name) > 1);
   for (std::size_t r = 0; r < runs.size(); ++r)
     if (is_shared[r]) runs[r].name = run_dirs[r].string();

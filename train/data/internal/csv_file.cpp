@@ -55,8 +55,8 @@ void check_csv_options(const CsvOptions& options, std::string_view reader) {
   if (options.max_line_bytes == 0) fail<OptionError>(reader, ": want max_line_bytes > 0; got 0");
 }
 
-CsvFile::CsvFile(std::string_view reader, const std::filesystem::path& path, const CsvOptions& options)
-    : reader_(reader), path_(path), options_(options) {
+CsvFile::CsvFile(std::string_view reader, std::filesystem::path path, const CsvOptions& options)
+    : reader_(reader), path_(std::move(path)), options_(options) {
   check_csv_options(options, reader);
   CsvBlocks blocks(reader_, path_, options_);
   name_ = blocks.file_name();

@@ -86,7 +86,7 @@ class CsvFile {
  public:
   /// Opens the file and reads its first line. Throws DataError when the file cannot be opened, cannot be read twice
   /// because it is a pipe, is empty, or has a malformed first line.
-  CsvFile(std::string_view reader, const std::filesystem::path& path, const CsvOptions& options);
+  CsvFile(std::string_view reader, std::filesystem::path path, const CsvOptions& options);
 
   const std::vector<std::string>& columns() const { return columns_; }
   bool has_header() const { return header_; }

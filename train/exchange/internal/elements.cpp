@@ -29,7 +29,7 @@ std::optional<Scalar> converted(Number value) {
     if (std::isfinite(value) && !std::isfinite(scalar)) return std::nullopt;
   } else {
     // A whole number has a Scalar when its digits, without the zeros at the end, fit into the mantissa.
-    const auto bits = static_cast<std::uint64_t>(value);
+    const auto bits = static_cast<std::uint64_t>(+value);
     const std::uint64_t size = value < 0 ? 0 - bits : bits;
     if (static_cast<int>(std::bit_width(size)) - std::countr_zero(size) > std::numeric_limits<Scalar>::digits)
       return std::nullopt;

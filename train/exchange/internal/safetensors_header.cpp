@@ -51,7 +51,7 @@ class HeaderParser final : public nlohmann::json_sax<nlohmann::json> {
   bool string(string_t& value) override {
     if (depth_ != 2 || in_array_) return refuse("a text");
     if (in_metadata_) {
-      charge(sizeof value + value.size());
+      charge(sizeof(string_t) + value.size());
       if (!metadata.emplace(std::move(key_), std::move(value)).second) twice();
       return true;
     }
@@ -64,7 +64,7 @@ class HeaderParser final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool key(string_t& value) override {
     key_ = std::move(value);
-    charge(key_.size() + sizeof key_);
+    charge(key_.size() + sizeof(string_t));
     if (depth_ > 1) return true;
     name_ = key_;
     in_metadata_ = name_ == safetensors_metadata;

@@ -149,6 +149,7 @@ class Archive {
 
   void check_overlaps(const std::vector<Entry>& entries) const {
     std::vector<const Entry*> sorted;
+    sorted.reserve(entries.size());
     for (const Entry& entry : entries) sorted.push_back(&entry);
     std::ranges::sort(sorted, {}, &Entry::header_at);
     for (std::size_t i = 1; i < sorted.size(); ++i)

@@ -24,9 +24,9 @@ std::string names_of(const std::vector<Metric>& metrics) {
 // Sums the results of the batches of one evaluation.
 class EvaluationSums {
  public:
-  // metrics: of the options; they are copied.
-  EvaluationSums(Task task, const std::vector<Metric>& metrics, bool with_calibration)
-      : task_(task), metrics_(metrics) {
+  // metrics: a copy of those of the options.
+  EvaluationSums(Task task, std::vector<Metric> metrics, bool with_calibration)
+      : task_(task), metrics_(std::move(metrics)) {
     if (with_calibration) calibration_.emplace();
   }
 

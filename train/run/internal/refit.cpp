@@ -105,12 +105,12 @@ std::string reason_against(const Program& program, const FitResult& first) {
 
 class SecondFit {
  public:
-  SecondFit(const Program& program, const Rows& all, const FitResult& first)
+  SecondFit(const Program& program, Rows all, const FitResult& first)
       : program_(program),
         first_(program),
         start_(*program.last_run->start),
         options_(second_options(program.options, first)),
-        all_(all),
+        all_(std::move(all)),
         dir_(first.run_dir.empty() ? std::filesystem::path() : std::filesystem::path(first.run_dir) / dir_name) {}
 
   /// Makes the fit, or what is left of it.

@@ -52,6 +52,7 @@ std::vector<Scalar> find_medians(const Tensor& values, std::span<const Index> co
     }
   }
   std::vector<Scalar> medians;
+  medians.reserve(searches.size());
   for (const auto& search : searches)
     medians.push_back(
         std::bit_cast<Scalar>((search.found & sign) != 0 ? search.found ^ sign : static_cast<Bits>(~search.found)));

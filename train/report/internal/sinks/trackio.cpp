@@ -40,7 +40,7 @@ std::string now() {
   std::tm local{};
   ::localtime_r(&seconds, &local);
   char text[32];
-  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &local));
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &local)};
 }
 
 // A connection to a database, which other processes may use at the same time.

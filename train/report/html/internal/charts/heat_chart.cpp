@@ -53,7 +53,7 @@ void append_heat_chart(std::string& page, const HeatChart& chart) {
   Extent extent;
   for (const std::size_t row : rows)
     for (std::size_t c = 0; c < map.columns(); ++c) extent.add(map.log10_at(row, c));
-  const double height = static_cast<double>(layer_height * std::ssize(rows));
+  const auto height = static_cast<double>(layer_height * std::ssize(rows));
   append_svg_start(page, chart.id, "plot heat", height, chart.title, chart.description);
   // A path for each colour, with a rectangle for each stretch of columns of a row.
   std::array<std::string, levels> paths;

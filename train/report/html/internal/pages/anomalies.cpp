@@ -44,7 +44,7 @@ void append_events(std::string& page, const RunPage& run, const Axis& x) {
       append_escaped(page, anomaly.headline());
       page += "</title></line>";
     }
-    page += concat("<text class=\"spot\" x=\"100%\" dx=\"8\" dy=\".32em\" y=\"", top + row_height / 2, "\">");
+    page += concat("<text class=\"spot\" x=\"100%\" dx=\"8\" dy=\".32em\" y=\"", top + row_height / 2.0, "\">");
     append_escaped(page, shortened(names[r], 20));
     page += "</text>";
   }

@@ -34,7 +34,7 @@ Extent extent_of(const std::vector<Line>& lines) {
 }  // namespace
 
 Axis steps_of(const RunPage& run) {
-  double last = static_cast<double>(run.is_over ? run.result.steps : 0);
+  auto last = static_cast<double>(run.is_over ? run.result.steps : 0);
   for (const Curve* curve : {&run.record.steps.loss, &run.record.steps.lr})
     if (!curve->empty()) last = std::max(last, static_cast<double>(curve->buckets().back().last));
   return step_axis(0, last);
