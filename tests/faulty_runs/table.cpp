@@ -109,8 +109,9 @@ void print_healthy(const Results& results, const Settings& settings) {
   int quiet = 0, noted = 0, failed = 0, broken = 0, runs = 0;
   for (const HealthyRun& run : results.healthy) {
     if (settings.verbose)
-      std::printf("%s: score %.4f%s; %s%s\n", run.description.c_str(), run.outcome.score, run.failed ? ", failed" : "",
-                  join(names(run.outcome, 9)).c_str(), run.outcome.error.c_str());
+      std::printf("%s: score %.4f%s; %s%s\n%s", run.description.c_str(), run.outcome.score,
+                  run.failed ? ", failed" : "", join(names(run.outcome, 9)).c_str(), run.outcome.error.c_str(),
+                  run.outcome.text.c_str());
     if (run.outcome.end != End::trained) {
       ++broken;
       alarms["\"" + run.outcome.error.substr(0, 60) + "\""].programs.push_back(run.description);

@@ -185,8 +185,7 @@ std::optional<Anomaly> find_coded_category(const DataTable& table, std::span<con
   std::vector<std::size_t> candidates;
   for (std::size_t j = 0; j < table.inputs; ++j) {
     const Column& column = columns[j];
-    if (column.whole && column.distinct >= 4 && column.distinct <= 30 && table.size() >= 8 * column.distinct &&
-        column.highest() - column.lowest() <= 2 * static_cast<double>(column.distinct))
+    if (column.whole && column.distinct >= 4 && column.distinct <= 30 && table.size() >= 8 * column.distinct)
       candidates.push_back(j);
   }
   if (table.targets != 1 || candidates.size() > max_candidates) return std::nullopt;

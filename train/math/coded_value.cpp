@@ -13,12 +13,20 @@ bool is_usual_code(double value) {
   return value == -32768 || value == 32767;
 }
 
+// 9, 99, ... in a survey, whose other answers are whole numbers one after another, or measurements.
+bool is_survey_code(double value) { return value == 9 || (value > 0 && is_usual_code(value)); }
+
 // The values before and after a run of equal ones, which are the other values of a column.
 struct Others {
   std::span<const Scalar> below, above;
 
   std::size_t size() const { return below.size() + above.size(); }
   double at(std::size_t i) const { return static_cast<double>(i < below.size() ? below[i] : above[i - below.size()]); }
+  bool are_answers() const {
+    constexpr double most = 8;
+    const double low = at(0), high = at(size() - 1);
+    return low == std::floor(low) && high - low < most && static_cast<double>(different()) == high - low + 1;
+  }
   double quantile(double share) const { return at(static_cast<std::size_t>(share * static_cast<double>(size() - 1))); }
   std::size_t different() const {
     const auto runs = [](std::span<const Scalar> values) {
@@ -53,13 +61,15 @@ std::optional<CodedValue> look_at(std::span<const Scalar> values, Scalar candida
   const bool beside = (code || value == 0 || value == -1) && often && gap > 0.5 * range && different >= 20 &&
                       occurs > 5 * rest / different && (code || occurs < rest);
   const bool among = code && often && different > 0.95 * rest;
-  if (!apart && !beside && !among) return std::nullopt;
+  const bool answer = is_survey_code(value) && often && gap > 2 && gap > 0.5 * range &&
+                      (others.are_answers() || different > 0.95 * rest);
+  if (!apart && !beside && !among && !answer) return std::nullopt;
   return CodedValue{value,
                     count,
                     others.at(0),
                     others.at(others.size() - 1),
                     apart || among || value != 0 || gap > range,
-                    code || value == 0 || value == -1};
+                    code || answer || value == 0 || value == -1};
 }
 
 }  // namespace

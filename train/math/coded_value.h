@@ -28,6 +28,8 @@ struct CodedValue {
 ///                    value does on average; at least 20 other values are different. -1 and 0 occur in less than half
 ///                    of the rows. Not clear when it is 0 and the gap is below a range.
 ///   a usual code     it occurs in 1 % of the rows, and 95 % of the other values are different
+///   9, 99, ...       it occurs in 1 % of the rows, the gap is above 2 and above half a range, and the others are 8
+///                    whole numbers or fewer, one after another, or 95 % of them are different
 /// values: finite, in ascending order.
 std::optional<CodedValue> find_coded_value(std::span<const Scalar> values);
 

@@ -49,6 +49,13 @@ Clusters split(std::span<const double> values) {
   return found;
 }
 
+// How many of these ascending values are different.
+std::size_t different(std::span<const double> values) {
+  std::size_t count = values.empty() ? 0 : 1;
+  for (std::size_t i = 1; i < values.size(); ++i) count += values[i] != values[i - 1];
+  return count;
+}
+
 // The ratio of two common units that is nearest to `ratio` by their logarithms.
 double unit_ratio(double ratio) {
   constexpr std::array ratios{2.2046, 2.54, 3.2808, 4.1868, 10.0, 12.0,   16.0,    24.0,
@@ -58,7 +65,7 @@ double unit_ratio(double ratio) {
 
 // The ratio of the units of a column that is in two; nothing for any other column.
 std::optional<double> mixed_ratio(const Column& column, Clusters& found) {
-  constexpr std::size_t min_rows = 50, min_cluster = 10;
+  constexpr std::size_t min_rows = 50, min_cluster = 10, min_distinct = 10;
   const std::size_t n = column.sorted.size();
   if (n < min_rows || column.distinct < 20) return std::nullopt;
   if (column.lowest() > 0 && column.highest() < 2 * column.lowest()) return std::nullopt;
@@ -70,6 +77,10 @@ std::optional<double> mixed_ratio(const Column& column, Clusters& found) {
   found = split(logs);
   const std::size_t smaller = std::min(found.low_count, found.high_count);
   if (smaller < min_cluster || static_cast<double>(smaller) < 0.02 * static_cast<double>(n)) return std::nullopt;
+  // A few values far from the others, as next to 0 in a sum of answers, are no amounts in another unit.
+  const std::span all(logs);
+  if (different(all.first(found.low_count)) < min_distinct || different(all.subspan(found.low_count)) < min_distinct)
+    return std::nullopt;
   const double distance = found.high - found.low, sd = std::max(found.low_sd, found.high_sd);
   if (!(distance > 3.5 * sd) || 4 * found.between > smaller) return std::nullopt;
   if (!(std::min(found.low_sd, found.high_sd) * 1.5 > sd)) return std::nullopt;
@@ -116,8 +127,8 @@ struct Degrees {
 
 // Where a column falls into two clusters, and the higher one, converted, has the mean and the deviation of the lower.
 // Returns the bound between the two.
-std::optional<double> bound_of_degrees(const Column& column, const Degrees& scale) {
-  constexpr double min_share = 0.05, min_distance = 3;  // in deviations (Ashman et al. 1994 want 2)
+std::optional<double> bound_of_degrees(const Column& column, const Degrees& scale, double min_distance) {
+  constexpr double min_share = 0.05;
   constexpr double max_shift = 0.2, max_stretch = 1.5;  // tails lie across the bound
   const auto n = static_cast<double>(column.sorted.size());
   if (column.sorted.size() < 100 || column.distinct < 20) return std::nullopt;
@@ -133,17 +144,17 @@ std::optional<double> bound_of_degrees(const Column& column, const Degrees& scal
   return (found.low + found.high) / 2;
 }
 
-// Temperatures of two columns or more that are in two scales in the same rows.
+// Temperatures of two columns or more that are in two scales in the same rows, or of one column that falls far apart.
 std::optional<Anomaly> find_mixed_degrees(const DataTable& table, std::span<const Column> columns, std::size_t end,
                                           std::vector<bool>& explained) {
-  constexpr std::size_t min_columns = 2;
   constexpr double same_rows = 0.85;
+  constexpr double min_distance = 3, far_apart = 10;  // in deviations (Ashman et al. 1994 want 2)
   for (const Degrees& scale :
        {Degrees{1.8, 32, "degrees Celsius and Fahrenheit"}, Degrees{1, 273.15, "degrees Celsius and kelvins"}}) {
     std::vector<std::size_t> like;
     std::vector<char> high(table.size());
     for (std::size_t j = 0; j < end; ++j) {
-      const auto bound = bound_of_degrees(columns[j], scale);
+      const auto bound = bound_of_degrees(columns[j], scale, min_distance);
       if (!bound) continue;
       double same = 0;
       for (std::size_t i = 0; i < table.size(); ++i) {
@@ -153,13 +164,14 @@ std::optional<Anomaly> find_mixed_degrees(const DataTable& table, std::span<cons
       }
       if (same >= same_rows * static_cast<double>(table.size())) like.push_back(j);
     }
-    if (like.size() < min_columns) continue;
+    if (like.empty() || (like.size() == 1 && !bound_of_degrees(columns[like[0]], scale, far_apart))) continue;
     for (const std::size_t j : like) explained[j] = true;
-    return Anomaly{.name = "mixed_units",
-                   .where = place_of(table, like[0]),
-                   .evidence = concat("rows in two groups, alike when one is converted; ", like.size(), " columns"),
-                   .cause = concat("rows in ", scale.names),
-                   .remedy = "convert the rows to one unit"};
+    return Anomaly{
+        .name = "mixed_units",
+        .where = place_of(table, like[0]),
+        .evidence = concat("rows in two groups, alike when one is converted; ", counted(std::ssize(like), "column")),
+        .cause = concat("rows in ", scale.names),
+        .remedy = "convert the rows to one unit"};
   }
   return std::nullopt;
 }

@@ -27,12 +27,44 @@ const Op* before(const StepGraph& graph, const Op& op, bool (*left_out)(const Op
   return previous;
 }
 
+// Whether all rows of the output of this op have the same length, other than 0, because it divides by it.
+bool is_unit_length(const Op& op) {
+  constexpr double rounding = 1e-3;
+  constexpr Index min_rows = 8;
+  const Tensor& y = op.output;
+  if (op.name != "div" || y.shape().rank() != 2 || y.shape()[1] < 2 || y.shape()[0] < min_rows) return false;
+  double shortest = HUGE_VAL, longest = 0;
+  for (Index i = 0; i < y.shape()[0]; ++i) {
+    double squares = 0;
+    for (Index j = 0; j < y.shape()[1]; ++j) squares += std::pow(static_cast<double>(y.at({i, j})), 2);
+    shortest = std::min(shortest, squares);
+    longest = std::max(longest, squares);
+  }
+  return shortest > 0 && longest - shortest <= rounding * longest;
+}
+
 // Whether another op than a linear layer reads the output of this one too, as a residual connection does.
 bool is_read_elsewhere(const StepGraph& graph, const Op& op) {
   return std::ranges::any_of(graph.ops(), [&](const Op& reader) {
     return !is_linear(reader) && !is_scaling(reader) &&
            std::ranges::any_of(reader.inputs, [&](const Tensor& input) { return input.is_same(op.output); });
   });
+}
+
+// The linear layer before this one whose outputs this one reads unchanged, through several ops that undo each other;
+// null for none. A single activation whose units are all on is not meant.
+const Op* unchanged_since(const StepGraph& graph, const Op& op) {
+  constexpr double rounding = 1e-5;
+  int ops = 0;
+  const Op* previous = graph.previous(op);
+  for (; previous && !is_linear(*previous); previous = graph.previous(*previous)) ++ops;
+  const Tensor& read = op.inputs.front();
+  if (!previous || ops < 2 || previous->output.size() != read.size()) return nullptr;
+  const double bound = rounding * root_mean_square(read);
+  for (Index i = 0; i < read.size(); ++i)
+    if (!(std::abs(static_cast<double>(read.data()[i]) - static_cast<double>(previous->output.data()[i])) <= bound))
+      return nullptr;
+  return previous;
 }
 
 // Whether an activation follows this op.
@@ -138,14 +170,17 @@ std::vector<Anomaly> check_linear_after_linear(const RecordedStep& step) {
   std::vector<Anomaly> found;
   for (const Op& op : step.graph.ops()) {
     if (!is_linear(op)) continue;
-    const Op* previous = before(step.graph, op, is_scaling);
-    if (!previous || !is_linear(*previous) || is_read_elsewhere(step.graph, *previous)) continue;
+    const Op *previous = before(step.graph, op, is_scaling), *since = unchanged_since(step.graph, op);
+    if (since)
+      previous = since;
+    else if (!previous || !is_linear(*previous) || is_read_elsewhere(step.graph, *previous))
+      continue;
     const Index in = previous->inputs.front().shape().cols(), middle = previous->output.shape().cols(),
                 out = op.output.shape().cols();
     if (middle < std::min(in, out)) continue;
     found.push_back({.name = "linear_after_linear",
                      .where = concat(layer_name(*previous), " and ", layer_name(op)),
-                     .evidence = "no activation between them",
+                     .evidence = since ? "what is between them gives back what it reads" : "no activation between them",
                      .cause = "a missing activation: together they compute no more than one linear layer",
                      .remedy = "put an activation such as ReLU between them"});
   }
@@ -196,7 +231,14 @@ std::optional<Anomaly> check_bottleneck(const RecordedStep& step) {
 std::vector<Anomaly> check_norms(const RecordedStep& step) {
   constexpr Index min_rows = 8;
   std::vector<Anomaly> found;
-  if (const Op* last = last_op(step); last && is_norm(*last))
+  const Op* last = last_op(step);
+  if (last && is_unit_length(*last))
+    found.push_back({.name = "norm_on_output",
+                     .where = concat("op '", last->name, "' at the output"),
+                     .evidence = "the predictions of every row have the same length",
+                     .cause = "a division by the length after the last layer, as for embeddings: no class can be sure",
+                     .remedy = "remove it, or multiply the predictions by a number such as 10"});
+  if (last && is_norm(*last))
     found.push_back({.name = "norm_on_output",
                      .where = layer_name(*last),
                      .evidence = concat(last->name, " makes the predictions"),

@@ -181,6 +181,47 @@ std::optional<Anomaly> check_weighs_rows_alike(const GradientOf& gradient_of, co
       .details = concat("largest in a row with the target ", short_form(target))};
 }
 
+std::optional<Anomaly> check_wants_targets(const GradientOf& gradient_of, const Tensor& targets) {
+  constexpr Index min_elements = 32;
+  constexpr double no_gradient = 1e-2, min_ratio = 5;
+  const double spread = deviation(targets);
+  if (targets.size() < min_elements || !(spread > 0) || !is_finite(spread)) return std::nullopt;
+  const auto largest_at = [&](double factor, double offset, double noise) -> std::optional<double> {
+    const Tensor y = targets.clone();
+    double sign = 1;
+    for (Scalar& v : y.mutable_span()) {
+      v = static_cast<Scalar>(factor * static_cast<double>(v) + offset + sign * noise);
+      sign = -sign;
+    }
+    const Tensor gradient = gradient_of(y, targets);
+    if (!gradient.defined() || gradient.size() != targets.size() || first_non_finite(gradient.span()) >= 0)
+      return std::nullopt;
+    return largest_of(gradient);
+  };
+  const auto right = largest_at(1, 0, 0), noisy = largest_at(1, 0, spread);
+  const auto stretched = largest_at(3, 2 * spread, 0), above = largest_at(1, spread, 0),
+             below = largest_at(1, -spread, 0);
+  if (!right || !noisy || !stretched || !above || !below || *right > no_gradient * *noisy) return std::nullopt;
+  if (*stretched <= no_gradient * *noisy)
+    return Anomaly{
+        .name = "loss_mismatch",
+        .where = "loss",
+        .evidence = "it has no gradient for predictions that are three times the targets and shifted",
+        .cause =
+            "a loss that no scale and no offset changes, such as a correlation: the predictions come out in any unit",
+        .remedy = "use mse_loss or huber_loss, or add one of them"};
+  const double ratio = std::max(*above, *below) / std::min(*above, *below);
+  if (!(ratio >= min_ratio) || !is_finite(ratio)) return std::nullopt;
+  return Anomaly{
+      .name = "loss_mismatch",
+      .where = "loss",
+      .evidence = concat("an error ", *above > *below ? "above" : "below", " the target counts ", short_form(ratio, 3),
+                         " times as much as one ", *above > *below ? "below" : "above", " it"),
+      .cause = "a loss for a quantile or a bound: the predictions are not the middle of the targets",
+      .remedy = "use mse_loss or huber_loss when the middle is wanted",
+      .severity = Severity::note};
+}
+
 Tensor output_bias(const RecordedStep& step) {
   const auto *layer = output_layer(step), *last = last_op(step);
   if (!layer || layer->name != "linear" || layer->inputs.size() < 3) return {};
@@ -235,14 +276,13 @@ std::optional<Anomaly> check_same_scale(const Tensor& training, const Tensor& ev
   const auto is_large = [](double x) { return x > max_ratio; };
   const auto is_small = [](double x) { return x < 1 / max_ratio; };
   if (!(is_large(slope) && is_large(ratio)) && !(is_small(slope) && is_small(ratio))) return std::nullopt;
-  return Anomaly{
-      .name = "train_eval_gap",
-      .where = "inputs of the first layer",
-      .evidence = concat("in training they are ", short_form(slope), " times as large as in evaluation"),
-      .cause = masked ? "a mask in training_step that does not make up for what it takes"
-                      : "a scaling of the inputs in training_step or in predict_step only",
-      .remedy = masked ? "divide it by the share kept" : "scale them in both, or in neither",
-      .details = masked ? "of the same batch; a part of them is 0 in training only" : "of the same batch"};
+  return Anomaly{.name = "train_eval_gap",
+                 .where = "inputs of the first layer",
+                 .evidence = concat("in training they are ", short_form(slope), " times as large as in evaluation"),
+                 .cause = masked ? "a mask in training_step that does not make up for what it takes"
+                                 : "a scaling of the inputs in training_step or in predict_step only",
+                 .remedy = masked ? "divide it by the share kept" : "scale them in both, or in neither",
+                 .details = masked ? "of the same batch; a part of them is 0 in training only" : "of the same batch"};
 }
 
 }  // namespace handrail::train

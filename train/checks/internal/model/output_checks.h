@@ -34,6 +34,11 @@ using GradientOf = std::function<Tensor(const Tensor& predictions, const Tensor&
 /// Returns nothing for fewer than 32 elements, and for a loss that has a gradient where the predictions are right.
 std::optional<Anomaly> check_weighs_rows_alike(const GradientOf& gradient_of, const Tensor& targets);
 
+/// Reports "loss_mismatch" when a loss of a regression, whose gradient is 0 for predictions that are the targets, has
+/// next to none either for three times the targets and an offset; as a note, when an error of one sign has 5 times the
+/// gradient of one of the other sign, as for a quantile, which may be meant.
+std::optional<Anomaly> check_wants_targets(const GradientOf& gradient_of, const Tensor& targets);
+
 /// Reports "output_range" when at least 5 % of the targets of a regression are outside of what the outputs can reach,
 /// by more than 1 % of their spread. The reach is found by trial: the bias of the output layer is moved up and down, as
 /// far as 100 and then 1000 times the spread. Where that moves no output farther, there is a bound.

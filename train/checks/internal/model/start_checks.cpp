@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/train/files/text.h>
@@ -22,6 +25,33 @@ bool has_equal_columns(const Tensor& weight) {
     for (Index j = 1; j < cols; ++j)
       if (row[j] != row[0]) return false;
   return true;
+}
+
+// How many columns differ from all others in their weights or in their gradients.
+Index different_columns(const Tensor& weight, const Tensor& gradient) {
+  const Index rows = weight.shape()[0], cols = weight.shape()[1];
+  std::set<std::vector<Scalar>> columns;
+  for (Index j = 0; j < cols; ++j) {
+    std::vector<Scalar> column;
+    for (const Tensor& numbers : {weight, gradient})
+      for (Index i = 0; i < rows; ++i) column.push_back(numbers.data()[i * cols + j]);
+    columns.insert(std::move(column));
+  }
+  return std::ssize(columns);
+}
+
+// Whether a layer with parameters reads what this op gives: attention, which has none, is another use of softmax.
+bool feeds_layer(const StepGraph& graph, const StepGraph::Op& op) {
+  return std::ranges::any_of(graph.ops(), [&](const StepGraph::Op& reader) {
+    return is_linear(reader) && reader.inputs.front().is_same(op.output);
+  });
+}
+
+// Whether a layer with parameters comes before this op, and not only the inputs.
+bool follows_layer(const StepGraph& graph, const StepGraph::Op& op) {
+  for (const auto* at = &op; at; at = graph.previous(*at))
+    if (is_linear(*at)) return true;
+  return false;
 }
 
 std::string layer_before(const StepGraph& graph, const StepGraph::Op& op) {
@@ -56,16 +86,42 @@ std::vector<Anomaly> check_equal_units(const RecordedStep& step, std::span<const
   return found;
 }
 
+std::optional<Anomaly> check_copied_units(const RecordedStep& step, std::span<const Parameter> parameters) {
+  constexpr Index min_units = 8;
+  const auto* last = output_layer(step);
+  for (const Parameter& p : parameters) {
+    if (p.role != Role::weight || p.tensor.shape().rank() != 2 || has_equal_columns(p.tensor)) continue;
+    const Tensor gradient = p.tensor.requires_grad() ? p.tensor.grad() : Tensor();
+    if (!gradient.defined() || is_all_zero(gradient) || p.tensor.shape()[1] < min_units) continue;
+    if (last && std::ranges::any_of(last->inputs, [&](const Tensor& input) { return input.is_same(p.tensor); }))
+      continue;
+    const Index units = p.tensor.shape()[1], different = different_columns(p.tensor, gradient);
+    if (2 * different > units) continue;
+    return Anomaly{.name = "equal_units",
+                   .where = p.name,
+                   .evidence = concat("of ", units, " units only ", different,
+                                      " are different: the others have the same weights and the same gradients"),
+                   .cause = "units that were copied without noise: copies stay the same for ever",
+                   .remedy = "add noise to the copies, or use the default weights"};
+  }
+  return std::nullopt;
+}
+
 std::optional<Anomaly> check_saturation(const RecordedStep& step) {
+  constexpr double most = 0.5, nearly_all = 0.9;  // relu6 is a clamp whose lower limit holds back half of its inputs
   const auto last = step.graph.maker(step.predictions);
   for (std::size_t i = 0; i < step.graph.ops().size(); ++i) {
     const auto& op = step.graph.ops()[i];
-    const bool is_tanh = op.name == "tanh";
-    if (!is_tanh && (op.name != "sigmoid" || i == last)) continue;
-    const double share = share_of(op.output, [is_tanh](Scalar y) {
-      return is_tanh ? std::abs(y) > Scalar(0.99) : y < Scalar(0.01) || y > Scalar(0.99);
+    const bool is_tanh = op.name == "tanh", is_clamp = op.name == "clamp";
+    if (!is_tanh && ((op.name != "sigmoid" && !is_clamp) || i == last)) continue;
+    const auto [low, high] = std::ranges::minmax(op.output.span());
+    if (is_clamp && (!follows_layer(step.graph, op) || low == high)) continue;
+    const double share = share_of(op.output, [=](Scalar y) {
+      return is_tanh    ? std::abs(y) > Scalar(0.99)
+             : is_clamp ? y == low || y == high
+                        : y < Scalar(0.01) || y > Scalar(0.99);
     });
-    if (share <= 0.5) continue;
+    if (share <= (is_clamp ? nearly_all : most)) continue;
     return Anomaly{.name = "saturated_units",
                    .where = layer_before(step.graph, op),
                    .evidence = concat(short_form(100 * share, 2), " % of the outputs of ", op.name,
@@ -100,7 +156,7 @@ std::optional<Anomaly> check_dead_at_start(const RecordedStep& step) {
 }
 
 std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step) {
-  constexpr double max_gain = 30, min_gain = 0.01, min_input = 0.1, max_input = 5;
+  constexpr double max_gain = 30, min_gain = 0.01, min_softmax_gain = 0.1, min_input = 0.1, max_input = 5;
   const auto* last = output_layer(step);
   const Tensor inputs = first_layer_inputs(step.graph);
   if (!inputs.defined()) return std::nullopt;
@@ -118,9 +174,17 @@ std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step) {
     const double out = root_mean_square(op.output);
     const double varies_in = deviation(op.inputs.front()), varies_out = deviation(op.output);
     const double max_output = last && &op > last ? max_prediction : max_within;
-    const bool large = out > max_output, small = usual && is_linear(op) && &op != last &&
-                                                 varies_out < min_gain * varies_in &&
-                                                 !begins_branch_at_zero(step.graph, op);
+    const bool large = out > max_output;
+    const bool small = usual && is_linear(op) && &op != last && varies_out < min_gain * varies_in &&
+                       !begins_branch_at_zero(step.graph, op);
+    if (op.name == "softmax" && &op != outputs && varies_out < min_softmax_gain * varies_in &&
+        feeds_layer(step.graph, op))
+      return Anomaly{.name = "vanishing_activations",
+                     .where = concat("softmax behind ", layer_before(step.graph, op)),
+                     .evidence = concat("before training its outputs differ by ", short_form(varies_out),
+                                        " between samples, its inputs by ", short_form(varies_in)),
+                     .cause = "a softmax between layers: its outputs add up to 1, so that each is nearly constant",
+                     .remedy = "use an activation such as ReLU there"};
     if (!large && !small) continue;
     if (large && &op == last && varies_out <= max_output)
       return Anomaly{.name = "initial_loss",

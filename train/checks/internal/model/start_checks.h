@@ -16,8 +16,13 @@ namespace handrail::train {
 /// residual branch (begins_branch_at_zero). parameters: those of the model.
 std::vector<Anomaly> check_equal_units(const RecordedStep& step, std::span<const Parameter> parameters);
 
+/// Reports "equal_units" when half of the units of a hidden layer or fewer are different, by their weights and by the
+/// gradients of these: copies with the same gradient stay copies. Call it after backward. parameters: of the model.
+std::optional<Anomaly> check_copied_units(const RecordedStep& step, std::span<const Parameter> parameters);
+
 /// Reports "saturated_units" when more than half of the outputs of a tanh are beyond 0.99, or those of a sigmoid that
-/// did not make the predictions beyond 0.01 and 0.99, where the gradient is near 0.
+/// did not make the predictions beyond 0.01 and 0.99, where the gradient is near 0; or when more than 90 % of those of
+/// a clamp between layers are its lowest or its highest one.
 std::optional<Anomaly> check_saturation(const RecordedStep& step);
 
 /// Reports "dead_at_start" when more than 80 % of the units of a relu are 0 for every sample of a batch of at least 16.
@@ -32,7 +37,7 @@ std::optional<Anomaly> check_dead_at_start(const RecordedStep& step);
 ///   "vanishing_activations"   the outputs of a hidden linear layer differ between samples by less than 1 % of what its
 ///                             inputs do. Models that read inputs of another size than about 1 are left to
 ///                             "input_scale"; the last layer may begin with zeros, and so may that of a residual
-///                             branch.
+///                             branch. So do those of a softmax between layers, by less than 10 %.
 std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step);
 
 /// Reports "vanishing_activations" when something between the output layer and the predictions makes them small: an op

@@ -218,10 +218,11 @@ std::optional<Anomaly> check_end(const EndOfRun& end) {
                    .cause = concat("a limit of ", short_form(end.max_seconds),
                                    " s, which is too short for the planned epochs: the rate had not fallen to its end"),
                    .remedy = "remove max_seconds, or plan fewer epochs"};
-  constexpr Index few_evaluations = 3;
+  constexpr Index few_evaluations = 3, few_steps = 50;
   constexpr double early = 0.3, long_before_end = 0.6, before_end = 0.9;
-  const bool within_epoch = end.patience * end.steps_to_evaluation < end.steps_to_epoch;
-  if (end.patience == 0 || end.patience > few_evaluations) return std::nullopt;
+  const std::int64_t waits = end.patience * end.steps_to_evaluation;
+  const bool within_epoch = waits < end.steps_to_epoch, hasty = within_epoch && waits < few_steps;
+  if (end.patience == 0 || (end.patience > few_evaluations && !hasty)) return std::nullopt;
   if (share >= (within_epoch ? before_end : long_before_end)) return std::nullopt;
   return Anomaly{.name = "patience_too_low",
                  .where = "patience",

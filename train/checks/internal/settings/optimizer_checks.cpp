@@ -161,7 +161,7 @@ std::vector<Anomaly> check_hyperparameters(const optim::Optimizer& optimizer) {
 
 std::optional<Anomaly> check_clip(double clip_norm, const optim::Optimizer& optimizer,
                                   std::span<const Parameter> weights, std::optional<double> path) {
-  constexpr double min_clip = 1e-3, min_in_eps = 100, min_reach = 0.1, small_clip = 0.1;
+  constexpr double min_clip = 1e-3, min_in_eps = 100, min_reach = 0.3, small_clip = 0.1;
   Index count = 0;
   double squares = 0;
   for (const Parameter& p : weights) {

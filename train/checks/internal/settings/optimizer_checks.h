@@ -52,7 +52,7 @@ Penalty penalty_of(const optim::Optimizer& optimizer);
 /// Reports "clip_too_small" for a clip_norm below 1e-3. A rule that divides by the size of the gradient, as Adam does,
 /// is hardly changed by clipping: for it this is a note, unless what is left of a gradient is about as small as eps.
 /// For other rules one below 0.1, a tenth of what is usual, is reported too when all updates together cannot move the
-/// weights by 10 % of their norm; with a usual one that is the fault of the rate.
+/// weights by 30 % of their norm; with a usual one that is the fault of the rate.
 /// weights: those that are trained. path: the sum of the rates of all steps; nothing when it is not known.
 std::optional<Anomaly> check_clip(double clip_norm, const optim::Optimizer& optimizer,
                                   std::span<const Parameter> weights, std::optional<double> path = {});

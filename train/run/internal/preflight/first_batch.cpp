@@ -72,6 +72,7 @@ FirstBatchFindings FirstBatch::check(std::optional<Index> classes) {
   if (on.structure) add(try_outputs(setup_, rehearsal_, stop_, batch_, step, graph.kept_gradient()));
   if (on.reach) check_reached();
   if (on.reach) add(check_zero_gradient(step, setup_.parameters));
+  if (on.initial_weights) add(check_copied_units(step, setup_.parameters));
   if (on.gradients) check_gradients(loss);
   setup_.optimizer->zero_grad();
   if (on.dependence) check_dependence(step);

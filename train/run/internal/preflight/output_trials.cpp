@@ -61,6 +61,7 @@ std::vector<Anomaly> try_outputs(const Setup& setup, const Rehearsal& rehearsal,
   if (const Tensor wrong = wrong_predictions(shape, targets, step.task); wrong.defined())
     add(check_pull(wrong, gradient_of(wrong, targets), targets, step.task));
   if (step.task == Task::regression) add(check_weighs_rows_alike(gradient_of, targets));
+  if (step.task == Task::regression && found.empty()) add(check_wants_targets(gradient_of, targets));
   return found;
 }
 
