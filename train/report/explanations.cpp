@@ -50,7 +50,7 @@ constexpr std::array<std::string_view, 2> drifts{"validation_drift", "labels_rec
 constexpr std::array<std::string_view, 3> of_sorted_rows{"validation_drift", "missing_class", "columns_permuted"};
 constexpr std::array<std::string_view, 3> of_no_gradient{"targets_ignored", "dead_units", "vanishing_gradient"};
 constexpr std::array<std::string_view, 2> mixes{"rows_mixed", "sum_loss"};
-constexpr std::array<std::string_view, 2> of_mixed_rows{"loss_mismatch", "rows_ignored"};
+constexpr std::array<std::string_view, 3> of_mixed_rows{"loss_mismatch", "rows_ignored", "loss_sign"};
 constexpr std::array<std::string_view, 3> fades{"dead_units", "below_chance", "class_collapse"};
 constexpr std::array<std::string_view, 1> small{"model_too_small"};
 constexpr std::array<std::string_view, 1> pressed{"clip_pressure"};
@@ -71,6 +71,12 @@ constexpr std::array<std::string_view, 1> clipped_rows{"duplicate_rows"};
 constexpr std::array<std::string_view, 1> no_neighbours{"labels_shuffled"};
 constexpr std::array<std::string_view, 2> of_filled_rows{"conflicting_labels", "duplicate_rows"};
 constexpr std::array<std::string_view, 2> of_equal_units{"vanishing_activations", "initial_loss"};
+
+// A step that scales its inputs, where evaluation does not: the data as they are tell nothing.
+constexpr std::array<std::string_view, 1> scaled_in_step{"input_scale"};
+constexpr std::array<std::string_view, 1> of_no_targets{"loss_sign"};
+constexpr std::array<std::string_view, 2> of_noise{"rows_mixed", "wrong_gradient"};
+constexpr std::array<std::string_view, 1> of_norm{"activation_before_loss"};
 
 constexpr Explanation explanations[] = {
     {"coded_missing", {stall_names, blows_up, of_large_inputs, outlier_names, of_filled_rows}},
@@ -104,7 +110,7 @@ constexpr Explanation explanations[] = {
     {"broadcast_loss", {stall_names, mixes, generalises_badly}},
     {"sum_loss", {stall_names, blows_up}},
     {"loss_sign", {stall_names, blows_up, generalises_badly}},
-    {"targets_ignored", {stall_names, blows_up, generalises_badly}},
+    {"targets_ignored", {stall_names, blows_up, generalises_badly, of_no_targets}},
     {"lr_too_high", {stall_names, blows_up, generalises_badly}},
     {"lr_too_low", {stall_names}},
     {"too_few_steps", {stall_names}},
@@ -127,7 +133,9 @@ constexpr Explanation explanations[] = {
     {"adam_betas", {stall_names, blows_up, generalises_badly}},
     {"adam_eps", {stall_names, generalises_badly}},
     {"weights_overwritten", {stall_names, blows_up, generalises_badly}},
-    {"train_eval_gap", {generalises_badly}},
+    {"train_eval_gap", {generalises_badly, scaled_in_step}},
+    {"random_evaluation", {of_noise}},
+    {"norm_on_output", {of_norm}},
     {"batch_norm_momentum", {generalises_badly, gap}},
     {"model_too_large", {few_steps}},
     {"unstable_data", {stall_names, of_unstable_rows, generalises_badly}},

@@ -32,7 +32,7 @@ bool is_unit_length(const Op& op) {
   constexpr double rounding = 1e-3;
   constexpr Index min_rows = 8;
   const Tensor& y = op.output;
-  if (op.name != "div" || y.shape().rank() != 2 || y.shape()[1] < 2 || y.shape()[0] < min_rows) return false;
+  if (op.name != "div" || y.shape().rank() != 2 || y.shape()[0] < min_rows) return false;
   double shortest = HUGE_VAL, longest = 0;
   for (Index i = 0; i < y.shape()[0]; ++i) {
     double squares = 0;

@@ -16,14 +16,17 @@ namespace {
 // Where the loss pulls the rows of a class that are predicted wrong.
 struct Pull {
   Index rows = 0, without = 0, away = 0;  // without: those that have no gradient
+  double strength = 0;                    // the sum of the largest gradients of the rows
 };
 
 struct Pulls {
   std::map<Index, Pull> of_class = {};
   Index rows = 0, without = 0, away = 0;
 
-  void add(Index label, bool has_gradient, bool is_away) {
+  void add(Index label, double strength, bool is_away) {
+    const bool has_gradient = strength > 0;
     Pull& pull = of_class[label];
+    pull.strength += strength;
     for (Index* count : {&pull.rows, &rows}) *count += 1;
     for (Index* count : {&pull.without, &without}) *count += !has_gradient;
     for (Index* count : {&pull.away, &away}) *count += has_gradient && is_away;
@@ -39,7 +42,8 @@ std::optional<Pulls> pulls_of_classes(const Tensor& predictions, const Tensor& g
     const auto label = static_cast<Index>(targets.data()[i]);
     if (label < 0 || label >= classes) return std::nullopt;
     if (std::max_element(y, y + classes) - y == label) continue;
-    pulls.add(label, std::any_of(g, g + classes, [](Scalar v) { return v != 0; }), g[label] > 0);
+    const auto largest = std::max_element(g, g + classes, [](Scalar a, Scalar b) { return std::abs(a) < std::abs(b); });
+    pulls.add(label, std::abs(static_cast<double>(*largest)), g[label] > 0);
   }
   return pulls;
 }
@@ -50,7 +54,7 @@ std::optional<Pulls> pulls_of_binary(const Tensor& predictions, const Tensor& gr
   for (Index i = 0; i < targets.size(); ++i) {
     const Scalar y = predictions.data()[i], g = gradient.data()[i], t = targets.data()[i];
     if (t != 0 && t != 1) return std::nullopt;
-    if ((y > 0) != (t > 0)) pulls.add(static_cast<Index>(t), g != 0, (g > 0) == (t > 0));
+    if ((y > 0) != (t > 0)) pulls.add(static_cast<Index>(t), std::abs(static_cast<double>(g)), (g > 0) == (t > 0));
   }
   return pulls;
 }
@@ -149,6 +153,29 @@ std::optional<Anomaly> check_pull(const Tensor& predictions, const Tensor& gradi
   return std::nullopt;
 }
 
+std::optional<Anomaly> check_weighs_classes(const Tensor& predictions, const Tensor& gradient, const Tensor& targets,
+                                            Task task) {
+  constexpr Index min_rows = 8;
+  constexpr double max_ratio = 30, max_rarity = 5;
+  if (!gradient.defined() || gradient.size() != predictions.size()) return std::nullopt;
+  if (first_non_finite(gradient.span()) >= 0) return std::nullopt;
+  const auto pulls = task == Task::multiclass ? pulls_of_classes(predictions, gradient, targets)
+                                              : pulls_of_binary(predictions, gradient, targets);
+  if (!pulls || pulls->of_class.size() < 2) return std::nullopt;
+  const auto strength = [](const auto& a, const auto& b) { return a.second.strength < b.second.strength; };
+  const auto& [weak, least] = *std::ranges::min_element(pulls->of_class, strength);
+  const auto& [strong, most] = *std::ranges::max_element(pulls->of_class, strength);
+  if (least.rows < min_rows || max_rarity * static_cast<double>(least.rows) < static_cast<double>(most.rows) ||
+      !(most.strength > max_ratio * least.strength) || least.without == least.rows)
+    return std::nullopt;
+  return Anomaly{.name = "rows_ignored",
+                 .where = concat("rows of class ", weak),
+                 .evidence = concat(least.rows, " of them count ", short_form(100 * least.strength / most.strength, 2),
+                                    " % as much as ", most.rows, " of class ", strong),
+                 .cause = "weights of the classes that are wrong, or in another order than the classes",
+                 .remedy = "check which weight belongs to which class, or leave them out"};
+}
+
 std::optional<Anomaly> check_weighs_rows_alike(const GradientOf& gradient_of, const Tensor& targets) {
   constexpr Index min_elements = 32;
   constexpr double max_ratio = 100, near_zero = 0.05, no_gradient = 1e-3;
@@ -199,14 +226,14 @@ std::optional<Anomaly> check_wants_targets(const GradientOf& gradient_of, const 
     return largest_of(gradient);
   };
   const auto right = largest_at(1, 0, 0), noisy = largest_at(1, 0, spread);
-  const auto stretched = largest_at(3, 2 * spread, 0), above = largest_at(1, spread, 0),
+  const auto stretched = largest_at(1.2, 0.3 * spread, 0), above = largest_at(1, spread, 0),
              below = largest_at(1, -spread, 0);
   if (!right || !noisy || !stretched || !above || !below || *right > no_gradient * *noisy) return std::nullopt;
   if (*stretched <= no_gradient * *noisy)
     return Anomaly{
         .name = "loss_mismatch",
         .where = "loss",
-        .evidence = "it has no gradient for predictions that are three times the targets and shifted",
+        .evidence = "it has no gradient for predictions that are 1.2 times the targets, and shifted",
         .cause =
             "a loss that no scale and no offset changes, such as a correlation: the predictions come out in any unit",
         .remedy = "use mse_loss or huber_loss, or add one of them"};

@@ -177,6 +177,13 @@ std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step) {
     const bool large = out > max_output;
     const bool small = usual && is_linear(op) && &op != last && varies_out < min_gain * varies_in &&
                        !begins_branch_at_zero(step.graph, op);
+    if (op.name == "softmax" && &op != outputs && op.output.shape().cols() == 1)
+      return Anomaly{
+          .name = "inputs_ignored",
+          .where = concat("softmax behind ", layer_before(step.graph, op)),
+          .evidence = "it is over one element, which is then always 1",
+          .cause = "a softmax, such as that of attention, over a dimension of size 1: what it reads has no effect",
+          .remedy = "check its shape: it is over the last dimension"};
     if (op.name == "softmax" && &op != outputs && varies_out < min_softmax_gain * varies_in &&
         feeds_layer(step.graph, op))
       return Anomaly{.name = "vanishing_activations",
@@ -206,6 +213,24 @@ std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step) {
                                    : "use the default weights, or nn::init"};
   }
   return std::nullopt;
+}
+
+std::optional<Anomaly> check_offset_of_predictions(const RecordedStep& step) {
+  constexpr double max_deviations = 3;
+  const Tensor predictions = predictions_of(step);
+  if (step.task != Task::regression || !predictions.defined() || !step.targets.defined()) return std::nullopt;
+  if (predictions.size() != step.targets.size() || predictions.shape().rank() != 2) return std::nullopt;
+  const double spread = deviation(step.targets), varies = deviation(predictions);
+  const double level = root_mean_square(predictions), target = root_mean_square(step.targets);
+  const bool centred = target < 2 * spread;  // else the outputs begin far from where they have to go anyway
+  if (!centred || !(level > max_deviations * spread) || !(level > max_deviations * varies)) return std::nullopt;
+  return Anomaly{
+      .name = "initial_loss",
+      .where = "predictions",
+      .evidence = concat("before training they have a root mean square of ", short_form(level), " and differ by ",
+                         short_form(varies), " between samples; the targets by ", short_form(spread)),
+      .cause = "biases that are far from 0: the first loss is far above that of always predicting the mean",
+      .remedy = "start the biases at 0"};
 }
 
 std::optional<Anomaly> check_scale_of_predictions(const RecordedStep& step) {

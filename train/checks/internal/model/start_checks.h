@@ -38,7 +38,12 @@ std::optional<Anomaly> check_dead_at_start(const RecordedStep& step);
 ///                             inputs do. Models that read inputs of another size than about 1 are left to
 ///                             "input_scale"; the last layer may begin with zeros, and so may that of a residual
 ///                             branch. So do those of a softmax between layers, by less than 10 %.
+///   "inputs_ignored"          it is a softmax over one element
 std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step);
+
+/// Reports "initial_loss" when the predictions of a regression, whose targets are about 0, begin at a root mean square
+/// of three times the spread of the targets and of three times their own.
+std::optional<Anomaly> check_offset_of_predictions(const RecordedStep& step);
 
 /// Reports "vanishing_activations" when something between the output layer and the predictions makes them small: an op
 /// that is no activation and no norm gives outputs that differ by less than 5 % of what its inputs do. Of a regression,

@@ -102,7 +102,7 @@ std::optional<Anomaly> check_trained(const Trained& t) {
                               " of all weights are not in the optimizer");
     anomaly.cause = "a list of parameters that was made by hand, or before the last layers were added";
     anomaly.remedy = "give it all parameters()";
-  } else if (2 * t.new_slow_weights > t.weights) {
+  } else if (10 * t.new_slow_weights > t.weights) {
     anomaly.where = some_names(t.slow);
     anomaly.evidence = concat(share_text(static_cast<double>(t.slow_weights), static_cast<double>(t.weights)),
                               " of all weights, never loaded, have less than 0.1 % of the rate");

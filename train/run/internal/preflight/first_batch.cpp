@@ -102,7 +102,7 @@ void FirstBatch::check_ops(const RecordedStep& step) {
     if (add(check_scale_of_predictions(step))) return;
     const auto size = check_size_of_outputs(step);
     if (size && size->name == "vanishing_activations") return void(add(size));
-    if (!add(check_dead_at_start(step))) add(size);
+    if (!add(check_dead_at_start(step)) && !add(size)) add(check_offset_of_predictions(step));
   }
 }
 

@@ -58,8 +58,11 @@ std::vector<Anomaly> try_outputs(const Setup& setup, const Rehearsal& rehearsal,
   // A model that begins may be right for all rows of a class, so that wrong predictions are tried too.
   const Tensor targets = first_targets(*setup.loader, stop);
   const Shape shape = predictions.shape().with_first(targets.shape()[0]);
-  if (const Tensor wrong = wrong_predictions(shape, targets, step.task); wrong.defined())
-    add(check_pull(wrong, gradient_of(wrong, targets), targets, step.task));
+  if (const Tensor wrong = wrong_predictions(shape, targets, step.task); wrong.defined()) {
+    const Tensor pull = gradient_of(wrong, targets);
+    add(check_pull(wrong, pull, targets, step.task));
+    if (found.empty()) add(check_weighs_classes(wrong, pull, targets, step.task));
+  }
   if (step.task == Task::regression) add(check_weighs_rows_alike(gradient_of, targets));
   if (step.task == Task::regression && found.empty()) add(check_wants_targets(gradient_of, targets));
   return found;
