@@ -81,22 +81,36 @@ void print_faults(const Results& results, const Settings& settings) {
       share(Verdict::wrong), share(Verdict::silent));
 }
 
+// Whether the fault, planted alone in the same program, does no harm and needs no name.
+bool is_prevented(const Results& results, const Fault& fault, const std::string& task, const Settings& settings) {
+  return std::ranges::any_of(results.faults, [&](const FaultRun& run) {
+    return run.fault == &fault && run.task == task && run.seed == settings.first_seed &&
+           run.verdict == Verdict::prevented;
+  });
+}
+
 void print_pairs(const Results& results, const Settings& settings) {
   if (results.pairs.empty()) return;
   constexpr std::size_t top = 3;
-  int both = 0, one = 0, refused = 0;
+  int both = 0, one = 0, refused = 0, harmful = 0, both_harmful = 0;
   for (const PairRun& run : results.pairs) {
     const int named = names_it(*run.first, run.outcome, top) + names_it(*run.second, run.outcome, top);
     both += named == 2;
     one += named == 1;
     refused += run.outcome.end != End::trained;
+    const bool prevented =
+        is_prevented(results, *run.first, run.task, settings) || is_prevented(results, *run.second, run.task, settings);
+    harmful += !prevented;
+    both_harmful += !prevented && named == 2;
     if (settings.verbose)
-      std::printf("%s + %s, %s: %d named; %s\n", run.first->name.c_str(), run.second->name.c_str(), run.task.c_str(),
-                  named,
+      std::printf("%s + %s, %s: %d named%s; %s\n", run.first->name.c_str(), run.second->name.c_str(), run.task.c_str(),
+                  named, prevented ? ", one does no harm" : "",
                   run.outcome.end == End::trained ? join(names(run.outcome, 5)).c_str() : run.outcome.error.c_str());
   }
   std::printf("%zu pairs of faults: both among three %d, one of them %d, neither %zu, of which %d ended by an error\n",
               results.pairs.size(), both, one, results.pairs.size() - static_cast<std::size_t>(both + one), refused);
+  std::printf("of the %d pairs of which neither is prevented when it is alone: both among three %d (%.1f %%)\n",
+              harmful, both_harmful, percent(both_harmful, harmful));
 }
 
 void print_healthy(const Results& results, const Settings& settings) {
