@@ -163,6 +163,28 @@ TEST_CASE("a category that is coded as a number is a note, a count is none") {
   CHECK(names(review(counts, Task::regression)) == "");
 }
 
+TEST_CASE("a category whose numbers are hashes is a note") {
+  const Table table = values(600);
+  const double effect[] = {2, -3, 1, -2, 3, 0}, hash[] = {812, 15, 407, 660, 231, 998};
+  for (Index i = 0; i < 600; ++i) {
+    table.at(i, 4) = static_cast<Scalar>(hash[i % 6]);
+    table.target(i) += static_cast<Scalar>(effect[i % 6]);
+  }
+  CHECK(find(review(table, Task::regression), "coded_category"));
+}
+
+TEST_CASE("9 among answers from 1 to 5 or among measurements is a code, among more answers it is one of them") {
+  const auto found = [](auto&& answer) {
+    const Table table = classes(400);
+    table.edit(2, [&](Index i, double x) { return i % 12 == 0 ? 9 : answer(i, x); });
+    return find(review(table, Task::multiclass), "coded_missing") != nullptr;
+  };
+  CHECK(found([](Index i, double) { return 1.0 + static_cast<double>(i % 5); }));
+  CHECK(found([](Index, double x) { return x; }));
+  CHECK(!found([](Index i, double) { return static_cast<double>(i % 9); }));
+  CHECK(!found([](Index i, double) { return 4 + static_cast<double>(i % 4); }));
+}
+
 TEST_CASE("one far number that comes twice among outliers that differ is no code for a missing value") {
   const Table table = classes(400, 1, 8);
   for (Index j = 0; j < 8; ++j)
@@ -212,4 +234,23 @@ TEST_CASE("temperatures in two scales are reported when the same rows have them,
   CHECK(contains(find(kelvin, "mixed_units")->cause, "kelvin"));
   CHECK(!find(found(1, 44), "mixed_units"));
   CHECK(!find(found(1.8, 50), "mixed_units"));
+}
+
+TEST_CASE("one column in two scales of temperature is reported when they lie far apart") {
+  const auto found = [](double offset) {
+    const Table table = classes(500);
+    table.edit(2, [&](Index i, double x) { return i % 3 == 0 ? 15 + 8 * x + offset : 15 + 8 * x; });
+    return find(review(table, Task::multiclass), "mixed_units") != nullptr;
+  };
+  CHECK(found(273.15));
+  CHECK(!found(200));
+}
+
+TEST_CASE("a sum of answers whose values are few, one of them next to 0, is in one unit") {
+  const Table table = classes(600);
+  table.edit(2, [](Index i, double) {
+    const int sum = static_cast<int>(i % 23) - 11;
+    return sum == 0 ? 0.0125 * (i % 2 == 0 ? 1 : -1) : sum / 1.4;
+  });
+  CHECK(!find(review(table, Task::multiclass), "mixed_units"));
 }

@@ -34,6 +34,17 @@ std::optional<Anomaly> trained(const nn::Module& model, const std::vector<optim:
 
 }  // namespace
 
+TEST_CASE("new layers at less than a thousandth of the rate are a warning, although they are few of the weights") {
+  const nn::Sequential model = small_model();
+  const auto all = model.parameters();
+  const auto with = [&](double scale) {
+    return trained(model, {{.name = "first", .params = {all[0], all[1]}, .lr_scale = scale},
+                           {.name = "last", .params = {all[2], all[3]}}});
+  };
+  CHECK(name_of(with(4e-4)) == "not_trained");
+  CHECK(name_of(with(0.02)) == "");
+}
+
 TEST_CASE("parameters that the optimizer has not are a warning with their share of the weights") {
   nn::Sequential model = small_model(), other = small_model(2);
   const auto all = model.parameters();

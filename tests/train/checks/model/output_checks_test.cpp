@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <handrail/handrail.h>
@@ -150,6 +151,51 @@ TEST_CASE("a loss that weighs rows by how near their targets are to 0 is named, 
   CHECK(name([](const Tensor& y, const Tensor& t) { return mean(abs(y - t)); }, targets) == "");
   CHECK(name([](const Tensor& y, const Tensor& t) { return huber_loss(y, t); }, targets) == "");
   CHECK(name([](const Tensor& y, const Tensor& t) { return mean(exp(y) - y * t); }, targets) == "");
+}
+
+TEST_CASE("a loss that no scale changes is named, and one for a quantile is a note") {
+  const Tensor targets = standardised_targets();
+  const auto found = [&](const LossFunction& loss) { return train::check_wants_targets(gradient_of(loss), targets); };
+  const auto correlation = [](const Tensor& y, const Tensor& t) {
+    const Tensor a = y - mean(y), b = t - mean(t);
+    return 1.0 - mean(a * b) / sqrt(mean(square(a)) * mean(square(b)) + 1e-6);
+  };
+  const auto quantile = [](double q) {
+    return [q](const Tensor& y, const Tensor& t) { return mean(relu(t - y) * q + relu(y - t) * (1 - q)); };
+  };
+  REQUIRE(name_of(found(correlation)) == "loss_mismatch");
+  CHECK(found(correlation)->severity == train::Severity::warning);
+  REQUIRE(name_of(found(quantile(0.95))) == "loss_mismatch");
+  CHECK(found(quantile(0.95))->severity == train::Severity::note);
+  CHECK(contains(found(quantile(0.95))->evidence, "below the target counts 19"));
+  CHECK_FALSE(found(quantile(0.5)));
+  CHECK_FALSE(found(mse_loss));
+  CHECK_FALSE(found([](const Tensor& y, const Tensor& t) { return huber_loss(y, t); }));
+  CHECK_FALSE(found([](const Tensor& y, const Tensor& t) { return mean(exp(y) - y * t); }));
+  CHECK_FALSE(found([](const Tensor& y, const Tensor& t) { return mean(clamp(square(y - t), 0, 1)); }));
+}
+
+TEST_CASE("a class whose rows hardly count is named, a rare class and balanced weights are not") {
+  const auto found = [](const std::vector<double>& weights, const Tensor& t) {
+    const auto loss = [&](const Tensor& y, const Tensor& target) {
+      const Tensor chosen = Tensor::zeros(y.shape());
+      for (Index i = 0; i < target.size(); ++i) {
+        const auto label = static_cast<Index>(target.data()[i]);
+        chosen.mutable_data()[i * y.shape().cols() + label] =
+            static_cast<Scalar>(weights[static_cast<std::size_t>(label)]);
+      }
+      return sum(chosen * log_softmax(y)) * -0.01;
+    };
+    const Tensor wrong = train::wrong_predictions({t.size(), 3}, t, Task::multiclass);
+    return name_of(train::check_weighs_classes(wrong, gradient_of(loss)(wrong, t), t, Task::multiclass));
+  };
+  CHECK(found({0.02, 5, 5}, labels(3)) == "rows_ignored");
+  CHECK(found({1, 1, 1}, labels(3)) == "");
+  CHECK(found({0.2, 1, 5}, labels(3)) == "");
+  const Tensor rare(Shape{640});
+  for (Index i = 0; i < 640; ++i) rare.mutable_data()[i] = static_cast<Scalar>(i % 64 == 0 ? 2 : i % 2);
+  CHECK(found({1, 1, 1}, rare) == "");
+  CHECK(found({1, 1, 50}, rare) == "");
 }
 
 TEST_CASE("outputs that cannot reach the targets are found by trial, whatever limits them") {

@@ -1,4 +1,8 @@
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -97,6 +101,78 @@ TEST_CASE("a hidden layer whose units are all the same is reported") {
     REQUIRE(found.size() == 1);
     CHECK(found[0].where == "2.weight");
   }
+}
+
+TEST_CASE("units that are copies of each other are reported, unless noise or the next layer tells them apart") {
+  const auto found = [](double noise, bool copy_next) {
+    const auto model = network<nn::Tanh>();
+    Rng rng(7);
+    for (const Parameter& p : model.parameters()) {
+      Scalar* w = p.tensor.mutable_data();
+      if (p.name == "0.weight")
+        for (Index i = 0; i < 8; ++i)
+          for (Index j = 4; j < 16; ++j) w[i * 16 + j] = w[i * 16 + j % 4] + static_cast<Scalar>(noise * rng.normal());
+      if (p.name == "0.bias")
+        for (Index j = 4; j < 16; ++j) w[j] = w[j % 4];
+      if (p.name == "2.weight" && copy_next)
+        for (Index i = 4; i < 16; ++i) std::copy_n(w + i % 4 * 16, 16, w + i * 16);
+    }
+    StepGraph graph(model.parameters());
+    const Tensor inputs = normal({32, 8}, 0, 1, rng);
+    Tape tape(Mode::train, {.seed = 1, .position = 0});
+    tape.observe(&graph);
+    const Tensor predictions = model(inputs), loss = cross_entropy(predictions, Tensor::zeros({32}));
+    tape.backward(loss);
+    tape.observe(nullptr);
+    const RecordedStep step{graph, loss, predictions, inputs, Tensor::zeros({32}), train::Task::multiclass};
+    const auto copies = check_copied_units(step, model.parameters());
+    return copies ? copies->where : std::string();
+  };
+  CHECK(found(0, true) == "0.weight");
+  CHECK(found(0, false) == "");
+  CHECK(found(1e-3, true) == "");
+}
+
+TEST_CASE("clamps at their limits, and a softmax between layers, are reported") {
+  const auto with = [](const std::function<Tensor(const Tensor&)>& activation) {
+    struct Bent : nn::Layer {
+      Bent(Rng& rng, std::function<Tensor(const Tensor&)> f)
+          : first(add("first", nn::Linear{8, 40, rng})),
+            last(add("last", nn::Linear{40, 3, rng})),
+            bend(std::move(f)) {}
+      Tensor forward(const Tensor& x) const override { return last(bend(first(x))); }
+      nn::Linear &first, &last;
+      std::function<Tensor(const Tensor&)> bend;
+    };
+    Rng rng(1);
+    const Bent model(rng, activation);
+    const Start start(model);
+    const auto saturated = check_saturation(start.step()), size = check_size_of_outputs(start.step());
+    return (saturated ? saturated->name : "") + (size ? size->name : "");
+  };
+  CHECK(with([](const Tensor& h) { return clamp(h * 40.0, 0, 1); }) == "saturated_units");
+  CHECK(with([](const Tensor& h) { return clamp(h, 0, 6); }) == "");
+  CHECK(with([](const Tensor& h) { return clamp(h, -1, 1); }) == "");
+  CHECK(with([](const Tensor& h) { return softmax(h); }) == "vanishing_activations");
+  CHECK(with([](const Tensor& h) { return h * softmax(h); }) == "");  // as a gate
+  CHECK(with([](const Tensor& h) { return h * softmax(sum(h, 1, true)); }) == "inputs_ignored");
+}
+
+TEST_CASE("predictions of a regression that begin far from targets about 0 are reported") {
+  const auto found = [](Scalar bias, double target) {
+    const auto model = network<nn::ReLU>();
+    scale_weights(model, "4.bias", 1, bias);
+    const Start start(model);
+    Rng rng(9);
+    const Tensor targets = normal({32, 3}, target, 1, rng);
+    const auto anomaly = train::check_offset_of_predictions(
+        {start.graph, start.loss, start.predictions, start.inputs, targets, train::Task::regression});
+    return anomaly ? anomaly->name : std::string();
+  };
+  CHECK(found(8, 0) == "initial_loss");
+  CHECK(found(0, 0) == "");
+  CHECK(found(1, 0) == "");
+  CHECK(found(50, 50) == "");  // a bias that begins at the mean of the targets
 }
 
 TEST_CASE("activations at their limits before training are reported") {

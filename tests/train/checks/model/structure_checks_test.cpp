@@ -241,6 +241,43 @@ TEST_CASE("a linear layer after another is reported, unless it lowers the rank")
   CHECK(count(normed) == 1);
 }
 
+TEST_CASE("ops between linear layers that give back what they read are reported") {
+  struct Leaky : nn::Layer {
+    explicit Leaky(double slope) : slope_(slope) {}
+    Tensor forward(const Tensor& x) const override { return relu(x) - relu(x * -1.0) * slope_; }
+    double slope_;
+  };
+  Rng rng(1);
+  const auto count = [&](double slope) {
+    const nn::Sequential model{nn::Linear{8, 16, rng}, Leaky(slope), nn::Linear{16, 3, rng}};
+    return check_linear_after_linear(Recorded(model, plain(cross_entropy), classes_of(), Task::multiclass).step())
+        .size();
+  };
+  CHECK(count(1) == 1);
+  CHECK(count(0.1) == 0);
+  const nn::Sequential all_on{nn::Linear{8, 16, rng}, nn::ReLU{}, nn::Linear{16, 3, rng}};
+  for (Scalar& b : all_on.parameters()[1].tensor.mutable_span()) b = 100;
+  CHECK(check_linear_after_linear(Recorded(all_on, plain(cross_entropy), classes_of(), Task::multiclass).step())
+            .empty());  // a fault of the bias
+}
+
+TEST_CASE("predictions that are divided by their length are reported") {
+  struct Divided : nn::Layer {
+    explicit Divided(bool each_row) : each_row_(each_row) {}
+    Tensor forward(const Tensor& x) const override {
+      return each_row_ ? x / sqrt(sum(square(x), 1, true) + 1e-9) : x / sqrt(mean(square(x)) + 1e-9);
+    }
+    bool each_row_;
+  };
+  Rng rng(1);
+  const auto count = [&](bool each_row) {
+    const nn::Sequential model{nn::Linear{8, 16, rng}, nn::ReLU{}, nn::Linear{16, 3, rng}, Divided(each_row)};
+    return check_norms(Recorded(model, plain(cross_entropy), classes_of(), Task::multiclass).step()).size();
+  };
+  CHECK(count(true) == 1);
+  CHECK(count(false) == 0);
+}
+
 TEST_CASE("a linear layer before residual blocks is not reported, one in a block without activation is") {
   struct Residual : nn::Layer {
     Residual(Rng& rng, bool is_bent)

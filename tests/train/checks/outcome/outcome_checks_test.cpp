@@ -135,6 +135,13 @@ TEST_CASE("a run that ended early by its time or a low patience is named") {
       check_end({.steps = 800, .planned_steps = 1000, .patience = 3, .steps_to_evaluation = 3, .steps_to_epoch = 25});
   REQUIRE(within_epoch);
   CHECK(within_epoch->severity == Severity::warning);
+  const auto hasty =
+      check_end({.steps = 80, .planned_steps = 1000, .patience = 4, .steps_to_evaluation = 2, .steps_to_epoch = 40});
+  CHECK(name_of(hasty) == "patience_too_low");
+  CHECK(
+      name_of(check_end(
+          {.steps = 800, .planned_steps = 9000, .patience = 10, .steps_to_evaluation = 50, .steps_to_epoch = 4500})) ==
+      "");  // an epoch of many steps
   const auto late =
       check_end({.steps = 500, .planned_steps = 1000, .patience = 3, .steps_to_evaluation = 25, .steps_to_epoch = 25});
   REQUIRE(late);

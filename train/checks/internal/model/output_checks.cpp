@@ -173,7 +173,7 @@ std::optional<Anomaly> check_weighs_classes(const Tensor& predictions, const Ten
                  .evidence = concat(least.rows, " of them count ", short_form(100 * least.strength / most.strength, 2),
                                     " % as much as ", most.rows, " of class ", strong),
                  .cause = "weights of the classes that are wrong, or in another order than the classes",
-                 .remedy = "check which weight belongs to which class, or leave them out"};
+                 .remedy = "check which weight belongs to which class"};
 }
 
 std::optional<Anomaly> check_weighs_rows_alike(const GradientOf& gradient_of, const Tensor& targets) {
@@ -233,10 +233,10 @@ std::optional<Anomaly> check_wants_targets(const GradientOf& gradient_of, const 
     return Anomaly{
         .name = "loss_mismatch",
         .where = "loss",
-        .evidence = "it has no gradient for predictions that are 1.2 times the targets, and shifted",
+        .evidence = "no gradient for predictions that are 1.2 times the targets, and shifted",
         .cause =
             "a loss that no scale and no offset changes, such as a correlation: the predictions come out in any unit",
-        .remedy = "use mse_loss or huber_loss, or add one of them"};
+        .remedy = "use mse_loss or huber_loss, or add one"};
   const double ratio = std::max(*above, *below) / std::min(*above, *below);
   if (!(ratio >= min_ratio) || !is_finite(ratio)) return std::nullopt;
   return Anomaly{
@@ -245,7 +245,7 @@ std::optional<Anomaly> check_wants_targets(const GradientOf& gradient_of, const 
       .evidence = concat("an error ", *above > *below ? "above" : "below", " the target counts ", short_form(ratio, 3),
                          " times as much as one ", *above > *below ? "below" : "above", " it"),
       .cause = "a loss for a quantile or a bound: the predictions are not the middle of the targets",
-      .remedy = "use mse_loss or huber_loss when the middle is wanted",
+      .remedy = "use mse_loss where the middle is wanted",
       .severity = Severity::note};
 }
 
