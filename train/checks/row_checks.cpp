@@ -35,6 +35,20 @@ double distance(std::span<const Scalar> a, std::span<const Scalar> b) {
   return std::sqrt(sum);
 }
 
+// The median distance of a row of `a` and the row of `b` that is `shift` rows further; 0 for fewer than 16 rows.
+double median_distance(const Batch& a, const Batch& b, std::size_t shift) {
+  constexpr std::size_t min_rows = 16;
+  const auto rows = static_cast<std::size_t>(a.inputs.shape()[0]);
+  if (rows < min_rows) return 0;
+  const std::size_t width = a.inputs.span().size() / rows;
+  std::vector<double> distances;
+  distances.reserve(rows);
+  for (std::size_t i = 0; i < rows; ++i)
+    distances.push_back(distance(a.inputs.span().subspan(i * width, width),
+                                 b.inputs.span().subspan((i + shift) % rows * width, width)));
+  return median(distances);
+}
+
 std::optional<Anomaly> find_repeated_rows(const DataTable& table, std::span<const Column> columns,
                                           std::span<const RowKey> keys) {
   constexpr std::size_t min_rows = 40, min_repeats = 3;
@@ -136,17 +150,8 @@ std::optional<Anomaly> check_order(const DataTable& table, std::span<const Batch
 
 std::optional<Anomaly> check_stability(const Batch& before, const Batch& now) {
   constexpr double max_share = 0.9;
-  constexpr std::size_t min_rows = 16;
-  const auto rows = static_cast<std::size_t>(before.inputs.shape()[0]);
-  if (rows < min_rows || !std::ranges::equal(before.targets.span(), now.targets.span())) return std::nullopt;
-  const std::size_t width = before.inputs.span().size() / rows;
-  const auto row = [&](const Batch& batch, std::size_t i) { return batch.inputs.span().subspan(i * width, width); };
-  std::vector<double> same, other;
-  for (std::size_t i = 0; i < rows; ++i) {
-    same.push_back(distance(row(before, i), row(now, i)));
-    other.push_back(distance(row(before, i), row(before, (i + 1) % rows)));
-  }
-  const double changed = median(same), usual = median(other);
+  if (!std::ranges::equal(before.targets.span(), now.targets.span())) return std::nullopt;
+  const double changed = median_distance(before, now, 0), usual = median_distance(before, before, 1);
   if (!(changed > max_share * usual) || usual == 0) return std::nullopt;
   return Anomaly{.name = "unstable_data",
                  .where = "first batch",
@@ -154,6 +159,22 @@ std::optional<Anomaly> check_stability(const Batch& before, const Batch& now) {
                                     short_form(usual, 3), ")"),
                  .cause = "inputs that are drawn or shuffled anew at each reading, while their targets stay",
                  .remedy = "return input and target of one sample"};
+}
+
+std::optional<Anomaly> check_unchanged(const Batch& before, const Batch& now, const Batch& again) {
+  constexpr double min_share = 0.05, min_ratio = 2;
+  const double changed = median_distance(before, now, 0), usual = median_distance(before, before, 1);
+  const double twice = median_distance(now, again, 0);
+  if (!(changed > min_share * usual) || !(changed > min_ratio * twice) || usual == 0) return std::nullopt;
+  return Anomaly{.name = "unstable_data",
+                 .where = "training rows",
+                 .evidence = concat("since the start of the run they have moved by ", short_form(changed, 3),
+                                    "; two rows differ by ", short_form(usual, 3)),
+                 .cause =
+                     "a data set whose stored values are changed while it is read, such as an augmentation in place, "
+                     "or by the training step: the changes add up",
+                 .remedy = "change a copy",
+                 .details = concat("two readings in a row differ by ", short_form(twice, 3))};
 }
 
 }  // namespace handrail::train

@@ -2,9 +2,11 @@
 #include <handrail/core/ops/ops.h>
 #include <handrail/train/checks/internal/row_checks.h>
 
+#include "support/guard_runs.h"
 #include "train/checks/tables.h"
 
 using namespace handrail;
+using train::Batch;
 using train::Severity;
 using train::Task;
 using namespace tables;
@@ -79,4 +81,16 @@ TEST_CASE("inputs that change under their targets are reported, an augmentation 
   CHECK(!train::check_stability({x, y}, {x + noise, y}));
   CHECK(!train::check_stability({x, y}, {x, y}));
   CHECK(!train::check_stability({x, y}, {other, Tensor::zeros({32})}));  // another sample with its own target
+}
+
+TEST_CASE("rows that are others at the end of a run are reported, noise that is drawn anew is not") {
+  Rng rng(3);
+  const Tensor start = normal({32, 5}, 0, 1, rng), targets = Tensor::zeros({32, 1});
+  const auto moved = [&](double by) { return Batch{start + normal({32, 5}, 0, by, rng), targets}; };
+  const Batch before{start, targets}, far = moved(0.5);
+  CHECK(name_of(train::check_unchanged(before, far, far)) == "unstable_data");
+  CHECK(name_of(train::check_unchanged(before, far, {far.inputs + normal({32, 5}, 0, 0.1, rng), targets})) ==
+        "unstable_data");
+  CHECK(name_of(train::check_unchanged(before, moved(0.3), moved(0.3))) == "");
+  CHECK(name_of(train::check_unchanged(before, before, before)) == "");
 }

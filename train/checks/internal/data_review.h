@@ -15,6 +15,9 @@ struct DataReview {
   std::vector<Anomaly> anomalies = {};
   std::optional<double> label_signal = {};  // see NeighbourReport::signal
   double noise_columns = 0;                 // how many columns say nothing of the targets, about
+  // Some training rows, and what they were when training began, to be compared with what they are at its end.
+  std::vector<Index> kept_rows = {};
+  std::optional<Batch> kept = {};
 };
 
 /// Looks at columns, targets and rows of both sets by the rules that the options ask for. validation: may be null.

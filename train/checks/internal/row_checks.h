@@ -37,4 +37,9 @@ std::optional<Anomaly> check_order(const DataTable& table, std::span<const Batch
 /// the same rows in the same order.
 std::optional<Anomaly> check_stability(const Batch& before, const Batch& now);
 
+/// Reports "unstable_data" when rows have other values at the end of a run than at its start: in the median they have
+/// moved by more than 5 % of the distance between different rows, and by more than twice what two readings in a row
+/// differ, which an augmentation may. At least 16 rows. before, now, again: the same rows in the same order.
+std::optional<Anomaly> check_unchanged(const Batch& before, const Batch& now, const Batch& again);
+
 }  // namespace handrail::train

@@ -9,6 +9,7 @@
 #include <handrail/train/checks/internal/outcome/label_diagnosis.h>
 #include <handrail/train/checks/internal/outcome/linear_model.h>
 #include <handrail/train/checks/internal/outcome/outcome_checks.h>
+#include <handrail/train/checks/internal/row_checks.h>
 #include <handrail/train/checks/internal/outcome/products.h>
 #include <handrail/train/run/internal/rehearsal.h>
 
@@ -52,6 +53,7 @@ class EndChecks {
   void run() {
     const GuardOptions& on = setup_.options.guards;
     if (on.duration) keep(check_duration());
+    if (review_.kept) keep(check_data_again());
     if (setup_.validation && (on.linear || on.overfitting)) look_at_validation();
     if (on.evaluation || (on.overfitting && setup_.validation)) look_at_training();
     if (on.overfitting) check_generalisation();
@@ -79,6 +81,13 @@ class EndChecks {
     if (stop_.reason() == StopReason::max_time) end.max_seconds = o.max_seconds.value_or(0);
     if (stop_.reason() == StopReason::early_stopping) end.patience = o.patience.value_or(0);
     return train::check_end(end);
+  }
+
+  // Reads some training rows once more, twice.
+  std::optional<Anomaly> check_data_again() const {
+    const DataPart part{.rows = setup_.data.train, .normalization = setup_.info.normalization};
+    const Batch now = gather(part, review_.kept_rows), again = gather(part, review_.kept_rows);
+    return check_unchanged(*review_.kept, now, again);
   }
 
   // Evaluates the first batches.

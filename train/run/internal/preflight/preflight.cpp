@@ -121,6 +121,7 @@ void Preflight::check_data() {
   review_ = review_data(train, validation ? &*validation : nullptr, on, setup_.info.task, setup_.plain_loss());
   warn_all(std::exchange(review_.anomalies, {}));
   if (on.rows) check_reading(train);
+  if (on.rows) keep_some_rows();
   std::vector<Anomaly> raw = standardise(setup_, loop_.at, stop_, train);
   if (on.input_scale) warn_all(std::move(raw));
   std::ranges::move(describe_scales(setup_.model), std::back_inserter(found_));
@@ -145,6 +146,15 @@ void Preflight::check_reading(const DataPart& kept) {
   auto found = all_kept ? check_stability(gather(kept, first), batches.front()) : std::nullopt;
   if (!found) found = check_order(read_table(kept), batches, setup_.info.task);
   if (found) desk_.warn(std::move(*found));
+}
+
+// Reads the data set itself, not what was kept of one that is not in memory.
+void Preflight::keep_some_rows() {
+  constexpr Index kept = 32;
+  const DataPart part{.rows = setup_.data.train, .normalization = setup_.info.normalization};
+  const Rows some = sample_rows(part, kept);
+  review_.kept_rows.assign(some.numbers().begin(), some.numbers().end());
+  review_.kept = gather(part, review_.kept_rows);
 }
 
 // The number of classes, from the shape of the predictions; nothing when it is not known, as in a subclass that gives
