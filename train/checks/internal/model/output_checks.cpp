@@ -226,17 +226,17 @@ std::optional<Anomaly> check_wants_targets(const GradientOf& gradient_of, const 
     return largest_of(gradient);
   };
   const auto right = largest_at(1, 0, 0), noisy = largest_at(1, 0, spread);
-  const auto stretched = largest_at(1.2, 0.3 * spread, 0), above = largest_at(1, spread, 0),
-             below = largest_at(1, -spread, 0);
-  if (!right || !noisy || !stretched || !above || !below || *right > no_gradient * *noisy) return std::nullopt;
-  if (*stretched <= no_gradient * *noisy)
-    return Anomaly{
-        .name = "loss_mismatch",
-        .where = "loss",
-        .evidence = "no gradient for predictions that are 1.2 times the targets, and shifted",
-        .cause =
-            "a loss that no scale and no offset changes, such as a correlation: the predictions come out in any unit",
-        .remedy = "use mse_loss or huber_loss, or add one"};
+  const auto near = largest_at(1.2, 0.3 * spread, 0), far = largest_at(3, 2 * spread, 0);
+  const auto above = largest_at(1, spread, 0), below = largest_at(1, -spread, 0);
+  if (!right || !noisy || !near || !far || !above || !below || *right > no_gradient * *noisy) return std::nullopt;
+  if (std::max(*near, *far) <= no_gradient * *noisy)
+    return Anomaly{.name = "loss_mismatch",
+                   .where = "loss",
+                   .evidence = "no gradient for predictions that are three times the targets, and shifted",
+                   .cause =
+                       "a loss that no scale and no offset changes, such as a correlation: the predictions come out in "
+                       "any unit",
+                   .remedy = "use mse_loss or huber_loss, or add one"};
   const double ratio = std::max(*above, *below) / std::min(*above, *below);
   if (!(ratio >= min_ratio) || !is_finite(ratio)) return std::nullopt;
   return Anomaly{

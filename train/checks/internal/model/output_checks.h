@@ -40,7 +40,7 @@ std::optional<Anomaly> check_weighs_classes(const Tensor& predictions, const Ten
 std::optional<Anomaly> check_weighs_rows_alike(const GradientOf& gradient_of, const Tensor& targets);
 
 /// Reports "loss_mismatch" when a loss of a regression, whose gradient is 0 for predictions that are the targets, has
-/// next to none either for 1.2 times the targets and an offset; as a note, when an error of one sign has 5 times the
+/// next to none either for 1.2 and 3 times the targets and an offset; as a note, when an error of one sign has 5 times the
 /// gradient of one of the other sign, as for a quantile, which may be meant.
 std::optional<Anomaly> check_wants_targets(const GradientOf& gradient_of, const Tensor& targets);
 
