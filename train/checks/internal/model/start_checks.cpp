@@ -114,7 +114,7 @@ std::optional<Anomaly> check_saturation(const RecordedStep& step) {
     const auto& op = step.graph.ops()[i];
     const bool is_tanh = op.name == "tanh", is_clamp = op.name == "clamp";
     if (!is_tanh && ((op.name != "sigmoid" && !is_clamp) || i == last)) continue;
-    const auto [low, high] = std::ranges::minmax(op.output.span());
+    const Scalar low = std::ranges::min(op.output.span()), high = std::ranges::max(op.output.span());
     if (is_clamp && (!follows_layer(step.graph, op) || low == high)) continue;
     const double share = share_of(op.output, [=](Scalar y) {
       return is_tanh    ? std::abs(y) > Scalar(0.99)
