@@ -34,8 +34,9 @@ Trained trained_parameters(const std::vector<Parameter>& model, std::span<const 
 /// Reports "not_trained": parameters that the optimizer does not move. Those of another model in its groups, and those
 /// that were left out, are a warning: nobody wants them. Frozen parameters are what fine-tuning wants: they are a note,
 /// and a warning when they are most weights of a model whose weights were never written to since they were made, so
-/// that nothing was loaded and what is frozen is random. So are parameters that train at less than a thousandth of the
-/// highest rate: a group for loaded weights has a tenth or a hundredth, and random ones hardly move at less.
+/// that nothing was loaded and what is frozen is random. So is a tenth of the weights that trains, as it was drawn, at
+/// less than a thousandth of the highest rate: a group for loaded weights has a tenth or a hundredth, and random ones
+/// hardly move at less.
 std::optional<Anomaly> check_trained(const Trained& trained);
 /// Whether the frozen parameters were written to since they were made, as loading and training do.
 bool are_loaded(const std::vector<Parameter>& model);
