@@ -38,6 +38,15 @@ std::vector<double> class_weights(const Setup& setup) {
   return balanced_weights(counts);
 }
 
+// Reads the data set itself, not what was kept of one that is not in memory.
+void keep_some_rows(const Setup& setup, DataReview& review) {
+  constexpr Index kept = 32;
+  const DataPart part{.rows = setup.data.train, .normalization = setup.info.normalization};
+  const Rows some = sample_rows(part, kept);
+  review.kept_rows.assign(some.numbers().begin(), some.numbers().end());
+  review.kept = gather(part, review.kept_rows);
+}
+
 }  // namespace
 
 void Preflight::check_floating_point() {
@@ -121,7 +130,7 @@ void Preflight::check_data() {
   review_ = review_data(train, validation ? &*validation : nullptr, on, setup_.info.task, setup_.plain_loss());
   warn_all(std::exchange(review_.anomalies, {}));
   if (on.rows) check_reading(train);
-  if (on.rows) keep_some_rows();
+  if (on.rows) keep_some_rows(setup_, review_);
   std::vector<Anomaly> raw = standardise(setup_, loop_.at, stop_, train);
   if (on.input_scale) warn_all(std::move(raw));
   std::ranges::move(describe_scales(setup_.model), std::back_inserter(found_));
@@ -146,15 +155,6 @@ void Preflight::check_reading(const DataPart& kept) {
   auto found = all_kept ? check_stability(gather(kept, first), batches.front()) : std::nullopt;
   if (!found) found = check_order(read_table(kept), batches, setup_.info.task);
   if (found) desk_.warn(std::move(*found));
-}
-
-// Reads the data set itself, not what was kept of one that is not in memory.
-void Preflight::keep_some_rows() {
-  constexpr Index kept = 32;
-  const DataPart part{.rows = setup_.data.train, .normalization = setup_.info.normalization};
-  const Rows some = sample_rows(part, kept);
-  review_.kept_rows.assign(some.numbers().begin(), some.numbers().end());
-  review_.kept = gather(part, review_.kept_rows);
 }
 
 // The number of classes, from the shape of the predictions; nothing when it is not known, as in a subclass that gives

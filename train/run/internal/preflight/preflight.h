@@ -69,7 +69,6 @@ class Preflight {
   std::optional<Index> classes() const;
   PlannedSteps planned_steps() const;
   void check_reading(const DataPart& kept);
-  void keep_some_rows();
   void check_overfit_batch();
   LrFinderResult sweep(const LrFinderOptions& options, const PlannedRun& run, Index fixed_rows = 0,
                        double max_seconds = std::numeric_limits<double>::infinity());
