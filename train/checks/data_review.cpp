@@ -82,7 +82,8 @@ DataReview review_data(const DataPart& train, const DataPart* validation, const 
   if (on.targets) add_one(check_conflicts(table, columns, scan.keys, task));
   if (on.rows) add(check_row_set(table, columns, scan.keys, task, validation ? validation->rows.size() : 0));
   if (held_out && on.drift) add(check_drift(data.described(), *held_out, task, identifier));
-  if (validation && on.rows) add_one(check_validation_size(static_cast<Index>(validation->rows.size()), static_cast<Index>(table.size())));
+  if (validation && on.rows)
+    add_one(check_validation_size(static_cast<Index>(validation->rows.size()), static_cast<Index>(table.size())));
   if (on.targets && table.targets == 1 && table.size() >= min_graph_rows) {
     const NeighbourGraph graph(data.described(), task);
     auto found = check_filled_targets(data.described(), graph, task);

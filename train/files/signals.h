@@ -2,11 +2,11 @@
 
 namespace handrail::train {
 
-/// Handles signals while at least one SignalWatch exists, and puts the previous handlers back after the last one.
-/// The first SIGINT or SIGTERM is noted instead of ending the process, and the second one has the default action. A
-/// write to a closed pipe (SIGPIPE) or beyond the limit of a file's size (SIGXFSZ) fails instead of ending the process,
-/// unless the program has a handler for it. A signal that the program ignores stays ignored. A signal that was noted and
-/// that nobody answered is sent to the process again when the previous handlers are back, so that none is lost. The
+/// Handles signals while at least one SignalWatch exists, and puts the previous handlers back after the last one. The
+/// first SIGINT or SIGTERM is noted instead of ending the process, and the second one has the default action. A write
+/// to a closed pipe (SIGPIPE) or beyond the limit of a file's size (SIGXFSZ) fails instead of ending the process,
+/// unless the program has a handler for it. A signal that the program ignores stays ignored. A signal that was noted
+/// and that nobody answered is sent to the process again when the previous handlers are back, so that none is lost. The
 /// answer is void when an exception ends the watch, because then the caller gets no result that could tell of it.
 /// Threads: watches may exist on several threads at once. A signal is for the whole process, so all of them see it.
 /// Private: not installed.

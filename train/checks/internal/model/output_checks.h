@@ -26,8 +26,9 @@ Tensor wrong_predictions(const Shape& shape, const Tensor& targets, Task task);
 /// Returns the gradient of a loss with respect to the predictions.
 using GradientOf = std::function<Tensor(const Tensor& predictions, const Tensor& targets)>;
 
-/// Reports "rows_ignored" when the rows of a class, predicted wrong, have together less than a thirtieth of the gradient
-/// of those of another class, although they are at least 8 and not five times rarer. gradient: of the predictions.
+/// Reports "rows_ignored" when the rows of a class, predicted wrong, have together less than a thirtieth of the
+/// gradient of those of another class, although they are at least 8 and not five times rarer. gradient: of the
+/// predictions.
 std::optional<Anomaly> check_weighs_classes(const Tensor& predictions, const Tensor& gradient, const Tensor& targets,
                                             Task task);
 
@@ -40,8 +41,8 @@ std::optional<Anomaly> check_weighs_classes(const Tensor& predictions, const Ten
 std::optional<Anomaly> check_weighs_rows_alike(const GradientOf& gradient_of, const Tensor& targets);
 
 /// Reports "loss_mismatch" when a loss of a regression, whose gradient is 0 for predictions that are the targets, has
-/// next to none either for 1.2 and 3 times the targets and an offset; as a note, when an error of one sign has 5 times the
-/// gradient of one of the other sign, as for a quantile, which may be meant.
+/// next to none either for 1.2 and 3 times the targets and an offset; as a note, when an error of one sign has 5 times
+/// the gradient of one of the other sign, as for a quantile, which may be meant.
 std::optional<Anomaly> check_wants_targets(const GradientOf& gradient_of, const Tensor& targets);
 
 /// Reports "output_range" when at least 5 % of the targets of a regression are outside of what the outputs can reach,

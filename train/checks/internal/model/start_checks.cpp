@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
-#include <utility>
+#include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include <handrail/core/error.h>
+#include <handrail/train/data/internal/hash.h>
 #include <handrail/train/files/text.h>
 
 namespace handrail::train {
@@ -30,14 +31,18 @@ bool has_equal_columns(const Tensor& weight) {
 // How many columns differ from all others in their weights or in their gradients.
 Index different_columns(const Tensor& weight, const Tensor& gradient) {
   const Index rows = weight.shape()[0], cols = weight.shape()[1];
-  std::set<std::vector<Scalar>> columns;
-  for (Index j = 0; j < cols; ++j) {
-    std::vector<Scalar> column;
-    for (const Tensor& numbers : {weight, gradient})
-      for (Index i = 0; i < rows; ++i) column.push_back(numbers.data()[i * cols + j]);
-    columns.insert(std::move(column));
+  std::vector<std::uint64_t> hashes(static_cast<std::size_t>(cols), 0);
+  for (const Tensor& numbers : {weight, gradient}) {
+    const Scalar* number = numbers.data();
+    for (Index i = 0; i < rows; ++i)
+      for (std::uint64_t& hash : hashes) {
+        std::uint64_t bits = 0;
+        std::memcpy(&bits, number++, sizeof *number);
+        hash = join_hashes(hash, bits);
+      }
   }
-  return std::ssize(columns);
+  std::ranges::sort(hashes);
+  return std::unique(hashes.begin(), hashes.end()) - hashes.begin();
 }
 
 // Whether a layer with parameters reads what this op gives: attention, which has none, is another use of softmax.
@@ -114,6 +119,7 @@ std::optional<Anomaly> check_saturation(const RecordedStep& step) {
     const auto& op = step.graph.ops()[i];
     const bool is_tanh = op.name == "tanh", is_clamp = op.name == "clamp";
     if (!is_tanh && ((op.name != "sigmoid" && !is_clamp) || i == last)) continue;
+    if (op.output.size() == 0) continue;
     const Scalar low = std::ranges::min(op.output.span()), high = std::ranges::max(op.output.span());
     if (is_clamp && (!follows_layer(step.graph, op) || low == high)) continue;
     const double share = share_of(op.output, [=](Scalar y) {

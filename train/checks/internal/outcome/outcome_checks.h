@@ -83,8 +83,8 @@ struct EndOfRun {
   std::int64_t steps_to_epoch = 1;       // in an epoch
 };
 /// Reports "limited_run" when max_seconds ended the run before 90 % of its steps, or "patience_too_low" when early
-/// stopping ended it with a patience of at most 3 evaluations, or of less than 50 steps and an epoch: before 90 % of the steps when these take less than an
-/// epoch, else in the first 30 %, or as a note before 60 %.
+/// stopping ended it with a patience of at most 3 evaluations, or of less than 50 steps and an epoch: before 90 % of
+/// the steps when these take less than an epoch, else in the first 30 %, or as a note before 60 %.
 std::optional<Anomaly> check_end(const EndOfRun& end);
 
 }  // namespace handrail::train
