@@ -57,6 +57,9 @@ std::vector<FaultGroup> fresh_training_faults();
 /// A fault that is planted in a program with a loop of its own.
 Fault in_own_loop(const std::string& name, const std::string& planted, const std::vector<std::string>& causes,
                   const std::function<void(OwnLoop&, Program&)>& plant, const std::vector<std::string>& refusal = {});
+/// A fault that does harm by what the run reports: see Harm::gap.
+Fault fault_of_reports(const std::string& name, const std::string& planted, const std::vector<std::string>& causes,
+                       const std::function<void(Program&)>& plant, unsigned needs = any);
 /// Appends a column that is `known(row of the table)` in training and validation, and noise when the model is in use.
 void leak(Program& p, const std::function<double(const Table&, Index)>& known);
 /// The gradient of the input of an op, from that of its output and the input.

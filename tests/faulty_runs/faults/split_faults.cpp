@@ -21,6 +21,11 @@ Table some_training_rows(const Program& p, Index count, std::uint64_t salt) {
 
 }  // namespace
 
+Fault fault_of_reports(const std::string& name, const std::string& planted, const std::vector<std::string>& causes,
+                       const std::function<void(Program&)>& plant, unsigned needs) {
+  return {.name = name, .planted = planted, .causes = causes, .plant = plant, .needs = needs, .harm = Harm::gap};
+}
+
 std::vector<Fault> split_faults() {
   return {
       {"validation_is_training",

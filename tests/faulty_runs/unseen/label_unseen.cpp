@@ -5,14 +5,6 @@
 #include "unseen/unseen.h"
 
 namespace faulty_runs {
-namespace {
-
-Fault gap(const std::string& name, const std::string& planted, const std::vector<std::string>& causes,
-          const std::function<void(Program&)>& plant, unsigned needs = any) {
-  return {.name = name, .planted = planted, .causes = causes, .plant = plant, .needs = needs, .harm = Harm::gap};
-}
-
-}  // namespace
 
 std::vector<Fault> unseen_labels() {
   return {
@@ -42,7 +34,8 @@ std::vector<Fault> unseen_labels() {
 
 std::vector<Fault> unseen_splits() {
   return {
-      gap("u_monthly_exports_overlap",
+      fault_of_reports(
+          "u_monthly_exports_overlap",
           "an export of each month has all months before it too, all are joined, and the library splits the rows",
           {"duplicate_rows"},
           [](Program& p) {
@@ -53,7 +46,7 @@ std::vector<Fault> unseen_splits() {
             p.train = all;
             p.own_split = false;
           }),
-      gap(
+      fault_of_reports(
           "u_new_rows_between_old_ones_before_the_split",
           "before the split, each row gives four more by mixing in up to a fifth of another row of its class",
           {"near_duplicates", "duplicate_rows"},
@@ -78,19 +71,20 @@ std::vector<Fault> unseen_splits() {
             p.own_split = false;
           },
           classes),
-      gap("u_two_columns_exchanged_in_validation",
-          "the first and the third column are exchanged in the file of the validation rows", {"columns_permuted"},
-          [](Program& p) {
-            for (Index i = 0; i < p.validation.rows(); ++i)
-              std::swap(at(p.validation.x, i, 0), at(p.validation.x, i, 2));
-          }),
-      gap("u_one_validation_row_again_and_again",
-          "a reader fills the validation set with its first row, so that all metrics are of this row",
-          {"small_validation_set", "target_drift", "validation_drift", "repeated_rows", "missing_class"},
-          [](Program& p) {
-            p.validation =
-                pick(p.validation, std::vector<Index>(static_cast<std::size_t>(p.validation.rows()), Index{0}));
-          }),
+      fault_of_reports("u_two_columns_exchanged_in_validation",
+                       "the first and the third column are exchanged in the file of the validation rows",
+                       {"columns_permuted"},
+                       [](Program& p) {
+                         for (Index i = 0; i < p.validation.rows(); ++i)
+                           std::swap(at(p.validation.x, i, 0), at(p.validation.x, i, 2));
+                       }),
+      fault_of_reports("u_one_validation_row_again_and_again",
+                       "a reader fills the validation set with its first row, so that all metrics are of this row",
+                       {"small_validation_set", "target_drift", "validation_drift", "repeated_rows", "missing_class"},
+                       [](Program& p) {
+                         p.validation = pick(
+                             p.validation, std::vector<Index>(static_cast<std::size_t>(p.validation.rows()), Index{0}));
+                       }),
   };
 }
 
