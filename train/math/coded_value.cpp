@@ -4,6 +4,8 @@
 #include <cmath>
 #include <initializer_list>
 
+#include <handrail/train/math/robust.h>
+
 namespace handrail::train {
 namespace {
 
@@ -28,14 +30,7 @@ struct Others {
     return low == std::floor(low) && high - low < most && static_cast<double>(different()) == high - low + 1;
   }
   double quantile(double share) const { return at(static_cast<std::size_t>(share * static_cast<double>(size() - 1))); }
-  std::size_t different() const {
-    const auto runs = [](std::span<const Scalar> values) {
-      std::size_t count = values.empty() ? 0 : 1;
-      for (std::size_t i = 1; i < values.size(); ++i) count += values[i] != values[i - 1];
-      return count;
-    };
-    return runs(below) + runs(above);
-  }
+  std::size_t different() const { return count_different(below) + count_different(above); }
 };
 
 std::optional<CodedValue> look_at(std::span<const Scalar> values, Scalar candidate) {

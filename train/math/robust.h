@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <span>
 
 namespace handrail::train {
@@ -16,6 +17,14 @@ Moments paired_moments(std::span<const double> a, std::span<const double> b);
 
 /// The median: for an even count the mean of the two middle values. values: at least one, finite; they are reordered.
 double median(std::span<double> values);
+
+/// How many of these values are different. values: in ascending order.
+template <class T>
+std::size_t count_different(std::span<const T> values) {
+  std::size_t count = values.empty() ? 0 : 1;
+  for (std::size_t i = 1; i < values.size(); ++i) count += values[i] != values[i - 1];
+  return count;
+}
 
 /// Location and scale of values, which outliers hardly change.
 struct RobustScale {

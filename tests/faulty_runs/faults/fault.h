@@ -60,11 +60,20 @@ Fault in_own_loop(const std::string& name, const std::string& planted, const std
 /// A fault that does harm by what the run reports: see Harm::gap.
 Fault fault_of_reports(const std::string& name, const std::string& planted, const std::vector<std::string>& causes,
                        const std::function<void(Program&)>& plant, unsigned needs = any);
+/// Gives the program SGD at this rate.
+void sgd(Program& p, double lr, optim::SGDOptions options = {.momentum = 0.9});
+/// Gives the program a loss of its own.
+void own_loss(Program& p, const std::function<Tensor(const Tensor& y, const Tensor& t)>& loss);
+/// Applies a function to the outputs of the model.
+void output(Program& p, const std::function<Tensor(const Tensor&)>& f);
 /// Appends a column that is `known(row of the table)` in training and validation, and noise when the model is in use.
 void leak(Program& p, const std::function<double(const Table&, Index)>& known);
 /// The gradient of the input of an op, from that of its output and the input.
 using Slope = std::function<double(double gradient, double x)>;
-/// Gives the program a model with this op as the only activation of its two hidden layers.
+/// Gives the program a model with this function as the only activation of its two hidden layers.
+void with_activation(Program& p, const std::function<Tensor(const Tensor&)>& function, Index first = 40,
+                     Index second = 40);
+/// The same with an op of the user's own.
 void with_op(Program& p, const std::function<double(double)>& value, const Slope& slope);
 
 /// All faults with their subjects. Two of one part are planted together in this order: data before model before loss.

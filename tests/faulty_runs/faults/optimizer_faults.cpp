@@ -7,16 +7,17 @@ namespace {
 const std::vector<std::string> too_high{"lr_too_high", "divergence", "spike", "dead_units"};
 const std::vector<std::string> too_low{"lr_too_low", "slow_progress"};
 
-void sgd(Program& p, double lr, optim::SGDOptions options = {.momentum = 0.9}) {
-  p.options.optimizer = train::with<optim::SGD>(options);
-  p.options.lr = lr;
-}
 void adam(Program& p, optim::AdamOptions options) { p.options.optimizer = train::with<optim::AdamW>(options); }
 std::function<void(Program&)> rate(double lr) {
   return [lr](Program& p) { p.options.lr = lr; };
 }
 
 }  // namespace
+
+void sgd(Program& p, double lr, optim::SGDOptions options) {
+  p.options.optimizer = train::with<optim::SGD>(options);
+  p.options.lr = lr;
+}
 
 std::vector<Fault> optimizer_faults() {
   return {

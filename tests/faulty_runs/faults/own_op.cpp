@@ -21,16 +21,20 @@ Tensor own_op(const Tensor& x, const std::function<double(double)>& value, const
 
 }  // namespace
 
-void with_op(Program& p, const std::function<double(double)>& value, const Slope& slope) {
-  p.make_model = [value, slope](const Program& q, Rng& rng) {
-    const auto op = [value, slope](const Tensor& x) { return own_op(x, value, slope); };
-    nn::Sequential model{nn::Linear{q.train.columns(), 48, rng}};
-    model.push_back(Lambda(op));
-    model.push_back(nn::Linear{48, 32, rng});
-    model.push_back(Lambda(op));
-    model.push_back(nn::Linear{32, q.outputs, rng});
+void with_activation(Program& p, const std::function<Tensor(const Tensor&)>& function, Index first, Index second) {
+  p.make_model = [function, first, second](const Program& q, Rng& rng) {
+    nn::Sequential model{nn::Linear{q.train.columns(), first, rng}};
+    model.push_back(Lambda(function));
+    model.push_back(nn::Linear{first, second, rng});
+    model.push_back(Lambda(function));
+    model.push_back(nn::Linear{second, q.outputs, rng});
     return model;
   };
+}
+
+void with_op(Program& p, const std::function<double(double)>& value, const Slope& slope) {
+  with_activation(
+      p, [value, slope](const Tensor& x) { return own_op(x, value, slope); }, 48, 32);
 }
 
 }  // namespace faulty_runs

@@ -7,20 +7,6 @@
 namespace faulty_runs {
 namespace {
 
-void own_loss(Program& p, const std::function<Tensor(const Tensor& y, const Tensor& t)>& loss) {
-  p.loss = train::Loss(loss, p.kind);
-}
-
-void output(Program& p, const std::function<Tensor(const Tensor&)>& f) {
-  p.append<Lambda>([f] { return Lambda(f); });
-}
-
-// SGD with momentum at this rate.
-void sgd_at(Program& p, double lr) {
-  p.options.optimizer = train::with<optim::SGD>({.momentum = 0.9});
-  p.options.lr = lr;
-}
-
 // The loss of each row, [N, 1].
 Tensor of_rows(const Program& p, const Tensor& y, const Tensor& t) {
   if (p.kind == train::Task::regression) return square(y - t);
@@ -90,7 +76,7 @@ std::vector<Fault> unseen_losses() {
          own_loss(p, [q = kind_of(p), rows = static_cast<double>(p.train.rows())](const Tensor& y, const Tensor& t) {
            return sum(of_rows(q, y, t)) / rows;
          });
-         sgd_at(p, 0.01);
+         sgd(p, 0.01);
        }},
       {"u_hinge_with_a_plus",
        "a hinge loss is max(0, 1 + y t), where 1 - y t belongs",
@@ -104,7 +90,7 @@ std::vector<Fault> unseen_losses() {
        {"loss_scale", "vanishing_gradient", "lr_too_low", "slow_progress"},
        [](Program& p) {
          own_loss(p, [](const Tensor& y, const Tensor& t) { return huber_loss(y, t, 1e-4); });
-         sgd_at(p, 0.02);
+         sgd(p, 0.02);
        },
        regression},
       {"u_weights_of_rows_cut_at_0",

@@ -4,33 +4,18 @@
 #include "unseen/unseen.h"
 
 namespace faulty_runs {
-namespace {
-
-// The layers of an mlp with this function in the place of each activation.
-void activate(Program& p, const std::function<Tensor(const Tensor&)>& function) {
-  p.make_model = [function](const Program& q, Rng& rng) {
-    nn::Sequential model{nn::Linear{q.train.columns(), 40, rng}};
-    model.push_back(Lambda(function));
-    model.push_back(nn::Linear{40, 40, rng});
-    model.push_back(Lambda(function));
-    model.push_back(nn::Linear{40, q.outputs, rng});
-    return model;
-  };
-}
-
-}  // namespace
 
 std::vector<Fault> unseen_models() {
   return {
       {"u_softmax_between_layers",
        "a softmax over the 40 units follows each hidden layer, as in a model that was copied from a classifier",
        {"vanishing_activations", "vanishing_gradient"},
-       [](Program& p) { activate(p, [](const Tensor& h) { return softmax(h); }); }},
+       [](Program& p) { with_activation(p, [](const Tensor& h) { return softmax(h); }); }},
       {"u_step_function",
        "hidden units are 1 where their input is above 0 and else 0, as in the first perceptrons",
        {"zero_gradient", "unreached", "vanishing_gradient"},
        [](Program& p) {
-         activate(p, [](const Tensor& h) {
+         with_activation(p, [](const Tensor& h) {
            const Tensor on(h.shape());
            for (Index i = 0; i < h.size(); ++i) on.mutable_data()[i] = h.data()[i] > 0 ? 1 : 0;
            return on + h * 0.0;
@@ -39,11 +24,11 @@ std::vector<Fault> unseen_models() {
       {"u_hard_sigmoid_of_large_slope",
        "hidden units are clamped to [0, 1] after a slope of 20, so that nearly all are at a limit",
        {"saturated_units", "zero_gradient", "dead_at_start", "vanishing_gradient"},
-       [](Program& p) { activate(p, [](const Tensor& h) { return clamp(h * 20.0 + 0.5, 0, 1); }); }},
+       [](Program& p) { with_activation(p, [](const Tensor& h) { return clamp(h * 20.0 + 0.5, 0, 1); }); }},
       {"u_leaky_slope_of_one",
        "the slope of a leaky ReLU below 0 was typed as 1, where 0.1 was meant",
        {"linear_after_linear", "model_too_small"},
-       [](Program& p) { activate(p, [](const Tensor& h) { return relu(h) - relu(h * -1.0) * 1.0; }); }},
+       [](Program& p) { with_activation(p, [](const Tensor& h) { return relu(h) - relu(h * -1.0) * 1.0; }); }},
       {"u_biases_of_ten",
        "hidden biases start between 0 and 20, so that no ReLU is ever off and the outputs are far too large",
        {"initial_loss", "exploding_activations"},

@@ -8,11 +8,6 @@
 namespace faulty_runs {
 namespace {
 
-void sgd(Program& p, double lr, optim::SGDOptions options = {.momentum = 0.9}) {
-  p.options.optimizer = train::with<optim::SGD>(options);
-  p.options.lr = lr;
-}
-
 // The rate as a function of the peak, the step and the planned steps.
 void schedule(Program& p, std::function<double(double lr, double step, double planned)> rate) {
   p.overrides.schedule = [rate](double lr, std::int64_t planned) {

@@ -9,10 +9,6 @@ namespace {
 
 using train::MonitorMode;
 
-void own_loss(Program& p, const std::function<Tensor(const Tensor& y, const Tensor& t)>& loss) {
-  p.loss = train::Loss(loss, p.kind);
-}
-
 // The share of wrong answers, or the mean error: lower is better.
 struct Wrong {
   std::string name() const { return "wrong"; }

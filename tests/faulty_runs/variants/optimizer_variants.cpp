@@ -7,11 +7,6 @@ namespace {
 const std::vector<std::string> too_high{"lr_too_high", "divergence", "spike", "dead_units"};
 const std::vector<std::string> too_low{"lr_too_low", "slow_progress"};
 
-void sgd(Program& p, double lr, optim::SGDOptions options) {
-  p.options.optimizer = train::with<optim::SGD>(options);
-  p.options.lr = lr;
-}
-
 }  // namespace
 
 std::vector<Fault> optimizer_variants() {

@@ -6,10 +6,6 @@ namespace {
 
 Tensor probabilities(const Tensor& logits) { return exp(log_softmax(logits)); }
 
-void output(Program& p, const std::function<Tensor(const Tensor&)>& f) {
-  p.append<Lambda>([f] { return Lambda(f); });
-}
-
 }  // namespace
 
 std::vector<Fault> output_variants() {

@@ -9,8 +9,8 @@
 #include <handrail/train/checks/internal/outcome/label_diagnosis.h>
 #include <handrail/train/checks/internal/outcome/linear_model.h>
 #include <handrail/train/checks/internal/outcome/outcome_checks.h>
-#include <handrail/train/checks/internal/row_checks.h>
 #include <handrail/train/checks/internal/outcome/products.h>
+#include <handrail/train/checks/internal/row_checks.h>
 #include <handrail/train/run/internal/rehearsal.h>
 
 namespace handrail::train {

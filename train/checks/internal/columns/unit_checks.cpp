@@ -6,6 +6,7 @@
 #include <string>
 
 #include <handrail/train/files/text.h>
+#include <handrail/train/math/robust.h>
 
 namespace handrail::train {
 namespace {
@@ -49,13 +50,6 @@ Clusters split(std::span<const double> values) {
   return found;
 }
 
-// How many of these ascending values are different.
-std::size_t different(std::span<const double> values) {
-  std::size_t count = values.empty() ? 0 : 1;
-  for (std::size_t i = 1; i < values.size(); ++i) count += values[i] != values[i - 1];
-  return count;
-}
-
 // The ratio of two common units that is nearest to `ratio` by their logarithms.
 double unit_ratio(double ratio) {
   constexpr std::array ratios{2.2046, 2.54, 3.2808, 4.1868, 10.0, 12.0,   16.0,    24.0,
@@ -78,8 +72,9 @@ std::optional<double> mixed_ratio(const Column& column, Clusters& found) {
   const std::size_t smaller = std::min(found.low_count, found.high_count);
   if (smaller < min_cluster || static_cast<double>(smaller) < 0.02 * static_cast<double>(n)) return std::nullopt;
   // A few values far from the others, as next to 0 in a sum of answers, are no amounts in another unit.
-  const std::span all(logs);
-  if (different(all.first(found.low_count)) < min_distinct || different(all.subspan(found.low_count)) < min_distinct)
+  const std::span<const double> all(logs);
+  if (count_different(all.first(found.low_count)) < min_distinct ||
+      count_different(all.subspan(found.low_count)) < min_distinct)
     return std::nullopt;
   const double distance = found.high - found.low, sd = std::max(found.low_sd, found.high_sd);
   if (!(distance > 3.5 * sd) || 4 * found.between > smaller) return std::nullopt;

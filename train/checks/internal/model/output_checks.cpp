@@ -59,6 +59,14 @@ std::optional<Pulls> pulls_of_binary(const Tensor& predictions, const Tensor& gr
   return pulls;
 }
 
+// Nothing for a gradient that is not of these predictions or not finite, and for targets that are no labels.
+std::optional<Pulls> pulls_of(const Tensor& predictions, const Tensor& gradient, const Tensor& targets, Task task) {
+  if (!predictions.defined() || !gradient.defined() || gradient.size() != predictions.size()) return std::nullopt;
+  if (!targets.defined() || first_non_finite(gradient.span()) >= 0) return std::nullopt;
+  return task == Task::multiclass ? pulls_of_classes(predictions, gradient, targets)
+                                  : pulls_of_binary(predictions, gradient, targets);
+}
+
 double largest_of(const Tensor& x) {
   double largest = 0;
   for (const Scalar v : x.span()) largest = std::max(largest, std::abs(static_cast<double>(v)));
@@ -122,10 +130,7 @@ Tensor wrong_predictions(const Shape& shape, const Tensor& targets, Task task) {
 std::optional<Anomaly> check_pull(const Tensor& predictions, const Tensor& gradient, const Tensor& targets, Task task) {
   constexpr Index min_ignored = 2, min_away = 8, min_rows = 16;
   constexpr double nearly_all = 0.9;
-  if (!predictions.defined() || !gradient.defined() || gradient.size() != predictions.size()) return std::nullopt;
-  if (!targets.defined() || first_non_finite(gradient.span()) >= 0) return std::nullopt;
-  const auto pulls = task == Task::multiclass ? pulls_of_classes(predictions, gradient, targets)
-                                              : pulls_of_binary(predictions, gradient, targets);
+  const auto pulls = pulls_of(predictions, gradient, targets, task);
   if (!pulls) return std::nullopt;
   if (pulls->rows >= min_rows && static_cast<double>(pulls->away) > nearly_all * static_cast<double>(pulls->rows))
     return Anomaly{
@@ -157,10 +162,7 @@ std::optional<Anomaly> check_weighs_classes(const Tensor& predictions, const Ten
                                             Task task) {
   constexpr Index min_rows = 8;
   constexpr double max_ratio = 30, max_rarity = 5;
-  if (!gradient.defined() || gradient.size() != predictions.size()) return std::nullopt;
-  if (first_non_finite(gradient.span()) >= 0) return std::nullopt;
-  const auto pulls = task == Task::multiclass ? pulls_of_classes(predictions, gradient, targets)
-                                              : pulls_of_binary(predictions, gradient, targets);
+  const auto pulls = pulls_of(predictions, gradient, targets, task);
   if (!pulls || pulls->of_class.size() < 2) return std::nullopt;
   const auto strength = [](const auto& a, const auto& b) { return a.second.strength < b.second.strength; };
   const auto& [weak, least] = *std::ranges::min_element(pulls->of_class, strength);

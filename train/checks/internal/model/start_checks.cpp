@@ -28,6 +28,20 @@ bool has_equal_columns(const Tensor& weight) {
   return true;
 }
 
+bool reads(const StepGraph::Op& op, const Tensor& parameter) {
+  return std::ranges::any_of(op.inputs, [&](const Tensor& input) { return input.is_same(parameter); });
+}
+
+// The share of the outputs of a tanh, sigmoid or clamp that are at its limits.
+double share_at_limits(const StepGraph::Op& op) {
+  const Tensor& y = op.output;
+  if (op.name == "tanh") return share_of(y, [](Scalar v) { return std::abs(v) > Scalar(0.99); });
+  if (op.name == "sigmoid") return share_of(y, [](Scalar v) { return v < Scalar(0.01) || v > Scalar(0.99); });
+  if (y.size() == 0) return 0;
+  const Scalar low = std::ranges::min(y.span()), high = std::ranges::max(y.span());
+  return low == high ? 0 : share_of(y, [=](Scalar v) { return v == low || v == high; });
+}
+
 // How many columns differ from all others in their weights or in their gradients.
 Index different_columns(const Tensor& weight, const Tensor& gradient) {
   const Index rows = weight.shape()[0], cols = weight.shape()[1];
@@ -72,13 +86,10 @@ std::vector<Anomaly> check_equal_units(const RecordedStep& step, std::span<const
   const auto* last = output_layer(step);
   for (const Parameter& p : parameters) {
     if (p.role != Role::weight || p.tensor.shape().rank() != 2 || !has_equal_columns(p.tensor)) continue;
-    const auto reads = [&](const StepGraph::Op& op) {
-      return std::ranges::any_of(op.inputs, [&](const Tensor& input) { return input.is_same(p.tensor); });
-    };
     const auto begins_branch = [&](const StepGraph::Op& op) {
-      return reads(op) && begins_branch_at_zero(step.graph, op);
+      return reads(op, p.tensor) && begins_branch_at_zero(step.graph, op);
     };
-    if ((last && reads(*last)) || std::ranges::any_of(step.graph.ops(), begins_branch)) continue;
+    if ((last && reads(*last, p.tensor)) || std::ranges::any_of(step.graph.ops(), begins_branch)) continue;
     const Scalar first = p.tensor.data()[0];
     const bool constant = std::ranges::all_of(p.tensor.span(), [first](Scalar w) { return w == first; });
     found.push_back({.name = "equal_units",
@@ -98,8 +109,7 @@ std::optional<Anomaly> check_copied_units(const RecordedStep& step, std::span<co
     if (p.role != Role::weight || p.tensor.shape().rank() != 2 || has_equal_columns(p.tensor)) continue;
     const Tensor gradient = p.tensor.requires_grad() ? p.tensor.grad() : Tensor();
     if (!gradient.defined() || is_all_zero(gradient) || p.tensor.shape()[1] < min_units) continue;
-    if (last && std::ranges::any_of(last->inputs, [&](const Tensor& input) { return input.is_same(p.tensor); }))
-      continue;
+    if (last && reads(*last, p.tensor)) continue;
     const Index units = p.tensor.shape()[1], different = different_columns(p.tensor, gradient);
     if (2 * different > units) continue;
     return Anomaly{.name = "equal_units",
@@ -119,14 +129,8 @@ std::optional<Anomaly> check_saturation(const RecordedStep& step) {
     const auto& op = step.graph.ops()[i];
     const bool is_tanh = op.name == "tanh", is_clamp = op.name == "clamp";
     if (!is_tanh && ((op.name != "sigmoid" && !is_clamp) || i == last)) continue;
-    if (op.output.size() == 0) continue;
-    const Scalar low = std::ranges::min(op.output.span()), high = std::ranges::max(op.output.span());
-    if (is_clamp && (!follows_layer(step.graph, op) || low == high)) continue;
-    const double share = share_of(op.output, [=](Scalar y) {
-      return is_tanh    ? std::abs(y) > Scalar(0.99)
-             : is_clamp ? y == low || y == high
-                        : y < Scalar(0.01) || y > Scalar(0.99);
-    });
+    if (is_clamp && !follows_layer(step.graph, op)) continue;
+    const double share = share_at_limits(op);
     if (share <= (is_clamp ? nearly_all : most)) continue;
     return Anomaly{.name = "saturated_units",
                    .where = layer_before(step.graph, op),

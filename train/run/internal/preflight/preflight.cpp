@@ -129,8 +129,10 @@ void Preflight::check_data() {
   }
   review_ = review_data(train, validation ? &*validation : nullptr, on, setup_.info.task, setup_.plain_loss());
   warn_all(std::exchange(review_.anomalies, {}));
-  if (on.rows) check_reading(train);
-  if (on.rows) keep_some_rows(setup_, review_);
+  if (on.rows) {
+    check_reading(train);
+    keep_some_rows(setup_, review_);
+  }
   std::vector<Anomaly> raw = standardise(setup_, loop_.at, stop_, train);
   if (on.input_scale) warn_all(std::move(raw));
   std::ranges::move(describe_scales(setup_.model), std::back_inserter(found_));
