@@ -9,23 +9,24 @@ namespace handrail::nn {
 
 /// What an Operation computes of its input x, and which constants and numbers it has.
 enum class OperationKind {
-  linear,      // x weight + bias       constants: weight [in, out], bias [out], which is undefined without one
-  relu,        // relu()
-  tanh,        // tanh()
-  sigmoid,     // sigmoid()
-  gelu,        // gelu()
-  softplus,    // softplus()
-  layer_norm,  // layer_norm()          constants: weight, bias [features]; first: eps
-  batch_norm,  // batch_norm() in evaluation
-               //                       constants: weight, bias, running mean, running variance [features]; first: eps
-  add,         // x + constant          constants: one [features]
-  subtract,    // x - constant          constants: one [features]
-  multiply,    // x * constant          constants: one [features]
-  divide,      // x / constant          constants: one [features]
-  clamp,       // clamp()               first: low; second: high
-  impute,      // what nn::Impute does  constants: code, is_coded, value [features]
-  flatten,     // x [N, ...] -> [N, D]
-  unknown,     // a layer that does not say what it computes; export functions refuse it
+  linear,       // x weight + bias       constants: weight [in, out], bias [out], which is undefined without one
+  relu,         // relu()
+  tanh,         // tanh()
+  sigmoid,      // sigmoid()
+  gelu,         // gelu()
+  softplus,     // softplus()
+  layer_norm,   // layer_norm()          constants: weight, bias [features]; first: eps
+  batch_norm,   // batch_norm() in evaluation
+                //                       constants: weight, bias, running mean, running variance [features]; first: eps
+  add,          // x + constant          constants: one [features]
+  subtract,     // x - constant          constants: one [features]
+  multiply,     // x * constant          constants: one [features]
+  divide,       // x / constant          constants: one [features]
+  clamp,        // clamp()               first: low; second: high
+  smooth_clip,  // smooth_clip()        constants: bend [features]
+  impute,       // what nn::Impute does  constants: code, is_coded, value [features]
+  flatten,      // x [N, ...] -> [N, D]
+  unknown,      // a layer that does not say what it computes; export functions refuse it
 };
 
 /// One elementary operation of a layer in evaluation, for programs that write models in other formats.

@@ -19,10 +19,12 @@ struct StandardizeOptions {
   /// rounding, counts as constant and keeps scale 1, as a constant column does. So no standardised input grows
   /// more than 10,000 times.
   bool whiten = false;
-  /// Takes the median of each column for its mean and the range between its quartiles / 1.349 for its standard
-  /// deviation, which are the same for normal values but are hardly changed by outliers and coded missing values; and
-  /// cuts outputs to [-5, 5]. Where the range is 0, half of the values being equal, the median distance of the others
-  /// takes its place. Not together with whiten.
+  /// In columns with outliers or heavy tails, takes the median for the mean and the range between the quartiles / 1.349
+  /// for the standard deviation, and clips the output smoothly to (-3, 3): z / sqrt(1 + (z / 3)^2), as RealMLP does
+  /// (Holzmuller, Grinsztajn, Steinwart 2024). These are columns whose standard deviation is more than 1.5 times that
+  /// range / 1.349, or that have a value more than 25 times as far from the median. Where the range is 0, half of
+  /// the values being equal, the median distance of the others takes its place. Other columns are scaled as without
+  /// this option. Not together with whiten.
   bool robust = false;
   /// The other way round: forward is undo, and undo is forward. As the last layer, it lets a model predict in the units
   /// of the targets that it was fitted on. Keras has the same option. Not together with robust.
@@ -58,8 +60,8 @@ class Standardize : public Layer {
   std::string settings() const override;
   /// The options that it was made with, which are not saved with the model.
   const StandardizeOptions& options() const { return options_; }
-  /// The inverse of forward, which is y * std + mean without whitening. What `robust` has cut off stays cut off. y:
-  /// [..., features], else ShapeError. For targets that were standardised:
+  /// The inverse of forward, which is y * std + mean without whitening. y: [..., features], else ShapeError. For
+  /// targets that were standardised:
   ///   const auto scale = nn::Standardize::fit(targets);  // train on scale(targets)
   ///   const Tensor predicted = scale.undo(trainer.predict(test));
   Tensor undo(const Tensor& y) const;
@@ -68,9 +70,10 @@ class Standardize : public Layer {
   const Tensor inverse;  // [features], 1 / standard deviation
   const Tensor whiten;   // [features, features], what standardised rows are multiplied by; undefined without whitening
   const Tensor color;    // [features, features], the inverse of whiten; undefined without whitening
+  const Tensor bend;     // [features], 1 / 3 for columns that are clipped, else 0; undefined unless robust
 
  private:
-  Standardize(Tensor mean, Tensor inverse, const Whitening& whitening, StandardizeOptions options);
+  Standardize(Tensor mean, Tensor inverse, Tensor bend, const Whitening& whitening, StandardizeOptions options);
   void check_width(const char* name, const Tensor& x) const;
   Tensor standardized(const Tensor& x) const;
   Tensor in_units(const Tensor& y) const;

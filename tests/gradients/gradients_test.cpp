@@ -62,6 +62,12 @@ Tensor probabilities_of(const Tensor& logits) {
   Rng rng(6);
   return uniform(logits.shape(), 0, 1, rng);
 }
+// 0, 0.7, 1.4, ...
+Tensor bends_of(const Tensor& x) {
+  Tensor bends(Shape{x.shape().cols()});
+  for (Index j = 0; j < bends.size(); ++j) bends.mutable_data()[j] = static_cast<Scalar>(0.7 * static_cast<double>(j));
+  return bends;
+}
 Tensor in_training(const Tensors& in) {
   return batch_norm(in[0], in[1], in[2], {Tensor::zeros(in[1].shape()), Tensor::ones(in[1].shape())});
 }
@@ -83,6 +89,7 @@ const std::vector<GradientRow> rows{
     {"clamp", any(), [](const Tensors& in) { return clamp(in[0], -0.1, 10); }},
     {"clamp: from above, beside another use", any(),
      [](const Tensors& in) { return mul(in[0], clamp(in[0], -10, 0.1)); }},
+    {"smooth_clip: columns that are bent more and more", any(), [](const Tensors& in) { return smooth_clip(in[0], bends_of(in[0])); }},
     {"relu", any(), unary(relu)},
     {"tanh", any(), unary(tanh)},
     {"sigmoid", any(), unary(sigmoid)},

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <handrail/core/ops/ops.h>
 #include <handrail/nn/activation.h>
 #include <handrail/nn/dropout.h>
 #include <handrail/nn/linear.h>
@@ -52,7 +53,7 @@ const std::vector<LayerRow> rows{
     {"Standardize: robust",
      {6, 3},
      [](Rng& rng) {
-       return own(nn::Standardize::fit(uniform({20, 3}, 1, 9, rng), {.robust = true}));
+       return own(nn::Standardize::fit(handrail::exp(uniform({20, 3}, -4, 4, rng)), {.robust = true}));
      }},
     {"Standardize: with whitening",
      {6, 3},

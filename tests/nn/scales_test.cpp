@@ -53,8 +53,8 @@ TEST_CASE("the constants of scales are buffers, with names that no other module 
   model.set_input_scale(std::make_shared<const nn::Standardize>(1, nn::StandardizeOptions{.robust = true}));
   std::vector<std::string> names;
   for (const Buffer& buffer : model.buffers()) names.push_back(buffer.name);
-  CHECK(names ==
-        std::vector<std::string>{"(robust_input).mean", "(robust_input).inverse", "(output).mean", "(output).inverse"});
+  CHECK(names == std::vector<std::string>{"(robust_input).mean", "(robust_input).inverse", "(robust_input).bend",
+                                          "(output).mean", "(output).inverse"});
   CHECK(model.modules().size() == 4);
   const auto layers = model.layers_by_name();
   REQUIRE(layers.size() == 2);

@@ -130,7 +130,7 @@ TEST_CASE("Standardize's constants are buffers, and gradients go through it") {
   check_values(x.grad(), {0.5, 0.5, 0.5});
 }
 
-TEST_CASE("robust Standardize takes median and quartiles, which outliers hardly change, and cuts them off") {
+TEST_CASE("robust Standardize takes median and quartiles, which outliers hardly change, and clips them") {
   // 0 to 100 in some order, and a coded missing value.
   std::vector<Scalar> values;
   for (int i = 0; i <= 100; ++i) values.push_back(static_cast<Scalar>(i * 37 % 101));
@@ -138,20 +138,42 @@ TEST_CASE("robust Standardize takes median and quartiles, which outliers hardly 
   const nn::Standardize layer = nn::Standardize::fit(Tensor({101, 1}, values), {.robust = true});
   check_values(layer.mean, {50});
   check_values(layer.inverse, {1.349 / 51}, 1e-6);  // the quartiles are 24 and 75
-  check_values(layer(Tensor({3, 1}, {50, 101, -999})), {0, 1.349, -5}, 1e-6);
+  const double z = 1.349, far = -1049 * 1.349 / 51;
+  check_values(layer(Tensor({3, 1}, {50, 101, -999})),
+               {0, z / std::sqrt(1 + z * z / 9), far / std::sqrt(1 + far * far / 9)}, 1e-6);
+  check_values(layer.undo(layer(Tensor({3, 1}, {50, 101, -400}))), {50, 101, -400}, 1e-3);
   CHECK(layer.settings() == "robust");
   CHECK(nn::Standardize(2).settings().empty());
 }
 
-TEST_CASE("robust Standardize scales rare values by their own distance, and keeps a constant column") {
+TEST_CASE("robust Standardize leaves columns without heavy tails as they are without it, and constant ones") {
   std::vector<Scalar> values;
   for (int i = 0; i < 100; ++i) {
-    values.push_back(i % 10 == 0 ? Scalar(4) : Scalar(0));
-    values.push_back(7);
+    values.push_back(i % 10 == 0 ? Scalar(4) : Scalar(0));              // a rare indicator
+    values.push_back(7);                                                // constant
+    values.push_back(static_cast<Scalar>(i * 37 % 101));                // evenly spread
+    values.push_back(static_cast<Scalar>(-std::log((i + 0.5) / 100)));  // exponential
+    values.push_back(i == 33 ? Scalar(9999) : Scalar(0));               // one value that differs
+    values.push_back(static_cast<Scalar>(std::sinh(0.1 * (i - 50))));  // heavy tails
   }
-  const nn::Standardize layer = nn::Standardize::fit(Tensor({100, 2}, values), {.robust = true});
-  check_values(layer.mean, {0, 7});
-  check_values(layer.inverse, {1.349 / 4, 1}, 1e-6);
+  const Tensor x({100, 6}, values);
+  const nn::Standardize robust = nn::Standardize::fit(x, {.robust = true}), plain = nn::Standardize::fit(x);
+  check_values(robust.bend, {0, 0, 0, 0, 0, 1.0 / 3}, 1e-6);
+  const Tensor z = robust(x), usual = plain(x);
+  for (Index i = 0; i < x.size(); ++i)
+    if (i % 6 != 5) CHECK(z.data()[i] == usual.data()[i]);
+}
+
+TEST_CASE("a single outlier that the deviation hides is clipped all the same") {
+  std::vector<Scalar> values;
+  for (int i = 0; i < 5000; ++i) values.push_back(static_cast<Scalar>(i * 37 % 101));
+  values[7] = 2000;
+  const nn::Standardize layer = nn::Standardize::fit(Tensor({5000, 1}, values), {.robust = true});
+  CHECK(layer.bend.data()[0] > 0);
+  CHECK(layer(Tensor({1, 1}, {2000})).item() < 3);
+}
+
+TEST_CASE("robust Standardize refuses what it cannot be combined with") {
   check_throws<OptionError>(
       [] {
         nn::Standardize::fit(Tensor::ones({3, 2}), {.whiten = true, .robust = true});

@@ -163,11 +163,4 @@ std::vector<Anomaly> check_cells(const DataTable& table, std::span<const Column>
   return found;
 }
 
-bool has_outlying_inputs(const DataPart& train) {
-  const DataTable table = read_table(train);
-  if (table.rows.empty()) return false;
-  const std::vector<Column> columns = describe(table);
-  return !check_cells(table, columns, scan_rows(train, table, columns), false).empty();
-}
-
 }  // namespace handrail::train

@@ -79,6 +79,8 @@ class Body {
       case OperationKind::clamp:
         return each(concat("detail::clamped(x, ", literal(operation.first), ", ", literal(operation.second), ")"),
                     planned);
+      case OperationKind::smooth_clip:
+        return call("smooth_clip(a, " + size, operation.constants, "");
       case OperationKind::add:
         return with_constant(" + ", planned);
       case OperationKind::subtract:

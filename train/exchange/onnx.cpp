@@ -53,6 +53,8 @@ class Translator {
         return graph_.node("Div", {x_, constant(0, "divisor")});
       case OperationKind::clamp:
         return graph_.node("Clip", {x_, number("low", operation_.first), number("high", operation_.second)});
+      case OperationKind::smooth_clip:
+        return smooth_clip();
       case OperationKind::impute: {
         const std::string equal = graph_.node("Equal", {x_, constant(0, "code")});
         const std::string coded = graph_.booleans(name("is_coded"), operation_.constants[1]);
@@ -85,6 +87,14 @@ class Translator {
     const std::string scaled = graph_.node("Mul", {x_, number("sqrt_half", 1 / std::numbers::sqrt2)});
     const std::string sum = graph_.node("Add", {graph_.node("Erf", {scaled}), number("one", 1)});
     return graph_.node("Mul", {graph_.node("Mul", {x_, number("half", 0.5)}), sum});
+  }
+
+  std::string smooth_clip() {
+    // Far beyond what is clipped, so that the square does not overflow.
+    const std::string x = graph_.node("Clip", {x_, number("lowest", -1e18), number("highest", 1e18)});
+    const std::string bent = graph_.node("Mul", {x, constant(0, "bend")});
+    const std::string sum = graph_.node("Add", {graph_.node("Mul", {bent, bent}), number("one", 1)});
+    return graph_.node("Div", {x, graph_.node("Sqrt", {sum})});
   }
 
   std::string layer_norm() {

@@ -32,7 +32,7 @@ struct Run {
 
 Run fit(const bench::ScoredTable& table, const TensorDataset& data, std::uint64_t seed, bool refit) {
   const auto [train_set, test_set] = parts_of(data, seed);
-  nn::Sequential model = bench::table_network(table, train_set, seed);
+  nn::Sequential model = bench::raw_network(table, train_set, seed);
   TrainerOptions options = bench::options_of(table.classes, epochs, seed);
   options.refit = refit;
   Trainer trainer{model, bench::loss_of(table.classes), std::move(options)};

@@ -133,15 +133,14 @@ inline std::vector<ScoredTable> scored_tables(const std::filesystem::path& folde
   return all;
 }
 
-/// A network with 32 hidden units, on inputs that are standardised.
-inline nn::Sequential table_network(const ScoredTable& table, const train::Dataset& train_set, std::uint64_t seed) {
+/// A network with 32 hidden units.
+inline nn::Sequential raw_network(const ScoredTable& table, const train::Dataset& train_set, std::uint64_t seed) {
+  return mlp({train_set.input_shape().size(), 32, std::max<Index>(table.classes, 1)}, seed);
+}
+/// The same on inputs that are standardised by hand, whose outputs come back in the units of the targets of a regression.
+inline nn::Sequential scaled_network(const ScoredTable& table, const train::Dataset& train_set, std::uint64_t seed) {
   nn::Sequential model{nn::Standardize::fit(train_set)};
   push_mlp(model, {train_set.input_shape().size(), 32, std::max<Index>(table.classes, 1)}, seed);
-  return model;
-}
-/// The same, whose outputs come back in the units of the targets of a regression.
-inline nn::Sequential scaled_network(const ScoredTable& table, const train::Dataset& train_set, std::uint64_t seed) {
-  nn::Sequential model = table_network(table, train_set, seed);
   if (table.classes == 0)
     model.push_back(nn::Standardize::fit(first_samples(train_set, train_set.size()).targets, {.invert = true}));
   return model;

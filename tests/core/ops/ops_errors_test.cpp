@@ -88,6 +88,15 @@ TEST_CASE("transpose and cat of shapes that do not fit name them") {
   check_throws<ShapeError>([] { return cat({of({2}), of({2})}, 1); }, "want an axis in [-1, 1); got 1 for shape [2]");
 }
 
+TEST_CASE("smooth_clip wants a constant for each column") {
+  check_throws<ShapeError>(
+      [] {
+        return smooth_clip(of({2, 3}), of({2}));
+      },
+      "smooth_clip: want x [..., D] and bend [D]; got x [2, 3], bend [2]");
+  check_throws<OptionError>([] { return smooth_clip(of({2, 3}), leaf(of({3}))); }, "want a bend that is a constant");
+}
+
 TEST_CASE("limits and a delta that make no sense are refused") {
   check_throws<OptionError>([] { return clamp(of({2}), 2, 1); }, "clamp: want low <= high; got 2 and 1");
   check_throws<OptionError>([] { return clamp(of({2}), 0, std::nan("")); }, "clamp: want low <= high; got 0 and nan");

@@ -49,6 +49,7 @@ std::vector<Row> rows() {
        }},
       {"pow", flat, [](const Tensor& x) { return pow(x, 2); }},
       {"clamp", flat, [](const Tensor& x) { return clamp(x, 0, 1); }},
+      {"smooth_clip", flat, [](const Tensor& x) { return smooth_clip(x, half({37})); }},
       {"cat", flat,
        [](const Tensor& x) {
          return cat({half({3}), x});

@@ -140,6 +140,20 @@ TEST_CASE("clamp keeps what is within the limits, and its gradient there and on 
   check_values(x.grad(), {0, 1, 1, 1, 0});
 }
 
+TEST_CASE("smooth_clip never passes the limit of its column, and keeps a column without one") {
+  const Tensor x = leaf(Tensor({3, 2}, {0, 5, 3, -7, -4, 1e30}));
+  const Tensor bend({2}, {0.5, 0});
+  Tape tape;
+  const Tensor y = smooth_clip(x, bend);
+  check_values(y, {0, 5, 3 / std::sqrt(3.25), -7, -4 / std::sqrt(5.0), 1e30}, 1e-6);
+  tape.backward(sum(y));
+  check_values(x.grad(), {1, 1, std::pow(3.25, -1.5), 1, std::pow(5.0, -1.5), 1}, 1e-6);
+  const auto largest = std::numeric_limits<Scalar>::max();
+  check_values(smooth_clip(Tensor({2, 2}, {largest, 0, -std::numeric_limits<Scalar>::infinity(), 0}), bend),
+               {2, 0, -2, 0});
+  CHECK(smooth_clip(Tensor(Shape{0, 2}), bend).size() == 0);
+}
+
 TEST_CASE("matrix products") {
   const Tensor a({2, 3}, {1, 2, 3, 4, 5, 6}), b({3, 2}, {1, 0, 0, 1, 1, 1});
   check_values(matmul(a, b), {4, 5, 10, 11});
@@ -241,7 +255,8 @@ TEST_CASE("softmax and log_softmax are exact for large inputs") {
 
 TEST_CASE("large elementwise ops have the same bits on any number of threads") {
   Tensor x(Shape{1'000'003});
-  for (std::size_t i = 0; i < 1'000'003; ++i) x.mutable_span()[i] = static_cast<Scalar>(std::sin(static_cast<double>(i)));
+  for (std::size_t i = 0; i < 1'000'003; ++i)
+    x.mutable_span()[i] = static_cast<Scalar>(std::sin(static_cast<double>(i)));
   const auto run = [&](int threads) {
     const ThreadCount count(threads);
     const Tensor w = leaf(x.clone());

@@ -54,7 +54,7 @@ std::map<std::string, Case> models() {
   Tensor with_codes = x.clone();
   for (Index i = 0; i < x.size(); i += 13) with_codes.mutable_data()[i] = -999;
   all["layers"] = {
-      .model = sequential(nn::Impute::fit(with_codes, codes, coded), nn::Standardize::fit(x, {.robust = true}),
+      .model = sequential(nn::Impute::fit(with_codes, codes, coded), nn::Standardize::fit(with_codes, {.robust = true}),
                           nn::Linear{21, 37, rng}, nn::BatchNorm1d{37}, nn::GELU{}, nn::Dropout{},
                           nn::Linear{37, 33, rng, {.bias = false}}, nn::LayerNorm{33}, nn::Tanh{},
                           nn::Linear{33, 40, rng}, nn::Softplus{}, nn::Linear{40, 40, rng}, nn::Sigmoid{},

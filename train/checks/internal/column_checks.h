@@ -24,9 +24,6 @@ namespace handrail::train {
 std::vector<Anomaly> check_cells(const DataTable& table, std::span<const Column> columns, const RowScan& scan,
                                  bool regression);
 
-/// Whether check_cells reports outliers, coded missing values or mixed units of the inputs.
-bool has_outlying_inputs(const DataPart& train);
-
 /// Reports what is odd about a column as a whole:
 ///   "large_offset"       mean / standard deviation above 100,000, or above 10,000 as a note
 ///   "constant_columns"   columns of one value: a warning when they are half of all. Not where a quarter of the columns

@@ -137,6 +137,13 @@ inline void impute(float* x, std::size_t rows, std::size_t cols, const float* co
     for (std::size_t j = 0; j < cols; ++j)
       x[j] = is_coded[j] != 0.0F && x[j] == code[j] ? x[j] * 0.0F + value[j] : x[j] + 0.0F;
 }
+inline void smooth_clip(float* x, std::size_t rows, std::size_t cols, const float* bend) {
+  for (std::size_t i = 0; i < rows; ++i, x += cols)
+    for (std::size_t j = 0; j < cols; ++j) {
+      const float t = bend[j] * x[j];
+      if (bend[j] != 0.0F) x[j] = std::abs(t) > 1e8F ? std::copysign(1 / bend[j], x[j]) : x[j] / std::sqrt(1 + t * t);
+    }
+}
 inline float clamped(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
 )code";
 

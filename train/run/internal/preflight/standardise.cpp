@@ -11,7 +11,6 @@
 #include <handrail/core/system/finite.h>
 #include <handrail/nn/standardize.h>
 #include <handrail/train/checkpoints/internal/model_scales.h>
-#include <handrail/train/checks/internal/column_checks.h>
 #include <handrail/train/checks/internal/model/step_graph.h>
 #include <handrail/train/checks/internal/scale_checks.h>
 #include <handrail/train/checks/internal/settings/norm_checks.h>
@@ -32,7 +31,7 @@ bool combines_with(const Op& op, const Tensor& constants) {
 
 // Whether the inputs go through the scale into trained linear layers, and nowhere else.
 bool reads_scaled(const StepGraph& graph, const nn::Standardize& scale, const Tensor& inputs) {
-  const int scale_ops = scale.options().robust ? 3 : 2;  // sub, mul and perhaps clamp
+  const int scale_ops = scale.options().robust ? 3 : 2;  // sub, mul and perhaps smooth_clip
   Tensor value = inputs;                                 // what has been made of the inputs
   int made = 0;
   bool is_read = false;
@@ -160,9 +159,13 @@ Raw give_scales(Setup& setup, nn::Layer& layer, const Position& at, Stop& stop, 
   if (!inputs && !targets) return raw;
   if (first_non_finite(rows.inputs.span()) >= 0 || first_non_finite(rows.targets.span()) >= 0) return raw;
   Scale input, output;
-  if (inputs)
-    input = std::make_shared<const nn::Standardize>(
-        nn::Standardize::fit(rows.inputs, {.robust = has_outlying_inputs(train)}));
+  if (inputs) {
+    const auto scale = [&](bool robust) {
+      return std::make_shared<const nn::Standardize>(nn::Standardize::fit(rows.inputs, {.robust = robust}));
+    };
+    input = scale(true);
+    if (std::ranges::all_of(input->bend.span(), [](Scalar bend) { return bend == 0; })) input = scale(false);
+  }
   // Losses are in the units of the targets: outliers whose squares overflow must not become their scale.
   if (targets && is_finite(loss_of_mean(*setup.loss, rows.targets)))
     output = std::make_shared<const nn::Standardize>(nn::Standardize::fit(rows.targets, {.invert = true}));

@@ -12,7 +12,7 @@ namespace handrail::train {
 
 /// With TrainerOptions::standardize, gives the model of a run scales (see nn::Layer) where check_input_scale and
 /// check_target_scale report raw data. They are fitted on at most 20,000 rows of the training set, evenly spaced.
-/// Inputs with outliers, coded missing values or mixed units get a robust one. Returns the anomalies of what is raw
+/// Inputs of which a column has outliers or heavy tails get a robust one. Returns the anomalies of what is raw
 /// still, because a scale would not be right:
 ///   both      the data set is raw bytes, or has values that are not finite; the model has been trained: it predicts
 ///             the targets of the first batch, by which its loss is 30 % below that of outputs of 0 and of other
