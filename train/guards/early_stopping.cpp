@@ -13,9 +13,9 @@ bool improved_significantly(std::span<const double> reference, std::span<const d
   return mean > (now.size() < min_groups ? 0 : 1.645 * error) && mean > 0;
 }
 
-bool worsened(std::span<const double> reference, std::span<const double> now) {
+bool worsened(std::span<const double> reference, std::span<const double> now, double errors) {
   const auto [mean, error] = paired_moments(now, reference);
-  return !(mean < error);
+  return !(mean < errors * error);
 }
 
 bool EarlyStopping::better(const Score& score, const Score& than) const {
@@ -33,13 +33,17 @@ bool EarlyStopping::add(double value, std::span<const double> group_losses, doub
                       group_losses.size() == reference_groups_.size();
   bool improved = !reference_ || better(score, *reference_);
   if (tested && !rate_falls_) improved = improved && improved_significantly(reference_groups_, group_losses);
-  const bool counts = !improved && (!tested || !rate_falls_ || worsened(reference_groups_, group_losses));
-  waited_ = counts ? waited_ + 1 : 0;
+  const auto is_near = [&](double errors) {
+    return improved || (tested && rate_falls_ && !worsened(reference_groups_, group_losses, errors));
+  };
+  constexpr double as_good = 0.5, not_worse = 1;
+  const bool is_best = rate_falls_ && is_near(as_good);
+  waited_ = is_near(not_worse) ? 0 : waited_ + 1;
   if (improved) {
     reference_ = score;
     reference_groups_.assign(group_losses.begin(), group_losses.end());
   }
-  if (best_ && !better(score, *best_)) return false;
+  if (best_ && !better(score, *best_)) return is_best;
   best_ = score;
   return true;
 }

@@ -27,18 +27,22 @@ enum class Improvement {
 /// reference, now: [n], one mean loss per group, in the same order.
 bool improved_significantly(std::span<const double> reference, std::span<const double> now);
 
-/// Whether the losses `now` are higher than the losses `reference` of the same groups of samples, by at least one
-/// standard error of the mean difference. Losses that are all the same count as higher.
+/// Whether the losses `now` are higher than the losses `reference` of the same groups of samples, by at least so many
+/// standard errors of the mean difference. Losses that are all the same count as higher.
 /// reference, now: [n], one mean loss per group, in the same order.
-bool worsened(std::span<const double> reference, std::span<const double> now);
+bool worsened(std::span<const double> reference, std::span<const double> now, double errors = 1);
 
-/// Decides which evaluation is the best, and when to stop because none was better for a number of evaluations. The best
-/// evaluation is the one with the best value, significantly better or not; of equal values, which an accuracy on a small
-/// set often has, the one with the lowest loss.
+/// Decides which evaluation is the best, and when to stop because none was better for a number of evaluations.
+///
+/// While the rate falls to 0, with Improvement::significant, the best evaluation is the last one that is not worse than
+/// the lowest loss so far by half a standard error (see worsened): of losses that are the same within their noise, the
+/// lowest is so by chance, and weights of a lower rate have less noise of their own. Otherwise it is the one with the
+/// best value; of equal values, which an accuracy on a small set often has, the one with the lowest loss.
 ///
 /// It stops when `patience` evaluations in a row count. With Improvement::significant these are
-/// - while the rate falls to 0: those that are worse than the best (see worsened). A loss that is as low as the best
-///   one within its noise falls further with the rate, so that stopping early would lose what the run was made for;
+/// - while the rate falls to 0: those that are worse than the lowest by a standard error. A loss that is as low as that
+/// within its noise
+///   falls further with the rate, so that stopping early would lose what the run was made for;
 /// - with a constant rate: those that are not significantly lower than the last one that was. Noise alone brings better
 ///   values now and then, and must not prolong the run for ever.
 /// docs/early_stopping.md has what other rules come to.
@@ -51,10 +55,9 @@ class EarlyStopping {
 
   /// Adds the next evaluation. value: the monitored value. group_losses: the mean losses of groups of samples when
   /// `value` is their mean, otherwise empty. loss: that of the evaluation, which decides between equal values; NaN when
-  /// there is none. Returns whether the evaluation is the best so far; a value that is not finite never is, and counts
+  /// there is none. Returns whether the evaluation is the best one now; a value that is not finite never is, and counts
   /// for the patience.
-  bool add(double value, std::span<const double> group_losses,
-           double loss = std::numeric_limits<double>::quiet_NaN());
+  bool add(double value, std::span<const double> group_losses, double loss = std::numeric_limits<double>::quiet_NaN());
   /// Whether the patience is used up.
   bool stop() const { return patience_ && waited_ >= *patience_; }
   /// The number of evaluations in a row that count.
@@ -74,7 +77,7 @@ class EarlyStopping {
   OrOff<Index> patience_;
   bool rate_falls_;
   Index waited_ = 0;
-  std::optional<Score> best_;
+  std::optional<Score> best_;             // the best value
   std::optional<Score> reference_;        // what the next evaluation is compared with for the patience
   std::vector<double> reference_groups_;  // its group losses
 };

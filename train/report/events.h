@@ -99,7 +99,7 @@ struct EvaluationStats {
   Index epoch;            // from 1
   Evaluation evaluation;  // with all metrics
   double monitored;       // the value of TrainerOptions::monitor
-  bool best;              // whether the monitored value is the best so far
+  bool best;              // whether this evaluation is the best one now: see EarlyStopping
 };
 
 /// The end of an epoch.
@@ -167,8 +167,7 @@ enum class StopReason {
 /// The reason in words, such as "stopped early".
 const char* to_string(StopReason reason);
 
-/// The evaluation with the best monitored value. Its weights are restored when training ends, unless restore_best is
-/// off.
+/// The best evaluation: see EarlyStopping. Its weights are restored when training ends, unless restore_best is off.
 struct Best {
   Index epoch;            // from 1
   std::int64_t step;      // optimizer updates before the evaluation

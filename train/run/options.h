@@ -121,8 +121,9 @@ struct TrainerOptions {
   MonitorMode mode = MonitorMode::min;
   /// Evaluations in a row that are worse, or no better, after which training stops. `overfit_batches` turns it off.
   OrOff<Index> patience = 10;
-  /// Which evaluations count for `patience`: by default, with a rate that falls, those whose val_loss is worse than the
-  /// best one beyond its noise.
+  /// Which evaluations count for `patience`, and which one is the best: by default, with a rate that falls, those count
+  /// whose val_loss is worse than the lowest one beyond its noise, and the best is the last one that is as low as that
+  /// within its noise. Improvement::plain takes the lowest itself. See docs/early_stopping.md.
   Improvement improvement = Improvement::significant;
   /// Whether the model gets the weights of the best evaluation when a run ends, also by an exception.
   bool restore_best = true;

@@ -6,7 +6,7 @@ usage: tuned_torch.py PARTS > FIGURES.csv       prints table,seed,score: accurac
 A network with 32 hidden units as in tables.cpp, on standardised inputs and targets. A tenth of the training rows
 validates, stratified. AdamW with batches of 32 for 100 epochs, a cosine to 0 after a warmup of 5 %, gradients clipped to
 a norm of 1, the weights of the best validation loss; of the rates 3e-4, 1e-3, 3e-3 and 1e-2 that with the best
-validation loss. Needs Debian's python3-torch. About an hour for 15 tables and 20 seeds on two processes.
+validation loss. Needs Debian's python3-torch. About a quarter of an hour for 15 tables and 20 seeds on two processes.
 """
 
 import concurrent.futures

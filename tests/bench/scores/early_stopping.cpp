@@ -1,11 +1,16 @@
-// When to stop a run whose rate falls along a cosine: the table of docs/early_stopping.md. About ten seconds.
+// When to stop a run whose rate falls along a cosine, and whose weights to keep: two tables of docs/early_stopping.md.
+// About fifteen seconds.
 // usage: early_stopping FOLDER [SEEDS [FIRST]]      FOLDER: what export_tables.py wrote; the seeds 1 to 20 by default
 // Each run goes to its last epoch. Every rule is told of its evaluations, and gets the score of the best weights there
-// were when it would have stopped.
+// were when it would have stopped. The second table has the scores of other weights when the default would have
+// stopped.
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -17,6 +22,7 @@ using namespace handrail::train;
 namespace {
 
 constexpr Index epochs = 100;
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Returns whether to stop after this evaluation.
 using Rule = std::function<bool(const EvaluationStats&)>;
@@ -39,9 +45,11 @@ NamedRule waits(const char* name, Improvement improvement, Index patience, bool 
 // Evaluations in a row that are worse than the best by more than `errors` standard errors.
 NamedRule worse(const char* name, Index patience, double errors) {
   return {name, [=]() -> Rule {
-            return [=, best = std::vector<double>(), waited = Index{0}](const EvaluationStats& stats) mutable {
+            return [=, lowest = infinity, best = std::vector<double>(),
+                    waited = Index{0}](const EvaluationStats& stats) mutable {
               const std::vector<double>& now = stats.evaluation.group_losses;
-              if (stats.best) {
+              if (stats.monitored < lowest) {
+                lowest = stats.monitored;
                 best = now;
                 waited = 0;
                 return false;
@@ -68,6 +76,13 @@ const std::vector<NamedRule>& rules() {
   return all;
 }
 
+constexpr std::size_t default_rule = 4;
+
+// The weights of the last evaluation whose loss is above the lowest one by less than so many standard errors.
+constexpr std::array keeps{0.0, 0.25, 0.5, 1.0, 1.5, infinity};
+constexpr std::size_t default_keep = 2;
+using Kept = std::array<double, keeps.size()>;  // scores
+
 struct Ending {
   double score = 0;  // accuracy or R2 on the test rows, in percent
   Index epochs = 0;
@@ -80,10 +95,13 @@ class Followed : public Trainer {
     for (const NamedRule& rule : rules()) rules_.push_back(rule.make());
   }
   const std::vector<Ending>& endings() const { return endings_; }
+  const Kept& kept() const { return kept_; }
 
  private:
   void on_validation_end(const EvaluationStats& stats) override {
-    if (stats.best) best_ = bench::score_of(evaluate(test_set_));
+    const double score = bench::score_of(evaluate(test_set_));
+    if (stats.best) best_ = score;
+    if (rules_[default_rule]) keep(stats, score);
     for (std::size_t r = 0; r < rules_.size(); ++r) {
       if (!rules_[r]) continue;
       endings_[r] = {best_, stats.epoch};
@@ -91,20 +109,68 @@ class Followed : public Trainer {
     }
   }
 
+  void keep(const EvaluationStats& stats, double score) {
+    const std::vector<double>& now = stats.evaluation.group_losses;
+    if (stats.monitored < lowest_) {
+      lowest_ = stats.monitored;
+      groups_ = now;
+      kept_.fill(score);
+    }
+    const auto [mean, error] = paired_moments(now, groups_);
+    for (std::size_t k = 0; k < keeps.size(); ++k)
+      if (error > 0 && mean < keeps[k] * error) kept_[k] = score;
+  }
+
   const Dataset& test_set_;
-  double best_ = 0;
+  double best_ = 0, lowest_ = infinity;
+  std::vector<double> groups_;  // the losses of the lowest evaluation
+  Kept kept_{};
   std::vector<Rule> rules_;
   std::vector<Ending> endings_;
 };
 
-std::vector<Ending> run(const bench::ScoredTable& table, const TensorDataset& data, std::uint64_t seed) {
+struct Outcome {
+  std::vector<Ending> endings;
+  Kept kept;
+};
+
+Outcome run(const bench::ScoredTable& table, const TensorDataset& data, std::uint64_t seed) {
   const auto [train_set, test_set] = stratified_split(data, 0.2, seed);
   nn::Sequential model = bench::scaled_network(table, train_set, seed);
   TrainerOptions options = bench::options_of(table.classes, epochs, seed);
   options.patience = off;
   Followed trainer(model, bench::loss_of(table.classes), options, test_set);
   trainer.fit(train_set);
-  return trainer.endings();
+  return {trainer.endings(), trainer.kept()};
+}
+
+// The scores of other weights: differences to those of the lowest loss, with standard errors over the seeds or tables.
+void print_kept(const std::vector<bench::ScoredTable>& tables, const std::vector<std::vector<Kept>>& kept) {
+  std::printf("| table | lowest loss: score | 1/4 error | **1/2 error** | 1 error | 1 1/2 errors | last |\n");
+  std::printf("| --- | --- | --- | --- | --- | --- | --- |\n");
+  std::array<std::vector<double>, keeps.size()> gains;
+  std::vector<double> scores;
+  for (std::size_t t = 0; t < tables.size(); ++t) {
+    const auto column = [&](std::size_t k, bool as_gain) {
+      std::vector<double> values;
+      for (const Kept& one : kept[t]) values.push_back(as_gain ? one[k] - one[0] : one[k]);
+      return bench::mean_of(values);
+    };
+    scores.push_back(column(0, false).mean);
+    std::printf("| %s | %.2f |", tables[t].name.c_str(), scores.back());
+    for (std::size_t k = 1; k < keeps.size(); ++k) {
+      const auto gain = column(k, true);
+      gains[k].push_back(gain.mean);
+      std::printf(k == default_keep ? " %+.2f ± %.2f |" : " %+.2f |", gain.mean, gain.error);
+    }
+    std::printf("\n");
+  }
+  std::printf("| **mean** | %.2f |", bench::mean_of(scores).mean);
+  for (std::size_t k = 1; k < keeps.size(); ++k) {
+    const auto gain = bench::mean_of(gains[k]);
+    std::printf(k == default_keep ? " %+.2f ± %.2f |" : " %+.2f |", gain.mean, gain.error);
+  }
+  std::printf("\n");
 }
 
 }  // namespace
@@ -129,11 +195,14 @@ int main(int argc, char** argv) try {
                   static_cast<double>(sums[r].epochs) / runs);
     std::fflush(stdout);
   };
+  std::vector<std::vector<Kept>> kept;
   for (const bench::ScoredTable& table : tables) {
     const TensorDataset data = table.read();
     std::vector<Ending> sums(rules().size());
+    kept.emplace_back();
     for (int seed = first; seed < first + seeds; ++seed) {
-      const std::vector<Ending> endings = run(table, data, static_cast<std::uint64_t>(seed));
+      const auto [endings, scores] = run(table, data, static_cast<std::uint64_t>(seed));
+      kept.back().push_back(scores);
       for (std::size_t r = 0; r < sums.size(); ++r)
         for (std::vector<Ending>* to : {&sums, &all}) {
           (*to)[r].score += endings[r].score;
@@ -143,7 +212,8 @@ int main(int argc, char** argv) try {
     print(table.name.c_str(), sums, seeds);
   }
   print("**mean**", all, seeds * static_cast<double>(tables.size()));
-  std::printf("\n");
+  std::printf("\n\n");
+  print_kept(tables, kept);
 } catch (const std::exception& error) {
   std::fprintf(stderr, "early_stopping: %s\n", error.what());
   return 1;

@@ -3,6 +3,7 @@
 // usage: refit FOLDER [SEEDS [FIRST]]      FOLDER: what export_tables.py wrote; the seeds 1 to 20 by default
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -24,14 +25,18 @@ struct Outcome {
 
 // Remembers the first and only fit that sinks are told of.
 struct Losses : LogSink {
-  std::vector<double> best, last;
+  double lowest = std::numeric_limits<double>::infinity();
+  std::vector<double> losses_of_lowest, last;
 
   void evaluated(const EvaluationStats& stats) override {
     last = stats.evaluation.group_losses;
-    if (stats.best) best = last;
+    if (stats.monitored < lowest) {
+      lowest = stats.monitored;
+      losses_of_lowest = last;
+    }
   }
   bool has_risen() const {
-    const Moments rise = paired_moments(last, best);
+    const Moments rise = paired_moments(last, losses_of_lowest);
     return rise.mean > significant * rise.error;
   }
 };

@@ -83,7 +83,8 @@ TEST_CASE("load_model reads from a checkpoint the weights of its best evaluation
   const TempDir dir;
   const auto data = coin_flips(200), validation = coin_flips(100, 2);
   auto model = small_model();
-  TrainerOptions options = quiet({.epochs = 30, .lr = 0.05, .patience = train::off});
+  TrainerOptions options =
+      quiet({.epochs = 30, .lr = 0.05, .patience = train::off, .improvement = train::Improvement::plain});
   options.checkpoints = train::CheckpointOptions{.dir = dir.path(), .name = "run", .every_n_steps = 7};
   train::Trainer trainer(model, cross_entropy, options);
   const auto result = trainer.fit(data, validation);

@@ -118,30 +118,37 @@ TEST_CASE("the paired test is one-sided at 95 %") {
   CHECK(train::improved_significantly(groups(1, 0), groups(0.999, 0)));
 }
 
-TEST_CASE("while the rate falls, only evaluations that are worse than the best count") {
+TEST_CASE("while the rate falls, only evaluations that are worse than the lowest count, and as low a one is the best") {
   EarlyStopping stopping(MonitorMode::min, Improvement::significant, 2, true);
   CHECK(stopping.add(1.0, groups(1.0, 0.5)));
   // The standard error of groups that differ by 1 in either direction is 0.19.
-  for (int i = 0; i < 5; ++i) CHECK_FALSE(stopping.add(1.1, groups(1.1, 0.5, true)));
+  const auto add = [&](double value) { return stopping.add(value, groups(value, 0.5, true)); };
+  for (int i = 0; i < 5; ++i) CHECK(add(1.08));  // as good, and later
+  for (int i = 0; i < 5; ++i) CHECK_FALSE(add(1.1));
   CHECK(stopping.waited() == 0);
-  CHECK_FALSE(stopping.add(1.3, groups(1.3, 0.5, true)));
+  CHECK_FALSE(add(1.3));
   CHECK(stopping.waited() == 1);
-  CHECK_FALSE(stopping.add(1.1, groups(1.1, 0.5, true)));
+  CHECK(add(1.08));
   CHECK(stopping.waited() == 0);  // in a row
-  CHECK(stopping.add(0.99, groups(0.99, 0.5, true)));
+  CHECK(add(0.99));
   for (int i = 0; i < 2; ++i) CHECK_FALSE(stopping.add(1.2, groups(1.2, 0.5)));
   CHECK(stopping.stop());
+  // What is as good is told from the lowest evaluation, not from the last one that was as good: losses cannot creep up.
+  EarlyStopping creeping(MonitorMode::min, Improvement::significant, 2, true);
+  CHECK(creeping.add(1.0, groups(1.0, 0.5)));
+  CHECK(creeping.add(1.08, groups(1.08, 0.5, true)));
+  CHECK_FALSE(creeping.add(1.16, groups(1.16, 0.5, true)));
   // A loss that stays exactly the same is no noise.
   EarlyStopping stuck(MonitorMode::min, Improvement::significant, 2, true);
   for (int i = 0; i < 3; ++i) stuck.add(1.0, groups(1.0, 0.5));
   CHECK(stuck.stop());
   // The plain rule knows no noise, and other values have no groups.
-  EarlyStopping plain(MonitorMode::min, Improvement::plain, 2, true), accuracy(MonitorMode::max,
-                                                                               Improvement::significant, 2, true);
+  EarlyStopping plain(MonitorMode::min, Improvement::plain, 2, true),
+      accuracy(MonitorMode::max, Improvement::significant, 2, true);
   plain.add(1.0, groups(1.0, 0.5));
   accuracy.add(0.9, {});
   for (int i = 0; i < 2; ++i) {
-    plain.add(1.01, groups(1.01, 0.5, true));
+    CHECK_FALSE(plain.add(1.01, groups(1.01, 0.5, true)));
     accuracy.add(0.9, {});
   }
   CHECK(plain.stop());
@@ -173,8 +180,7 @@ TEST_CASE("a value that is not finite is never the best, and counts for the pati
 
 TEST_CASE("its state continues where it was, and a state it did not write is refused") {
   const auto feed = [](EarlyStopping& stopping, int from, int to) {
-    for (int i = from; i < to; ++i)
-      stopping.add(1.0 / (1 + i % 7), groups(1.0 / (1 + i % 7), 0.3, i % 3 == 0), i % 5);
+    for (int i = from; i < to; ++i) stopping.add(1.0 / (1 + i % 7), groups(1.0 / (1 + i % 7), 0.3, i % 3 == 0), i % 5);
   };
   EarlyStopping whole(MonitorMode::min, Improvement::significant, 100), first = whole, second = whole;
   feed(whole, 0, 40);
@@ -188,8 +194,15 @@ TEST_CASE("its state continues where it was, and a state it did not write is ref
   REQUIRE(train::load_state(whole, train::save_state(fresh)));  // the state of before any evaluation
   CHECK(train::save_state(whole) == train::save_state(fresh));
   const auto before = train::save_state(first);
-  for (const std::vector<double>& wrong :
-       {std::vector<double>{}, {1, 2}, {-1}, {0.5}, {nan_loss}, {1, nan_loss, 2}, {1, 2, nan_loss}, {1, 2, 3}, {1, 2, 3, 4}})
+  for (const std::vector<double>& wrong : {std::vector<double>{},
+                                           {1, 2},
+                                           {-1},
+                                           {0.5},
+                                           {nan_loss},
+                                           {1, nan_loss, 2},
+                                           {1, 2, nan_loss},
+                                           {1, 2, 3},
+                                           {1, 2, 3, 4}})
     CHECK_FALSE(train::load_state(first, wrong));
   CHECK(train::save_state(first) == before);
 }

@@ -80,6 +80,7 @@ TEST_CASE("the last five checkpoints and that of the best are kept") {
   TrainerOptions options = options_in(dir, {.name = "long", .every_n_steps = 3});
   options.epochs = 12;
   options.patience = off;
+  options.improvement = train::Improvement::plain;
   options.lr = 0.1;
   Hooked trainer(model, cross_entropy, options);  // three steps to an epoch
   std::vector<std::int64_t> best;

@@ -209,7 +209,10 @@ TEST_CASE("early stopping waits for 10 evaluations without a better one") {
 TEST_CASE("with restore_best off the model keeps the weights of the last step") {
   auto model = small_model();
   std::uint64_t last = 0;
-  Hooked trainer(model, cross_entropy, quiet({.epochs = 30, .lr = 0.05, .patience = off, .restore_best = off}));
+  Hooked trainer(
+      model, cross_entropy,
+      quiet(
+          {.epochs = 30, .lr = 0.05, .patience = off, .improvement = train::Improvement::plain, .restore_best = off}));
   trainer.epoch_end = [&](const train::EpochStats&) { last = hash_of(model); };
   const auto result = trainer.fit(coin_flips(200), coin_flips(100, 2));
   CHECK_FALSE(result.best_restored);

@@ -88,19 +88,26 @@ class Trial {
   Batch batch_;
 };
 
-// Compared with other targets as well, because a model of the wrong scale may have a low loss by chance.
+// Compared with other targets as well, and on several batches, because a model of the wrong scale may have a low loss by
+// chance.
 bool Trial::is_trained() {
   constexpr double share = 0.7;
-  const Tape tape(Mode::train, rehearsal_.random());
-  const StepOutput output = setup_.training_output(batch_, 0);
-  const Tensor &predictions = output.predictions, &targets = batch_.targets;
-  const Index rows = targets.shape()[0];
-  if (!predictions.defined() || rows < 2) return false;
-  const Tensor shifted(targets.shape());
-  std::ranges::rotate_copy(targets.span(), targets.span().begin() + targets.size() / rows, shifted.mutable_data());
-  const auto loss = static_cast<double>(output.loss.item());
-  return loss < share * loss_of(Tensor::zeros(predictions.shape()), targets) &&
-         loss < share * loss_of(predictions, shifted);
+  constexpr Index max_batches = 8;
+  double loss = 0, of_zeros = 0, of_shifted = 0;
+  for (Index i = 0; i < std::min(setup_.loader->size(), max_batches); ++i) {
+    const Batch batch = setup_.loader->batch(i);
+    const Tape tape(Mode::train, rehearsal_.random());
+    const StepOutput output = setup_.training_output(batch, i);
+    const Tensor &predictions = output.predictions, &targets = batch.targets;
+    const Index rows = targets.shape()[0];
+    if (!predictions.defined() || rows < 2) return false;
+    const Tensor shifted(targets.shape());
+    std::ranges::rotate_copy(targets.span(), targets.span().begin() + targets.size() / rows, shifted.mutable_data());
+    loss += static_cast<double>(output.loss.item());
+    of_zeros += loss_of(Tensor::zeros(predictions.shape()), targets);
+    of_shifted += loss_of(predictions, shifted);
+  }
+  return loss < share * of_zeros && loss < share * of_shifted;
 }
 
 template <class Step>

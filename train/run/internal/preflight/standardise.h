@@ -15,7 +15,7 @@ namespace handrail::train {
 /// Inputs of which a column has outliers or heavy tails get a robust one. Returns the anomalies of what is raw
 /// still, because a scale would not be right:
 ///   both      the data set is raw bytes, or has values that are not finite; the model has been trained: it predicts
-///             the targets of the first batch, by which its loss is 30 % below that of outputs of 0 and of other
+///             the targets of the first eight batches, where its loss is 30 % below that of outputs of 0 and of other
 ///             targets
 ///   inputs    they are not [N, features]; something else than trained linear layers reads them, in one of
 ///             training_step, validation_step and predict_step; or the model is not called, as model(batch.inputs)
