@@ -16,7 +16,7 @@ using namespace faulty_runs;
 
 constexpr const char* usage =
     "usage: tests/run faults [options]\n"
-    "  --part dev|held_out|fresh|variants|unseen|all  which faults and tasks; dev. all is dev and held_out.\n"
+    "  --part dev|held_out|fresh|variants|unseen|novel|all  which faults and tasks; dev. all is dev and held_out.\n"
     "                            the others are to be looked at once, at the end, when the rules are done: a\n"
     "                            rule that was written after a look at them is not measured by them\n"
     "  --fault NAME, --task NAME only these\n"
@@ -36,11 +36,15 @@ std::uint64_t number(const std::string& text) {
 }
 
 void set_part(Settings& s, const std::string& part) {
-  static const std::map<std::string, std::set<Part>> known{
-      {"dev", {Part::dev}},           {"held_out", {Part::held_out}}, {"fresh", {Part::fresh}},
-      {"variants", {Part::variants}}, {"unseen", {Part::unseen}},     {"all", {Part::dev, Part::held_out}}};
+  static const std::map<std::string, std::set<Part>> known{{"dev", {Part::dev}},
+                                                           {"held_out", {Part::held_out}},
+                                                           {"fresh", {Part::fresh}},
+                                                           {"variants", {Part::variants}},
+                                                           {"unseen", {Part::unseen}},
+                                                           {"novel", {Part::novel}},
+                                                           {"all", {Part::dev, Part::held_out}}};
   if (!known.contains(part))
-    throw std::runtime_error("want --part dev, held_out, fresh, variants, unseen or all; got " + part);
+    throw std::runtime_error("want --part dev, held_out, fresh, variants, unseen, novel or all; got " + part);
   s.parts = known.at(part);
 }
 

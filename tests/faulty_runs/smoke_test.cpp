@@ -63,12 +63,13 @@ TEST_CASE("there are a hundred fault types, no two of one name, and each part ha
   CHECK(counts[Part::fresh] >= 40);
   CHECK(counts[Part::variants] >= 70);
   CHECK(counts[Part::unseen] >= 50);
+  CHECK(counts[Part::novel] >= 50);
 }
 
 TEST_CASE("each part has tasks of all three kinds") {
   std::map<Part, std::set<train::Task>> kinds;
   for (const TaskKind& task : tasks()) kinds[part_of_task(task)].insert(task.kind);
-  for (const Part part : {Part::dev, Part::held_out, Part::fresh, Part::variants, Part::unseen})
+  for (const Part part : {Part::dev, Part::held_out, Part::fresh, Part::variants, Part::unseen, Part::novel})
     CHECK_MESSAGE(kinds[part].size() == 3, to_string(part));
 }
 

@@ -158,7 +158,7 @@ const std::vector<TaskKind>& tasks() {
         {"wide", train::Task::multiclass, wide},         {"tiny", train::Task::multiclass, tiny},
         {"rings", train::Task::binary, rings},           {"imbalanced", train::Task::binary, imbalanced},
         {"friedman", train::Task::regression, friedman}, {"waves", train::Task::regression, waves}};
-    for (const auto& more : {fresh_tasks(), variant_tasks(), unseen_tasks()})
+    for (const auto& more : {fresh_tasks(), variant_tasks(), unseen_tasks(), novel_tasks()})
       list.insert(list.end(), more.begin(), more.end());
     return list;
   }();

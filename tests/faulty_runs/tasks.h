@@ -9,8 +9,8 @@
 namespace faulty_runs {
 
 /// The parts of the benchmark: rules are written looking at `dev` alone. The others are run once, at the end; `fresh`,
-/// `variants` and `unseen` have faults and tasks of their own, which were written without a look at the rules.
-enum class Part { dev, held_out, fresh, variants, unseen };
+/// `variants`, `unseen` and `novel` have faults and tasks of their own, which were written without a look at the rules.
+enum class Part { dev, held_out, fresh, variants, unseen, novel };
 
 /// A task that can be drawn again and again: each seed gives another problem of its kind, and other rows.
 struct TaskKind {
@@ -24,10 +24,11 @@ struct TaskKind {
 /// All tasks, in the order of docs/faults.md.
 const std::vector<TaskKind>& tasks();
 
-/// The tasks of the parts `fresh`, `variants` and `unseen`.
+/// The tasks of the parts `fresh`, `variants`, `unseen` and `novel`.
 std::vector<TaskKind> fresh_tasks();
 std::vector<TaskKind> variant_tasks();
 std::vector<TaskKind> unseen_tasks();
+std::vector<TaskKind> novel_tasks();
 
 constexpr Index test_rows = 1500;
 /// Divides the rows into test, validation and the rest for training, and standardises the inputs by those of training,

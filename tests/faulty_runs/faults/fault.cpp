@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "novel/novel.h"
 #include "unseen/unseen.h"
 #include "variants/variants.h"
 
@@ -29,6 +30,7 @@ const std::vector<Fault>& faults() {
       append(fresh(), Part::fresh);
     append(variants(), Part::variants);
     append(unseen(), Part::unseen);
+    append(novel(), Part::novel);
     return list;
   }();
   return all;
@@ -40,7 +42,7 @@ bool fits(const Fault& fault, train::Task kind) {
 }
 
 const char* to_string(Part part) {
-  constexpr const char* names[] = {"dev", "held out", "fresh", "variants", "unseen"};
+  constexpr const char* names[] = {"dev", "held out", "fresh", "variants", "unseen", "novel"};
   return names[static_cast<std::size_t>(part)];
 }
 

@@ -82,9 +82,11 @@ const std::vector<Fault>& faults();
 bool fits(const Fault& fault, train::Task kind);
 
 const char* to_string(Part part);
-/// `fresh`, `variants`, `unseen`, or else by the parity of the FNV-1a hash of the fault's name, folded to one bit.
+/// `fresh`, `variants`, `unseen`, `novel`, or else by the parity of the FNV-1a hash of the fault's name, folded to one
+/// bit.
 Part part_of_fault(const Fault& fault);
-/// `fresh`, `variants`, `unseen`, or else every second task of each kind, in the order of tasks(), is held out.
+/// `fresh`, `variants`, `unseen`, `novel`, or else every second task of each kind, in the order of tasks(), is held
+/// out.
 Part part_of_task(const TaskKind& task);
 
 }  // namespace faulty_runs

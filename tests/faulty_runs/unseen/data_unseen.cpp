@@ -10,8 +10,7 @@ namespace {
 
 // A data set of the user's own that changes each batch of rows after it has copied them.
 struct ChangedBatches : train::TensorDataset {
-  using Change = std::function<void(const Table&, const train::Batch&)>;
-  ChangedBatches(const Table& table, Change own)
+  ChangedBatches(const Table& table, BatchChange own)
       : TensorDataset(table.x, table.y), rows(table), change(std::move(own)) {}
   bool in_memory() const override { return false; }
   void gather(std::span<const Index> asked, const train::Batch& batch) const override {
@@ -19,20 +18,8 @@ struct ChangedBatches : train::TensorDataset {
     change(rows, batch);
   }
   Table rows;
-  Change change;
+  BatchChange change;
 };
-
-Fault in_each_batch(const std::string& name, const std::string& planted, const std::vector<std::string>& causes,
-                    const std::function<ChangedBatches::Change(const Program&)>& change) {
-  return {.name = name,
-          .planted = planted,
-          .causes = causes,
-          .plant =
-              [change](Program& p) {
-                p.training_set = [own = change(p)](const Table& t) { return std::make_unique<ChangedBatches>(t, own); };
-              },
-          .alone = true};
-}
 
 Tensor without_column(const Tensor& x, Index column) {
   const Tensor fewer({x.shape()[0], x.shape()[1] - 1});
@@ -42,6 +29,18 @@ Tensor without_column(const Tensor& x, Index column) {
 }
 
 }  // namespace
+
+Fault in_each_batch(const std::string& name, const std::string& planted, const std::vector<std::string>& causes,
+                    const std::function<BatchChange(const Program&)>& change) {
+  return {.name = name,
+          .planted = planted,
+          .causes = causes,
+          .plant =
+              [change](Program& p) {
+                p.training_set = [own = change(p)](const Table& t) { return std::make_unique<ChangedBatches>(t, own); };
+              },
+          .alone = true};
+}
 
 std::vector<Fault> unseen_data() {
   return {

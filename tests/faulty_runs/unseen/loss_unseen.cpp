@@ -5,9 +5,7 @@
 #include "unseen/unseen.h"
 
 namespace faulty_runs {
-namespace {
 
-// The loss of each row, [N, 1].
 Tensor of_rows(const Program& p, const Tensor& y, const Tensor& t) {
   if (p.kind == train::Task::regression) return square(y - t);
   if (p.kind == train::Task::binary) return softplus(y) - y * t;
@@ -16,10 +14,7 @@ Tensor of_rows(const Program& p, const Tensor& y, const Tensor& t) {
   return sum(log_softmax(y) * right, 1, true) * -1.0;
 }
 
-// What of_rows needs to know of a program, for a lambda to keep.
 Program kind_of(const Program& p) { return {.kind = p.kind}; }
-
-}  // namespace
 
 std::vector<Fault> unseen_outputs() {
   return {

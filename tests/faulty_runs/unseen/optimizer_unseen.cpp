@@ -6,18 +6,14 @@
 #include "unseen/unseen.h"
 
 namespace faulty_runs {
-namespace {
 
-// The rate as a function of the peak, the step and the planned steps.
-void schedule(Program& p, std::function<double(double lr, double step, double planned)> rate) {
+void schedule(Program& p, const std::function<double(double lr, double step, double planned)>& rate) {
   p.overrides.schedule = [rate](double lr, std::int64_t planned) {
     return [=](std::int64_t step) { return rate(lr, static_cast<double>(step), static_cast<double>(planned)); };
   };
 }
 
 double half_cosine(double share) { return (1 + std::cos(std::numbers::pi * share)) / 2; }
-
-}  // namespace
 
 std::vector<Fault> unseen_optimizers() {
   return {

@@ -26,5 +26,18 @@ std::vector<Fault> unseen_loops();
 double count_of_classes(const Program& p);
 /// The share of the rows that come before this one.
 double share(Index row, const Table& table);
+/// Changes a batch of rows of the table after they were copied.
+using BatchChange = std::function<void(const Table&, const train::Batch&)>;
+/// A fault of a data set of the user's own that changes each batch.
+Fault in_each_batch(const std::string& name, const std::string& planted, const std::vector<std::string>& causes,
+                    const std::function<BatchChange(const Program&)>& change);
+/// The loss of each row, [N, 1].
+Tensor of_rows(const Program& p, const Tensor& y, const Tensor& t);
+/// What of_rows needs to know of a program, for a lambda to keep.
+Program kind_of(const Program& p);
+/// Gives the program the rate as a function of the peak, the step and the planned steps.
+void schedule(Program& p, const std::function<double(double lr, double step, double planned)>& rate);
+/// Half a cosine from 1 at 0 to 0 at 1.
+double half_cosine(double share);
 
 }  // namespace faulty_runs
