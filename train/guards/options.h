@@ -56,7 +56,8 @@ struct GuardOptions {
   bool layers = true;
   /// Reports a monitored value that goes against the validation loss or never changes.
   bool monitor = true;
-  /// Reports at the end that the loss was still falling, and a patience that ended the run too soon.
+  /// Reports at the end that the loss was still falling, or falls again at a higher rate, and a patience that ended the
+  /// run too soon.
   bool duration = true;
   /// Reports a loss that swings up and down instead of falling.
   bool oscillation = true;

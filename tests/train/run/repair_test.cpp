@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -59,6 +61,19 @@ TEST_CASE("repair keeps the fix of a finding when it is better beyond noise, and
   CHECK(memory->repairs[1].done);
   CHECK(memory->repairs[1].kept);
   CHECK(memory->starts.size() == 1 + result.repairs.size());
+}
+
+TEST_CASE("one validation row cannot tell, and the training rows are evidence for the fix of a finding") {
+  auto model = small_model();
+  train::Trainer trainer(model, cross_entropy, options(1));
+  const auto all = std::make_shared<train::TensorDataset>(tiny_points(400));
+  std::vector<Index> rows(399);
+  std::iota(rows.begin(), rows.end(), 1);
+  const auto result = trainer.fit(train::Subset(all, rows), train::Subset(all, {0}));
+  REQUIRE(result.repairs.size() == 1);
+  CHECK(result.repairs[0].anomaly == "input_scale");
+  CHECK(result.repairs[0].difference_high > 0);
+  CHECK(result.repairs[0].kept);
 }
 
 TEST_CASE("without repair, and without anomalies, there is one fit") {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/rates/nine_tasks.h"
 #include "support/guard_runs.h"
+#include "support/hash.h"
 #include "support/tasks.h"
 
 using namespace handrail;
@@ -145,4 +147,23 @@ TEST_CASE("a plateau under the noise of real batches is named, and none in a hea
     CHECK_FALSE(find_anomaly(train::Trainer(healthy, task.loss, options).fit(*task.data), "plateau"));
   }
   CHECK(frozen >= 8);
+}
+
+TEST_CASE("a run at a low rate is told at its end that a higher one learns more, and keeps its weights") {
+  const auto data = points(400), validation = points(200, 2);
+  const auto fit = [&](double lr, bool duration) {
+    auto model = small_model();
+    TrainerOptions options = quiet({.epochs = 60, .lr = lr, .lr_scaling = train::LrScaling::none});
+    options.guards.duration = duration;
+    train::Trainer trainer(model, cross_entropy, options);
+    const auto result = trainer.fit(data, validation);
+    const auto found = std::ranges::find_if(result.anomalies, [](const train::Anomaly& anomaly) {
+      return anomaly.name == "lr_too_low" && contains(anomaly.evidence, "more steps at a rate of");
+    });
+    return std::pair(found != result.anomalies.end(), hash_of(model));
+  };
+  const auto [told, weights] = fit(2e-4, true);
+  CHECK(told);
+  CHECK(fit(2e-4, false) == std::pair(false, weights));
+  CHECK_FALSE(fit(1e-2, true).first);
 }

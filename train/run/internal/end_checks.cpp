@@ -11,6 +11,7 @@
 #include <handrail/train/checks/internal/outcome/outcome_checks.h>
 #include <handrail/train/checks/internal/outcome/products.h>
 #include <handrail/train/checks/internal/row_checks.h>
+#include <handrail/train/run/internal/evaluate.h>
 #include <handrail/train/run/internal/rehearsal.h>
 
 namespace handrail::train {
@@ -58,6 +59,7 @@ class EndChecks {
     if (on.evaluation || (on.overfitting && setup_.validation)) look_at_training();
     if (on.overfitting) check_generalisation();
     if (on.linear) check_linear_model();
+    if (on.duration) check_longer_training();
   }
   std::vector<Anomaly> take() { return std::move(found_); }
 
@@ -183,6 +185,34 @@ class EndChecks {
     predictions = curve.predict(products.of(validation_.all_inputs()));
     if (task != Task::multiclass) predictions = predictions.view(targets.shape());
     if (const auto curved = score_rows(predictions, targets, task)) keep(check_curved(*model, *curved, task));
+  }
+
+  // Trains on for a few steps at ten times a rate that was given, and measures the validation set before and after.
+  void check_longer_training() {
+    constexpr std::int64_t min_steps = 10, max_steps = 100;
+    constexpr double faster = 10;
+    const TrainerOptions& o = setup_.options;
+    const std::int64_t steps = std::min(setup_.decisions.planned_steps / 20, max_steps);
+    if (!setup_.validation || !o.lr || stop_.reason() != StopReason::finished || steps < min_steps) return;
+    const double lr = setup_.decisions.lr, higher = std::min(faster * lr, setup_.optimizer->max_lr());
+    const auto measure = [&] {
+      return evaluate(setup_.recipe, setup_.info.task, {}, *setup_.validation,
+                      o.limit_val_batches.value_or(setup_.validation->size()), [this] { poll(); });
+    };
+    const Evaluation before = measure();
+    Rehearsal rehearsal(setup_, loop_.at, stop_);
+    Index batch = 0, epoch = loop_.at.epoch;
+    for (std::int64_t i = 0; i < steps; ++i) {
+      poll();
+      if (batch >= setup_.batches()) {
+        setup_.loader->start_epoch(++epoch);
+        batch = 0;
+      }
+      const MicroBatches batches = setup_.micro_batches(batch);
+      if (!rehearsal.step(higher, batches).updated) return;
+      batch += batches.count;
+    }
+    keep(check_undertrained({.lr = lr, .steps = steps, .trial_lr = higher}, before, measure()));
   }
 
   bool predicts_affinely() const {

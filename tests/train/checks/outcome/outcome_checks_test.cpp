@@ -123,6 +123,24 @@ TEST_CASE("weights that are kept are called overfitted when validation is far wo
   CHECK(name_of(check_memorised(errors_of(0.1, 1), errors_of(0.2, 2), Task::regression)) == "");
 }
 
+TEST_CASE("a rate at which the run has learnt too little is named by what further steps at a higher one gain") {
+  const auto evaluation = [](double loss, double noise) {
+    train::Evaluation e{.loss = loss, .samples = 40};
+    for (int i = 0; i < 40; ++i) e.group_losses.push_back(loss + (i % 2 == 0 ? noise : -noise));
+    return e;
+  };
+  const train::LongerTraining trial{.lr = 1e-4, .steps = 50, .trial_lr = 1e-3};
+  const auto clear = check_undertrained(trial, evaluation(1, 0.1), evaluation(0.4, 0.1));
+  REQUIRE(clear);
+  CHECK(clear->name == "lr_too_low");
+  CHECK(clear->severity == Severity::warning);
+  CHECK(clear->evidence == "50 more steps at a rate of 0.001 lower the validation loss from 1 to 0.4");
+  CHECK(check_undertrained(trial, evaluation(1, 0.1), evaluation(0.7, 0.1))->severity == Severity::note);
+  CHECK(name_of(check_undertrained(trial, evaluation(1, 0.1), evaluation(0.8, 0.1))) == "");
+  CHECK(name_of(check_undertrained(trial, evaluation(1, 3), evaluation(0.7, 0.1))) == "");  // noise
+  CHECK(name_of(check_undertrained(trial, evaluation(1, 0.1), evaluation(2, 0.1))) == "");
+}
+
 TEST_CASE("a run that ended early by its time or a low patience is named") {
   CHECK(name_of(check_end({.steps = 5, .planned_steps = 1000, .max_seconds = 1})) == "limited_run");
   CHECK(name_of(check_end({.steps = 950, .planned_steps = 1000, .max_seconds = 1})) == "");

@@ -234,4 +234,22 @@ std::optional<Anomaly> check_end(const EndOfRun& end) {
                  .severity = within_epoch || share < early ? Severity::warning : Severity::note};
 }
 
+std::optional<Anomaly> check_undertrained(const LongerTraining& trial, const Evaluation& before,
+                                          const Evaluation& after) {
+  constexpr double min_fall = 0.25, much = 0.5, min_errors = 3;
+  if (before.group_losses.size() != after.group_losses.size()) return std::nullopt;
+  const auto [fall, error] = paired_moments(before.group_losses, after.group_losses);
+  if (!(after.loss < (1 - min_fall) * before.loss && fall > min_errors * error)) return std::nullopt;
+  return Anomaly{.name = "lr_too_low",
+                 .where = "lr",
+                 .evidence = concat(trial.steps, " more steps at a rate of ", short_form(trial.trial_lr, 2),
+                                    " lower the validation loss from ", short_form(before.loss, 3), " to ",
+                                    short_form(after.loss, 3)),
+                 .cause = concat("a learning rate of ", short_form(trial.lr, 2),
+                                 " that is too low for the steps of the run, or a schedule that falls too soon"),
+                 .remedy = "leave lr out, raise it, or train for more epochs",
+                 .rank = Rank::pace,
+                 .severity = after.loss < (1 - much) * before.loss ? Severity::warning : Severity::note};
+}
+
 }  // namespace handrail::train

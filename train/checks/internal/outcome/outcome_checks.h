@@ -7,6 +7,7 @@
 
 #include <handrail/core/tensor.h>
 #include <handrail/train/data/task.h>
+#include <handrail/train/metrics/evaluation.h>
 #include <handrail/train/report/anomaly.h>
 
 // Pure functions that judge a run when it has ended: its predictions against a linear model, between the two modes and
@@ -86,5 +87,16 @@ struct EndOfRun {
 /// stopping ended it with a patience of at most 3 evaluations, or of less than 50 steps and an epoch: before 90 % of
 /// the steps when these take less than an epoch, else in the first 30 %, or as a note before 60 %.
 std::optional<Anomaly> check_end(const EndOfRun& end);
+
+/// Further steps, made on trial after a run.
+struct LongerTraining {
+  double lr = 0;           // that was given for the run
+  std::int64_t steps = 0;  // on trial
+  double trial_lr = 0;     // their rate
+};
+/// Reports "lr_too_low" when these steps lower the validation loss by more than half, or, as a note, by more than a
+/// quarter; and by more than 3 standard errors.
+std::optional<Anomaly> check_undertrained(const LongerTraining& trial, const Evaluation& before,
+                                          const Evaluation& after);
 
 }  // namespace handrail::train

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <handrail/core/error.h>
+#include <handrail/train/math/robust.h>
 #include <handrail/train/run/fixes/internal/apply_fix.h>
 #include <handrail/train/run/internal/evaluate.h>
 #include <handrail/train/run/fixes/internal/model_snapshot.h>
@@ -19,7 +20,7 @@ namespace {
 // A fit, and the program as it is after it.
 struct Fitted {
   FitResult result;
-  Evaluation validation;  // with the weights that it left
+  Evaluation validation, training;  // with the weights that it left
   TrainerOptions options;
   ModelInfo info;
   std::optional<LastRun> last_run;
@@ -55,10 +56,23 @@ class Repair {
 
 Fitted Repair::fit() {
   FitResult result = Run(program_, data_).fit();
-  const Loader loader = evaluation_loader(*data_.validation, program_.info.normalization);
-  Evaluation validation = evaluate(program_.recipe, program_.info.task, {}, loader, loader.size(), {});
-  return {std::move(result), std::move(validation),        program_.options,
+  const auto measure = [this](const Rows& rows) {
+    const Loader loader = evaluation_loader(rows, program_.info.normalization);
+    return evaluate(program_.recipe, program_.info.task, {}, loader, loader.size(), {});
+  };
+  Evaluation validation = measure(*data_.validation), training = measure(data_.train);
+  return {std::move(result), std::move(validation),        std::move(training),          program_.options,
           program_.info,     std::move(program_.last_run), ModelSnapshot(program_.model)};
+}
+
+// A few validation rows cannot tell. The diagnosis is evidence too: when the validation loss falls by a standard error,
+// the training rows decide, or that it falls to less than half, which noise of the training does not do.
+bool is_better(const Fix& fix, const Fitted& before, const Fitted& now) {
+  if (is_lower_beyond_noise(before.validation.group_losses, now.validation.group_losses)) return true;
+  const auto [fall, error] = paired_moments(before.validation.group_losses, now.validation.group_losses);
+  if (fix.anomaly.empty() || !(fall > 0 && fall >= error)) return false;
+  return now.validation.loss < before.validation.loss / 2 ||
+         is_lower_beyond_noise(before.training.group_losses, now.training.group_losses);
 }
 
 bool Repair::is_kept(const Fix& fix) const { return std::ranges::find(kept_, fix.name, &Fix::name) != kept_.end(); }
@@ -96,7 +110,7 @@ void Repair::measure(RepairAttempt& attempt, const Fix& fix) {
     best_->result.signal = now.result.signal;
     return;
   }
-  attempt.kept = is_lower_beyond_noise(best_->validation.group_losses, now.validation.group_losses);
+  attempt.kept = is_better(fix, *best_, now);
   if (!attempt.kept) return;
   best_.emplace(std::move(now));
   kept_.push_back(fix);
