@@ -5,7 +5,7 @@
 //   trainer CONFIG THREADS US_PER_STEP
 //   difference CONFIG THREADS MEAN UPPER_BOUND
 // the last the mean difference in µs over paired rounds and its one-sided 95 % bound. WITHOUT takes parts of what the
-// Trainer does out: guards, layers, validation, files.
+// Trainer does out: guards, rules (guards but those of losses and updates), layers, validation, files.
 #include <unistd.h>
 
 #include <algorithm>
@@ -163,9 +163,11 @@ class PairedTrainer : public train::Trainer {
 // Takes out a part of what the Trainer does.
 void leave_out(const std::string& part, train::TrainerOptions& options) {
   constexpr std::int64_t never = 1'000'000'000;
-  if (part == "guards") {
-    visit_options(options.guards, [](const OptionInfo&, auto& on) {
-      if constexpr (std::is_same_v<std::remove_reference_t<decltype(on)>, bool>) on = false;
+  if (part == "guards" || part == "rules") {
+    visit_options(options.guards, [&](const OptionInfo& info, auto& on) {
+      const std::string name = info.name;
+      const bool protects = name == "non_finite" || name == "spike" || name == "divergence";
+      if constexpr (std::is_same_v<std::remove_reference_t<decltype(on)>, bool>) on = part == "rules" && protects;
     });
   } else if (part == "layers") {
     options.log_every_n_steps = never;
@@ -175,7 +177,7 @@ void leave_out(const std::string& part, train::TrainerOptions& options) {
     options.checkpoints = train::off;
     options.metrics_csv = train::off;
   } else {
-    std::fprintf(stderr, "want guards, layers, validation or files; got '%s'\n", part.c_str());
+    std::fprintf(stderr, "want guards, rules, layers, validation or files; got '%s'\n", part.c_str());
     std::exit(2);
   }
 }

@@ -12,16 +12,17 @@ namespace {
 
 Index numbers_in_row(const Dataset& data) { return data.input_shape().size() + data.target_shape().size(); }
 
-// At most so many rows that they have `max_numbers` numbers.
+// At most so many rows that they have `max_numbers` numbers; of wide data up to twice as many, for 200 rows.
 Rows limited_rows(const DataPart& part, Index max_numbers, Index max_rows) {
   const Index width = std::max<Index>(1, numbers_in_row(part.rows.dataset()));
-  return sample_rows(part, std::clamp<Index>(max_numbers / width, 1, max_rows));
+  const Index of_wide = std::clamp<Index>(2 * max_numbers / width, 1, 200);
+  return sample_rows(part, std::clamp<Index>(max_numbers / width, of_wide, std::max(of_wide, max_rows)));
 }
 
 }  // namespace
 
 DataTable read_table(const DataPart& part) {
-  constexpr Index max_numbers = Index{1} << 18, max_rows = 8192;
+  constexpr Index max_numbers = 100'000, max_rows = 8192;
   const Dataset& data = part.rows.dataset();
   DataTable table{.name = part.name,
                   .all_rows = part.rows.size(),
@@ -101,7 +102,7 @@ std::vector<Column> describe(const DataTable& table) {
 }
 
 RowScan scan_rows(const DataPart& part, const DataTable& table, std::span<const Column> columns) {
-  constexpr Index max_numbers = Index{1} << 22;
+  constexpr Index max_numbers = Index{1} << 21;
   constexpr double min_distance = 5;  // spreads
   constexpr std::size_t max_far = 4096;
   const std::size_t width = table.inputs + table.targets;

@@ -14,7 +14,7 @@
 namespace handrail::train {
 namespace {
 
-constexpr Index max_checked_rows = 20'000;
+constexpr Index max_checked_rows = 5'000;
 constexpr double max_offset = 50;  // |usual value| / scale of a column
 
 // Sums over the rows; each vector has one entry per column.

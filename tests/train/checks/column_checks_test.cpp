@@ -105,6 +105,9 @@ TEST_CASE("a column in two units is reported with their ratio") {
   const Table feet = classes(400);
   feet.edit(1, [](Index i, double x) { return (1.7 + 0.1 * x) * (i % 7 == 0 ? 3.2808 : 1); });
   CHECK(find(review(feet, Task::multiclass), "mixed_units"));
+  const Table changes = classes(400);  // of either sign
+  changes.edit(1, [](Index i, double x) { return (i % 2 == 0 ? 1 : -1) * (1.7 + 0.1 * x) * (i % 7 == 0 ? 100 : 1); });
+  CHECK(find(review(changes, Task::multiclass), "mixed_units"));
 }
 
 TEST_CASE("a large offset that takes the digits of a float is reported") {

@@ -13,8 +13,8 @@
 
 namespace handrail::train {
 
-/// Evenly spaced rows of a part, at most 8,192 and at most 2^18 numbers, column after column. Rows with values that are
-/// not finite are left out.
+/// Evenly spaced rows of a part, at most 8,192 and at most 100,000 numbers, column after column; of wide data up to 200
+/// rows and 200,000 numbers. Rows with values that are not finite are left out.
 struct DataTable {
   const char* name = "training";  // of the data set, in messages
   Index all_rows = 0;             // of the part
@@ -65,7 +65,7 @@ struct RowKey {
   std::uint64_t inputs, all;
   Scalar target;  // the first number of it
 };
-/// What a pass over at most 2^22 numbers of a part finds.
+/// What a pass over at most 2^21 numbers of a part finds.
 struct RowScan {
   std::vector<std::vector<FarCell>> far = {};  // of each column: cells more than 5 spreads away, at most 4,096
   std::vector<RowKey> keys = {};

@@ -7,7 +7,7 @@
 
 // A sample is read as one row of numbers; a column is one of its places. The usual value of a column is the median of 5
 // rows. The scale of a column is the root mean square deviation from its usual value, taken over the rows that deviate:
-// a pixel or a word that occurs rarely does not have a small scale because of that. Both checks read at most 20,000
+// a pixel or a word that occurs rarely does not have a small scale because of that. Both checks read at most 5,000
 // rows, evenly spaced.
 
 namespace handrail::train {

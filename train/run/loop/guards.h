@@ -55,16 +55,19 @@ class Guards {
   void load(const std::map<std::string, std::vector<double>>& states);
 
  private:
-  template <class Ask>
-  Verdict ask(Ask&& ask_guard, bool bad_step = false);
-  template <class Ask>
-  Verdict ask_and_seal(Ask&& ask_guard, bool is_finite);
+  template <class G>
+  void add(std::unique_ptr<G> guard);
+  template <class List, class Ask>
+  Verdict ask(const List& guards, Ask&& ask_guard, bool bad_step = false);
+  template <class List, class Ask>
+  Verdict ask_and_seal(const List& guards, Ask&& ask_guard, bool is_finite);
   bool is_worth_a_replay(const Anomaly& anomaly);
 
   Desk& desk_;
   bool sealed_;
   Explain explain_;
   std::vector<std::unique_ptr<Guard>> guards_;
+  std::vector<Guard*> of_loss_, of_gradients_, of_updates_;  // those that override a function that every step calls
   std::optional<WeightWatch> weights_;
   Index replays_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <string>
 
 #include <handrail/train/files/text.h>
@@ -50,6 +51,20 @@ Clusters split(std::span<const double> values) {
   return found;
 }
 
+// The logarithms of the absolute values of ascending values without zeros, in ascending order.
+std::vector<double> logarithms(std::span<const Scalar> values) {
+  const auto size = [](Scalar value) { return std::abs(static_cast<double>(value)); };
+  const auto end_of_negative = std::ranges::lower_bound(values, Scalar(0)),
+             begin_of_positive = std::ranges::upper_bound(values, 0);
+  std::vector<double> logs(values.size());
+  const auto end = std::ranges::merge(std::reverse_iterator(end_of_negative), std::reverse_iterator(values.begin()),
+                                      begin_of_positive, values.end(), logs.begin(), {}, size, size)
+                       .out;
+  logs.erase(end, logs.end());
+  for (double& value : logs) value = std::log(std::abs(value));
+  return logs;
+}
+
 // The ratio of two common units that is nearest to `ratio` by their logarithms.
 double unit_ratio(double ratio) {
   constexpr std::array ratios{2.2046, 2.54, 3.2808, 4.1868, 10.0, 12.0,   16.0,    24.0,
@@ -63,11 +78,8 @@ std::optional<double> mixed_ratio(const Column& column, Clusters& found) {
   const std::size_t n = column.sorted.size();
   if (n < min_rows || column.distinct < 20) return std::nullopt;
   if (column.lowest() > 0 && column.highest() < 2 * column.lowest()) return std::nullopt;
-  std::vector<double> logs;
-  for (const Scalar value : column.sorted)
-    if (value != 0) logs.push_back(std::log(std::abs(static_cast<double>(value))));
+  const std::vector<double> logs = logarithms(column.sorted);
   if (logs.size() < min_rows || static_cast<double>(logs.size()) < 0.9 * static_cast<double>(n)) return std::nullopt;
-  if (column.lowest() <= 0) std::ranges::sort(logs);
   found = split(logs);
   const std::size_t smaller = std::min(found.low_count, found.high_count);
   if (smaller < min_cluster || static_cast<double>(smaller) < 0.02 * static_cast<double>(n)) return std::nullopt;
