@@ -144,6 +144,7 @@ class EndChecks {
     Index weights = 0;
     for (const Parameter& p : setup_.parameters) weights += p.tensor.requires_grad() ? p.tensor.size() : 0;
     if (!setup_.options.restore_best && weights > rows) keep(check_memorised(*training_, *held_out, task));
+    keep(check_sorted_apart(*training_, *held_out, validation_.all_inputs(), validation_.all_targets(), task));
     keep(check_model_size(weights, rows, *training_, *held_out, task));
     keep(check_noise_columns({.columns = review_.noise_columns,
                               .of = validation_.input_shape.without_first().size(),

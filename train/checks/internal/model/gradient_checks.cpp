@@ -92,16 +92,27 @@ std::optional<Anomaly> check_gradient(std::span<const Parameter> parameters, con
   Line line(parameters);
   const double size = std::abs(at);
   if (!is_finite(line.slope()) || line.slope() == 0 || !is_finite(at) || size == 0) return std::nullopt;
-  if (changes.back() * size / line.slope() > max_move * line.scale()) return std::nullopt;
-  double best = HUGE_VAL;
-  for (const double change : changes) {
-    const double h = change * size / line.slope();
+  // The slope over a distance to both sides, over what the gradient says.
+  const auto ratio_over = [&](double h) {
     line.move(h);
     const double above = loss();
     line.move(-h);
-    const double ratio = (above - loss()) / (2 * h * line.slope());
-    if (std::abs(ratio - 1) < std::abs(best - 1)) best = ratio;
-    if (std::abs(best - 1) < tolerance) return std::nullopt;
+    return (above - loss()) / (2 * h * line.slope());
+  };
+  double best = HUGE_VAL;
+  if (const double farthest = max_move * line.scale(); changes.back() * size / line.slope() > farthest) {
+    // A right gradient is too flat here to be measured. A wrong one may hide a slope.
+    constexpr double min_ratio = 10, min_change = 0.02;
+    const double far = ratio_over(farthest), near = ratio_over(farthest / 2);
+    const bool is_straight = far > 0.5 * near && near > 0.5 * far;
+    if (!is_straight || far < min_ratio || far * farthest * line.slope() < min_change * size) return std::nullopt;
+    best = near;
+  } else {
+    for (const double change : changes) {
+      const double ratio = ratio_over(change * size / line.slope());
+      if (std::abs(ratio - 1) < std::abs(best - 1)) best = ratio;
+      if (std::abs(best - 1) < tolerance) return std::nullopt;
+    }
   }
   if (!is_finite(best)) return std::nullopt;  // the guards report it
   return Anomaly{

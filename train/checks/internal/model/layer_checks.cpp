@@ -73,6 +73,13 @@ bool has_activation(const StepGraph& graph, const Op& op) {
                              [&](const Op& next) { return is_activation(next) && graph.previous(next) == &op; });
 }
 
+// Whether a layer norm is over the two units of this op, of which it leaves little more than which one is larger.
+bool is_norm_of_two(const StepGraph& graph, const Op& op) {
+  return op.output.shape().cols() == 2 && std::ranges::any_of(graph.ops(), [&](const Op& next) {
+           return next.name == "layer_norm" && graph.previous(next) == &op;
+         });
+}
+
 // Whether a softmax makes weights of the output of this op, so that it is not what later layers read.
 bool is_score(const StepGraph& graph, const Op& op) {
   return std::ranges::any_of(graph.ops(),
@@ -204,9 +211,28 @@ std::optional<Anomaly> check_activation_twice(const RecordedStep& step) {
   return std::nullopt;
 }
 
+// A fixed matrix that makes fewer columns of the inputs, before any layer.
+std::optional<Anomaly> check_projection(const RecordedStep& step) {
+  constexpr Index min_columns = 4;
+  for (const Op& op : step.graph.ops()) {
+    const bool is_product = op.name == "linear" || op.name == "matmul";
+    if (!is_product || !op.inputs.front().is_same(step.inputs) || op.inputs[1].requires_grad()) continue;
+    const Index before = step.inputs.shape().cols(), after = op.output.shape().cols();
+    if (before < min_columns || 2 * after > before) continue;
+    return Anomaly{.name = "bottleneck",
+                   .where = "before the first layer",
+                   .evidence = concat("a fixed matrix makes ", after, " of the ", before, " columns of the inputs"),
+                   .cause = "a projection or pooling that may leave out what tells the samples apart",
+                   .remedy = "measure the model without it",
+                   .severity = Severity::note};
+  }
+  return std::nullopt;
+}
+
 std::optional<Anomaly> check_bottleneck(const RecordedStep& step) {
   const Tensor predictions = predictions_of(step);
   if (!predictions.defined()) return std::nullopt;
+  if (auto projection = check_projection(step)) return projection;
   const Op* last = output_layer(step);
   constexpr Index min_units = 4;
   const Index outputs = predictions.shape().rank() == 2 ? predictions.shape().cols() : 1;
@@ -215,7 +241,8 @@ std::optional<Anomaly> check_bottleneck(const RecordedStep& step) {
     if (&op == last) break;
     if (!is_linear(op)) continue;
     const Index width = op.output.shape().cols(), before = op.inputs.front().shape().cols();
-    const bool few = width < min_units && 2 * width < before && outputs < before && has_activation(step.graph, op);
+    const bool few = width < min_units && 2 * width < before &&
+                     ((outputs < before && has_activation(step.graph, op)) || is_norm_of_two(step.graph, op));
     if (!(2 * width < classes || width == 1 || few) || before <= width || is_score(step.graph, op)) continue;
     return Anomaly{
         .name = "bottleneck",

@@ -251,6 +251,26 @@ std::optional<Anomaly> check_wants_targets(const GradientOf& gradient_of, const 
       .severity = Severity::note};
 }
 
+std::optional<Anomaly> check_bounded(const LossOfPredictions& loss, const Shape& predictions) {
+  constexpr double distance = 1e3, min_fall = 10;
+  for (const double sign : {-1.0, 1.0}) {
+    const double near = loss(Tensor::full(predictions, static_cast<Scalar>(sign * distance))),
+                 far = loss(Tensor::full(predictions, static_cast<Scalar>(sign * 10 * distance)));
+    const bool is_straight = near < 0 && far < 5 * near && far > 20 * near;  // a square has the wrong sign
+    if (!is_finite(near) || !is_finite(far) || !is_straight || far > -min_fall) continue;
+    return Anomaly{
+        .name = "loss_mismatch",
+        .where = "loss",
+        .evidence = concat("predictions of ", short_form(sign * distance), " have a loss of ", short_form(near, 3),
+                           ", and of ", short_form(10 * sign * distance), " one of ", short_form(far, 3)),
+        .cause =
+            "a loss that falls without bound: its arguments are exchanged, or it wants other targets, "
+            "such as counts or 0 and 1",
+        .remedy = "look up which argument comes first, and which targets the loss is for"};
+  }
+  return std::nullopt;
+}
+
 Tensor output_bias(const RecordedStep& step) {
   const auto *layer = output_layer(step), *last = last_op(step);
   if (!layer || layer->name != "linear" || layer->inputs.size() < 3) return {};

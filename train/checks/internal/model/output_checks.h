@@ -45,6 +45,13 @@ std::optional<Anomaly> check_weighs_rows_alike(const GradientOf& gradient_of, co
 /// the gradient of one of the other sign, as for a quantile, which may be meant.
 std::optional<Anomaly> check_wants_targets(const GradientOf& gradient_of, const Tensor& targets);
 
+/// Returns the value of a loss for these predictions; NaN when it cannot take them.
+using LossOfPredictions = std::function<double(const Tensor& predictions)>;
+
+/// Reports "loss_mismatch" when a loss falls without bound: predictions that are all 1,000, or all -1,000, have a loss
+/// below 0, and ten times as large ones have one 5 to 20 times as low. predictions: their shape.
+std::optional<Anomaly> check_bounded(const LossOfPredictions& loss, const Shape& predictions);
+
 /// Reports "output_range" when at least 5 % of the targets of a regression are outside of what the outputs can reach,
 /// by more than 1 % of their spread. The reach is found by trial: the bias of the output layer is moved up and down, as
 /// far as 100 and then 1000 times the spread. Where that moves no output farther, there is a bound.

@@ -243,6 +243,32 @@ std::optional<Anomaly> check_offset_of_predictions(const RecordedStep& step) {
       .remedy = "start the biases at 0"};
 }
 
+std::optional<Anomaly> check_masked_class(const RecordedStep& step) {
+  constexpr double far_below = 100, constant = 0.8;
+  const Tensor predictions = predictions_of(step);
+  if (step.task != Task::multiclass || !predictions.defined() || predictions.shape().rank() != 2) return std::nullopt;
+  const auto classes = static_cast<std::size_t>(predictions.shape()[1]);
+  const auto targets = step.targets.span(), outputs = predictions.span();
+  for (std::size_t c = 0; c < classes; ++c) {
+    double nearest = HUGE_VAL, farthest = 0;  // how far below the highest output of its row
+    for (std::size_t i = 0; i < outputs.size(); i += classes) {
+      const auto row = outputs.subspan(i, classes);
+      const double gap = static_cast<double>(*std::ranges::max_element(row)) - static_cast<double>(row[c]);
+      nearest = std::min(nearest, gap);
+      farthest = std::max(farthest, gap);
+    }
+    if (!is_finite(farthest) || nearest < far_below || nearest < constant * farthest) continue;
+    if (std::ranges::find(targets, static_cast<Scalar>(c)) == targets.end()) continue;
+    return Anomaly{.name = "output_range",
+                   .where = concat("output ", c),
+                   .evidence = concat("in every row of the first batch it is at least ", short_form(nearest, 3),
+                                      " below the highest output, and rows have class ", c),
+                   .cause = "a mask or a constant that is added to the outputs: the class cannot be predicted",
+                   .remedy = "remove it, or leave out the rows of the class"};
+  }
+  return std::nullopt;
+}
+
 std::optional<Anomaly> check_scale_of_predictions(const RecordedStep& step) {
   constexpr double min_gain = 0.05;
   const auto *last = last_op(step), *layer = output_layer(step);

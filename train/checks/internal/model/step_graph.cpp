@@ -101,6 +101,22 @@ bool begins_branch_at_zero(const StepGraph& graph, const StepGraph::Op& op) {
          });
 }
 
+bool detaches_predictions(const RecordedStep& step) {
+  const Tensor predictions = predictions_of(step);
+  const auto ops = step.graph.ops();
+  if (!predictions.defined()) return false;
+  const auto first = step.graph.maker(predictions);
+  if (!first) return false;
+  const auto is_copy = [](const Tensor& x, const Tensor& of) {
+    return !x.is_same(of) && x.size() > 0 && x.data() == of.data();
+  };
+  for (std::size_t reader = *first + 1; reader < ops.size(); ++reader)
+    for (const Tensor& x : ops[reader].inputs)
+      for (std::size_t made = *first; made < reader; ++made)
+        if (!x.requires_grad() && is_copy(x, ops[made].output) && !step.graph.maker(x)) return true;
+  return false;
+}
+
 Tensor first_layer_inputs(const StepGraph& graph) {
   for (const auto& op : graph.ops())
     if (!op.layer.empty()) return op.inputs.front();

@@ -76,6 +76,9 @@ const StepGraph::Op* last_op(const RecordedStep& step);
 /// The last linear layer on the way to the predictions, whatever scales or normalises its outputs; null when none is
 /// known.
 const StepGraph::Op* output_layer(const RecordedStep& step);
+/// Whether what makes the loss of the predictions reads something of them through detach(), so that the gradient is not
+/// meant to be all of the slope.
+bool detaches_predictions(const RecordedStep& step);
 /// What the first layer with parameters reads; undefined when there is none.
 Tensor first_layer_inputs(const StepGraph& graph);
 /// The last op that is a loss of core/ops/ops.h; null when a program computes its loss otherwise.

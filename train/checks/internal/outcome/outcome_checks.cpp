@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
+#include <span>
 #include <string>
+#include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
@@ -232,6 +236,36 @@ std::optional<Anomaly> check_end(const EndOfRun& end) {
                  .remedy = "set patience = 10",
                  .details = within_epoch ? "it waits for less than one epoch" : "",
                  .severity = within_epoch || share < early ? Severity::warning : Severity::note};
+}
+
+std::optional<Anomaly> check_sorted_apart(const RowScores& training, const RowScores& validation, const Tensor& inputs,
+                                          const Tensor& targets, Task task) {
+  constexpr Index min_rows = 50;
+  constexpr std::size_t min_distinct = 20;
+  constexpr double min_gap = 0.2, max_gain = 0.05;
+  const Index rows = inputs.shape()[0], width = inputs.size() / std::max<Index>(rows, 1);
+  if (rows < min_rows || !is_worse(validation, training, min_gap)) return std::nullopt;
+  double baseline = 0;  // the credit of the mean, or of the most frequent class
+  if (task != Task::regression) {
+    std::map<Scalar, Index> counts;
+    for (const Scalar target : targets.span()) ++counts[target];
+    for (const auto& [target, count] : counts)
+      baseline = std::max(baseline, static_cast<double>(count) / static_cast<double>(targets.size()));
+  }
+  if (average(validation.credits) > baseline + max_gain) return std::nullopt;
+  for (Index j = 0; j < width; ++j) {
+    std::vector<Scalar> column;
+    for (Index i = 0; i < rows; ++i) column.push_back(inputs.data()[i * width + j]);
+    if (!std::ranges::is_sorted(column) && !std::ranges::is_sorted(column, std::greater())) continue;
+    if (count_different(std::span<const Scalar>(column)) < min_distinct) continue;
+    return Anomaly{.name = "labels_shuffled",
+                   .where = concat("validation set, column ", j, " of the inputs"),
+                   .evidence = concat("its rows are in the order of this column; ", score_text(validation, task),
+                                      ", on training rows ", short_form(average(training.credits), 3)),
+                   .cause = "inputs that were sorted without their targets: each target belongs to another row",
+                   .remedy = "sort inputs and targets together"};
+  }
+  return std::nullopt;
 }
 
 std::optional<Anomaly> check_undertrained(const LongerTraining& trial, const Evaluation& before,

@@ -88,6 +88,12 @@ struct EndOfRun {
 /// the steps when these take less than an epoch, else in the first 30 %, or as a note before 60 %.
 std::optional<Anomaly> check_end(const EndOfRun& end);
 
+/// Reports "labels_shuffled" of the validation set when its rows are in the order of one of its columns, which has at
+/// least 20 different values, and the model predicts training rows well and these no better than their mean or most
+/// frequent class: inputs were sorted without their targets. inputs: [N, ...], in the order of the set.
+std::optional<Anomaly> check_sorted_apart(const RowScores& training, const RowScores& validation, const Tensor& inputs,
+                                          const Tensor& targets, Task task);
+
 /// Further steps, made on trial after a run.
 struct LongerTraining {
   double lr = 0;           // that was given for the run

@@ -124,6 +124,18 @@ std::optional<Anomaly> check_trained(const Trained& t) {
   return anomaly;
 }
 
+std::optional<Anomaly> check_group_rates(std::span<const optim::ParamGroup> groups) {
+  constexpr double max_scale = 30;
+  const auto fastest = std::ranges::max_element(groups, {}, &optim::ParamGroup::lr_scale);
+  if (fastest == groups.end() || !(fastest->lr_scale > max_scale)) return std::nullopt;
+  return Anomaly{.name = "lr_too_high",
+                 .where = concat("group '", fastest->name, "'"),
+                 .evidence = concat("its lr_scale is ", short_form(fastest->lr_scale),
+                                    ": its rate is that many times the one of the run"),
+                 .cause = "a factor of another model, or a rate that was written where a factor belongs",
+                 .remedy = "set lr_scale to 1, or to at most 10"};
+}
+
 std::vector<Anomaly> check_hyperparameters(const optim::Optimizer& optimizer) {
   std::vector<Anomaly> found;
   const auto add = [&](const char* name, std::string evidence, std::string cause, const char* remedy) {

@@ -41,6 +41,9 @@ std::optional<Anomaly> check_trained(const Trained& trained);
 /// Whether the frozen parameters were written to since they were made, as loading and training do.
 bool are_loaded(const std::vector<Parameter>& model);
 
+/// Reports "lr_too_high" when the lr_scale of a group is above 30: groups have tenths or a few times the rate of others.
+std::optional<Anomaly> check_group_rates(std::span<const optim::ParamGroup> groups);
+
 /// Reports the numbers of a rule that are outside of what is used:
 ///   "momentum_too_high"  momentum > 0.99: an update averages over more than 100 steps
 ///   "adam_betas"         beta1 > beta2, beta1 > 0.99 or beta2 < 0.9 (Kingma and Ba 2015 need beta1 < sqrt(beta2))

@@ -126,6 +126,14 @@ std::optional<Anomaly> check_schedule(std::span<const double> rates, const Plann
                                   : "give the schedule the step, and let the warmup take 5 % of all steps";
     return anomaly;
   }
+  if (highest < 0.03 * plan.lr) {
+    anomaly.name = "schedule_ends_early";
+    anomaly.evidence = concat("the highest rate is ", short_form(highest, 3), ", which is ", percent(highest, plan.lr),
+                              " of lr = ", short_form(plan.lr, 3));
+    anomaly.cause = "a schedule that begins where it should end, such as one with the step number of an earlier run";
+    anomaly.remedy = "let the schedule begin at step 0";
+    return anomaly;
+  }
   std::size_t last = n;  // the first sample from which the rate is 0 to the end
   while (last > 0 && rates[last - 1] < 1e-3 * highest) --last;
   const double mean = mean_of(rates), unused = static_cast<double>(n - last) / static_cast<double>(n);

@@ -33,6 +33,7 @@ void Preflight::check_settings() {
         {"trained", concat(trained_.trained, " of ", counted(trained_.parameters, "tensor"), ", ",
                            grouped(trained_.trained_weights), " of ", grouped(trained_.weights), " weights")});
   warn_one(check_trained(trained_));
+  warn_one(check_group_rates(optimizer.groups()));
   for (Anomaly& anomaly : check_hyperparameters(optimizer)) desk_.warn(std::move(anomaly));
   if (o.lr) check_decay_and_clip();
   const PlannedSteps plan = planned_steps();

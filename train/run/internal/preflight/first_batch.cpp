@@ -73,7 +73,7 @@ FirstBatchFindings FirstBatch::check(std::optional<Index> classes) {
   if (on.reach) check_reached();
   if (on.reach) add(check_zero_gradient(step, setup_.parameters));
   if (on.initial_weights) add(check_copied_units(step, setup_.parameters));
-  if (on.gradients) check_gradients(loss);
+  if (on.gradients && !detaches_predictions(step)) check_gradients(loss);
   setup_.optimizer->zero_grad();
   if (on.dependence) check_dependence(step);
   return std::move(found_);
@@ -99,7 +99,7 @@ void FirstBatch::check_ops(const RecordedStep& step) {
     add(check_equal_units(step, setup_.parameters));
     add(check_saturation(step));
     // Dead units follow from signals that vanish, and large outputs from what made units dead.
-    if (add(check_scale_of_predictions(step))) return;
+    if (add(check_masked_class(step)) || add(check_scale_of_predictions(step))) return;
     const auto size = check_size_of_outputs(step);
     if (size && size->name == "vanishing_activations") return void(add(size));
     if (!add(check_dead_at_start(step)) && !add(size)) add(check_offset_of_predictions(step));

@@ -1,6 +1,7 @@
 #include <handrail/train/run/internal/preflight/output_trials.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <handrail/core/error.h>
@@ -41,9 +42,23 @@ std::vector<Anomaly> try_outputs(const Setup& setup, const Rehearsal& rehearsal,
       return setup.recipe.training_step(batch).predictions;
     }));
   }
+  const bool has_own_loss =
+      predictions.defined() && predictions.shape().rank() > 0 && setup.loss && !setup.plain_loss();
+  if (has_own_loss) {
+    add(check_bounded(
+        [&](const Tensor& y) {
+          try {
+            const NoGrad values_only;
+            return static_cast<double>((*setup.loss)(y, step.targets).item());
+          } catch (const Error&) {
+            return std::numeric_limits<double>::quiet_NaN();
+          }
+        },
+        predictions.shape()));
+    if (!found.empty()) return found;
+  }
   add(check_pull(predictions, gradient, step.targets, step.task));
-  if (!found.empty() || !predictions.defined() || predictions.shape().rank() == 0 || !setup.loss || setup.plain_loss())
-    return found;
+  if (!found.empty() || !has_own_loss) return found;
   // Undefined when the loss cannot take such predictions.
   const auto gradient_of = [&](const Tensor& y, const Tensor& t) -> Tensor {
     try {

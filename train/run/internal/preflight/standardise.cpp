@@ -88,8 +88,8 @@ class Trial {
   Batch batch_;
 };
 
-// Compared with other targets as well, and on several batches, because a model of the wrong scale may have a low loss by
-// chance.
+// Compared with other targets as well, and on several batches, because a model of the wrong scale may have a low loss
+// by chance.
 bool Trial::is_trained() {
   constexpr double share = 0.7;
   constexpr Index max_batches = 8;
