@@ -134,3 +134,17 @@ TEST_CASE("a clip_norm is a warning when all updates together cannot move the we
   CHECK_FALSE(check_clip(1, sgd, weights, 0.02 * 500));
   CHECK_FALSE(check_clip(1, sgd, weights, 1e-4 * 500));  // the rate is what is small
 }
+
+TEST_CASE("a group whose rate is many times the one of the run is named") {
+  const auto found = [](double scale) {
+    const std::vector<optim::ParamGroup> groups{{.name = "weights", .params = {}},
+                                                {.name = "biases", .params = {}, .lr_scale = scale}};
+    return check_group_rates(groups);
+  };
+  REQUIRE(found(300));
+  CHECK(found(300)->name == "lr_too_high");
+  CHECK(found(300)->where == "group 'biases'");
+  CHECK_FALSE(found(10));
+  CHECK_FALSE(found(0.01));
+  CHECK_FALSE(check_group_rates({}));
+}

@@ -102,6 +102,11 @@ TEST_CASE("a schedule that grows, ends early or warms up for too long is named")
   REQUIRE(again);
   CHECK(again->name == "lr_too_low");
   CHECK(contains(again->cause, "begins again"));
+  const auto late = [cosine](auto step) { return cosine(1e-3, 0, 12'500)(12'000 + step); };
+  const auto finished = check_schedule(sampled_rates(late, 500), {.steps = 500, .epochs = 10, .rows = 1, .lr = 1e-3});
+  REQUIRE(finished);
+  CHECK(finished->name == "schedule_ends_early");
+  CHECK(contains(finished->cause, "earlier run"));
 }
 
 TEST_CASE("usual schedules are silent") {

@@ -257,3 +257,23 @@ TEST_CASE(
   CHECK(has(names(cross_entropy, 1, {}), "train_eval_gap") == 0);
   CHECK(has(names(cross_entropy, 10, {}), "train_eval_gap") == 1);
 }
+
+TEST_CASE("a loss that falls without bound is named, bounded ones and the wrong sign are not") {
+  const Tensor binary = Tensor({4}, {0, 1, 1, 0});
+  const auto found = [&](const LossFunction& loss) {
+    return train::check_bounded(
+        [&](const Tensor& y) {
+          const NoGrad values_only;
+          return static_cast<double>(loss(y, binary).item());
+        },
+        binary.shape());
+  };
+  const auto exchanged = [](const Tensor& t, const Tensor& y) { return mean(softplus(y) - y * t); };
+  REQUIRE(found(exchanged));
+  CHECK(found(exchanged)->name == "loss_mismatch");
+  CHECK(contains(found(exchanged)->cause, "exchanged"));
+  CHECK_FALSE(found([&](const Tensor& y, const Tensor& t) { return exchanged(t, y); }));
+  CHECK_FALSE(found(mse_loss));
+  CHECK_FALSE(found([](const Tensor& y, const Tensor& t) { return 0.0 - mse_loss(y, t); }));  // loss_sign
+  CHECK_FALSE(found([](const Tensor& y, const Tensor& t) { return mse_loss(y, t) - 5.0; }));
+}

@@ -279,3 +279,23 @@ TEST_CASE("a residual branch that begins at zero is not reported") {
     CHECK(!check_zero_gradient(step, model.parameters()));
   }
 }
+
+TEST_CASE("a class that is masked in every row is named, large outputs and a class without rows are not") {
+  struct Masked : nn::Layer {
+    Masked(Index output, Scalar value) : mask(Tensor::zeros({1, 3})) { mask.mutable_data()[output] = value; }
+    Tensor forward(const Tensor& x) const override { return x + mask; }
+    Tensor mask;
+  };
+  const auto found = [](Index output, Scalar value, Scalar factor = 1) {
+    Rng rng(1);
+    const nn::Sequential model{nn::Linear{8, 16, rng}, nn::ReLU{}, nn::Linear{16, 3, rng}, Masked{output, value}};
+    scale_weights(model, "2.weight", factor);
+    return check_masked_class(Start(model).step());  // all rows have class 0
+  };
+  REQUIRE(found(0, -10000));
+  CHECK(found(0, -10000)->name == "output_range");
+  CHECK(found(0, -10000)->where == "output 0");
+  CHECK_FALSE(found(1, -10000));
+  CHECK_FALSE(found(0, -50));
+  CHECK_FALSE(found(0, 0, 10'000));
+}

@@ -327,6 +327,43 @@ TEST_CASE("a hidden layer that is too narrow for the classes is reported") {
   CHECK(!check_bottleneck(Recorded(linear, plain(cross_entropy), classes_of(), Task::multiclass).step()));
 }
 
+TEST_CASE("a norm over two units, and a fixed matrix before the first layer, are bottlenecks") {
+  struct Fixed : nn::Layer {
+    explicit Fixed(Index columns) : matrix(Tensor::full({8, columns}, Scalar(0.25))) {}
+    Tensor forward(const Tensor& x) const override { return matmul(x, matrix); }
+    Tensor matrix;
+  };
+  Rng rng(1);
+  const auto found = [](const nn::Layer& model) {
+    return check_bottleneck(Recorded(model, plain(cross_entropy), classes_of(), Task::multiclass).step());
+  };
+  const nn::Sequential two{nn::Linear{8, 2, rng}, nn::LayerNorm{2}, nn::Linear{2, 16, rng}, nn::ReLU{},
+                           nn::Linear{16, 3, rng}};
+  REQUIRE(found(two));
+  CHECK(found(two)->severity == train::Severity::warning);
+  const nn::Sequential pooled{Fixed{2}, nn::Linear{2, 16, rng}, nn::ReLU{}, nn::Linear{16, 3, rng}};
+  REQUIRE(found(pooled));
+  CHECK(found(pooled)->evidence == "a fixed matrix makes 2 of the 8 columns of the inputs");
+  CHECK(found(pooled)->severity == train::Severity::note);
+  const nn::Sequential wide{Fixed{6}, nn::Linear{6, 16, rng}, nn::LayerNorm{16}, nn::ReLU{}, nn::Linear{16, 3, rng}};
+  CHECK_FALSE(found(wide));
+}
+
+TEST_CASE("what a loss reads of the predictions through detach() is found") {
+  Rng rng(1);
+  const auto model = classifier(rng);
+  const auto detaches = [&](const LossFunction& loss) {
+    return detaches_predictions(Recorded(model, loss, classes_of(), Task::multiclass).step());
+  };
+  CHECK(detaches([](const Tensor& y, const Tensor& t) { return cross_entropy(y, t) + mean(y.detach() * y); }));
+  CHECK(detaches([](const Tensor& y, const Tensor&) {
+    const Tensor p = softmax(y);
+    return mean(p * exp(p.detach()));
+  }));
+  CHECK_FALSE(detaches(plain(cross_entropy)));
+  CHECK_FALSE(detaches([](const Tensor& y, const Tensor& t) { return cross_entropy(y * 2.0, t) + mean(square(y)); }));
+}
+
 TEST_CASE("a mean over the units that leaves a layer one number is reported") {
   struct Mean : nn::Layer {
     Tensor forward(const Tensor& x) const override { return mean(x, 1, true); }

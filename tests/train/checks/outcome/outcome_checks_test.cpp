@@ -123,6 +123,20 @@ TEST_CASE("weights that are kept are called overfitted when validation is far wo
   CHECK(name_of(check_memorised(errors_of(0.1, 1), errors_of(0.2, 2), Task::regression)) == "");
 }
 
+TEST_CASE("validation inputs that were sorted without their targets are named by the column and the scores") {
+  Rng rng(1);
+  const Tensor inputs = normal({100, 3}, 0, 1, rng), targets = normal({100, 1}, 0, 1, rng);
+  const RowScores good = errors_of(0.1, 1), none = errors_of(1.2, 2);
+  CHECK(name_of(check_sorted_apart(good, none, inputs, targets, Task::regression)) == "");
+  for (Index i = 0; i < 100; ++i) inputs.mutable_data()[3 * i + 1] = static_cast<Scalar>(i);
+  const auto found = check_sorted_apart(good, none, inputs, targets, Task::regression);
+  REQUIRE(found);
+  CHECK(found->name == "labels_shuffled");
+  CHECK(found->where == "validation set, column 1 of the inputs");
+  CHECK(name_of(check_sorted_apart(good, good, inputs, targets, Task::regression)) == "");
+  CHECK(name_of(check_sorted_apart(none, none, inputs, targets, Task::regression)) == "");
+}
+
 TEST_CASE("a rate at which the run has learnt too little is named by what further steps at a higher one gain") {
   const auto evaluation = [](double loss, double noise) {
     train::Evaluation e{.loss = loss, .samples = 40};
