@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <handrail/core/error.h>
+#include <handrail/core/system/finite.h>
 #include <handrail/train/data/internal/hash.h>
 #include <handrail/train/files/text.h>
 

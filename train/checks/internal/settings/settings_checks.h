@@ -46,7 +46,7 @@ std::vector<double> sampled_rates(const optim::Schedule& schedule, std::int64_t 
 ///   "lr_too_low"           the rate is always below 0.1 lr, and is highest in the last tenth or falls to less than
 ///                          half at once and rises again
 ///   "schedule_ends_early"  the mean rate is below 10 % of the highest, or more than 30 % of the steps at the end have
-///                          a rate below 0.1 % of it
+///                          a rate below 0.1 % of it, or the highest rate is below 0.03 lr
 ///   "warmup_too_long"      90 % of the highest rate are first reached after half of the steps
 /// Nothing is reported for fewer than 10 steps.
 std::optional<Anomaly> check_schedule(std::span<const double> rates, const PlannedSteps& plan);
