@@ -64,10 +64,10 @@ Tensor pow(const Tensor& x, double exponent);
 /// x where it is within [low, high], else the nearer limit. The limits may be infinite. The gradient is that of x where
 /// x is within the limits or equal to one, else 0, as in PyTorch. Throws OptionError unless low <= high.
 Tensor clamp(const Tensor& x, double low, double high);
-/// x / sqrt(1 + (bend_j x)^2) in column j, the smooth clipping of RealMLP (Holzmuller, Grinsztajn, Steinwart 2024): close
-/// to x where |x| is well below 1 / bend_j, never beyond +-1 / bend_j, and x itself where bend_j is 0. x: [..., D]; bend:
-/// [D], not negative, a constant without a gradient. Throws ShapeError unless they fit, OptionError when bend requires a
-/// gradient.
+/// x / sqrt(1 + (bend_j x)^2) in column j, the smooth clipping of RealMLP (Holzmuller, Grinsztajn, Steinwart 2024):
+/// close to x where |x| is well below 1 / bend_j, never beyond +-1 / bend_j, and x itself where bend_j is 0. x: [...,
+/// D]; bend: [D], not negative, a constant without a gradient. Throws ShapeError unless they fit, OptionError when bend
+/// requires a gradient.
 Tensor smooth_clip(const Tensor& x, const Tensor& bend);
 
 // Activations of each element. The output has the shape of x.

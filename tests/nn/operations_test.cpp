@@ -48,8 +48,9 @@ TEST_CASE("what a call computes has the operations of the scales of layers befor
   model.set_output_scale(std::make_shared<nn::Standardize>(1, nn::StandardizeOptions{.invert = true}));
   std::vector<OperationKind> kinds;
   for (const nn::Operation& operation : model.call_operations()) kinds.push_back(operation.kind);
-  CHECK(kinds == std::vector<OperationKind>{OperationKind::subtract, OperationKind::multiply, OperationKind::smooth_clip,
-                                            OperationKind::linear, OperationKind::divide, OperationKind::add});
+  CHECK(kinds == std::vector<OperationKind>{OperationKind::subtract, OperationKind::multiply,
+                                            OperationKind::smooth_clip, OperationKind::linear, OperationKind::divide,
+                                            OperationKind::add});
   CHECK(layers_of(model.call_operations()).front() == "(input)");
   CHECK(layers_of(model.operations()) == std::vector<std::string>{"0"});
 }

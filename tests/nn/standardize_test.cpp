@@ -154,7 +154,7 @@ TEST_CASE("robust Standardize leaves columns without heavy tails as they are wit
     values.push_back(static_cast<Scalar>(i * 37 % 101));                // evenly spread
     values.push_back(static_cast<Scalar>(-std::log((i + 0.5) / 100)));  // exponential
     values.push_back(i == 33 ? Scalar(9999) : Scalar(0));               // one value that differs
-    values.push_back(static_cast<Scalar>(std::sinh(0.1 * (i - 50))));  // heavy tails
+    values.push_back(static_cast<Scalar>(std::sinh(0.1 * (i - 50))));   // heavy tails
   }
   const Tensor x({100, 6}, values);
   const nn::Standardize robust = nn::Standardize::fit(x, {.robust = true}), plain = nn::Standardize::fit(x);

@@ -137,7 +137,8 @@ inline std::vector<ScoredTable> scored_tables(const std::filesystem::path& folde
 inline nn::Sequential raw_network(const ScoredTable& table, const train::Dataset& train_set, std::uint64_t seed) {
   return mlp({train_set.input_shape().size(), 32, std::max<Index>(table.classes, 1)}, seed);
 }
-/// The same on inputs that are standardised by hand, whose outputs come back in the units of the targets of a regression.
+/// The same on inputs that are standardised by hand, whose outputs come back in the units of the targets of a
+/// regression.
 inline nn::Sequential scaled_network(const ScoredTable& table, const train::Dataset& train_set, std::uint64_t seed) {
   nn::Sequential model{nn::Standardize::fit(train_set)};
   push_mlp(model, {train_set.input_shape().size(), 32, std::max<Index>(table.classes, 1)}, seed);

@@ -141,11 +141,11 @@ TEST_CASE("clamp keeps what is within the limits, and its gradient there and on 
 }
 
 TEST_CASE("smooth_clip never passes the limit of its column, and keeps a column without one") {
-  const Tensor x = leaf(Tensor({3, 2}, {0, 5, 3, -7, -4, 1e30}));
+  const Tensor x = leaf(Tensor({3, 2}, {0, 5, 3, -7, -4, 8192}));
   const Tensor bend({2}, {0.5, 0});
   Tape tape;
   const Tensor y = smooth_clip(x, bend);
-  check_values(y, {0, 5, 3 / std::sqrt(3.25), -7, -4 / std::sqrt(5.0), 1e30}, 1e-6);
+  check_values(y, {0, 5, 3 / std::sqrt(3.25), -7, -4 / std::sqrt(5.0), 8192}, 1e-6);
   tape.backward(sum(y));
   check_values(x.grad(), {1, 1, std::pow(3.25, -1.5), 1, std::pow(5.0, -1.5), 1}, 1e-6);
   const auto largest = std::numeric_limits<Scalar>::max();

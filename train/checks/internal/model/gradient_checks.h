@@ -16,10 +16,10 @@ namespace handrail::train {
 ///   (L(w + h u) - L(w - h u)) / (2 h |g|)
 /// is 1 to within 30 % for at least one of three h, at which the loss should change by 2, 0.4 and 0.08 %. This is the
 /// directional form of the usual gradient check, with a step that suits float. Where the gradient is so small that the
-/// smallest h is no small change of the weights, it is wrong when the loss changes by ten times as much as it says, and by
-/// 2 %, on a straight line; parameters without a gradient are left out.
-/// parameters: with the gradients of `loss` at the present weights; they are unchanged afterwards.
-/// loss: computes the loss of the same batch with the same random numbers. at: what it returns for the present weights.
+/// smallest h is no small change of the weights, it is wrong when the loss changes by ten times as much as it says, and
+/// by 2 %, on a straight line; parameters without a gradient are left out. parameters: with the gradients of `loss` at
+/// the present weights; they are unchanged afterwards. loss: computes the loss of the same batch with the same random
+/// numbers. at: what it returns for the present weights.
 std::optional<Anomaly> check_gradient(std::span<const Parameter> parameters, const std::function<double()>& loss,
                                       double at);
 

@@ -30,8 +30,8 @@ std::optional<Anomaly> check_activation_twice(const RecordedStep& step);
 /// wider layer, or 2 or 3 units with an activation after a layer that is more than twice as wide and for fewer outputs
 /// than that; or when an op leaves a layer one number of at least 4 units. A layer whose output a softmax gets makes
 /// weights of others, and is not reported.
-/// So is a layer of two units whose output a layer norm reads; and, as a note, a fixed matrix that makes at most half as
-/// many columns of the inputs.
+/// So is a layer of two units whose output a layer norm reads; and, as a note, a fixed matrix that makes at most half
+/// as many columns of the inputs.
 std::optional<Anomaly> check_bottleneck(const RecordedStep& step);
 
 /// Reports "norm_on_output" when a norm made the predictions, "small_batch_norm" when a batch norm gets fewer than 8

@@ -45,8 +45,8 @@ std::optional<Anomaly> check_size_of_outputs(const RecordedStep& step);
 /// of three times the spread of the targets and of three times their own.
 std::optional<Anomaly> check_offset_of_predictions(const RecordedStep& step);
 
-/// Reports "output_range" when an output of a classifier is at least 100 below the highest one, and about as far in every
-/// row of the first batch, while rows have its class: a mask was left on.
+/// Reports "output_range" when an output of a classifier is at least 100 below the highest one, and about as far in
+/// every row of the first batch, while rows have its class: a mask was left on.
 std::optional<Anomaly> check_masked_class(const RecordedStep& step);
 
 /// Reports "vanishing_activations" when something between the output layer and the predictions makes them small: an op

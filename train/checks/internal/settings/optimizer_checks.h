@@ -41,7 +41,8 @@ std::optional<Anomaly> check_trained(const Trained& trained);
 /// Whether the frozen parameters were written to since they were made, as loading and training do.
 bool are_loaded(const std::vector<Parameter>& model);
 
-/// Reports "lr_too_high" when the lr_scale of a group is above 30: groups have tenths or a few times the rate of others.
+/// Reports "lr_too_high" when the lr_scale of a group is above 30: groups have tenths or a few times the rate of
+/// others.
 std::optional<Anomaly> check_group_rates(std::span<const optim::ParamGroup> groups);
 
 /// Reports the numbers of a rule that are outside of what is used:
