@@ -219,15 +219,22 @@ std::vector<SummaryItem> summarise(const TrainerOptions& o, const Plan& plan) {
   lines.either(o.ema_beta, concat("EMA of the loss, beta ", o.ema_beta.value_or(0), ", bias-corrected"));
   const bool watched = plan.validation || is_training_figure(o.monitor);
   const char* unwatched = watched ? nullptr : "there is no validation set";
+  const bool tested = o.improvement == Improvement::significant && o.monitor == "val_loss";
+  const bool knows_noise = tested && o.decay != Decay::constant;
   lines.either(o.patience, o.patience && watched,
-               concat("after ", counted(o.patience.value_or(0), "evaluation"), " without a ",
-                      o.improvement == Improvement::significant && o.monitor == "val_loss" ? "significantly " : "",
-                      o.mode == MonitorMode::min ? "lower " : "higher ", o.monitor),
+               concat("after ", counted(o.patience.value_or(0), "evaluation"),
+                      knows_noise ? " above the lowest val_loss beyond its noise"
+                                  : concat(" without a ", tested ? "significantly " : "",
+                                           o.mode == MonitorMode::min ? "lower " : "higher ", o.monitor)),
                unwatched);
   if (o.improvement == Improvement::plain && o.monitor == "val_loss")
     lines.item("improvement", "any decrease of val_loss counts, also noise", true);
   lines.either(o.restore_best, o.restore_best && watched,
-               concat("the model gets the weights with the best ", o.monitor, " when the run ends"), unwatched);
+               concat("the model gets the ",
+                      knows_noise ? "last weights as good as those of the lowest val_loss"
+                                  : concat("weights with the best ", o.monitor),
+                      " when the run ends"),
+               unwatched);
   lines.either(o.checkpoints,
                o.checkpoints ? concat("the last ", o.checkpoints->keep_last, " and the best in ", plan.run_dir) : "");
   lines.mark_shown(o.repair);
