@@ -24,7 +24,7 @@ void check(const StandardizeOptions& options) {
   if (options.robust && options.whiten)
     fail<OptionError>("Standardize: want `robust` or `whiten`; got both; whiten after a robust layer of its own");
   if (options.robust && options.invert)
-    fail<OptionError>("Standardize: want `robust` or `invert`; got both; what `robust` cuts off cannot be undone");
+    fail<OptionError>("Standardize: want `robust` or `invert`; got both; clip inputs, not predictions");
 }
 
 // What outputs of columns with heavy tails are clipped to, in standard deviations of a normal column.

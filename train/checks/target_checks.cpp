@@ -12,6 +12,7 @@
 #include <Eigen/Core>
 
 #include <handrail/train/files/text.h>
+#include <handrail/train/math/robust.h>
 
 namespace handrail::train {
 namespace {
@@ -173,10 +174,7 @@ bool are_blocks(const DataTable& table, std::span<const RowKey> keys, double dif
   for (std::size_t i = 1; i < keys.size(); ++i) runs += keys[i].inputs != keys[i - 1].inputs;
   if (runs > max_more * different) return false;
   for (std::size_t j = 0; j < table.inputs; ++j)
-    if (const auto column = table.column(j);
-        column.front() != column.back() &&
-        (std::ranges::is_sorted(column) || std::ranges::is_sorted(column, std::greater{})))
-      return false;
+    if (const auto column = table.column(j); column.front() != column.back() && is_in_order(column)) return false;
   return true;
 }
 

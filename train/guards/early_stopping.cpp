@@ -33,17 +33,17 @@ bool EarlyStopping::add(double value, std::span<const double> group_losses, doub
                       group_losses.size() == reference_groups_.size();
   bool improved = !reference_ || better(score, *reference_);
   if (tested && !rate_falls_) improved = improved && improved_significantly(reference_groups_, group_losses);
-  const auto is_near = [&](double errors) {
-    return improved || (tested && rate_falls_ && !worsened(reference_groups_, group_losses, errors));
+  const auto is_within = [&](double errors) {
+    return tested && rate_falls_ && !worsened(reference_groups_, group_losses, errors);
   };
   constexpr double as_good = 0.5, not_worse = 1;
-  const bool is_best = rate_falls_ && is_near(as_good);
-  waited_ = is_near(not_worse) ? 0 : waited_ + 1;
+  const bool is_as_good = is_within(as_good);
+  waited_ = improved || is_within(not_worse) ? 0 : waited_ + 1;
   if (improved) {
     reference_ = score;
     reference_groups_.assign(group_losses.begin(), group_losses.end());
   }
-  if (best_ && !better(score, *best_)) return is_best;
+  if (best_ && !better(score, *best_)) return is_as_good;
   best_ = score;
   return true;
 }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <span>
 
 namespace handrail::train {
@@ -17,6 +19,11 @@ Moments paired_moments(std::span<const double> a, std::span<const double> b);
 
 /// The median: for an even count the mean of the two middle values. values: at least one, finite; they are reordered.
 double median(std::span<double> values);
+
+/// Whether the values ascend or descend, equal ones among them or not.
+bool is_in_order(const auto& values) {
+  return std::ranges::is_sorted(values) || std::ranges::is_sorted(values, std::greater{});
+}
 
 /// How many of these values are different. values: in ascending order.
 template <class T>

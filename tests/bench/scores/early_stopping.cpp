@@ -22,7 +22,6 @@ using namespace handrail::train;
 namespace {
 
 constexpr Index epochs = 100;
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Returns whether to stop after this evaluation.
 using Rule = std::function<bool(const EvaluationStats&)>;
@@ -45,16 +44,12 @@ NamedRule waits(const char* name, Improvement improvement, Index patience, bool 
 // Evaluations in a row that are worse than the best by more than `errors` standard errors.
 NamedRule worse(const char* name, Index patience, double errors) {
   return {name, [=]() -> Rule {
-            return [=, lowest = infinity, best = std::vector<double>(),
-                    waited = Index{0}](const EvaluationStats& stats) mutable {
-              const std::vector<double>& now = stats.evaluation.group_losses;
-              if (stats.monitored < lowest) {
-                lowest = stats.monitored;
-                best = now;
+            return [=, lowest = bench::LowestLoss(), waited = Index{0}](const EvaluationStats& stats) mutable {
+              if (lowest.add(stats)) {
                 waited = 0;
                 return false;
               }
-              const auto [mean, error] = paired_moments(now, best);
+              const auto [mean, error] = lowest.rise(stats.evaluation.group_losses);
               waited = mean < errors * error ? 0 : waited + 1;
               return waited >= patience;
             };
@@ -79,7 +74,7 @@ const std::vector<NamedRule>& rules() {
 constexpr std::size_t default_rule = 4;
 
 // The weights of the last evaluation whose loss is above the lowest one by less than so many standard errors.
-constexpr std::array keeps{0.0, 0.25, 0.5, 1.0, 1.5, infinity};
+constexpr std::array keeps{0.0, 0.25, 0.5, 1.0, 1.5, std::numeric_limits<double>::infinity()};
 constexpr std::size_t default_keep = 2;
 using Kept = std::array<double, keeps.size()>;  // scores
 
@@ -110,20 +105,15 @@ class Followed : public Trainer {
   }
 
   void keep(const EvaluationStats& stats, double score) {
-    const std::vector<double>& now = stats.evaluation.group_losses;
-    if (stats.monitored < lowest_) {
-      lowest_ = stats.monitored;
-      groups_ = now;
-      kept_.fill(score);
-    }
-    const auto [mean, error] = paired_moments(now, groups_);
+    if (lowest_.add(stats)) kept_.fill(score);
+    const auto [mean, error] = lowest_.rise(stats.evaluation.group_losses);
     for (std::size_t k = 0; k < keeps.size(); ++k)
       if (error > 0 && mean < keeps[k] * error) kept_[k] = score;
   }
 
   const Dataset& test_set_;
-  double best_ = 0, lowest_ = infinity;
-  std::vector<double> groups_;  // the losses of the lowest evaluation
+  double best_ = 0;
+  bench::LowestLoss lowest_;
   Kept kept_{};
   std::vector<Rule> rules_;
   std::vector<Ending> endings_;

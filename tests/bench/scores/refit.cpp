@@ -3,7 +3,6 @@
 // usage: refit FOLDER [SEEDS [FIRST]]      FOLDER: what export_tables.py wrote; the seeds 1 to 20 by default
 #include <cstdio>
 #include <cstdlib>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -25,18 +24,15 @@ struct Outcome {
 
 // Remembers the first and only fit that sinks are told of.
 struct Losses : LogSink {
-  double lowest = std::numeric_limits<double>::infinity();
-  std::vector<double> losses_of_lowest, last;
+  bench::LowestLoss lowest;
+  std::vector<double> last;
 
   void evaluated(const EvaluationStats& stats) override {
     last = stats.evaluation.group_losses;
-    if (stats.monitored < lowest) {
-      lowest = stats.monitored;
-      losses_of_lowest = last;
-    }
+    lowest.add(stats);
   }
   bool has_risen() const {
-    const Moments rise = paired_moments(last, losses_of_lowest);
+    const Moments rise = lowest.rise(last);
     return rise.mean > significant * rise.error;
   }
 };

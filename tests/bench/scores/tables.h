@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <numbers>
 #include <string>
 #include <vector>
@@ -161,6 +162,24 @@ inline train::TrainerOptions options_of(Index classes, Index epochs, std::uint64
 inline double score_of(const train::Evaluation& test) {
   return 100 * (test.measured_accuracy ? test.accuracy() : test.metric("r2"));
 }
+
+/// Remembers the group losses of the evaluation with the lowest monitored value.
+class LowestLoss {
+ public:
+  /// Whether this evaluation is the lowest so far.
+  bool add(const train::EvaluationStats& stats) {
+    if (!(stats.monitored < value_)) return false;
+    value_ = stats.monitored;
+    groups_ = stats.evaluation.group_losses;
+    return true;
+  }
+  /// How much higher the losses of another evaluation are.
+  train::Moments rise(const std::vector<double>& now) const { return train::paired_moments(now, groups_); }
+
+ private:
+  double value_ = std::numeric_limits<double>::infinity();
+  std::vector<double> groups_;
+};
 
 /// Mean and standard error; of no values 0.
 inline train::Moments mean_of(const std::vector<double>& values) {

@@ -202,16 +202,9 @@ class EndChecks {
     };
     const Evaluation before = measure();
     Rehearsal rehearsal(setup_, loop_.at, stop_);
-    Index batch = 0, epoch = loop_.at.epoch;
     for (std::int64_t i = 0; i < steps; ++i) {
       poll();
-      if (batch >= setup_.batches()) {
-        setup_.loader->start_epoch(++epoch);
-        batch = 0;
-      }
-      const MicroBatches batches = setup_.micro_batches(batch);
-      if (!rehearsal.step(higher, batches).updated) return;
-      batch += batches.count;
+      if (!rehearsal.step(higher, rehearsal.next_batches()).updated) return;
     }
     keep(check_undertrained({.lr = lr, .steps = steps, .trial_lr = higher}, before, measure()));
   }

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <string>
 
 #include <handrail/train/checks/internal/columns/unit_checks.h>
 #include <handrail/train/files/text.h>
+#include <handrail/train/math/robust.h>
 
 namespace handrail::train {
 namespace {
@@ -74,7 +74,7 @@ double share_filled_forward(const DataTable& table, const Column& column, std::s
   const auto values = table.column(j);
   const auto n = static_cast<double>(table.size()), equal = n - static_cast<double>(column.distinct);
   if (table.size() < min_rows || static_cast<double>(column.distinct) < min_distinct * n) return 0;
-  if (std::ranges::is_sorted(values) || std::ranges::is_sorted(values, std::greater{})) return 0;
+  if (is_in_order(values)) return 0;
   double repeats = 0;
   for (std::size_t i = 1; i < values.size(); ++i) repeats += values[i] == values[i - 1];
   return repeats < min_adjacent * equal ? 0 : repeats / n;

@@ -67,23 +67,21 @@ const Op* unchanged_since(const StepGraph& graph, const Op& op) {
   return previous;
 }
 
-// Whether an activation follows this op.
-bool has_activation(const StepGraph& graph, const Op& op) {
-  return std::ranges::any_of(graph.ops(),
-                             [&](const Op& next) { return is_activation(next) && graph.previous(next) == &op; });
+// Whether such an op gets the output of this op as its first input.
+template <class Is>
+bool is_followed_by(const StepGraph& graph, const Op& op, Is&& is) {
+  return std::ranges::any_of(graph.ops(), [&](const Op& next) { return is(next) && graph.previous(next) == &op; });
 }
 
 // Whether a layer norm is over the two units of this op, of which it leaves little more than which one is larger.
 bool is_norm_of_two(const StepGraph& graph, const Op& op) {
-  return op.output.shape().cols() == 2 && std::ranges::any_of(graph.ops(), [&](const Op& next) {
-           return next.name == "layer_norm" && graph.previous(next) == &op;
-         });
+  return op.output.shape().cols() == 2 &&
+         is_followed_by(graph, op, [](const Op& next) { return next.name == "layer_norm"; });
 }
 
 // Whether a softmax makes weights of the output of this op, so that it is not what later layers read.
 bool is_score(const StepGraph& graph, const Op& op) {
-  return std::ranges::any_of(graph.ops(),
-                             [&](const Op& next) { return next.name == "softmax" && graph.previous(next) == &op; });
+  return is_followed_by(graph, op, [](const Op& next) { return next.name == "softmax"; });
 }
 
 // Of the numbers that were not 0, how many there are and how many this dropout sets to 0.
@@ -241,8 +239,9 @@ std::optional<Anomaly> check_bottleneck(const RecordedStep& step) {
     if (&op == last) break;
     if (!is_linear(op)) continue;
     const Index width = op.output.shape().cols(), before = op.inputs.front().shape().cols();
-    const bool few = width < min_units && 2 * width < before &&
-                     ((outputs < before && has_activation(step.graph, op)) || is_norm_of_two(step.graph, op));
+    const bool few =
+        width < min_units && 2 * width < before &&
+        ((outputs < before && is_followed_by(step.graph, op, is_activation)) || is_norm_of_two(step.graph, op));
     if (!(2 * width < classes || width == 1 || few) || before <= width || is_score(step.graph, op)) continue;
     return Anomaly{
         .name = "bottleneck",

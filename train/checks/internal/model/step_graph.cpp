@@ -107,13 +107,13 @@ bool detaches_predictions(const RecordedStep& step) {
   if (!predictions.defined()) return false;
   const auto first = step.graph.maker(predictions);
   if (!first) return false;
-  const auto is_copy = [](const Tensor& x, const Tensor& of) {
-    return !x.is_same(of) && x.size() > 0 && x.data() == of.data();
-  };
+  // A detached tensor has the memory of an output, and no op has made it.
   for (std::size_t reader = *first + 1; reader < ops.size(); ++reader)
-    for (const Tensor& x : ops[reader].inputs)
-      for (std::size_t made = *first; made < reader; ++made)
-        if (!x.requires_grad() && is_copy(x, ops[made].output) && !step.graph.maker(x)) return true;
+    for (const Tensor& x : ops[reader].inputs) {
+      if (x.size() == 0 || x.requires_grad() || step.graph.maker(x)) continue;
+      const auto made_before = ops.subspan(*first, reader - *first);
+      if (std::ranges::any_of(made_before, [&](const auto& op) { return op.output.data() == x.data(); })) return true;
+    }
   return false;
 }
 

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <map>
 #include <span>
 #include <string>
 #include <vector>
 
 #include <handrail/core/error.h>
 #include <handrail/core/system/finite.h>
+#include <handrail/train/checks/internal/data_table.h>
 #include <handrail/train/files/text.h>
 #include <handrail/train/math/robust.h>
 
@@ -245,19 +244,15 @@ std::optional<Anomaly> check_sorted_apart(const RowScores& training, const RowSc
   constexpr double min_gap = 0.2, max_gain = 0.05;
   const Index rows = inputs.shape()[0], width = inputs.size() / std::max<Index>(rows, 1);
   if (rows < min_rows || !is_worse(validation, training, min_gap)) return std::nullopt;
-  double baseline = 0;  // the credit of the mean, or of the most frequent class
-  if (task != Task::regression) {
-    std::map<Scalar, Index> counts;
-    for (const Scalar target : targets.span()) ++counts[target];
-    for (const auto& [target, count] : counts)
-      baseline = std::max(baseline, static_cast<double>(count) / static_cast<double>(targets.size()));
-  }
+  // The credit of the mean, or of the most frequent class.
+  const double baseline = task == Task::regression ? 0
+                                                   : static_cast<double>(describe(targets.span()).common_count) /
+                                                         static_cast<double>(targets.size());
   if (average(validation.credits) > baseline + max_gain) return std::nullopt;
   for (Index j = 0; j < width; ++j) {
     std::vector<Scalar> column;
     for (Index i = 0; i < rows; ++i) column.push_back(inputs.data()[i * width + j]);
-    if (!std::ranges::is_sorted(column) && !std::ranges::is_sorted(column, std::greater())) continue;
-    if (count_different(std::span<const Scalar>(column)) < min_distinct) continue;
+    if (!is_in_order(column) || count_different(std::span<const Scalar>(column)) < min_distinct) continue;
     return Anomaly{.name = "labels_shuffled",
                    .where = concat("validation set, column ", j, " of the inputs"),
                    .evidence = concat("its rows are in the order of this column; ", score_text(validation, task),

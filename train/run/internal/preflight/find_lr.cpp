@@ -82,7 +82,7 @@ LrFinderResult Preflight::sweep(const LrFinderOptions& options, const PlannedRun
     return static_cast<double>(setup_.recipe.training_step(*fixed).loss.item());
   };
   constexpr Index max_skipped = 50;
-  Index epoch = 1, batch = 0, skipped = 0;
+  Index skipped = 0;
   const double begun = Stop::now();
   while (true) {
     // The first steps say how long all will take.
@@ -90,17 +90,12 @@ LrFinderResult Preflight::sweep(const LrFinderOptions& options, const PlannedRun
       const double share = static_cast<double>(sweep.steps_done()) / static_cast<double>(sweep.steps());
       if (Stop::now() - begun > share * max_seconds) return {};
     }
-    if (batch >= setup_.batches()) {
-      setup_.loader->start_epoch(++epoch);
-      batch = 0;
-    }
     stop_.poll("finding the learning rate", sweep.steps_done(), sweep.steps());
-    const MicroBatches batches = setup_.micro_batches(batch);
+    const MicroBatches batches = rehearsal.next_batches();
     const double before_step = fixed ? fixed_loss() : 0;
     const StepStats stats = rehearsal.step(sweep.lr(), batches);
     double loss = is_finite(stats.loss) && !is_finite(stats.grad_norm) ? stats.grad_norm : stats.loss;
     if (fixed && is_finite(loss)) loss = before_step;
-    batch += batches.count;
     // A batch with bad data says nothing about the rate. The limit ends a sweep in which all batches are bad.
     if (!is_finite(loss) && !are_finite(batches) && ++skipped < max_skipped) continue;
     if (!sweep.add(loss)) break;
